@@ -1,0 +1,65 @@
+//! The six queries, as every server gets them.
+
+/// A query and what is known of its answer.
+pub struct Query {
+    pub name: &'static str,
+    pub document: &'static str,
+    /// Length of the answer's first list. A shorter one means that the database does not have the
+    /// bulk content, and that the figures would mean nothing.
+    pub rows: usize,
+    /// The query has the variable `$id`: a user, another one in each request.
+    pub takes_user: bool,
+}
+
+pub const QUERIES: [Query; 6] = [
+    Query {
+        name: "Q1",
+        document: "{ posts(limit: 50) { id title createdAt } }",
+        rows: 50,
+        takes_user: false,
+    },
+    Query {
+        name: "Q2",
+        document: "{ posts(limit: 50) { id title author { id name } } }",
+        rows: 50,
+        takes_user: false,
+    },
+    Query {
+        name: "Q3",
+        document: "{ users(limit: 20) { id name posts(limit: 5) { id title } } }",
+        rows: 20,
+        takes_user: false,
+    },
+    Query {
+        name: "Q4",
+        document: "{ users(limit: 10) { id name posts(limit: 5) { id title tags { id name } \
+                   comments(limit: 3) { id body author { id name } } } } }",
+        rows: 10,
+        takes_user: false,
+    },
+    Query {
+        name: "Q5",
+        document: "query($id: ID!) { user(id: $id) { id name posts(limit: 10) { id title createdAt } } }",
+        rows: 0,
+        takes_user: true,
+    },
+    Query {
+        name: "Q6",
+        document: "{ posts(limit: 1000) { id title slug status createdAt version author { id name } } }",
+        rows: 1000,
+        takes_user: false,
+    },
+];
+
+impl Query {
+    /// The body of a request. `user` is read by a query that takes one, and by no other.
+    pub fn body(&self, user: i64) -> String {
+        let body = if self.takes_user {
+            let id = format!("User:{user}");
+            serde_json::json!({ "query": self.document, "variables": { "id": id } })
+        } else {
+            serde_json::json!({ "query": self.document })
+        };
+        body.to_string()
+    }
+}

@@ -1,0 +1,228 @@
+//! The catalog: every table, column, key and relation of the registered entities, read once at start.
+//!
+//! It is built from the SeaORM traits (`reflect`), then completed (`relate`): backrefs, junctions and
+//! names are derived here and nowhere else.
+//!
+//! **Invariant:** nothing outside this folder asks SeaORM what an entity looks like, and nothing in it
+//! knows of GraphQL documents, SQL text or connections.
+
+mod graph;
+mod names;
+mod reflect;
+mod relate;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sea_orm::sea_query::{Condition, DynIden};
+
+pub use graph::{Graph, GraphError};
+
+use crate::policy::{ColumnPolicy, Policy};
+
+/// Index of an entity in [`Catalog::entities`].
+pub type EntityId = usize;
+/// Index of a relation in [`Catalog::relations`].
+pub type RelationId = usize;
+/// Index of a column in [`Entity::columns`].
+pub type ColumnIx = usize;
+
+/// All that is known of the registered entities, immutable after start.
+#[derive(Debug)]
+pub struct Catalog {
+    pub entities: Vec<Entity>,
+    pub relations: Vec<Relation>,
+    by_type: HashMap<String, EntityId>,
+}
+
+impl Catalog {
+    /// The entity behind a GraphQL object type, `None` for a junction or an unknown name.
+    pub fn entity_of_type(&self, type_name: &str) -> Option<EntityId> {
+        self.by_type.get(type_name).copied()
+    }
+
+    /// The entities that are types of their own, in registration order. Junctions are not.
+    pub fn exposed(&self) -> impl Iterator<Item = (EntityId, &Entity)> {
+        self.entities.iter().enumerate().filter(|(_, e)| e.exposed)
+    }
+}
+
+/// One registered entity: a table and the GraphQL type it appears as.
+#[derive(Debug)]
+pub struct Entity {
+    /// The Rust module of the entity, for messages: `entity::post`.
+    pub module: String,
+    pub schema: Option<String>,
+    pub table: String,
+    /// `Post`
+    pub type_name: String,
+    /// `post`, the root field that reads one.
+    pub single: String,
+    /// `posts`, the root field that reads a page.
+    pub plural: String,
+    pub columns: Vec<Column>,
+    pub primary_key: Vec<ColumnIx>,
+    /// Newest first where there is a `createdAt`, else the primary key ascending; the primary key
+    /// always breaks ties.
+    pub default_order: Vec<(ColumnIx, Direction)>,
+    /// The fields of the type, in the order of the SDL.
+    pub fields: Vec<Field>,
+    /// False for a junction: its rows appear only as links between two other types.
+    pub exposed: bool,
+    pub policy: Policy,
+}
+
+impl Entity {
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|f| f.name == name)
+    }
+
+    pub fn newest_first(&self) -> bool {
+        self.default_order[0].1 == Direction::Desc
+    }
+
+    /// Whether these columns, as a set, can match at most one row.
+    pub fn is_unique(&self, columns: &[ColumnIx]) -> bool {
+        let key = &self.primary_key;
+        (key.len() == columns.len() && key.iter().all(|c| columns.contains(c)))
+            || columns.iter().any(|&c| self.columns[c].unique)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    Asc,
+    Desc,
+}
+
+#[derive(Debug)]
+pub struct Column {
+    /// The column's name in the database.
+    pub name: String,
+    /// The field's name, `createdAt`.
+    pub field: String,
+    pub kind: Kind,
+    pub nullable: bool,
+    pub unique: bool,
+    /// Not in the schema at all.
+    pub hidden: bool,
+    /// The entity this column alone refers to by its whole primary key.
+    pub refers_to: Option<EntityId>,
+    pub policy: Option<ColumnPolicy>,
+}
+
+/// What a column holds, as far as reading, writing JSON and binding keys are concerned.
+#[derive(Debug, Clone)]
+pub enum Kind {
+    /// At most 32 bits signed: a GraphQL `Int`.
+    Int,
+    /// Wider: `BigInt`, a string in JSON.
+    BigInt,
+    Float,
+    Decimal { scale: Option<u32> },
+    Boolean,
+    Text,
+    Enum(Arc<EnumType>),
+    DateTime,
+    Date,
+    Time,
+    Json,
+    Uuid,
+    Bytes,
+    /// A type that has no scalar of its own (`inet`, `interval`, arrays, …): read as the database's text for it.
+    Other,
+}
+
+impl Kind {
+    pub fn is_integer(&self) -> bool {
+        matches!(self, Kind::Int | Kind::BigInt)
+    }
+}
+
+/// A database enum. `values[i]` in the database is `names[i]` in GraphQL.
+#[derive(Debug, PartialEq, Eq)]
+pub struct EnumType {
+    pub type_name: String,
+    /// The enum's name in the database.
+    pub name: String,
+    pub values: Vec<String>,
+    pub names: Vec<String>,
+}
+
+#[derive(Debug)]
+pub struct Field {
+    pub name: String,
+    pub source: FieldSource,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldSource {
+    /// The global id, made of the primary key.
+    Id,
+    Column(ColumnIx),
+    Relation(RelationId),
+}
+
+/// One direction of a relation: from the rows of one entity to rows of another (or the same).
+#[derive(Debug)]
+pub struct Relation {
+    pub name: String,
+    pub from: EntityId,
+    pub to: EntityId,
+    pub cardinality: Cardinality,
+    /// The columns of `from` whose values are the key of a batch.
+    pub from_columns: Vec<ColumnIx>,
+    pub link: Link,
+    pub condition: Option<JoinCondition>,
+    /// Where it was declared, for messages: `post::Relation::Author`.
+    pub declared: String,
+    /// The same columns walked the other way, if that is a relation too.
+    pub inverse: Option<RelationId>,
+    /// True on the side that holds the foreign key.
+    pub holds_key: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cardinality {
+    One { nullable: bool },
+    Many,
+}
+
+/// How the key columns reach the target.
+#[derive(Debug)]
+pub enum Link {
+    /// `target.columns = key`
+    Direct { columns: Vec<ColumnIx> },
+    /// `junction.near = key and target.columns = junction.far`
+    Through {
+        junction: EntityId,
+        near: Vec<ColumnIx>,
+        far: Vec<ColumnIx>,
+        columns: Vec<ColumnIx>,
+    },
+}
+
+/// SeaORM's `on_condition`. It is called with the aliases of the declaring and of the other table.
+#[derive(Clone)]
+pub struct JoinCondition {
+    pub condition: Arc<dyn Fn(DynIden, DynIden) -> Condition + Send + Sync>,
+    /// True when the relation is walked against its declaration.
+    pub reversed: bool,
+}
+
+impl std::fmt::Debug for JoinCondition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JoinCondition")
+    }
+}
+
+impl JoinCondition {
+    /// The condition for a walk from the table called `source` to the one called `target`.
+    pub fn between(&self, source: DynIden, target: DynIden) -> Condition {
+        if self.reversed {
+            (self.condition)(target, source)
+        } else {
+            (self.condition)(source, target)
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Names: from tables, columns and `Relation` variants to GraphQL.
+
+use heck::{ToLowerCamelCase, ToShoutySnakeCase, ToUpperCamelCase};
+
+/// `created_at`, `CreatedAt` → `createdAt`.
+pub fn field(name: &str) -> String {
+    legal(name.to_lower_camel_case())
+}
+
+/// `post`, `posts` → `Post`; `InvoiceLine` stays.
+pub fn object(table: &str) -> String {
+    legal(singular(&table.to_upper_camel_case()))
+}
+
+/// `post_status` → `PostStatus`.
+pub fn enumeration(name: &str) -> String {
+    legal(name.to_upper_camel_case())
+}
+
+/// `published` → `PUBLISHED`, `in-progress` → `IN_PROGRESS`.
+pub fn enum_value(value: &str) -> String {
+    legal(value.to_shouty_snake_case())
+}
+
+/// `post` → `posts`; what is plural already stays.
+pub fn plural(name: &str) -> String {
+    inflect(name, 2)
+}
+
+fn singular(name: &str) -> String {
+    inflect(name, 1)
+}
+
+/// Inflects the last word of a camel-case name, so that `mediaType` is looked up as `type`.
+fn inflect(name: &str, count: isize) -> String {
+    let start = name
+        .char_indices()
+        .rev()
+        .find(|(_, c)| c.is_uppercase())
+        .map_or(0, |(i, _)| i);
+    let (head, word) = name.split_at(start);
+    format!("{head}{}", pluralizer::pluralize(word, count, false))
+}
+
+/// The name of a foreign key without its `_id`: `reports_to` → `reportsTo`, `original_language_id` →
+/// `originalLanguage`.
+pub fn foreign_key(columns: &[&str]) -> String {
+    let words: Vec<String> = columns
+        .iter()
+        .map(|c| {
+            let snake = heck::ToSnakeCase::to_snake_case(*c);
+            let stem = snake.strip_suffix("_id").unwrap_or(&snake);
+            stem.to_owned()
+        })
+        .collect();
+    field(&words.join("_and_"))
+}
+
+/// Whether sea-orm-cli made this variant's name up because the target's name alone would not do:
+/// `SelfRef`, `SelfRef2`, `SelfRefReverse`, `Language1`.
+pub fn made_up(variant: &str, target_table: &str) -> bool {
+    let stem = variant.trim_end_matches(|c: char| c.is_ascii_digit());
+    stem == "SelfRef"
+        || stem == "SelfRefReverse"
+        || (stem != variant && stem == target_table.to_upper_camel_case())
+}
+
+/// GraphQL names are `[_A-Za-z][_0-9A-Za-z]*` (and `__` is reserved): what does not fit is replaced.
+fn legal(name: String) -> String {
+    let mut legal: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' })
+        .collect();
+    if legal.starts_with(|c: char| c.is_ascii_digit()) || legal.is_empty() {
+        legal.insert(0, '_');
+    }
+    legal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_and_columns_become_graphql_names() {
+        assert_eq!(object("post"), "Post");
+        assert_eq!(object("order details"), "OrderDetail");
+        assert_eq!(object("InvoiceLine"), "InvoiceLine");
+        assert_eq!(object("people"), "Person");
+        assert_eq!(object("address"), "Address");
+        assert_eq!(object("status"), "Status");
+        assert_eq!(field("AlbumId"), "albumId");
+        assert_eq!(field("2nd_name"), "_2ndName");
+        assert_eq!(enum_value("in-progress"), "IN_PROGRESS");
+        assert_eq!(enum_value("3d"), "_3D");
+    }
+
+    #[test]
+    fn plurals_inflect_the_last_word_and_leave_plurals_alone() {
+        for (one, many) in [
+            ("post", "posts"),
+            ("posts", "posts"),
+            ("mediaType", "mediaTypes"),
+            ("category", "categories"),
+            ("reply", "replies"),
+            ("person", "people"),
+            ("address", "addresses"),
+        ] {
+            assert_eq!(plural(one), many);
+        }
+    }
+
+    #[test]
+    fn made_up_variants_are_told_from_chosen_ones() {
+        assert!(made_up("SelfRef", "employee"));
+        assert!(made_up("SelfRef2", "bills"));
+        assert!(made_up("Language1", "language"));
+        assert!(!made_up("Language", "language"));
+        assert!(!made_up("Address1", "user"));
+        assert_eq!(foreign_key(&["original_language_id"]), "originalLanguage");
+        assert_eq!(foreign_key(&["ReportsTo"]), "reportsTo");
+        assert_eq!(foreign_key(&["AlbumId"]), "album");
+    }
+}

@@ -1,0 +1,146 @@
+//! The command line and the environment. Flags win over the environment; `--help` explains each.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::plan::Limits;
+
+/// A GraphQL server for related data. Without a command it serves.
+#[derive(Debug, Parser)]
+#[command(name = "backref", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub serve: Serve,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve GraphQL over HTTP (what happens without a command, too)
+    Serve(Serve),
+    /// Create, inspect or remove the database's tables
+    Migrate(Migrate),
+    /// Fill an empty, migrated database with bulk content: the same seed gives the same rows everywhere
+    Seed(Seed),
+    /// Print the GraphQL schema, as it stands in schema.graphql
+    Schema,
+    /// Print what a document's operation would run: its SQL, level by level, and the most it can cost
+    Explain(Explain),
+}
+
+#[derive(Debug, Args)]
+pub struct DatabaseArgs {
+    /// postgres://… or sqlite://FILE; without it the embedded file backref.db, which is created, migrated
+    /// and filled with sample content when new
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// How many connections to the database at most
+    #[arg(long, env = "DATABASE_MAX_CONNECTIONS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    pub database_max_connections: u32,
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The address and port to listen on
+    #[arg(long, env = "LISTEN", default_value = "127.0.0.1:8000")]
+    pub listen: SocketAddr,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Apply pending migrations before serving
+    #[arg(long, env = "MIGRATE")]
+    pub migrate: bool,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// The largest request body, in bytes
+    #[arg(long, env = "MAX_BODY_BYTES", default_value_t = 1 << 20)]
+    pub max_body_bytes: usize,
+    /// Serve the GraphiQL page at /
+    #[arg(long, env = "GRAPHIQL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub graphiql: bool,
+    /// Log lines as JSON objects
+    #[arg(long, env = "LOG_JSON")]
+    pub log_json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct LimitArgs {
+    /// The largest `limit` a page may have
+    #[arg(long, env = "MAX_LIMIT", default_value_t = Limits::default().page, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_limit: u32,
+    /// How deep relations may nest
+    #[arg(long, env = "MAX_DEPTH", default_value_t = Limits::default().depth)]
+    pub max_depth: usize,
+    /// How many rows a request may read: the product of its page sizes, summed over its paths
+    #[arg(long, env = "MAX_ROWS", default_value_t = Limits::default().rows)]
+    pub max_rows: u64,
+    /// How many statements a request may run
+    #[arg(long, env = "MAX_STATEMENTS", default_value_t = Limits::default().statements)]
+    pub max_statements: u64,
+}
+
+impl LimitArgs {
+    pub fn limits(&self) -> Limits {
+        Limits {
+            page: self.max_limit,
+            depth: self.max_depth,
+            rows: self.max_rows,
+            statements: self.max_statements,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Migrate {
+    #[command(subcommand)]
+    pub action: MigrateAction,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum MigrateAction {
+    /// Apply every pending migration
+    Up,
+    /// Take back the last migration
+    Down,
+    /// List the migrations and which are applied
+    Status,
+    /// Drop every table and apply every migration anew; all content is lost
+    Fresh,
+}
+
+#[derive(Debug, Args)]
+pub struct Seed {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    #[arg(long, default_value_t = 10_000, help = "How many users")]
+    pub users: u64,
+    #[arg(long, default_value_t = 100_000, help = "How many posts; 1 % of the users have 500 each, as far as they go")]
+    pub posts: u64,
+    #[arg(long, default_value_t = 300_000, help = "How many comments")]
+    pub comments: u64,
+    #[arg(long, default_value_t = 200, help = "How many tags")]
+    pub tags: u64,
+    #[arg(long, default_value_t = 1, help = "What the content is made from")]
+    pub seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The file with the document; - for standard input
+    pub file: PathBuf,
+    /// The variables, as a JSON object
+    #[arg(long, default_value = "{}")]
+    pub variables: String,
+    /// Which operation, where the document has several
+    #[arg(long)]
+    pub operation: Option<String>,
+    /// Whose SQL to print is told by its scheme; nothing is connected to
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}

@@ -1,0 +1,176 @@
+//! Databases: from a URL to the connections that reads use, and to SeaORM's for everything else.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr};
+use sqlx::sqlite::SqliteConnectOptions;
+
+use crate::load::DatabaseError;
+use crate::load::sqlite::SqlitePool;
+use crate::sample;
+
+/// Where reads go.
+#[derive(Clone)]
+pub enum Database {
+    Postgres(sqlx::PgPool),
+    Sqlite(SqlitePool),
+}
+
+impl Database {
+    /// Whether a statement can be run now.
+    pub async fn ping(&self) -> Result<(), DatabaseError> {
+        match self {
+            Database::Postgres(pool) => {
+                sqlx::query("SELECT 1").execute(pool).await?;
+                Ok(())
+            }
+            Database::Sqlite(pool) => pool.run(|connection| connection.ping()).await,
+        }
+    }
+}
+
+/// Why a database cannot be used, with the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error("cannot reach the database {url}: {cause}\nCheck that it runs and that --database-url (DATABASE_URL) names it.")]
+    Unreachable { url: String, cause: DbErr },
+    #[error("--database-url (DATABASE_URL) `{0}` names no database that Backref knows; use postgres://… or sqlite://FILE")]
+    UnknownUrl(String),
+    #[error("an in-memory SQLite database is private to one connection; name a file: sqlite://FILE")]
+    InMemory,
+    #[error(
+        "the database {url} lacks {pending} migration(s); run `backref migrate up --database-url {url}`, or start with --migrate"
+    )]
+    Unmigrated { url: String, pending: usize },
+    #[error("the database refused a statement: {0}")]
+    Statement(#[from] DbErr),
+    #[error("{0}")]
+    Read(#[from] DatabaseError),
+    #[error("cannot create {path}: {cause}")]
+    File { path: PathBuf, cause: std::io::Error },
+}
+
+/// The embedded database: a file beside the server, created, migrated and filled when new.
+pub const EMBEDDED_FILE: &str = "backref.db";
+
+/// A database by its URL, not yet connected.
+#[derive(Debug, Clone)]
+pub struct Url {
+    text: String,
+    /// The file, for SQLite.
+    file: Option<PathBuf>,
+}
+
+impl FromStr for Url {
+    type Err = SetupError;
+
+    fn from_str(text: &str) -> Result<Self, SetupError> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Url { text: text.to_owned(), file: None });
+        }
+        if !text.starts_with("sqlite:") {
+            return Err(SetupError::UnknownUrl(shown(text)));
+        }
+        let options = SqliteConnectOptions::from_str(text).map_err(|_| SetupError::UnknownUrl(shown(text)))?;
+        if text.contains(":memory:") || text.contains("mode=memory") || text == "sqlite:" || text == "sqlite://" {
+            return Err(SetupError::InMemory);
+        }
+        let file = options.get_filename().to_path_buf();
+        Ok(Url { text: text.to_owned(), file: Some(file) })
+    }
+}
+
+impl Url {
+    /// A SQLite file.
+    pub fn file(path: &Path) -> Self {
+        Url { text: format!("sqlite://{}", path.display()), file: Some(path.to_path_buf()) }
+    }
+
+    /// Opens SeaORM's connection. `create` makes a SQLite file that does not exist.
+    pub async fn connect(&self, max_connections: u32, create: bool) -> Result<DatabaseConnection, SetupError> {
+        let mut options = ConnectOptions::new(&self.text);
+        options
+            .max_connections(max_connections)
+            .acquire_timeout(Duration::from_secs(10))
+            .sqlx_logging_level(log::LevelFilter::Trace)
+            // A ping at every acquire costs a round trip; a connection long idle may have been closed.
+            .test_before_acquire_if_idle_for(Duration::from_secs(10))
+            .map_sqlx_postgres_opts(|o| o.statement_cache_capacity(500))
+            .map_sqlx_sqlite_opts(move |o| match create {
+                true => o.create_if_missing(true),
+                false => o,
+            });
+        sea_orm::Database::connect(options)
+            .await
+            .map_err(|cause| SetupError::Unreachable { url: self.shown(), cause })
+    }
+
+    /// The connections for reads. On PostgreSQL they are `connection`'s own pool.
+    pub fn readers(&self, connection: &DatabaseConnection, max_connections: u32) -> Result<Database, SetupError> {
+        match &self.file {
+            None => Ok(Database::Postgres(connection.get_postgres_connection_pool().clone())),
+            Some(file) => {
+                let cores = std::thread::available_parallelism().map_or(2, usize::from);
+                let threads = cores.min(max_connections as usize);
+                Ok(Database::Sqlite(SqlitePool::open(file, threads)?))
+            }
+        }
+    }
+
+    /// The URL without its password, for messages.
+    pub fn shown(&self) -> String {
+        shown(&self.text)
+    }
+}
+
+fn shown(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    match rest.rsplit_once('@') {
+        Some((user, host)) => {
+            let name = user.split(':').next().unwrap_or_default();
+            format!("{scheme}://{name}@{host}")
+        }
+        None => url.to_owned(),
+    }
+}
+
+/// Refuses a database that lacks migrations.
+pub async fn require_migrated(url: &Url, connection: &DatabaseConnection) -> Result<(), SetupError> {
+    let applied = Migrator::get_applied_migrations(connection).await;
+    // Asking creates no bookkeeping table: a database that has none has had no migration.
+    let applied = applied.map_or(0, |a| a.len());
+    let pending = Migrator::migrations().len().saturating_sub(applied);
+    if pending > 0 {
+        return Err(SetupError::Unmigrated { url: url.shown(), pending });
+    }
+    Ok(())
+}
+
+/// Opens the embedded database, which is made whole first: a new file gets its name only when it is
+/// migrated and filled, so an interrupted start leaves none half done.
+pub async fn embedded(path: &Path, with_sample: bool) -> Result<Url, SetupError> {
+    let url = Url::file(path);
+    if !path.exists() {
+        let new = path.with_extension("db.new");
+        let io = |cause| SetupError::File { path: new.clone(), cause };
+        if new.exists() {
+            std::fs::remove_file(&new).map_err(io)?;
+        }
+        tracing::info!(file = %path.display(), "creating the embedded database");
+        let connection = Url::file(&new).connect(1, true).await?;
+        Migrator::up(&connection, None).await?;
+        if with_sample {
+            sample::fill(&connection).await?;
+        }
+        connection.close().await?;
+        std::fs::rename(&new, path).map_err(io)?;
+    }
+    let connection = url.connect(1, false).await?;
+    connection.execute_unprepared("PRAGMA journal_mode = WAL").await?;
+    Migrator::up(&connection, None).await?;
+    connection.close().await?;
+    Ok(url)
+}

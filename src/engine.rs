@@ -1,0 +1,290 @@
+//! The way of a query: prepare → bind → load → write.
+//!
+//! Documents are prepared once per text, as a database prepares statements, and plans once per operation
+//! and condition; both caches are bounded.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use apollo_compiler::executable::Operation;
+use apollo_compiler::introspection;
+use apollo_compiler::request::{RequestError, coerce_variable_values};
+use apollo_compiler::response::JsonMap;
+use apollo_compiler::validation::Valid;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use serde::Deserialize;
+
+use crate::catalog::Catalog;
+use crate::database::Database;
+use crate::error::{Code, Error};
+use crate::load::postgres::Postgres;
+use crate::load::sqlite::Sqlite;
+use crate::load::{self, DatabaseError};
+use crate::plan::{self, BoundPlan, Document, Limits, Plan};
+use crate::policy::Principal;
+use crate::respond::Answer;
+use crate::schema::Schema;
+
+/// Answers GraphQL requests over one database.
+pub struct Engine {
+    planner: Planner,
+    database: Database,
+}
+
+/// The part of the way that needs no database.
+pub struct Planner {
+    shared: Arc<Shared>,
+    limits: Limits,
+    documents: Cache<Box<str>, Arc<Document>, TextLength>,
+    plans: Cache<PlanKey, Arc<Plan>>,
+}
+
+/// What outlives a request on the threads that run it.
+struct Shared {
+    catalog: Catalog,
+    schema: Schema,
+}
+
+/// A GraphQL request.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    pub query: String,
+    #[serde(default)]
+    pub operation_name: Option<String>,
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub variables: JsonMap,
+}
+
+fn null_as_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<JsonMap, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// A response's body, and whether execution began.
+#[derive(Debug)]
+pub struct Response {
+    pub body: Vec<u8>,
+    /// False for a request error, whose body has no `data`.
+    pub executed: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct PlanKey {
+    document: u64,
+    operation: Option<Box<str>>,
+    conditions: Vec<bool>,
+    principal: Principal,
+}
+
+/// Documents are weighed by their text, plus what any plan costs.
+#[derive(Clone)]
+struct TextLength;
+
+impl Weighter<Box<str>, Arc<Document>> for TextLength {
+    fn weight(&self, text: &Box<str>, _: &Arc<Document>) -> u64 {
+        text.len() as u64 + 256
+    }
+}
+
+/// Document text kept, in bytes.
+const DOCUMENT_CACHE: u64 = 8 << 20;
+const PLAN_CACHE: usize = 4096;
+
+/// A request ready to run.
+pub struct Prepared {
+    pub document: Arc<Document>,
+    pub bound: BoundPlan,
+    introspection: Option<JsonMap>,
+}
+
+impl Engine {
+    pub fn new(planner: Planner, database: Database) -> Self {
+        Engine { planner, database }
+    }
+
+    pub fn planner(&self) -> &Planner {
+        &self.planner
+    }
+
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Answers a request. Every problem is in the response.
+    pub async fn execute(&self, request: &Request, principal: Principal) -> Response {
+        let started = Instant::now();
+        let prepared = match self.planner.prepare(request, principal) {
+            Ok(prepared) => prepared,
+            Err(errors) => return refuse(&errors),
+        };
+        let bound = prepared.bound.bound;
+        match self.run(prepared).await {
+            Ok(body) => {
+                tracing::debug!(
+                    operation = request.operation_name.as_deref(),
+                    statements = bound.statements,
+                    micros = started.elapsed().as_micros() as u64,
+                    bytes = body.len(),
+                    "answered"
+                );
+                Response { body, executed: true }
+            }
+            Err(error) => failed(&error),
+        }
+    }
+
+    async fn run(&self, prepared: Prepared) -> Result<Vec<u8>, DatabaseError> {
+        if prepared.bound.bound.statements == 0 {
+            let loaded: Vec<_> = prepared.bound.plan.levels.iter().map(|_| load::Loaded::default()).collect();
+            return Ok(self.planner.shared.write(&prepared, &loaded));
+        }
+        match &self.database {
+            Database::Postgres(pool) => {
+                let mut connection = Postgres(pool.acquire().await?);
+                let loaded = load::load(&self.planner.shared.catalog, &prepared.bound, &mut connection).await?;
+                drop(connection);
+                Ok(self.planner.shared.write(&prepared, &loaded))
+            }
+            Database::Sqlite(pool) => {
+                let shared = self.planner.shared.clone();
+                let work = move |connection: &mut Sqlite| {
+                    let loaded = Sqlite::complete(load::load(&shared.catalog, &prepared.bound, connection))??;
+                    Ok(shared.write(&prepared, &loaded))
+                };
+                pool.run(work).await
+            }
+        }
+    }
+}
+
+impl Planner {
+    pub fn new(catalog: Catalog, schema: Schema, limits: Limits) -> Self {
+        Planner {
+            shared: Arc::new(Shared { catalog, schema }),
+            limits,
+            documents: Cache::with_weighter(1024, DOCUMENT_CACHE, TextLength),
+            plans: Cache::new(PLAN_CACHE),
+        }
+    }
+
+    pub fn catalog(&self) -> &Catalog {
+        &self.shared.catalog
+    }
+
+    pub fn schema(&self) -> &Schema {
+        &self.shared.schema
+    }
+
+    /// Parses, validates, plans and binds: everything before the first statement.
+    pub fn prepare(&self, request: &Request, principal: Principal) -> Result<Prepared, Vec<Error>> {
+        let document = self.document(&request.query)?;
+        let operation = document.operation(request.operation_name.as_deref()).map_err(|e| vec![e])?;
+        let variables = self.variables(&document, operation, &request.variables).map_err(|e| vec![e])?;
+        let plan = self.plan(&document, operation, &variables, principal).map_err(|e| vec![e])?;
+        let introspection = match plan.introspects {
+            true => Some(self.introspect(&document, operation, &variables).map_err(|e| vec![e])?),
+            false => None,
+        };
+        let bound =
+            plan::bind(&self.shared.catalog, plan, &document, &variables, &self.limits).map_err(|e| vec![e])?;
+        Ok(Prepared { document, bound, introspection })
+    }
+
+    fn document(&self, text: &str) -> Result<Arc<Document>, Vec<Error>> {
+        if let Some(found) = self.documents.get(text) {
+            return Ok(found);
+        }
+        let document = Arc::new(Document::parse(&self.shared.schema, text)?);
+        self.documents.insert(text.into(), document.clone());
+        Ok(document)
+    }
+
+    fn variables(&self, document: &Document, operation: &Operation, values: &JsonMap) -> Result<Valid<JsonMap>, Error> {
+        if operation.variables.is_empty() {
+            return Ok(Valid::assume_valid(JsonMap::new()));
+        }
+        coerce_variable_values(&self.shared.schema.types, operation, values)
+            .map_err(|e| request_error(document, Code::BadUserInput, &e))
+    }
+
+    fn plan(
+        &self,
+        document: &Document,
+        operation: &Operation,
+        variables: &JsonMap,
+        principal: Principal,
+    ) -> Result<Arc<Plan>, Error> {
+        let conditions = document.conditions(operation, variables)?;
+        let key = PlanKey {
+            document: document.id,
+            operation: operation.name.as_ref().map(|n| n.as_str().into()),
+            conditions: conditions.iter().map(|(_, value)| *value).collect(),
+            principal: principal.clone(),
+        };
+        if let Some(found) = self.plans.get(&key) {
+            return Ok(found);
+        }
+        let plan = Arc::new(plan::build(&self.shared.catalog, document, operation, &conditions, principal));
+        self.plans.insert(key, plan.clone());
+        Ok(plan)
+    }
+
+    fn introspect(&self, document: &Document, operation: &Operation, variables: &Valid<JsonMap>) -> Result<JsonMap, Error> {
+        let schema = &self.shared.schema;
+        introspection::check_max_depth(&document.executable, operation)
+            .map_err(|e| request_error(document, Code::LimitExceeded, &e))?;
+        let response = introspection::partial_execute(
+            &schema.types,
+            &schema.implementers,
+            &document.executable,
+            operation,
+            variables,
+        )
+        .map_err(|e| request_error(document, Code::BadUserInput, &e))?;
+        Ok(response.data.unwrap_or_default())
+    }
+}
+
+impl Shared {
+    fn write(&self, prepared: &Prepared, loaded: &[load::Loaded]) -> Vec<u8> {
+        Answer {
+            catalog: &self.catalog,
+            document: &prepared.document,
+            bound: &prepared.bound,
+            loaded,
+            introspection: prepared.introspection.as_ref(),
+        }
+        .write()
+    }
+}
+
+fn request_error(document: &Document, code: Code, error: &RequestError) -> Error {
+    Error::new(code, error.message().to_string()).at(document.line_column(error.location()))
+}
+
+/// The body of a request error.
+pub fn refuse(errors: &[Error]) -> Response {
+    #[derive(serde::Serialize)]
+    struct Body<'a> {
+        errors: &'a [Error],
+    }
+    let body = serde_json::to_vec(&Body { errors }).unwrap_or_else(|_| b"{\"errors\":[]}".to_vec());
+    Response { body, executed: false }
+}
+
+/// Logs what the database said under an id, and answers with the id alone.
+fn failed(error: &DatabaseError) -> Response {
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let id = format!("{:x}-{number:x}", std::process::id());
+    tracing::error!(id, error = %error, "a statement failed");
+    let shown = match error.is_unavailable() {
+        true => Error::new(Code::Unavailable, format!("the database cannot be reached; try again (error {id})")),
+        false => Error::new(Code::InternalServerError, format!("internal error {id}")),
+    };
+    let mut body = b"{\"errors\":".to_vec();
+    body.extend(serde_json::to_vec(&[shown]).unwrap_or_else(|_| b"[]".to_vec()));
+    body.extend_from_slice(b",\"data\":null}");
+    Response { body, executed: true }
+}

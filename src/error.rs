@@ -1,0 +1,107 @@
+//! Errors as a client sees them.
+//!
+//! | what went wrong | where it goes |
+//! |---|---|
+//! | the document, its variables or arguments | a request error: no `data`, nothing ran |
+//! | one field (an id that is none, a row missing behind a non-null field) | a field error with its path; null propagates by the specification |
+//! | the database | logged with its cause and an id; the client gets the id and a code, never the text |
+
+use apollo_compiler::parser::LineColumn;
+use serde::Serialize;
+use serde::ser::SerializeMap;
+
+/// `extensions.code`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Code {
+    BadUserInput,
+    Forbidden,
+    LimitExceeded,
+    Unavailable,
+    InternalServerError,
+    GraphqlParseFailed,
+    GraphqlValidationFailed,
+}
+
+/// One entry of a response's `errors`.
+#[derive(Debug, Clone)]
+pub struct Error {
+    pub message: String,
+    pub code: Code,
+    /// Where in the document, 1-based.
+    pub locations: Vec<LineColumn>,
+    /// Where in `data`; empty for a request error.
+    pub path: Vec<PathSegment>,
+    /// `extensions.field`: the path into the input, `limit`.
+    pub field: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum PathSegment {
+    Key(Box<str>),
+    Index(u32),
+}
+
+impl Error {
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        truncate(&mut message);
+        Error {
+            message,
+            code,
+            locations: Vec::new(),
+            path: Vec::new(),
+            field: None,
+        }
+    }
+
+    pub fn input(message: impl Into<String>) -> Self {
+        Error::new(Code::BadUserInput, message)
+    }
+
+    pub fn at(mut self, location: Option<LineColumn>) -> Self {
+        self.locations.extend(location);
+        self
+    }
+
+    pub fn of_field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+}
+
+/// Messages echo names from the document; one of 100 KB would come back as often as it is wrong.
+fn truncate(message: &mut String) {
+    const LONGEST: usize = 600;
+    if message.len() > LONGEST {
+        let end = (0..=LONGEST).rev().find(|&i| message.is_char_boundary(i)).unwrap_or(0);
+        message.truncate(end);
+        message.push('…');
+    }
+}
+
+impl Serialize for Error {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Extensions<'a> {
+            code: Code,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            field: Option<&'a str>,
+        }
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("message", &self.message)?;
+        if !self.locations.is_empty() {
+            map.serialize_entry("locations", &self.locations)?;
+        }
+        if !self.path.is_empty() {
+            map.serialize_entry("path", &self.path)?;
+        }
+        let extensions = Extensions {
+            code: self.code,
+            field: self.field.as_deref(),
+        };
+        map.serialize_entry("extensions", &extensions)?;
+        map.end()
+    }
+}

@@ -1,0 +1,244 @@
+//! Loading: walks a bound plan level by level, one statement a level, all of its keys at once.
+//!
+//! A level knows every key before it asks, so a batch needs no timer and no guess about how futures
+//! interleave, and the statements of a request follow from its text alone.
+//!
+//! **Invariant:** nothing here looks at a row one at a time to ask for more; a statement runs per level
+//! or not at all (a level without keys asks nothing).
+
+pub mod encode;
+pub mod keys;
+pub mod postgres;
+pub mod rows;
+pub mod sqlite;
+
+use crate::catalog::{Catalog, Relation};
+use crate::plan::{BoundPlan, Level, Source};
+use crate::sql::{self, Batch, Dialect, PreparedSql};
+use keys::{KeyColumn, Keys, NONE, Nullable};
+use rows::Rows;
+
+/// A database connection that runs one level's statement.
+pub trait Connection: Send {
+    const DIALECT: Dialect;
+
+    fn run(
+        &mut self,
+        catalog: &Catalog,
+        level: &Level,
+        statement: &Statement<'_>,
+    ) -> impl Future<Output = Result<Rows, DatabaseError>> + Send;
+}
+
+/// A level's statement with what is bound to it.
+pub struct Statement<'a> {
+    pub sql: &'a PreparedSql,
+    pub keys: &'a [KeyColumn],
+    pub len: usize,
+    pub offset: u32,
+}
+
+/// What the database or its driver said. For the log; a client never sees it.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    #[error("PostgreSQL: {0}")]
+    Postgres(#[from] sqlx::Error),
+    #[error("SQLite: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("{0}")]
+    Shape(String),
+}
+
+impl DatabaseError {
+    /// Whether the database could not be reached at all.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            DatabaseError::Postgres(e) => matches!(
+                e,
+                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_)
+            ) || e.as_database_error().and_then(|e| e.code()).is_some_and(|c| {
+                // Class 57: the server is shutting down or not yet up. Class 53: no connection is left.
+                c.starts_with("57P") || c.starts_with("53")
+            }),
+            DatabaseError::Sqlite(e) => matches!(
+                e.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::DatabaseBusy)
+            ),
+            DatabaseError::Shape(_) => false,
+        }
+    }
+}
+
+/// The rows of one level, and which of them belong to which row of the parent level.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    pub rows: Rows,
+    /// For each row of the parent the index of its key; `NONE` where it has none.
+    key_of: Vec<u32>,
+    targets: Targets,
+}
+
+#[derive(Debug, Default)]
+enum Targets {
+    #[default]
+    Nothing,
+    /// A root list: every row, in order.
+    All,
+    /// For each key a row or `NONE`.
+    One(Vec<u32>),
+    /// For each key its rows: a range of the order in which they came.
+    Many { starts: Vec<u32>, order: Option<Vec<u32>> },
+}
+
+impl Loaded {
+    /// The row of a parent's row, or of a root key.
+    pub fn one(&self, parent: u32) -> Option<u32> {
+        let key = *self.key_of.get(parent as usize)?;
+        let row = match &self.targets {
+            Targets::One(rows) => *rows.get(key as usize)?,
+            Targets::Many { .. } => return self.many(parent).next(),
+            Targets::All | Targets::Nothing => return None,
+        };
+        (row != NONE).then_some(row)
+    }
+
+    /// The rows of a parent's row, or all of a root list.
+    pub fn many(&self, parent: u32) -> impl Iterator<Item = u32> {
+        let (range, order) = match &self.targets {
+            Targets::All => (0..self.rows.len() as u32, None),
+            Targets::Many { starts, order } => {
+                let key = self.key_of.get(parent as usize).copied().unwrap_or(NONE) as usize;
+                let range = starts.get(key).zip(starts.get(key.wrapping_add(1)));
+                (range.map_or(0..0, |(a, b)| *a..*b), order.as_deref())
+            }
+            Targets::One(_) | Targets::Nothing => (0..0, None),
+        };
+        range.map(move |i| order.map_or(i, |o| o[i as usize]))
+    }
+}
+
+/// Loads every level of a request.
+pub async fn load<C: Connection>(
+    catalog: &Catalog,
+    bound: &BoundPlan,
+    connection: &mut C,
+) -> Result<Vec<Loaded>, DatabaseError> {
+    let mut loaded: Vec<Loaded> = Vec::with_capacity(bound.plan.levels.len());
+    for (i, level) in bound.plan.levels.iter().enumerate() {
+        let next = match &level.source {
+            Source::List => {
+                let rows = run(catalog, bound, i, &Keys::default(), connection).await?;
+                Loaded { rows, key_of: Vec::new(), targets: Targets::All }
+            }
+            Source::Keys { columns } => {
+                let keys = &bound.keys[i];
+                let reads: Vec<_> = columns.iter().map(|c| read_of(level, *c)).collect();
+                let key_of = (0..keys.len as u32).collect();
+                batch(catalog, bound, i, keys, key_of, &reads, connection).await?
+            }
+            Source::Relation { relation, parent, parent_reads } => {
+                let columns: Vec<_> = parent_reads.iter().map(|&r| loaded[*parent].rows.key(r)).collect();
+                let Some(columns) = columns.into_iter().collect::<Option<Vec<&KeyColumn<Nullable>>>>() else {
+                    // The parent level has no rows.
+                    loaded.push(Loaded::default());
+                    continue;
+                };
+                let (keys, key_of) = Keys::distinct(&columns);
+                let reads = own_key(&catalog.relations[*relation], level);
+                batch(catalog, bound, i, &keys, key_of, &reads, connection).await?
+            }
+        };
+        loaded.push(next);
+    }
+    Ok(loaded)
+}
+
+/// Where a level's rows carry the key they were found by; empty for a page, whose rows carry its ordinal.
+fn own_key(relation: &Relation, level: &Level) -> Vec<usize> {
+    match (&level.page, &relation.link) {
+        (None, crate::catalog::Link::Direct { columns }) => columns.iter().map(|c| read_of(level, *c)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn read_of(level: &Level, column: usize) -> usize {
+    level.reads.iter().position(|r| r.column == column && r.key).unwrap_or_default()
+}
+
+async fn batch<C: Connection>(
+    catalog: &Catalog,
+    bound: &BoundPlan,
+    i: usize,
+    keys: &Keys,
+    key_of: Vec<u32>,
+    own_key: &[usize],
+    connection: &mut C,
+) -> Result<Loaded, DatabaseError> {
+    if keys.len == 0 || (bound.plan.levels[i].page.is_some() && bound.pages[i].0 == 0) {
+        return Ok(Loaded::default());
+    }
+    let rows = run(catalog, bound, i, keys, connection).await?;
+    let targets = if own_key.is_empty() {
+        many(&rows, keys.len)
+    } else {
+        let columns: Vec<_> = own_key.iter().filter_map(|&r| rows.key(r)).collect();
+        Targets::One(if rows.len() == 0 { vec![NONE; keys.len] } else { keys.match_rows(&columns) })
+    };
+    Ok(Loaded { rows, key_of, targets })
+}
+
+/// Groups rows by the ordinal they carry. They come in order unless the database chose otherwise; within
+/// a group their order is the page's and is kept.
+fn many(rows: &Rows, keys: usize) -> Targets {
+    let mut starts = vec![0u32; keys + 1];
+    if rows.ordinals.is_empty() {
+        // One key: every row is its.
+        starts[keys] = rows.len() as u32;
+        return Targets::Many { starts, order: None };
+    }
+    for &ordinal in &rows.ordinals {
+        starts[ordinal as usize + 1] += 1;
+    }
+    for i in 0..keys {
+        starts[i + 1] += starts[i];
+    }
+    let order = (!rows.ordinals.is_sorted()).then(|| {
+        let mut order: Vec<u32> = (0..rows.len() as u32).collect();
+        order.sort_by_key(|&row| rows.ordinals[row as usize]);
+        order
+    });
+    Targets::Many { starts, order }
+}
+
+async fn run<C: Connection>(
+    catalog: &Catalog,
+    bound: &BoundPlan,
+    i: usize,
+    keys: &Keys,
+    connection: &mut C,
+) -> Result<Rows, DatabaseError> {
+    let level = &bound.plan.levels[i];
+    let sql = statement_sql(catalog, bound, i, keys.len, C::DIALECT);
+    let statement = Statement { sql: &sql, keys: &keys.columns, len: keys.len, offset: bound.pages[i].1 };
+    tracing::debug!(target: "backref::statement", path = %level.path, keys = keys.len, sql = %sql.text);
+    let rows = connection.run(catalog, level, &statement).await?;
+    if let Some(&stray) = rows.ordinals.iter().find(|&&o| o as usize >= keys.len) {
+        return Err(DatabaseError::Shape(format!(
+            "`{}` got a row for key {stray} of {}",
+            level.path, keys.len
+        )));
+    }
+    Ok(rows)
+}
+
+/// The text of a level's statement for this many keys, made once where no variable changes it.
+pub fn statement_sql(catalog: &Catalog, bound: &BoundPlan, i: usize, keys: usize, dialect: Dialect) -> PreparedSql {
+    let level = &bound.plan.levels[i];
+    let batch = if keys > 1 { Batch::Many } else { Batch::One };
+    let write = || sql::write(catalog, dialect, &bound.plan.principal, level, batch, bound.pages[i]);
+    if level.page.as_ref().is_none_or(|p| p.is_literal()) {
+        level.sql[usize::from(batch == Batch::Many)].get_or_init(write).clone()
+    } else {
+        write()
+    }
+}

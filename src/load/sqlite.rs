@@ -1,0 +1,207 @@
+//! SQLite through rusqlite, on a few threads of its own.
+//!
+//! SQLite answers in the calling thread, so a request's whole work is one job for one thread, in one read
+//! transaction: no row crosses a channel, and every level sees the same data.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::config::DbConfig;
+use rusqlite::trace::{TraceEvent, TraceEventCodes};
+use rusqlite::types::ValueRef;
+use rusqlite::{OpenFlags, ToSql};
+
+use super::encode::Raw;
+use super::keys::KeyColumn;
+use super::rows::{Rows, RowsBuilder};
+use super::{Connection, DatabaseError, Statement};
+use crate::catalog::{Catalog, Kind};
+use crate::plan::Level;
+use crate::sql::Dialect;
+
+type Job = Box<dyn FnOnce(&mut Sqlite) + Send>;
+
+/// Threads that read one database file.
+#[derive(Clone)]
+pub struct SqlitePool {
+    jobs: Sender<Job>,
+}
+
+/// One connection, for the length of a request.
+pub struct Sqlite(rusqlite::Connection);
+
+impl SqlitePool {
+    /// Opens `connections` connections to an existing file, each on its own thread. They only read.
+    pub fn open(path: &Path, connections: usize) -> Result<Self, DatabaseError> {
+        let (jobs, receiver) = channel::<Job>();
+        let receiver = Arc::new(Mutex::new(receiver));
+        for i in 0..connections.max(1) {
+            let connection = Sqlite(open(path)?);
+            let receiver = receiver.clone();
+            std::thread::Builder::new()
+                .name(format!("sqlite-{i}"))
+                .spawn(move || work(connection, &receiver))
+                .map_err(|e| DatabaseError::Shape(format!("cannot start a thread: {e}")))?;
+        }
+        Ok(SqlitePool { jobs })
+    }
+
+    /// Runs `work` with a connection, inside one read transaction.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Sqlite) -> Result<T, DatabaseError> + Send + 'static,
+    ) -> Result<T, DatabaseError> {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let span = tracing::Span::current();
+        let subscriber = tracing::dispatcher::get_default(Clone::clone);
+        let job: Job = Box::new(move |connection| {
+            tracing::dispatcher::with_default(&subscriber, || {
+                let result = span.in_scope(|| connection.transaction(work));
+                let _ = answer.send(result);
+            });
+        });
+        let gone = || DatabaseError::Shape("a SQLite thread ended".to_owned());
+        self.jobs.send(job).map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+}
+
+fn open(path: &Path) -> Result<rusqlite::Connection, DatabaseError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = rusqlite::Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(256);
+    // Without it SQLite prepares a statement again whenever a bound OFFSET changes.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(traced));
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA mmap_size = 268435456; PRAGMA cache_size = -16000;")?;
+    Ok(connection)
+}
+
+/// What SQLite itself says it runs, as sqlx logs what it sends to PostgreSQL.
+fn traced(event: TraceEvent<'_>) {
+    if let TraceEvent::Stmt(_, sql) = event {
+        tracing::trace!(target: "rusqlite::query", sql);
+    }
+}
+
+fn work(mut connection: Sqlite, jobs: &Mutex<Receiver<Job>>) {
+    loop {
+        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = next else { return };
+        // A panic ends its own request, whose sender is dropped, and not the thread.
+        let run = std::panic::AssertUnwindSafe(|| job(&mut connection));
+        if std::panic::catch_unwind(run).is_err() && !connection.0.is_autocommit() {
+            let _ = connection.0.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+impl Sqlite {
+    /// Whether the database answers.
+    pub fn ping(&self) -> Result<(), DatabaseError> {
+        Ok(self.0.query_row("SELECT 1", [], |_| Ok(()))?)
+    }
+
+    fn transaction<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, DatabaseError>) -> Result<T, DatabaseError> {
+        self.0.prepare_cached("BEGIN")?.execute([])?;
+        let result = work(self);
+        self.0.prepare_cached("COMMIT")?.execute([])?;
+        result
+    }
+
+    /// Runs a future that asks nothing but this connection, which never makes it wait.
+    pub fn complete<F: Future>(future: F) -> Result<F::Output, DatabaseError> {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::pin::pin!(future).poll(&mut context) {
+            std::task::Poll::Ready(output) => Ok(output),
+            std::task::Poll::Pending => Err(DatabaseError::Shape("a SQLite statement waited".to_owned())),
+        }
+    }
+}
+
+impl Connection for Sqlite {
+    const DIALECT: Dialect = Dialect::Sqlite;
+
+    async fn run(&mut self, catalog: &Catalog, level: &Level, statement: &Statement<'_>) -> Result<Rows, DatabaseError> {
+        let mut prepared = self.0.prepare_cached(&statement.sql.text)?;
+        let keys = bind(statement);
+        let offset = i64::from(statement.offset);
+        let mut binds: Vec<&dyn ToSql> = keys.iter().map(|k| &**k as &dyn ToSql).collect();
+        if statement.sql.binds_offset {
+            if binds.is_empty() {
+                binds.push(&offset);
+            } else {
+                binds.insert(1, &offset);
+            }
+        }
+        let mut found = prepared.query(&binds[..])?;
+        let mut rows = RowsBuilder::new(catalog, level);
+        let skip = usize::from(statement.sql.ordinal);
+        let kinds = rows.kinds.clone();
+        while let Some(row) = found.next()? {
+            let ordinal = match statement.sql.ordinal {
+                true => Some(row.get::<_, i64>(0)? as u32),
+                false => None,
+            };
+            rows.push(ordinal, |read| Ok::<_, DatabaseError>(raw(kinds[read], row.get_ref(read + skip)?)))?;
+        }
+        rows.finish()
+    }
+}
+
+/// The bind of all keys: a scalar for one key of one column, else JSON.
+fn bind(statement: &Statement<'_>) -> Option<Box<dyn ToSql>> {
+    match (statement.keys, statement.len) {
+        ([], _) => None,
+        ([KeyColumn::Int(keys)], 1) => Some(Box::new(keys[0])),
+        ([KeyColumn::Text(keys)], 1) => Some(Box::new(keys[0].to_string())),
+        (columns, 1) => Some(Box::new(json_tuple(columns, 0))),
+        ([KeyColumn::Int(keys)], _) => {
+            let mut json = String::with_capacity(keys.len() * 8);
+            let mut buffer = itoa::Buffer::new();
+            for key in keys {
+                json.push(if json.is_empty() { '[' } else { ',' });
+                json.push_str(buffer.format(*key));
+            }
+            json.push(']');
+            Some(Box::new(json))
+        }
+        ([column], len) => Some(Box::new(json_list((0..len).map(|i| json_value(column, i))))),
+        (columns, len) => Some(Box::new(json_list((0..len).map(|i| json_tuple(columns, i))))),
+    }
+}
+
+fn json_list(items: impl Iterator<Item = String>) -> String {
+    let items: Vec<_> = items.collect();
+    format!("[{}]", items.join(","))
+}
+
+fn json_tuple(columns: &[KeyColumn], i: usize) -> String {
+    json_list(columns.iter().map(|c| json_value(c, i)))
+}
+
+fn json_value(column: &KeyColumn, i: usize) -> String {
+    let mut out = String::new();
+    match column {
+        KeyColumn::Int(keys) => write!(out, "{}", keys[i]).unwrap_or_default(),
+        KeyColumn::Text(keys) => out = serde_json::Value::from(&*keys[i]).to_string(),
+    }
+    out
+}
+
+fn raw<'r>(kind: &Kind, value: ValueRef<'r>) -> Raw<'r> {
+    match value {
+        ValueRef::Null => Raw::Null,
+        ValueRef::Integer(i) => Raw::Int(i),
+        ValueRef::Real(f) => Raw::Float(f),
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_or(Raw::Strange, Raw::Text),
+        ValueRef::Blob(bytes) => match kind {
+            Kind::Uuid => bytes.try_into().map_or(Raw::Strange, Raw::Uuid),
+            Kind::Bytes => Raw::Bytes(bytes),
+            _ => std::str::from_utf8(bytes).map_or(Raw::Strange, Raw::Text),
+        },
+    }
+}

@@ -1,0 +1,189 @@
+//! The command line: a thin shell over the library.
+
+use std::io::{IsTerminal, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use backref::config::{Cli, Command, DatabaseArgs, Explain, Migrate, MigrateAction, Seed, Serve};
+use backref::database::{self, EMBEDDED_FILE, Url};
+use backref::engine::{Engine, Planner, Request};
+use backref::plan::Limits;
+use backref::policy::Principal;
+use backref::schema::Schema;
+use backref::server::{self, ServerOptions};
+use backref::sql::Dialect;
+use backref::{blog, explain, seed};
+use clap::Parser;
+use migration::{Migrator, MigratorTrait};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+#[tokio::main]
+async fn main() {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        None => serve(cli.serve).await,
+        Some(Command::Serve(args)) => serve(args).await,
+        Some(Command::Migrate(args)) => migrate(args).await,
+        Some(Command::Seed(args)) => fill(args).await,
+        Some(Command::Schema) => print_schema(),
+        Some(Command::Explain(args)) => print_plan(&args),
+    };
+    if let Err(error) = done {
+        eprintln!("backref: {error}");
+        std::process::exit(1);
+    }
+}
+
+async fn serve(args: Serve) -> Result {
+    start_logging(args.log_json);
+    let planner = planner(args.limits.limits())?;
+    let connections = args.database.database_max_connections;
+    let url = match &args.database.database_url {
+        Some(text) => text.parse::<Url>()?,
+        None => database::embedded(Path::new(EMBEDDED_FILE), true).await?,
+    };
+    let connection = url.connect(connections, false).await?;
+    if args.migrate {
+        Migrator::up(&connection, None).await?;
+    }
+    database::require_migrated(&url, &connection).await?;
+    let engine = Arc::new(Engine::new(planner, url.readers(&connection, connections)?));
+    let options = ServerOptions { max_body_bytes: args.max_body_bytes, graphiql: args.graphiql };
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .map_err(|e| format!("cannot listen on {}: {e}; choose another address with --listen (LISTEN)", args.listen))?;
+    let address = listener.local_addr()?;
+    tracing::info!(database = url.shown(), "GraphQL at http://{address}/graphql, GraphiQL at http://{address}/");
+    axum::serve(listener, server::router(engine, &options)).with_graceful_shutdown(shutdown()).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Ends when the process is asked to: requests that run are answered, new ones are not taken.
+async fn shutdown() {
+    let interrupt = async {
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+    tracing::info!("stopping; requests that run are answered first");
+}
+
+fn start_logging(json: bool) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sea_orm_migration=warn"));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json {
+        subscriber.json().init();
+    } else {
+        subscriber.with_ansi(std::io::stderr().is_terminal()).with_target(false).init();
+    }
+}
+
+async fn migrate(args: Migrate) -> Result {
+    let (_, connection) = open(&args.database, true).await?;
+    match args.action {
+        MigrateAction::Up => Migrator::up(&connection, None).await?,
+        MigrateAction::Down => Migrator::down(&connection, Some(1)).await?,
+        MigrateAction::Fresh => Migrator::fresh(&connection).await?,
+        MigrateAction::Status => {}
+    }
+    for migration in Migrator::get_migration_with_status(&connection).await? {
+        println!("{:<8} {}", migration.status().to_string().to_lowercase(), migration.name());
+    }
+    Ok(())
+}
+
+async fn fill(args: Seed) -> Result {
+    let (url, connection) = open(&args.database, false).await?;
+    database::require_migrated(&url, &connection).await?;
+    let options = seed::Options {
+        users: args.users,
+        posts: args.posts,
+        comments: args.comments,
+        tags: args.tags,
+        seed: args.seed,
+    };
+    let style = indicatif::ProgressStyle::with_template("{bar:40} {percent:>3} % {msg} {elapsed}")?;
+    let progress = indicatif::ProgressBar::no_length().with_style(style);
+    seed::run(&connection, &options, &progress).await?;
+    progress.finish();
+    println!(
+        "{} users, {} posts, {} comments, {} tags in {:.1?}",
+        args.users,
+        args.posts,
+        args.comments,
+        args.tags,
+        progress.elapsed()
+    );
+    Ok(())
+}
+
+/// A database for a command that writes: by its URL, or the embedded one without sample content.
+async fn open(args: &DatabaseArgs, create: bool) -> Result<(Url, sea_orm::DatabaseConnection)> {
+    let url = match &args.database_url {
+        Some(text) => text.parse::<Url>()?,
+        None => database::embedded(Path::new(EMBEDDED_FILE), false).await?,
+    };
+    let connection = url.connect(args.database_max_connections, create).await?;
+    Ok((url, connection))
+}
+
+fn planner(limits: Limits) -> Result<Planner> {
+    let catalog = blog::graph().build()?;
+    let schema = Schema::new(&catalog)?;
+    Ok(Planner::new(catalog, schema, limits))
+}
+
+fn print_schema() -> Result {
+    print!("{}", planner(Limits::default())?.schema().sdl);
+    Ok(())
+}
+
+fn print_plan(args: &Explain) -> Result {
+    let mut query = String::new();
+    if args.file.as_os_str() == "-" {
+        std::io::stdin().read_to_string(&mut query)?;
+    } else {
+        query = std::fs::read_to_string(&args.file).map_err(|e| format!("cannot read {}: {e}", args.file.display()))?;
+    }
+    let request = Request {
+        query,
+        operation_name: args.operation.clone(),
+        variables: serde_json::from_str(&args.variables)
+            .map_err(|e| format!("--variables is no JSON object: {e}"))?,
+    };
+    let dialect = match &args.database_url {
+        Some(url) if url.starts_with("postgres") => Dialect::Postgres,
+        _ => Dialect::Sqlite,
+    };
+    let planner = planner(args.limits.limits())?;
+    let prepared = planner.prepare(&request, Principal::Anonymous).map_err(|errors| {
+        let lines: Vec<_> = errors
+            .iter()
+            .map(|e| match e.locations.first() {
+                Some(at) => format!("{}:{}: {}", at.line, at.column, e.message),
+                None => e.message.clone(),
+            })
+            .collect();
+        lines.join("\n")
+    })?;
+    print!("{}", explain::explain(&planner, &prepared, dialect));
+    Ok(())
+}

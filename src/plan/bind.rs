@@ -1,0 +1,359 @@
+//! Binds a plan to a request: its variables become page sizes and keys, and the request's cost is known
+//! before anything runs.
+
+use std::sync::Arc;
+
+use apollo_compiler::ast::Value;
+use apollo_compiler::parser::SourceSpan;
+use apollo_compiler::response::{JsonMap, JsonValue};
+
+use super::{Choice, Count, Document, Level, Lookup, Page, Plan, RootOutput, Source};
+use crate::catalog::{Catalog, Entity, EntityId, Kind};
+use crate::error::{Code, Error};
+use crate::load::keys::{KeyValue, Keys, key_value, parse_key};
+
+/// What a request may cost. Beyond is an error, never a cut.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The largest `limit`.
+    pub page: u32,
+    /// How deep relations may nest.
+    pub depth: usize,
+    /// Rows a request may read: the product of the page sizes, summed over the paths.
+    pub rows: u64,
+    /// Statements a request may run.
+    pub statements: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { page: 1000, depth: 15, rows: 250_000, statements: 100 }
+    }
+}
+
+/// A plan with everything a request decides.
+#[derive(Debug)]
+pub struct BoundPlan {
+    pub plan: Arc<Plan>,
+    /// For each level its page's limit and offset.
+    pub pages: Vec<(u32, u32)>,
+    /// For each level of `Source::Keys` the keys asked for; empty where none is.
+    pub keys: Vec<Keys>,
+    /// For each root field what its arguments came to.
+    pub roots: Vec<BoundRoot>,
+    pub bound: Bound,
+}
+
+/// The most a request can cost, whatever the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bound {
+    pub statements: u64,
+    pub rows: u64,
+}
+
+#[derive(Debug)]
+pub enum BoundRoot {
+    /// Nothing to look up.
+    Plain,
+    /// The choice whose keys are asked for.
+    Chosen(usize),
+    /// For each id its choice and the index of its key there.
+    Each(Vec<Result<(usize, u32), Error>>),
+    Failed(Error),
+}
+
+pub fn bind(
+    catalog: &Catalog,
+    plan: Arc<Plan>,
+    document: &Document,
+    variables: &JsonMap,
+    limits: &Limits,
+) -> Result<BoundPlan, Error> {
+    let located = |span: Option<SourceSpan>| document.line_column(span);
+    let mut pages = Vec::with_capacity(plan.levels.len());
+    for level in &plan.levels {
+        let page = match &level.page {
+            Some(page) => {
+                bind_page(page, variables, limits).map_err(|e| e.of_level(level).at(located(level.location)))?
+            }
+            None => (1, 0),
+        };
+        if level.depth >= limits.depth {
+            return Err(Error::new(
+                Code::LimitExceeded,
+                format!("`{}` nests relations deeper than {} levels; ask in several requests", level.path, limits.depth),
+            )
+            .at(located(level.location)));
+        }
+        pages.push(page);
+    }
+    let mut keys: Vec<Keys> = plan.levels.iter().map(|_| Keys::default()).collect();
+    let mut roots = Vec::with_capacity(plan.root.len());
+    for field in &plan.root {
+        roots.push(match &field.value {
+            RootOutput::Typename(_) | RootOutput::Introspection | RootOutput::Page { .. } => BoundRoot::Plain,
+            RootOutput::Lookup { type_name, lookups } => bind_lookup(catalog, type_name, lookups, variables, &mut keys),
+            RootOutput::Node { choices, id } => match bind_node(catalog, choices, &evaluate(id, variables), None) {
+                Ok((choice, key)) => {
+                    keys[choices[choice].level] = Keys::from_rows(&[key]);
+                    BoundRoot::Chosen(choice)
+                }
+                Err(error) => BoundRoot::Failed(error.of_field("id")),
+            },
+            RootOutput::Nodes { choices, ids } => {
+                let ids = evaluate(ids, variables);
+                let ids = ids.as_array().map_or(std::slice::from_ref(&ids), Vec::as_slice);
+                if ids.len() as u64 > u64::from(limits.page) {
+                    return Err(Error::new(
+                        Code::LimitExceeded,
+                        format!("`{}` asks for {} ids; at most {} are allowed", field.key, ids.len(), limits.page),
+                    )
+                    .of_field("ids")
+                    .at(located(field.location)));
+                }
+                bind_nodes(catalog, choices, ids, &mut keys)
+            }
+        });
+    }
+    let bound = bound(&plan, &pages, &keys);
+    check(&plan, &pages, &keys, bound, limits)?;
+    Ok(BoundPlan { plan, pages, keys, roots, bound })
+}
+
+fn bind_page(page: &Page, variables: &JsonMap, limits: &Limits) -> Result<(u32, u32), PageError> {
+    let limit = count("limit", &page.limit, variables)?;
+    let offset = count("offset", &page.offset, variables)?;
+    if limit > i64::from(limits.page) {
+        return Err(PageError {
+            code: Code::LimitExceeded,
+            argument: "limit",
+            problem: format!("is {limit}, and at most {} is allowed; read further pages with `offset`", limits.page),
+        });
+    }
+    // `count` has refused what is negative, and GraphQL's Int what is above 2^31.
+    Ok((limit as u32, offset as u32))
+}
+
+struct PageError {
+    code: Code,
+    argument: &'static str,
+    problem: String,
+}
+
+impl PageError {
+    fn of_level(self, level: &Level) -> Error {
+        let message = format!("`{}` of `{}` {}", self.argument, level.path, self.problem);
+        Error::new(self.code, message).of_field(self.argument)
+    }
+}
+
+fn count(argument: &'static str, count: &Count, variables: &JsonMap) -> Result<i64, PageError> {
+    let value = match count {
+        Count::Literal(value) => *value,
+        Count::Variable(name, default) => {
+            variables.get(name.as_str()).and_then(JsonValue::as_i64).unwrap_or(*default)
+        }
+    };
+    if value < 0 {
+        return Err(PageError {
+            code: Code::BadUserInput,
+            argument,
+            problem: format!("is {value}; it must be 0 or more"),
+        });
+    }
+    Ok(value)
+}
+
+fn bind_lookup(
+    catalog: &Catalog,
+    type_name: &str,
+    lookups: &[Lookup],
+    variables: &JsonMap,
+    keys: &mut [Keys],
+) -> BoundRoot {
+    let given: Vec<_> = lookups
+        .iter()
+        .enumerate()
+        .map(|(i, l)| (i, l, evaluate(&l.value, variables)))
+        .filter(|(_, _, value)| !value.is_null())
+        .collect();
+    let [(i, lookup, value)] = &given[..] else {
+        let names = given.iter().map(|(_, l, _)| format!("`{}`", l.argument)).collect::<Vec<_>>();
+        return BoundRoot::Failed(Error::input(match names.len() {
+            0 => format!("give exactly one argument that says which {type_name} is meant; none was given"),
+            _ => format!("give exactly one argument that says which {type_name} is meant, not {}", names.join(" and ")),
+        }));
+    };
+    if lookup.forbidden {
+        let message = format!("you may not search {type_name} by `{}`, which you may not see", lookup.argument);
+        return BoundRoot::Failed(Error::new(Code::Forbidden, message).of_field(lookup.argument.as_str()));
+    }
+    let entity = lookup.choice.entity;
+    let key = match lookup.column {
+        None => bind_node(catalog, std::slice::from_ref(&lookup.choice), value, Some(entity)).map(|(_, key)| key),
+        Some(column) => {
+            let column = &catalog.entities[entity].columns[column];
+            match column.refers_to {
+                Some(to) => key_of_text(catalog, to, &text_of(value)),
+                None => column_key(&column.kind, value),
+            }
+            .map_err(|text| Error::input(format!("`{text}` is no value of `{}`", lookup.argument)))
+        }
+    };
+    match key {
+        Ok(key) => {
+            keys[lookup.choice.level] = Keys::from_rows(&[key]);
+            BoundRoot::Chosen(*i)
+        }
+        Err(error) => BoundRoot::Failed(error.of_field(lookup.argument.as_str())),
+    }
+}
+
+/// Which of the choices an id is of, and its key. With `only`, a bare key will do.
+fn bind_node(
+    catalog: &Catalog,
+    choices: &[Choice],
+    id: &JsonValue,
+    only: Option<EntityId>,
+) -> Result<(usize, Vec<KeyValue>), Error> {
+    let text = text_of(id);
+    let shape = |entity: &Entity| {
+        let parts: Vec<_> = entity.primary_key.iter().map(|&c| format!("<{}>", entity.columns[c].field)).collect();
+        format!("{}:{}", entity.type_name, parts.join(":"))
+    };
+    let named = text.split_once(':').and_then(|(name, key)| Some((catalog.entity_of_type(name)?, key)));
+    if let Some((entity, key)) = named {
+        let of = &catalog.entities[entity];
+        let Some(choice) = choices.iter().position(|c| c.entity == entity) else {
+            let wanted = only.map_or("node", |e| &catalog.entities[e].type_name);
+            return Err(Error::input(format!("`{text}` is the id of a {}, not of a {wanted}", of.type_name)));
+        };
+        return match parse_key(of, key) {
+            Some(key) => Ok((choice, key)),
+            None => Err(Error::input(format!("`{text}` is no id; one of this type looks like `{}`", shape(of)))),
+        };
+    }
+    match only {
+        Some(entity) => match parse_key(&catalog.entities[entity], &text) {
+            Some(key) => Ok((0, key)),
+            None => Err(Error::input(format!(
+                "`{text}` is no id; one of this type looks like `{}`",
+                shape(&catalog.entities[entity])
+            ))),
+        },
+        None => Err(Error::input(format!("`{text}` is no global id; one looks like `{}`", shape(&catalog.entities[choices[0].entity])))),
+    }
+}
+
+/// A key of `entity` from its global id or its bare form.
+fn key_of_text(catalog: &Catalog, entity: EntityId, text: &str) -> Result<Vec<KeyValue>, String> {
+    let of = &catalog.entities[entity];
+    let bare = text.strip_prefix(&of.type_name).and_then(|rest| rest.strip_prefix(':')).unwrap_or(text);
+    parse_key(of, bare).ok_or_else(|| text.to_owned())
+}
+
+fn column_key(kind: &Kind, value: &JsonValue) -> Result<Vec<KeyValue>, String> {
+    let text = text_of(value);
+    if let Kind::Enum(of) = kind {
+        let at = of.names.iter().position(|n| *n == text).ok_or(text)?;
+        return Ok(vec![KeyValue::Text(of.values[at].as_str().into())]);
+    }
+    key_value(kind, &text).map(|v| vec![v]).ok_or(text)
+}
+
+fn bind_nodes(catalog: &Catalog, choices: &[Choice], ids: &[JsonValue], keys: &mut [Keys]) -> BoundRoot {
+    let mut of_choice: Vec<Vec<Vec<KeyValue>>> = vec![Vec::new(); choices.len()];
+    let mut seen = std::collections::HashMap::new();
+    let each = ids
+        .iter()
+        .map(|id| {
+            let (choice, key) = bind_node(catalog, choices, id, None).map_err(|e| e.of_field("ids"))?;
+            let at = *seen.entry((choice, key.clone())).or_insert_with(|| {
+                of_choice[choice].push(key);
+                of_choice[choice].len() as u32 - 1
+            });
+            Ok((choice, at))
+        })
+        .collect();
+    for (choice, of) in choices.iter().zip(of_choice) {
+        keys[choice.level] = Keys::from_rows(&of);
+    }
+    BoundRoot::Each(each)
+}
+
+/// The value of an argument: literals as they are, variables by their coerced values.
+fn evaluate(value: &Value, variables: &JsonMap) -> JsonValue {
+    match value {
+        Value::Variable(name) => variables.get(name.as_str()).cloned().unwrap_or(JsonValue::Null),
+        Value::String(s) => s.as_str().into(),
+        Value::Enum(name) => name.as_str().into(),
+        Value::Int(i) => i.as_str().into(),
+        Value::Float(f) => f.as_str().into(),
+        Value::Boolean(b) => (*b).into(),
+        Value::List(items) => items.iter().map(|v| evaluate(v, variables)).collect(),
+        Value::Null | Value::Object(_) => JsonValue::Null,
+    }
+}
+
+fn text_of(value: &JsonValue) -> String {
+    match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
+    }
+}
+
+/// The cost of each level, saturating: a page of a page multiplies.
+fn level_rows(plan: &Plan, pages: &[(u32, u32)], keys: &[Keys]) -> Vec<u64> {
+    let mut rows: Vec<u64> = Vec::with_capacity(plan.levels.len());
+    for (i, level) in plan.levels.iter().enumerate() {
+        let limit = u64::from(pages[i].0);
+        rows.push(match &level.source {
+            Source::List => limit,
+            Source::Keys { .. } => keys[i].len as u64,
+            Source::Relation { parent, .. } => match level.page {
+                Some(_) => rows[*parent].saturating_mul(limit),
+                None => rows[*parent],
+            },
+        });
+    }
+    rows
+}
+
+fn bound(plan: &Plan, pages: &[(u32, u32)], keys: &[Keys]) -> Bound {
+    let mut runs: Vec<bool> = Vec::with_capacity(plan.levels.len());
+    for (i, level) in plan.levels.iter().enumerate() {
+        runs.push(match &level.source {
+            Source::List => true,
+            Source::Keys { .. } => keys[i].len > 0,
+            Source::Relation { parent, .. } => runs[*parent],
+        });
+    }
+    Bound {
+        statements: runs.iter().filter(|r| **r).count() as u64,
+        rows: level_rows(plan, pages, keys).iter().fold(0, |sum, n| sum.saturating_add(*n)),
+    }
+}
+
+fn check(plan: &Plan, pages: &[(u32, u32)], keys: &[Keys], bound: Bound, limits: &Limits) -> Result<(), Error> {
+    if bound.statements > limits.statements {
+        return Err(Error::new(
+            Code::LimitExceeded,
+            format!(
+                "the request would run up to {} statements, and {} are allowed; ask for fewer relations",
+                bound.statements, limits.statements
+            ),
+        ));
+    }
+    if bound.rows > limits.rows {
+        let rows = level_rows(plan, pages, keys);
+        let largest = (0..rows.len()).max_by_key(|&i| rows[i]).map_or("", |i| &plan.levels[i].path);
+        return Err(Error::new(
+            Code::LimitExceeded,
+            format!(
+                "the request could read up to {} rows, and {} are allowed; most of them by `{largest}`: give it, or what is above it, a smaller `limit`",
+                bound.rows, limits.rows
+            ),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,253 @@
+//! A document's text, parsed, bounded and validated: everything about it that no request changes.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use apollo_compiler::ast::{self, Definition};
+use apollo_compiler::executable::Operation;
+use apollo_compiler::parser::{Parser, SourceSpan};
+use apollo_compiler::response::JsonMap;
+use apollo_compiler::validation::{DiagnosticList, Valid};
+use apollo_compiler::{ExecutableDocument, Name, Node};
+use apollo_parser::{Lexer, TokenKind};
+
+use crate::error::{Code, Error};
+use crate::schema::Schema;
+
+/// Tokens in a document; the parser stops there.
+const MAX_TOKENS: usize = 50_000;
+/// How deep selection sets and values may nest before a plan's own depth limit can speak.
+const MAX_RECURSION: usize = 200;
+/// Fields after every fragment spread is written out. A small text can spell out 2^30.
+const MAX_FIELDS: u64 = 10_000;
+/// Errors reported for one document.
+const MAX_ERRORS: usize = 10;
+
+/// A valid document.
+#[derive(Debug)]
+pub struct Document {
+    /// Distinguishes documents in the plan cache.
+    pub id: u64,
+    pub executable: Valid<ExecutableDocument>,
+}
+
+impl Document {
+    pub fn parse(schema: &Schema, text: &str) -> Result<Self, Vec<Error>> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let text = without_descriptions(text);
+        let mut parser = Parser::new().token_limit(MAX_TOKENS).recursion_limit(MAX_RECURSION);
+        let ast = parser
+            .parse_ast(text, "request")
+            .map_err(|e| errors(Code::GraphqlParseFailed, &e.errors))?;
+        if expanded_fields(&ast) > MAX_FIELDS {
+            return Err(vec![Error::new(
+                Code::LimitExceeded,
+                format!("the document has more than {MAX_FIELDS} fields once its fragments are written out; ask for less in one request"),
+            )]);
+        }
+        let executable = ast
+            .to_executable_validate(&schema.types)
+            .map_err(|e| errors(Code::GraphqlValidationFailed, &e.errors))?;
+        if executable.operations.is_empty() {
+            return Err(vec![Error::new(
+                Code::GraphqlValidationFailed,
+                "the document has no operation to run",
+            )]);
+        }
+        Ok(Document {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            executable,
+        })
+    }
+
+    /// The operation to run, by the rules of GetOperation.
+    pub fn operation(&self, name: Option<&str>) -> Result<&Node<Operation>, Error> {
+        self.executable.operations.get(name).map_err(|_| {
+            Error::input(match name {
+                Some(name) => format!("the document has no operation named `{name}`"),
+                None => "the document has several operations; say which with `operationName`".to_owned(),
+            })
+            .of_field("operationName")
+        })
+    }
+
+    pub fn line_column(&self, span: Option<SourceSpan>) -> Option<apollo_compiler::parser::LineColumn> {
+        span?.line_column(&self.executable.sources)
+    }
+
+    /// The values of the Booleans that `@skip` and `@include` read in this operation, by which plans differ.
+    pub fn conditions(&self, operation: &Operation, variables: &JsonMap) -> Result<Vec<(Name, bool)>, Error> {
+        let mut names = BTreeSet::new();
+        if !operation.variables.is_empty() {
+            self.condition_variables(&operation.selection_set, &mut BTreeSet::new(), &mut names);
+        }
+        let value = |name: Name| match variables.get(name.as_str()).and_then(|v| v.as_bool()) {
+            Some(value) => Ok((name, value)),
+            None => Err(Error::input(format!(
+                "variable `${name}` decides an `@skip` or `@include` and must not be null"
+            ))
+            .of_field(name.as_str())),
+        };
+        names.into_iter().map(value).collect()
+    }
+
+    fn condition_variables(
+        &self,
+        set: &apollo_compiler::executable::SelectionSet,
+        visited: &mut BTreeSet<Name>,
+        names: &mut BTreeSet<Name>,
+    ) {
+        use apollo_compiler::executable::Selection;
+        for selection in &set.selections {
+            for directive in selection.directives().iter() {
+                if let ("skip" | "include", Some(value)) =
+                    (directive.name.as_str(), directive.specified_argument_by_name("if"))
+                    && let ast::Value::Variable(name) = &**value
+                {
+                    names.insert(name.clone());
+                }
+            }
+            match selection {
+                Selection::Field(f) => self.condition_variables(&f.selection_set, visited, names),
+                Selection::InlineFragment(f) => self.condition_variables(&f.selection_set, visited, names),
+                Selection::FragmentSpread(s) => {
+                    if visited.insert(s.fragment_name.clone())
+                        && let Some(f) = self.executable.fragments.get(&s.fragment_name)
+                    {
+                        self.condition_variables(&f.selection_set, visited, names);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn errors(code: Code, list: &DiagnosticList) -> Vec<Error> {
+    list.iter()
+        .take(MAX_ERRORS)
+        .map(|diagnostic| {
+            let error = diagnostic.to_json();
+            let mut made = Error::new(code, error.message);
+            made.locations = error.locations;
+            made
+        })
+        .collect()
+}
+
+/// Fields in the document with every fragment written out, each fragment counted once per spread but
+/// visited once in all.
+fn expanded_fields(ast: &ast::Document) -> u64 {
+    let fragments: HashMap<&Name, &[ast::Selection]> = ast
+        .definitions
+        .iter()
+        .filter_map(|d| match d {
+            Definition::FragmentDefinition(f) => Some((&f.name, f.selection_set.as_slice())),
+            _ => None,
+        })
+        .collect();
+    let mut known = HashMap::new();
+    let mut total = 0u64;
+    for definition in &ast.definitions {
+        let set = match definition {
+            Definition::OperationDefinition(o) => &o.selection_set,
+            Definition::FragmentDefinition(f) => &f.selection_set,
+            _ => continue,
+        };
+        total = total.saturating_add(count(set, &fragments, &mut known));
+    }
+    total
+}
+
+fn count<'a>(
+    set: &'a [ast::Selection],
+    fragments: &HashMap<&'a Name, &'a [ast::Selection]>,
+    known: &mut HashMap<&'a Name, u64>,
+) -> u64 {
+    let mut sum = 0u64;
+    for selection in set {
+        let n = match selection {
+            ast::Selection::Field(f) => count(&f.selection_set, fragments, known).saturating_add(1),
+            ast::Selection::InlineFragment(f) => count(&f.selection_set, fragments, known),
+            ast::Selection::FragmentSpread(s) => match (known.get(&s.fragment_name), fragments.get(&s.fragment_name)) {
+                (Some(&n), _) => n,
+                (None, None) => 0,
+                (None, Some(set)) => {
+                    // A cycle counts nothing here; validation names it.
+                    known.insert(&s.fragment_name, 0);
+                    let n = count(set, fragments, known);
+                    known.insert(&s.fragment_name, n);
+                    n
+                }
+            },
+        };
+        sum = sum.saturating_add(n);
+    }
+    sum
+}
+
+/// Blanks the descriptions of operations and fragments, which GraphQL allows since September 2025 and
+/// apollo-parser does not know. Every character keeps its place, so locations stay true.
+fn without_descriptions(text: &str) -> String {
+    if !text.contains('"') {
+        return text.to_owned();
+    }
+    let (tokens, _) = Lexer::new(text).with_limit(MAX_TOKENS).lex();
+    let mut tokens = tokens
+        .iter()
+        .filter(|t| !matches!(t.kind(), TokenKind::Whitespace | TokenKind::Comment | TokenKind::Comma))
+        .peekable();
+    let mut blanked = text.to_owned();
+    let mut depth = 0i32;
+    while let Some(token) = tokens.next() {
+        match token.kind() {
+            TokenKind::LCurly | TokenKind::LParen | TokenKind::LBracket => depth += 1,
+            TokenKind::RCurly | TokenKind::RParen | TokenKind::RBracket => depth -= 1,
+            TokenKind::StringValue if depth == 0 => {
+                let before = tokens.peek().is_some_and(|next| {
+                    matches!(next.data(), "query" | "mutation" | "subscription" | "fragment")
+                });
+                if before {
+                    let start = token.index();
+                    let range = start..start + token.data().len();
+                    let blank: String = text[range.clone()]
+                        .chars()
+                        .flat_map(|c| match c {
+                            '\n' | '\r' => vec![c; 1],
+                            _ => vec![' '; c.len_utf8()],
+                        })
+                        .collect();
+                    blanked.replace_range(range, &blank);
+                }
+            }
+            _ => {}
+        }
+    }
+    blanked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema() -> Schema {
+        Schema::new(&crate::blog::graph().build().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn descriptions_of_operations_and_fragments_are_allowed() {
+        let text = "\"What it \u{1F600} is\" query A($n: Int = 1) { posts(limit: $n) { ...F } }\n\"\"\"\nblock\n\"\"\" fragment F on Post { id }";
+        Document::parse(&schema(), text).unwrap();
+        assert!(Document::parse(&schema(), "\"no\" { posts { id } }").is_err());
+    }
+
+    #[test]
+    fn a_fragment_bomb_is_refused_before_it_goes_off() {
+        let mut text = "{ ...F0 }".to_owned();
+        for i in 0..30 {
+            text += &format!(" fragment F{i} on Query {{ ...F{n} ...F{n} }}", n = i + 1);
+        }
+        text += " fragment F30 on Query { posts { id } }";
+        let errors = Document::parse(&schema(), &text).unwrap_err();
+        assert_eq!(errors[0].code, Code::LimitExceeded);
+    }
+}

@@ -1,0 +1,283 @@
+//! Writes the answer: from loaded rows to JSON bytes in the order of the document, with no tree between.
+//!
+//! Null propagates as the specification's "Handling Execution Errors" says: a null in a non-null field
+//! empties the nearest nullable ancestor, which is a matter of cutting the output back to where that
+//! ancestor began.
+
+use apollo_compiler::parser::SourceSpan;
+use apollo_compiler::response::JsonMap;
+
+use crate::catalog::Catalog;
+use crate::error::{Code, Error, PathSegment};
+use crate::load::Loaded;
+use crate::load::rows::CellValue;
+use crate::plan::{BoundPlan, BoundRoot, Choice, Document, LevelId, Output, RootField, RootOutput, SelectedField, Selection};
+
+/// Everything an answer is written from.
+pub struct Answer<'a> {
+    pub catalog: &'a Catalog,
+    pub document: &'a Document,
+    pub bound: &'a BoundPlan,
+    pub loaded: &'a [Loaded],
+    /// The answers to `__schema` and `__type` by response key.
+    pub introspection: Option<&'a JsonMap>,
+}
+
+/// A null on its way up to the nearest nullable field.
+struct Propagated;
+
+type Written = Result<(), Propagated>;
+
+impl Answer<'_> {
+    /// The whole response body.
+    pub fn write(&self) -> Vec<u8> {
+        let mut writer = Writer {
+            answer: self,
+            out: Vec::with_capacity(4096),
+            path: Vec::new(),
+            errors: Vec::new(),
+        };
+        writer.out.extend_from_slice(b"{\"data\":");
+        let start = writer.out.len();
+        if writer.root().is_err() {
+            writer.out.truncate(start);
+            writer.out.extend_from_slice(b"null");
+        }
+        writer.out.push(b'}');
+        if writer.errors.is_empty() {
+            return writer.out;
+        }
+        // The specification recommends errors first, where a person sees them.
+        let mut body = b"{\"errors\":".to_vec();
+        body.extend(serde_json::to_vec(&writer.errors).unwrap_or_else(|_| b"[]".to_vec()));
+        body.push(b',');
+        body.extend_from_slice(&writer.out[1..]);
+        body
+    }
+}
+
+struct Writer<'a> {
+    answer: &'a Answer<'a>,
+    out: Vec<u8>,
+    path: Vec<Step<'a>>,
+    errors: Vec<Error>,
+}
+
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Key(&'a str),
+    Index(u32),
+}
+
+impl<'a> Writer<'a> {
+    fn root(&mut self) -> Written {
+        let answer = self.answer;
+        self.out.push(b'{');
+        for (field, root) in answer.bound.plan.root.iter().zip(&answer.bound.roots) {
+            self.out.extend_from_slice(&field.prefix);
+            self.path.push(Step::Key(&field.key));
+            let written = self.root_field(field, root);
+            self.path.pop();
+            written?;
+        }
+        self.out.push(b'}');
+        Ok(())
+    }
+
+    fn root_field(&mut self, field: &'a RootField, root: &'a BoundRoot) -> Written {
+        let answer = self.answer;
+        if let BoundRoot::Failed(error) = root {
+            // Only nullable root fields take arguments that can fail.
+            self.fail(error.clone(), field.location);
+            self.null();
+            return Ok(());
+        }
+        match (&field.value, root) {
+            (RootOutput::Typename(json), _) => self.out.extend_from_slice(json),
+            (RootOutput::Introspection, _) => {
+                let value = answer.introspection.and_then(|i| i.get(field.key.as_str()));
+                let json = value.and_then(|v| serde_json::to_vec(v).ok());
+                self.out.extend_from_slice(json.as_deref().unwrap_or(b"null"));
+            }
+            (RootOutput::Page { level, selection }, _) => return self.list(*level, 0, selection),
+            (RootOutput::Lookup { lookups, .. }, BoundRoot::Chosen(i)) => {
+                self.nullable_row(&lookups[*i].choice, 0);
+            }
+            (RootOutput::Node { choices, .. }, BoundRoot::Chosen(i)) => self.nullable_row(&choices[*i], 0),
+            (RootOutput::Nodes { choices, .. }, BoundRoot::Each(each)) => {
+                self.out.push(b'[');
+                for (i, item) in each.iter().enumerate() {
+                    if i > 0 {
+                        self.out.push(b',');
+                    }
+                    self.path.push(Step::Index(i as u32));
+                    match item {
+                        Ok((choice, key)) => self.nullable_row(&choices[*choice], *key),
+                        Err(error) => {
+                            self.fail(error.clone(), field.location);
+                            self.null();
+                        }
+                    }
+                    self.path.pop();
+                }
+                self.out.push(b']');
+            }
+            _ => self.null(),
+        }
+        Ok(())
+    }
+
+    fn nullable_row(&mut self, choice: &'a Choice, key: u32) {
+        let start = self.out.len();
+        let row = self.answer.loaded[choice.level].one(key);
+        let written = match row {
+            Some(row) => self.object(choice.level, row, &choice.selection),
+            None => Err(Propagated),
+        };
+        if written.is_err() {
+            self.out.truncate(start);
+            self.null();
+        }
+    }
+
+    /// A non-null list of non-null rows.
+    fn list(&mut self, level: LevelId, parent: u32, selection: &'a Selection) -> Written {
+        let loaded = &self.answer.loaded[level];
+        self.out.push(b'[');
+        for (i, row) in loaded.many(parent).enumerate() {
+            if i > 0 {
+                self.out.push(b',');
+            }
+            self.path.push(Step::Index(i as u32));
+            let written = self.object(level, row, selection);
+            self.path.pop();
+            written?;
+        }
+        self.out.push(b']');
+        Ok(())
+    }
+
+    fn object(&mut self, level: LevelId, row: u32, selection: &'a Selection) -> Written {
+        self.out.push(b'{');
+        for field in &selection.fields {
+            self.out.extend_from_slice(&field.prefix);
+            match &field.value {
+                Output::Typename(json) => self.out.extend_from_slice(json),
+                Output::Null => self.null(),
+                Output::Cell { cell, nullable } => match self.answer.loaded[level].rows.cell(row, *cell) {
+                    CellValue::Json(json) => self.out.extend_from_slice(json),
+                    CellValue::Null if *nullable => self.null(),
+                    other => self.bad_cell(field, level, other, *nullable)?,
+                },
+                Output::CompositeId { prefix, cells } => self.composite_id(field, level, row, prefix, cells)?,
+                Output::One { level: child, selection, nullable } => {
+                    self.path.push(Step::Key(&field.key));
+                    let written = self.one(field, level, row, *child, selection, *nullable);
+                    self.path.pop();
+                    written?;
+                }
+                Output::Many { level: child, selection } => {
+                    self.path.push(Step::Key(&field.key));
+                    let written = self.list(*child, row, selection);
+                    self.path.pop();
+                    written?;
+                }
+            }
+        }
+        self.out.push(b'}');
+        Ok(())
+    }
+
+    fn one(
+        &mut self,
+        field: &SelectedField,
+        level: LevelId,
+        row: u32,
+        child: LevelId,
+        selection: &'a Selection,
+        nullable: bool,
+    ) -> Written {
+        let start = self.out.len();
+        let written = match self.answer.loaded[child].one(row) {
+            Some(row) => self.object(child, row, selection),
+            None if nullable => {
+                self.null();
+                return Ok(());
+            }
+            None => {
+                let message = format!(
+                    "{}.{} is never null, but what it refers to is missing",
+                    self.type_name(level),
+                    field.key
+                );
+                self.fail(Error::new(Code::InternalServerError, message), field.location);
+                Err(Propagated)
+            }
+        };
+        if written.is_err() && nullable {
+            self.out.truncate(start);
+            self.null();
+            return Ok(());
+        }
+        written
+    }
+
+    fn composite_id(
+        &mut self,
+        field: &'a SelectedField,
+        level: LevelId,
+        row: u32,
+        prefix: &[u8],
+        cells: &[usize],
+    ) -> Written {
+        self.out.extend_from_slice(prefix);
+        for (i, cell) in cells.iter().enumerate() {
+            if i > 0 {
+                self.out.push(b':');
+            }
+            match self.answer.loaded[level].rows.cell(row, *cell) {
+                CellValue::Json(part) => self.out.extend_from_slice(part),
+                other => return self.bad_cell(field, level, other, false),
+            }
+        }
+        self.out.push(b'"');
+        Ok(())
+    }
+
+    fn bad_cell(&mut self, field: &'a SelectedField, level: LevelId, cell: CellValue<'_>, nullable: bool) -> Written {
+        let name = format!("{}.{}", self.type_name(level), field.key);
+        let message = match cell {
+            CellValue::Null => format!("{name} is never null, but the database holds a null"),
+            _ => format!("the database holds a value for {name} that its type cannot represent"),
+        };
+        self.path.push(Step::Key(&field.key));
+        self.fail(Error::new(Code::InternalServerError, message), field.location);
+        self.path.pop();
+        if nullable {
+            self.null();
+            return Ok(());
+        }
+        Err(Propagated)
+    }
+
+    fn type_name(&self, level: LevelId) -> &'a str {
+        &self.answer.catalog.entities[self.answer.bound.plan.levels[level].entity].type_name
+    }
+
+    fn null(&mut self) {
+        self.out.extend_from_slice(b"null");
+    }
+
+    fn fail(&mut self, error: Error, location: Option<SourceSpan>) {
+        let mut error = error.at(self.answer.document.line_column(location));
+        error.path = self
+            .path
+            .iter()
+            .map(|step| match step {
+                Step::Key(key) => PathSegment::Key((*key).into()),
+                Step::Index(i) => PathSegment::Index(*i),
+            })
+            .collect();
+        self.errors.push(error);
+    }
+}

@@ -1,0 +1,550 @@
+//! SQL: the one statement of a level, in the shapes that were measured.
+//!
+//! | level | PostgreSQL | SQLite |
+//! |---|---|---|
+//! | root list | `WHERE … ORDER BY … LIMIT n` | the same |
+//! | rows by key | `key = ANY($1)` | `key IN (SELECT value FROM json_each(?1))` |
+//! | a page of each parent | `unnest($1) WITH ORDINALITY … CROSS JOIN LATERAL (… LIMIT n)` | `json_each(?1) CROSS JOIN t ON t.pk IN (… LIMIT n)` |
+//!
+//! Keys of any number are one bind a key column, so one prepared statement serves every batch; one key
+//! alone is compared with `=`. Limits are literals, for the planner's sake; an offset, rarely given and
+//! rarely the same, is bound.
+//!
+//! **Invariant:** every table that a statement reads appears here with its entity's policy, unless the
+//! way to it has established it.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use sea_orm::sea_query::{Alias, Condition, DynIden, Expr, IntoIden, PostgresQueryBuilder, Query, SqliteQueryBuilder};
+
+use crate::catalog::{Catalog, ColumnIx, Direction, Entity, EntityId, Kind, Link, Relation, RelationId};
+use crate::plan::{Level, Source};
+use crate::policy::{Principal, Row, Visibility};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    Postgres,
+    Sqlite,
+}
+
+/// A statement's text and the shape of its rows.
+#[derive(Debug, Clone)]
+pub struct PreparedSql {
+    pub text: Arc<str>,
+    /// The first column says which key a row belongs to: from 1 on PostgreSQL, from 0 on SQLite.
+    pub ordinal: bool,
+    /// The offset is bound after the keys.
+    pub binds_offset: bool,
+}
+
+/// How many keys a statement is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Batch {
+    One,
+    Many,
+}
+
+/// Writes the statement of a level.
+pub fn write(
+    catalog: &Catalog,
+    dialect: Dialect,
+    principal: &Principal,
+    level: &Level,
+    batch: Batch,
+    (limit, offset): (u32, u32),
+) -> PreparedSql {
+    let mut writer = Writer { catalog, dialect, principal, out: String::with_capacity(512), aliases: 0 };
+    let page = PageSql { limit, offset: offset > 0 };
+    let ordinal = writer.statement(level, batch, &page);
+    PreparedSql {
+        text: writer.out.into(),
+        ordinal,
+        binds_offset: page.offset && level.page.is_some(),
+    }
+}
+
+struct PageSql {
+    limit: u32,
+    offset: bool,
+}
+
+struct Writer<'a> {
+    catalog: &'a Catalog,
+    dialect: Dialect,
+    principal: &'a Principal,
+    out: String,
+    aliases: usize,
+}
+
+/// A table in a FROM, by its entity and alias.
+#[derive(Clone, Copy)]
+struct Table {
+    entity: EntityId,
+    alias: usize,
+}
+
+impl Table {
+    fn iden(self) -> DynIden {
+        Alias::new(format!("t{}", self.alias)).into_iden()
+    }
+}
+
+/// What the way to a row has established about its visibility.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Established {
+    Nothing,
+    /// The row that its policy's `through` leads to is visible.
+    Through,
+    /// The row itself is.
+    Row,
+}
+
+/// An expression for one key column.
+type KeySql = String;
+
+impl Writer<'_> {
+    /// Writes the statement; true if its first column is the key's ordinal.
+    fn statement(&mut self, level: &Level, batch: Batch, page: &PageSql) -> bool {
+        match &level.source {
+            Source::List => {
+                let t = self.table(level.entity);
+                self.select(level, t);
+                self.from(t);
+                let filter = self.visible(t, Established::Nothing);
+                self.filter(&[filter]);
+                let order = self.entity(t).default_order.clone();
+                self.order(t, &order);
+                self.limit(page, 1);
+                false
+            }
+            Source::Keys { columns } => {
+                self.by_key(level, columns, Established::Nothing, batch);
+                false
+            }
+            Source::Relation { relation, .. } => {
+                let id = *relation;
+                let relation = &self.catalog.relations[id];
+                match (&level.page, &relation.link) {
+                    (None, Link::Direct { columns }) => {
+                        self.by_key(level, columns, self.established(id), batch);
+                        false
+                    }
+                    _ => self.paged(level, id, relation, batch, page),
+                }
+            }
+        }
+    }
+
+    /// Rows found by key columns that are unique: at most one row a key.
+    fn by_key(&mut self, level: &Level, columns: &[ColumnIx], established: Established, batch: Batch) {
+        let t = self.table(level.entity);
+        self.select(level, t);
+        let kinds: Vec<Kind> = columns.iter().map(|&c| self.entity(t).columns[c].kind.clone()).collect();
+        let mut filters = Vec::new();
+        match (batch, self.dialect, columns) {
+            (Batch::One, _, _) => {
+                self.from(t);
+                for (i, (&c, kind)) in columns.iter().zip(&kinds).enumerate() {
+                    filters.push(format!("{} = {}", self.column(t, c), self.one_key(i, kinds.len(), kind)));
+                }
+            }
+            (Batch::Many, Dialect::Postgres, [c]) => {
+                self.from(t);
+                filters.push(format!("{} = ANY({})", self.column(t, *c), array_bind(0, &kinds[0])));
+            }
+            (Batch::Many, Dialect::Postgres, _) => {
+                self.from_keys(&kinds, false);
+                self.out.push_str(" JOIN ");
+                self.named(t);
+                self.out.push_str(" ON ");
+                let on: Vec<_> = (0..columns.len())
+                    .map(|i| format!("{} = k.k{i}", self.column(t, columns[i])))
+                    .collect();
+                self.out.push_str(&on.join(" AND "));
+            }
+            (Batch::Many, Dialect::Sqlite, _) => {
+                self.from(t);
+                let left: Vec<_> = columns.iter().map(|&c| self.column(t, c)).collect();
+                let right: Vec<_> = (0..columns.len()).map(|i| json_key(i, columns.len(), &kinds[i], "value")).collect();
+                let left = if left.len() == 1 { left[0].clone() } else { format!("({})", left.join(", ")) };
+                filters.push(format!("{left} IN (SELECT {} FROM json_each(?1))", right.join(", ")));
+            }
+        }
+        filters.push(self.visible(t, established));
+        self.filter(&filters);
+    }
+
+    /// A page of the rows that a relation leads to, for each key.
+    fn paged(&mut self, level: &Level, id: RelationId, relation: &Relation, batch: Batch, page: &PageSql) -> bool {
+        let from = &self.catalog.entities[relation.from];
+        let kinds: Vec<Kind> = relation.from_columns.iter().map(|&c| from.columns[c].kind.clone()).collect();
+        let binds = kinds.len();
+        let established = self.established(id);
+        match (batch, self.dialect) {
+            (Batch::One, dialect) => {
+                let keys: Vec<_> = kinds.iter().enumerate().map(|(i, k)| self.one_key(i, binds, k)).collect();
+                let t = self.table(level.entity);
+                self.select(level, t);
+                let offset_bind = if dialect == Dialect::Sqlite { 2 } else { binds + 1 };
+                self.members(t, relation, &keys, established, page, offset_bind);
+                false
+            }
+            (Batch::Many, Dialect::Postgres) => {
+                let keys: Vec<_> = (0..binds).map(|i| format!("k.k{i}")).collect();
+                self.out.push_str("SELECT k.ord, r.*");
+                self.from_keys(&kinds, true);
+                self.out.push_str(" CROSS JOIN LATERAL (");
+                let t = self.table(level.entity);
+                self.select(level, t);
+                self.members(t, relation, &keys, established, page, binds + 1);
+                self.out.push_str(") r");
+                true
+            }
+            (Batch::Many, Dialect::Sqlite) => {
+                let keys: Vec<_> = (0..binds).map(|i| json_key(i, binds, &kinds[i], "k.value")).collect();
+                let t = self.table(level.entity);
+                self.out.push_str("SELECT k.key");
+                self.columns(level, t, ", ");
+                self.out.push_str(" FROM json_each(?1) k CROSS JOIN ");
+                self.named(t);
+                let primary_key = self.entity(t).primary_key.clone();
+                self.out.push_str(" ON ");
+                self.tuple(t, &primary_key);
+                self.out.push_str(" IN (SELECT ");
+                let q = self.table(level.entity);
+                let inner: Vec<_> = primary_key.iter().map(|&c| self.column(q, c)).collect();
+                self.out.push_str(&inner.join(", "));
+                self.members(q, relation, &keys, established, page, 2);
+                self.out.push(')');
+                let order = self.order_of(relation);
+                self.out.push_str(" ORDER BY k.key, ");
+                self.order_list(t, &order);
+                true
+            }
+        }
+    }
+
+    /// ` FROM … WHERE … ORDER BY … LIMIT …` of the rows that `relation` leads to from the key.
+    fn members(
+        &mut self,
+        t: Table,
+        relation: &Relation,
+        keys: &[KeySql],
+        established: Established,
+        page: &PageSql,
+        offset_bind: usize,
+    ) {
+        let mut filters = Vec::new();
+        let order = self.order_of(relation);
+        match &relation.link {
+            Link::Direct { columns } => {
+                self.from(t);
+                filters.extend(columns.iter().zip(keys).map(|(&c, key)| format!("{} = {key}", self.column(t, c))));
+                if let Some(condition) = &relation.condition {
+                    // Checked at start: it speaks of the target alone, so the source's name is not used.
+                    let source = Alias::new("source").into_iden();
+                    filters.push(self.render(condition.between(source, t.iden())));
+                }
+                filters.push(self.visible(t, established));
+                self.filter(&filters);
+                self.order(t, &order);
+            }
+            Link::Through { junction, near, far, columns } => {
+                let j = self.table(*junction);
+                self.from(j);
+                self.out.push_str(" JOIN ");
+                self.named(t);
+                self.out.push_str(" ON ");
+                let on = columns.iter().zip(far).map(|(&c, &f)| format!("{} = {}", self.column(t, c), self.column(j, f)));
+                let on = on.collect::<Vec<_>>().join(" AND ");
+                self.out.push_str(&on);
+                filters.extend(near.iter().zip(keys).map(|(&c, key)| format!("{} = {key}", self.column(j, c))));
+                if let Some(condition) = &relation.condition {
+                    filters.push(self.render(condition.between(j.iden(), t.iden())));
+                    // The junction is the source itself, which its own level has found visible.
+                } else {
+                    filters.push(self.visible(j, Established::Nothing));
+                }
+                filters.push(self.visible(t, established));
+                self.filter(&filters);
+                if relation.condition.is_some() {
+                    self.order(t, &order);
+                } else {
+                    // In the junction's own columns, so that its index serves the order.
+                    let direction = order.first().map_or(Direction::Asc, |o| o.1);
+                    let order: Vec<_> = far.iter().map(|&c| (c, direction)).collect();
+                    self.order(j, &order);
+                }
+            }
+        }
+        self.limit(page, offset_bind);
+    }
+
+    /// The order of a relation's rows, in columns of the target.
+    fn order_of(&self, relation: &Relation) -> Vec<(ColumnIx, Direction)> {
+        let target = &self.catalog.entities[relation.to];
+        match &relation.link {
+            Link::Through { columns, .. } if relation.condition.is_none() => {
+                let direction = if target.newest_first() { Direction::Desc } else { Direction::Asc };
+                columns.iter().map(|&c| (c, direction)).collect()
+            }
+            _ => target.default_order.clone(),
+        }
+    }
+
+    /// What walking a relation from a visible row says about the row it leads to.
+    fn established(&self, id: RelationId) -> Established {
+        let relation = &self.catalog.relations[id];
+        if self.catalog.entities[relation.from].policy.through == Some(id) {
+            return Established::Row;
+        }
+        match self.catalog.entities[relation.to].policy.through {
+            Some(through) if relation.inverse == Some(through) => Established::Through,
+            _ => Established::Nothing,
+        }
+    }
+
+    /// The condition under which the principal sees a row of `t`; empty if always.
+    fn visible(&mut self, t: Table, established: Established) -> String {
+        if established == Established::Row {
+            return String::new();
+        }
+        let policy = &self.catalog.entities[t.entity].policy;
+        let own = match policy.visibility(self.principal, &Row(t.iden())) {
+            Visibility::All => String::new(),
+            Visibility::Nothing => "FALSE".to_owned(),
+            Visibility::Where(condition) => self.render(condition),
+        };
+        let through = match policy.through {
+            Some(relation) if established == Established::Nothing => self.visible_through(t, relation),
+            _ => String::new(),
+        };
+        join_conditions(&[own, through])
+    }
+
+    fn visible_through(&mut self, t: Table, id: RelationId) -> String {
+        let relation = &self.catalog.relations[id];
+        let Link::Direct { columns } = &relation.link else { return "FALSE".to_owned() };
+        let target = self.table(relation.to);
+        let mut filters: Vec<_> = columns
+            .iter()
+            .zip(&relation.from_columns)
+            .map(|(&c, &f)| format!("{} = {}", self.column(target, c), self.column(t, f)))
+            .collect();
+        let visible = self.visible(target, Established::Nothing);
+        if visible.is_empty() && relation.from_columns.iter().all(|&c| !self.entity(t).columns[c].nullable) {
+            return String::new();
+        }
+        filters.push(visible);
+        let outer = std::mem::take(&mut self.out);
+        self.out.push_str("EXISTS (SELECT 1");
+        self.from(target);
+        self.filter(&filters);
+        self.out.push(')');
+        std::mem::replace(&mut self.out, outer)
+    }
+
+    fn render(&self, condition: Condition) -> String {
+        let mut select = Query::select();
+        select.expr(Expr::from(condition));
+        let text = match self.dialect {
+            Dialect::Postgres => select.to_string(PostgresQueryBuilder),
+            Dialect::Sqlite => select.to_string(SqliteQueryBuilder),
+        };
+        format!("({})", text.trim_start_matches("SELECT "))
+    }
+
+    fn table(&mut self, entity: EntityId) -> Table {
+        self.aliases += 1;
+        Table { entity, alias: self.aliases - 1 }
+    }
+
+    fn entity(&self, t: Table) -> &Entity {
+        &self.catalog.entities[t.entity]
+    }
+
+    fn column(&self, t: Table, column: ColumnIx) -> String {
+        format!("t{}.{}", t.alias, quoted(&self.entity(t).columns[column].name))
+    }
+
+    fn tuple(&mut self, t: Table, columns: &[ColumnIx]) {
+        let names: Vec<_> = columns.iter().map(|&c| self.column(t, c)).collect();
+        match &names[..] {
+            [one] => self.out.push_str(one),
+            _ => write!(self.out, "({})", names.join(", ")).unwrap_or_default(),
+        }
+    }
+
+    fn select(&mut self, level: &Level, t: Table) {
+        self.out.push_str("SELECT");
+        self.columns(level, t, " ");
+    }
+
+    fn columns(&mut self, level: &Level, t: Table, mut separator: &'static str) {
+        if level.reads.is_empty() {
+            self.out.push_str(separator);
+            self.out.push('1');
+        }
+        for read in &level.reads {
+            self.out.push_str(separator);
+            separator = ", ";
+            let mut value = self.column(t, read.column);
+            if self.dialect == Dialect::Postgres
+                && let Some(cast) = read_cast(&self.entity(t).columns[read.column].kind)
+            {
+                value = format!("{value}::{cast}");
+            }
+            if read.masked {
+                value = self.masked(t, read.column, value);
+            }
+            self.out.push_str(&value);
+        }
+    }
+
+    fn masked(&self, t: Table, column: ColumnIx, value: String) -> String {
+        let policy = self.entity(t).columns[column].policy.as_ref();
+        let visibility = policy.map(|p| p.visibility(self.principal, &Row(t.iden())));
+        match visibility {
+            None | Some(Visibility::All) => value,
+            Some(Visibility::Nothing) => "NULL".to_owned(),
+            Some(Visibility::Where(condition)) => {
+                format!("CASE WHEN {} THEN {value} END", self.render(condition))
+            }
+        }
+    }
+
+    fn from(&mut self, t: Table) {
+        self.out.push_str(" FROM ");
+        self.named(t);
+    }
+
+    fn named(&mut self, t: Table) {
+        let entity = &self.catalog.entities[t.entity];
+        if let Some(schema) = &entity.schema {
+            self.out.push_str(&quoted(schema));
+            self.out.push('.');
+        }
+        self.out.push_str(&quoted(&entity.table));
+        self.out.push_str(&format!(" t{}", t.alias));
+    }
+
+    /// ` FROM unnest($1, …) AS k(k0, …)`
+    fn from_keys(&mut self, kinds: &[Kind], ordinal: bool) {
+        let arrays: Vec<_> = kinds.iter().enumerate().map(|(i, k)| array_bind(i, k)).collect();
+        let names: Vec<_> = (0..kinds.len()).map(|i| format!("k{i}")).collect();
+        let (with, ord) = if ordinal { (" WITH ORDINALITY", ", ord") } else { ("", "") };
+        self.out.push_str(&format!(" FROM unnest({}){with} AS k({}{ord})", arrays.join(", "), names.join(", ")));
+    }
+
+    fn filter(&mut self, conditions: &[String]) {
+        let joined = join_conditions(conditions);
+        if !joined.is_empty() {
+            self.out.push_str(" WHERE ");
+            self.out.push_str(&joined);
+        }
+    }
+
+    fn order(&mut self, t: Table, order: &[(ColumnIx, Direction)]) {
+        self.out.push_str(" ORDER BY ");
+        self.order_list(t, order);
+    }
+
+    fn order_list(&mut self, t: Table, order: &[(ColumnIx, Direction)]) {
+        for (i, &(column, direction)) in order.iter().enumerate() {
+            if i > 0 {
+                self.out.push_str(", ");
+            }
+            let name = self.column(t, column);
+            self.out.push_str(&name);
+            if direction == Direction::Desc {
+                self.out.push_str(" DESC");
+            }
+            // The databases disagree on where nulls belong.
+            if self.entity(t).columns[column].nullable {
+                self.out.push_str(" NULLS LAST");
+            }
+        }
+    }
+
+    fn limit(&mut self, page: &PageSql, offset_bind: usize) {
+        self.out.push_str(&format!(" LIMIT {}", page.limit));
+        if page.offset {
+            self.out.push_str(&match self.dialect {
+                Dialect::Postgres => format!(" OFFSET ${offset_bind}"),
+                Dialect::Sqlite => format!(" OFFSET ?{offset_bind}"),
+            });
+        }
+    }
+
+    /// The bind of one key's `i`th column. SQLite gets a key of several columns as one JSON array, as it
+    /// gets many keys.
+    fn one_key(&self, i: usize, of: usize, kind: &Kind) -> KeySql {
+        match self.dialect {
+            Dialect::Postgres if kind.is_integer() => format!("${}", i + 1),
+            Dialect::Postgres => format!("${}::text::{}", i + 1, key_type(kind)),
+            Dialect::Sqlite if of > 1 => blob(kind, format!("?1 ->> {i}")),
+            Dialect::Sqlite => blob(kind, "?1".to_owned()),
+        }
+    }
+}
+
+fn join_conditions(conditions: &[String]) -> String {
+    let some: Vec<_> = conditions.iter().filter(|c| !c.is_empty()).map(String::as_str).collect();
+    some.join(" AND ")
+}
+
+/// `"name"`, with quotes in it doubled.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The cast that makes PostgreSQL send a value in a form `load` reads.
+fn read_cast(kind: &Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Decimal { .. } => Some("numeric::text"),
+        Kind::Other => Some("text"),
+        _ => None,
+    }
+}
+
+/// The bind of the `i`th key column's array on PostgreSQL.
+fn array_bind(i: usize, kind: &Kind) -> String {
+    if kind.is_integer() {
+        format!("${}::bigint[]", i + 1)
+    } else {
+        format!("${}::text[]::{}[]", i + 1, key_type(kind))
+    }
+}
+
+/// PostgreSQL's name of a key column's type, to which its text is cast.
+fn key_type(kind: &Kind) -> String {
+    match kind {
+        Kind::Int | Kind::BigInt => "bigint".to_owned(),
+        Kind::Float => "double precision".to_owned(),
+        Kind::Decimal { .. } => "numeric".to_owned(),
+        Kind::Boolean => "boolean".to_owned(),
+        Kind::Enum(of) => quoted(&of.name),
+        Kind::DateTime => "timestamptz".to_owned(),
+        Kind::Date => "date".to_owned(),
+        Kind::Time => "time".to_owned(),
+        Kind::Json => "jsonb".to_owned(),
+        Kind::Uuid => "uuid".to_owned(),
+        Kind::Bytes => "bytea".to_owned(),
+        Kind::Text | Kind::Other => "text".to_owned(),
+    }
+}
+
+/// The `i`th column of a key among many in SQLite's JSON: an array of keys, or of arrays.
+fn json_key(i: usize, of: usize, kind: &Kind, value: &str) -> KeySql {
+    blob(kind, if of > 1 { format!("{value} ->> {i}") } else { value.to_owned() })
+}
+
+/// JSON has no bytes, so they travel as hexadecimal digits.
+fn blob(kind: &Kind, value: String) -> KeySql {
+    match kind {
+        Kind::Uuid => format!("unhex({value}, '-')"),
+        Kind::Bytes => format!("unhex({value})"),
+        _ => value,
+    }
+}

@@ -1,0 +1,291 @@
+//! What makes a document valid and affordable, and can only be seen from the whole of it.
+
+use super::{
+    document::{Argument, Document, Field, Operation, Selection, Value},
+    merge::{find_conflict, meaning},
+};
+use crate::reference::{SURFACE, named_type};
+use async_graphql::parser::types::Type;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// At most so many rows can be asked for: page sizes multiplied along a path, summed over the paths.
+const MAX_ROWS: usize = 50_000;
+/// At most so many relation fields, fragments expanded.
+const MAX_RELATIONS: usize = 60;
+/// Response names on the longest path.
+const MAX_DEPTH: usize = 12;
+/// The page that a field without a limit may return.
+const DEFAULT_PAGE: usize = 20;
+
+/// Makes the document small enough to be answered by any server: first by smaller pages, from the
+/// last field backwards, then by fewer selections.
+pub fn bound(document: &mut Document) {
+    number(document);
+    let mut lists = Vec::new();
+    each_typed_field(document, &mut |parent, field| {
+        if takes_limit(parent, field) {
+            lists.push(field.id);
+        }
+    });
+    while !fits(document) {
+        let Some(id) = lists.pop() else { break };
+        document.each_field(&mut |field| {
+            if field.id == id {
+                let small = i64::try_from(id % 3).unwrap_or(0) + 1;
+                field.arguments.retain(|argument| argument.name != "limit");
+                field
+                    .arguments
+                    .push(Argument::new("limit", Value::Int(small)));
+            }
+        });
+    }
+    if !fits(document) {
+        for fragment in &mut document.fragments {
+            drop_spreads(&mut fragment.selections);
+        }
+    }
+    while !fits(document) {
+        let mut shrunk = false;
+        document.each_selection_set(&mut |selections| {
+            if selections.len() > 1 {
+                selections.truncate(selections.len().div_ceil(2));
+                shrunk = true;
+            }
+        });
+        assert!(shrunk, "a document of single selections fits");
+    }
+}
+
+/// Gives fields other aliases until no two of one response name conflict, by the rule Field
+/// Selection Merging of the specification.
+pub fn resolve_conflicts(document: &mut Document) {
+    number(document);
+    let mut safe = HashMap::new();
+    let mut aliases = BTreeSet::new();
+    each_typed_field(document, &mut |parent, field| {
+        aliases.insert(meaning(parent, field));
+    });
+    each_typed_field(document, &mut |parent, field| {
+        // The same alias for the same meaning, so that these never conflict with each other.
+        let number = aliases.range(..meaning(parent, field)).count();
+        safe.insert(field.id, format!("{}_{number}", field.name));
+    });
+    let mut renamed = HashSet::new();
+    while let Some((one, other)) = find_conflict(document) {
+        let id = if renamed.insert(other) { other } else { one };
+        renamed.insert(id);
+        document.each_field(&mut |field| {
+            if field.id == id {
+                field.alias = safe.get(&id).cloned();
+            }
+        });
+    }
+}
+
+/// Drops the fragments that no operation spreads.
+pub fn drop_unused_fragments(document: &mut Document) {
+    let mut used = HashSet::new();
+    for operation in &document.operations {
+        each_reachable(document, &operation.selections, &mut used, &mut |_| {});
+    }
+    let used: HashSet<String> = used.into_iter().map(str::to_owned).collect();
+    document
+        .fragments
+        .retain(|fragment| used.contains(&fragment.name));
+}
+
+/// The variables in the operation and in the fragments that it spreads.
+pub fn used_variables(document: &Document, operation: &Operation) -> BTreeSet<String> {
+    fn collect(value: &Value, names: &mut BTreeSet<String>) {
+        match value {
+            Value::Variable(name) => {
+                names.insert(name.clone());
+            }
+            Value::List(items) => items.iter().for_each(|item| collect(item, names)),
+            _ => {}
+        }
+    }
+    let mut names = BTreeSet::new();
+    let selections = &operation.selections;
+    each_reachable(
+        document,
+        selections,
+        &mut HashSet::new(),
+        &mut |selection| {
+            let (arguments, directives) = match selection {
+                Selection::Field(field) => (&field.arguments[..], &field.directives),
+                Selection::Spread(spread) => (&[][..], &spread.directives),
+                Selection::Inline(inline) => (&[][..], &inline.directives),
+            };
+            let conditions = directives.iter().flat_map(|directive| &directive.arguments);
+            for argument in arguments.iter().chain(conditions) {
+                collect(&argument.value, &mut names);
+            }
+        },
+    );
+    names
+}
+
+/// Calls the function with each selection, those of each fragment once.
+fn each_reachable<'a>(
+    document: &'a Document,
+    selections: &'a [Selection],
+    visited: &mut HashSet<&'a str>,
+    visit: &mut dyn FnMut(&'a Selection),
+) {
+    for selection in selections {
+        visit(selection);
+        let inner = match selection {
+            Selection::Field(field) => &field.selections,
+            Selection::Inline(inline) => &inline.selections,
+            Selection::Spread(spread) => match document.fragment(&spread.name) {
+                Some(fragment) if visited.insert(&fragment.name) => &fragment.selections,
+                _ => continue,
+            },
+        };
+        each_reachable(document, inner, visited, visit);
+    }
+}
+
+fn drop_spreads(selections: &mut Vec<Selection>) {
+    selections.retain(|selection| !matches!(selection, Selection::Spread(_)));
+    for selection in &mut *selections {
+        match selection {
+            Selection::Field(field) if !field.selections.is_empty() => {
+                drop_spreads(&mut field.selections);
+            }
+            Selection::Inline(inline) => drop_spreads(&mut inline.selections),
+            _ => {}
+        }
+    }
+    if selections.is_empty() {
+        selections.push(Selection::Field(Field::leaf("__typename")));
+    }
+}
+
+fn number(document: &mut Document) {
+    let mut next = 0;
+    document.each_field(&mut |field| {
+        field.id = next;
+        next += 1;
+    });
+}
+
+/// Calls the function with each field and the type that its selection set is on.
+pub fn each_typed_field<'a>(document: &'a Document, visit: &mut dyn FnMut(&'a str, &'a Field)) {
+    fn walk<'a>(
+        parent: &'a str,
+        selections: &'a [Selection],
+        visit: &mut dyn FnMut(&'a str, &'a Field),
+    ) {
+        for selection in selections {
+            match selection {
+                Selection::Field(field) => {
+                    visit(parent, field);
+                    if let Some(ty) = field_type(parent, field) {
+                        walk(named_type(ty), &field.selections, visit);
+                    }
+                }
+                Selection::Inline(inline) => {
+                    let on = inline.on.as_deref().unwrap_or(parent);
+                    walk(on, &inline.selections, visit);
+                }
+                Selection::Spread(_) => {}
+            }
+        }
+    }
+    for operation in &document.operations {
+        walk("Query", &operation.selections, visit);
+    }
+    for fragment in &document.fragments {
+        walk(&fragment.on, &fragment.selections, visit);
+    }
+}
+
+// What a document costs.
+
+fn fits(document: &Document) -> bool {
+    document.operations.iter().all(|operation| {
+        let mut cost = Cost::default();
+        cost.add(document, "Query", &operation.selections, 1, 1)
+    })
+}
+
+#[derive(Default)]
+struct Cost {
+    rows: usize,
+    relations: usize,
+}
+
+impl Cost {
+    /// Adds a selection set that is executed for this many rows. False as soon as it is too much.
+    fn add(
+        &mut self,
+        document: &Document,
+        parent: &str,
+        selections: &[Selection],
+        rows: usize,
+        depth: usize,
+    ) -> bool {
+        depth <= MAX_DEPTH
+            && selections.iter().all(|selection| match selection {
+                Selection::Inline(inline) => {
+                    let on = inline.on.as_deref().unwrap_or(parent);
+                    self.add(document, on, &inline.selections, rows, depth)
+                }
+                Selection::Spread(spread) => {
+                    let fragment = document.fragment(&spread.name);
+                    fragment.is_none_or(|fragment| {
+                        self.add(document, &fragment.on, &fragment.selections, rows, depth)
+                    })
+                }
+                Selection::Field(field) => {
+                    if field.selections.is_empty() {
+                        return true;
+                    }
+                    let Some(ty) = field_type(parent, field) else {
+                        return true;
+                    };
+                    let rows = rows * page_size(parent, field);
+                    self.rows += rows;
+                    self.relations += 1;
+                    self.rows <= MAX_ROWS
+                        && self.relations <= MAX_RELATIONS
+                        && self.add(document, named_type(ty), &field.selections, rows, depth + 1)
+                }
+            })
+    }
+}
+
+/// How many rows the field can return for one row. A variable may leave it to the default.
+fn page_size(parent: &str, field: &Field) -> usize {
+    if takes_limit(parent, field) {
+        let limit = field
+            .arguments
+            .iter()
+            .find(|argument| argument.name == "limit");
+        return match limit.map(|argument| &argument.value) {
+            Some(Value::Int(limit)) => usize::try_from(*limit).unwrap_or(0),
+            _ => DEFAULT_PAGE,
+        };
+    }
+    match field.arguments.first().map(|argument| &argument.value) {
+        Some(Value::List(ids)) => ids.len(),
+        Some(Value::Variable(_)) if field.name == "nodes" => 4,
+        _ => 1,
+    }
+}
+
+fn takes_limit(parent: &str, field: &Field) -> bool {
+    let definition = SURFACE.field(parent, &field.name);
+    definition.is_some_and(|definition| {
+        let mut arguments = definition.arguments.iter();
+        arguments.any(|argument| argument.node.name.node == *"limit")
+    })
+}
+
+/// None for `__typename`.
+pub fn field_type(parent: &str, field: &Field) -> Option<&'static Type> {
+    let definition = SURFACE.field(parent, &field.name)?;
+    Some(&definition.ty.node)
+}

@@ -1,0 +1,74 @@
+//! The generator keeps what it promises.
+
+use super::{case, config, data, failing_case, insert, mutated};
+use crate::{
+    reference::{self, Data},
+    validity_peer::GraphqlJs,
+};
+use migration::{Migrator, MigratorTrait};
+use proptest::{
+    prelude::*,
+    strategy::ValueTree,
+    test_runner::{Config, TestRunner},
+};
+
+const SURFACE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/integration/reference/surface.graphql"
+);
+
+#[test]
+fn generated_cases_are_answered_without_errors() {
+    proptest!(config(256), |(case in case(), data in data())| {
+        let answer = reference::execute(
+            &data,
+            &case.query,
+            case.operation_name.as_deref(),
+            &case.variables,
+        );
+        let answer = answer.map_err(TestCaseError::fail)?;
+        prop_assert!(serde_json::from_str::<serde_json::Value>(&answer).is_ok(), "{answer}");
+    });
+}
+
+#[test]
+fn generated_cases_are_valid() {
+    let Some(mut judge) = GraphqlJs::start(SURFACE) else {
+        return;
+    };
+    let mut runner = TestRunner::new(Config::default());
+    for _ in 0..300 {
+        let case = case().new_tree(&mut runner).unwrap().current();
+        let verdict = judge.verdict(&case.query);
+        assert!(verdict.valid, "{:?}\n{case:?}", verdict.errors);
+        let case = failing_case().new_tree(&mut runner).unwrap().current();
+        let verdict = judge.verdict(&case.query);
+        assert!(verdict.valid, "{:?}\n{case:?}", verdict.errors);
+    }
+}
+
+#[test]
+fn changed_documents_are_valid_and_invalid_in_fair_shares() {
+    let Some(mut judge) = GraphqlJs::start(SURFACE) else {
+        return;
+    };
+    let mut runner = TestRunner::deterministic();
+    let documents = std::iter::repeat_with(|| mutated().new_tree(&mut runner).unwrap().current());
+    let valid = documents
+        .take(500)
+        .filter(|document| judge.verdict(document).valid)
+        .count();
+    assert!((50..400).contains(&valid), "{valid} of 500 are valid");
+}
+
+#[tokio::test]
+async fn content_comes_back_from_the_database_as_it_was_inserted() {
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..8 {
+        let data = data().new_tree(&mut runner).unwrap().current();
+        let db = sea_orm::Database::connect("sqlite::memory:").await.unwrap();
+        Migrator::up(&db, None).await.unwrap();
+        insert(&db, &data).await;
+        assert_eq!(Data::load(&db).await, data);
+    }
+}

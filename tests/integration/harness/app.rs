@@ -1,0 +1,94 @@
+//! The real router over a real database, driven in process.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use backref::engine::{Engine, Planner};
+use backref::plan::Limits;
+use backref::schema::Schema;
+use backref::server::{self, ServerOptions};
+use backref::{Graph, blog};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::{Statements, TestDatabase};
+
+pub struct TestApp {
+    pub router: Router,
+    pub engine: Arc<Engine>,
+}
+
+/// A response, as a client gets it.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("no JSON: {e}: {}", self.text))
+    }
+
+    /// The data, which must have come without errors.
+    pub fn data(&self) -> Value {
+        let json = self.json();
+        assert!(json.get("errors").is_none(), "errors: {}", self.text);
+        json["data"].clone()
+    }
+
+    /// The first error's code.
+    pub fn code(&self) -> String {
+        self.json()["errors"][0]["extensions"]["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The first error's message.
+    pub fn message(&self) -> String {
+        self.json()["errors"][0]["message"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl TestApp {
+    /// The blog over `database`.
+    pub fn blog(database: &TestDatabase) -> Self {
+        Self::new(database, blog::graph(), Limits::default())
+    }
+
+    pub fn new(database: &TestDatabase, graph: Graph, limits: Limits) -> Self {
+        let catalog = graph.build().unwrap_or_else(|e| panic!("{e}"));
+        let schema = Schema::new(&catalog).unwrap_or_else(|e| panic!("{e}"));
+        let readers = database.url.readers(&database.connection, 4).expect("the database opens for reading");
+        let engine = Arc::new(Engine::new(Planner::new(catalog, schema, limits), readers));
+        TestApp { router: server::router(engine.clone(), &ServerOptions::default()), engine }
+    }
+
+    pub async fn query(&self, query: &str) -> Answer {
+        self.request(query, None, &json!({})).await
+    }
+
+    pub async fn request(&self, query: &str, operation_name: Option<&str>, variables: &Value) -> Answer {
+        let body = json!({ "query": query, "operationName": operation_name, "variables": variables });
+        let request = Request::post("/graphql")
+            .header("content-type", "application/json")
+            .body(Body::from(body.to_string()))
+            .expect("a request");
+        self.send(request).await
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.expect("the router answers");
+        let status = response.status();
+        let bytes = response.into_body().collect().await.expect("a body").to_bytes();
+        Answer { status, text: String::from_utf8(bytes.to_vec()).expect("UTF-8") }
+    }
+
+    /// A request with the statements that the driver ran for it.
+    pub async fn counted(&self, query: &str, variables: &Value) -> (Answer, Vec<String>) {
+        let statements = Statements::listen();
+        let answer = self.request(query, None, variables).await;
+        (answer, statements.read())
+    }
+}

@@ -1,0 +1,65 @@
+//! Counts statements at the driver: what sqlx says it sends, and what SQLite says it runs.
+//!
+//! Both say so as tracing events. A test's own subscriber hears those of its thread (tests run on
+//! current-thread runtimes) and, on SQLite, those of the jobs it sends to other threads.
+
+use std::sync::{Arc, Mutex};
+
+use tracing::field::{Field, Visit};
+use tracing::subscriber::DefaultGuard;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+/// Hears statements until dropped.
+pub struct Statements {
+    heard: Arc<Mutex<Vec<String>>>,
+    _guard: DefaultGuard,
+}
+
+impl Statements {
+    pub fn listen() -> Self {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let subscriber = tracing_subscriber::registry().with(Ear(heard.clone()));
+        Statements { heard, _guard: tracing::subscriber::set_default(subscriber) }
+    }
+
+    /// The statements that read, without a transaction's own.
+    pub fn read(&self) -> Vec<String> {
+        let heard = self.heard.lock().expect("no test panicked while listening").clone();
+        heard.into_iter().filter(|s| !matches!(s.as_str(), "BEGIN" | "COMMIT" | "ROLLBACK")).collect()
+    }
+}
+
+struct Ear(Arc<Mutex<Vec<String>>>);
+
+impl<S: Subscriber> Layer<S> for Ear {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if !matches!(event.metadata().target(), "sqlx::query" | "rusqlite::query") {
+            return;
+        }
+        let mut text = Text::default();
+        event.record(&mut text);
+        let statement = if text.statement.trim().is_empty() { text.summary } else { text.statement };
+        self.0.lock().expect("no test panicked while listening").push(statement.trim().to_owned());
+    }
+}
+
+#[derive(Default)]
+struct Text {
+    statement: String,
+    summary: String,
+}
+
+impl Visit for Text {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "sql" | "db.statement" => self.statement = value.to_owned(),
+            "summary" => self.summary = value.to_owned(),
+            _ => {}
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        self.record_str(field, &format!("{value:?}"));
+    }
+}

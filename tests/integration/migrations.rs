@@ -1,0 +1,309 @@
+//! The migrations make the tables that the entities describe, with the indexes that pages need, and
+//! take them back. What the entities say comes from SeaORM, what there is from the database's own
+//! catalog.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use entity::{comment, follow, post, post_tag, profile, tag, user};
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, EntityTrait,
+    Iterable, PrimaryKeyToColumn, QueryResult, RelationDef, RelationTrait, Statement,
+    sea_query::{ColumnType, ForeignKeyAction, TableRef},
+};
+
+#[tokio::test]
+async fn migrations_and_entities_agree_on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("migrations.db");
+    let url = format!("sqlite://{}?mode=rwc", file.display());
+    let db = Database::connect(url).await.unwrap();
+    migrations_and_entities_agree(&db).await;
+    db.close().await.unwrap();
+}
+
+/// Expects an empty database and leaves a migrated one.
+pub async fn migrations_and_entities_agree(db: &DatabaseConnection) {
+    Migrator::up(db, None).await.unwrap();
+    check_all(db).await;
+
+    Migrator::down(db, None).await.unwrap();
+    assert_eq!(leftovers(db).await.unwrap(), Vec::<String>::new());
+
+    Migrator::up(db, None).await.unwrap();
+    check_all(db).await;
+}
+
+async fn check_all(db: &DatabaseConnection) {
+    check(db, user::Entity, &["created_at,id"]).await;
+    check(db, profile::Entity, &[]).await;
+    check(
+        db,
+        post::Entity,
+        &["created_at,id", "author_id,created_at,id"],
+    )
+    .await;
+    check(db, tag::Entity, &[]).await;
+    check(db, post_tag::Entity, &["tag_id,post_id"]).await;
+    let orders = [
+        "created_at,id",
+        "post_id,created_at,id",
+        "author_id,created_at,id",
+        "parent_id,created_at,id",
+    ];
+    check(db, comment::Entity, &orders).await;
+    check(db, follow::Entity, &["followee_id,follower_id"]).await;
+}
+
+async fn check<E: EntityTrait>(db: &DatabaseConnection, entity: E, indexes: &[&str]) {
+    let table = entity.table_name();
+    let expected = Table::described::<E>(db.get_database_backend(), indexes);
+    let found = Table::found(db, table).await.unwrap();
+    assert_eq!(
+        found, expected,
+        "table `{table}`: found, and as the entity has it"
+    );
+}
+
+#[derive(Debug, PartialEq)]
+struct Table {
+    columns: BTreeMap<String, Column>,
+    /// Column names, joined by commas.
+    primary_key: String,
+    /// The columns of unique indexes other than the primary key's.
+    unique: BTreeSet<String>,
+    indexes: BTreeSet<String>,
+    /// `column -> table.column action`
+    foreign_keys: BTreeSet<String>,
+    /// By column, for enumerations.
+    values: BTreeMap<String, BTreeSet<String>>,
+}
+
+#[derive(Debug, PartialEq)]
+struct Column {
+    type_name: String,
+    nullable: bool,
+    has_default: bool,
+}
+
+impl Table {
+    fn described<E: EntityTrait>(backend: DbBackend, indexes: &[&str]) -> Self {
+        let primary_key: Vec<_> = E::PrimaryKey::iter()
+            .map(|key| column_name(&key.into_column()))
+            .collect();
+        let mut values = BTreeMap::new();
+        for column in E::Column::iter() {
+            if let ColumnType::Enum { variants, .. } = column.def().get_column_type() {
+                let variants = variants.iter().map(|variant| variant.to_string());
+                values.insert(column_name(&column), variants.collect());
+            }
+        }
+        Table {
+            columns: E::Column::iter()
+                .map(|column| (column_name(&column), described_column(backend, &column)))
+                .collect(),
+            primary_key: primary_key.join(","),
+            unique: E::Column::iter()
+                .filter(|column| column.def().is_unique())
+                .map(|column| column_name(&column))
+                .filter(|column| *column != primary_key.join(","))
+                .collect(),
+            indexes: indexes.iter().map(|columns| columns.to_string()).collect(),
+            foreign_keys: E::Relation::iter()
+                .map(|relation| relation.def())
+                .filter(|relation| !relation.is_owner)
+                .map(described_foreign_key)
+                .collect(),
+            values,
+        }
+    }
+
+    async fn found(db: &DatabaseConnection, table: &str) -> Result<Self, DbErr> {
+        let mut columns = BTreeMap::new();
+        for row in rows(db, COLUMNS, table).await? {
+            let column = Column {
+                type_name: row.try_get("", "type")?,
+                nullable: row.try_get("", "nullable")?,
+                has_default: row.try_get("", "has_default")?,
+            };
+            columns.insert(row.try_get("", "name")?, column);
+        }
+        let mut primary_key = String::new();
+        let mut unique = BTreeSet::new();
+        let mut indexes = BTreeSet::new();
+        for row in rows(db, INDEXES, table).await? {
+            let columns: String = row.try_get("", "columns")?;
+            match row.try_get::<String>("", "kind")?.as_str() {
+                "primary" => primary_key = columns,
+                "unique" => drop(unique.insert(columns)),
+                _ => drop(indexes.insert(columns)),
+            }
+        }
+        let mut foreign_keys = BTreeSet::new();
+        for row in rows(db, FOREIGN_KEYS, table).await? {
+            foreign_keys.insert(row.try_get("", "foreign_key")?);
+        }
+        let mut values = BTreeMap::new();
+        for row in rows(db, VALUES, table).await? {
+            let all: String = row.try_get("", "all_values")?;
+            let all = all
+                .split(',')
+                .map(|value| value.trim().trim_matches('\'').to_owned());
+            values.insert(row.try_get("", "name")?, all.collect());
+        }
+        Ok(Table {
+            columns,
+            primary_key,
+            unique,
+            indexes,
+            foreign_keys,
+            values,
+        })
+    }
+}
+
+fn column_name(column: &impl ColumnTrait) -> String {
+    column.as_str().to_owned()
+}
+
+fn described_column(backend: DbBackend, column: &impl ColumnTrait) -> Column {
+    let definition = column.def();
+    let (sqlite, postgres) = match definition.get_column_type() {
+        ColumnType::BigInteger => ("integer", "int8".to_owned()),
+        ColumnType::Integer => ("integer", "int4".to_owned()),
+        ColumnType::String(_) => ("varchar", "varchar".to_owned()),
+        ColumnType::Text => ("text", "text".to_owned()),
+        ColumnType::TimestampWithTimeZone => {
+            ("timestamp_with_timezone_text", "timestamptz".to_owned())
+        }
+        ColumnType::Enum { name, .. } => ("text", name.to_string()),
+        other => panic!("say here which type a column of {other:?} has in the databases"),
+    };
+    Column {
+        type_name: match backend {
+            DbBackend::Postgres => postgres,
+            _ => sqlite.to_owned(),
+        },
+        nullable: definition.is_null(),
+        has_default: definition.get_column_default().is_some(),
+    }
+}
+
+fn described_foreign_key(relation: RelationDef) -> String {
+    let TableRef::Table(target, _) = relation.to_tbl else {
+        panic!("a relation to something that is no table");
+    };
+    let columns = |identity: sea_orm::Identity| {
+        let names: Vec<_> = identity.iter().map(|column| column.to_string()).collect();
+        names.join(",")
+    };
+    let action = match relation.on_delete {
+        Some(ForeignKeyAction::Cascade) => "CASCADE",
+        None => "NO ACTION",
+        Some(other) => panic!("no foreign key of ours has the action {other:?}"),
+    };
+    let (from, to) = (columns(relation.from_col), columns(relation.to_col));
+    format!("{from} -> {}.{to} {action}", target.1.to_string())
+}
+
+/// The tables and types that migrations left behind, their own book-keeping apart.
+async fn leftovers(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+    rows(db, LEFTOVERS, "seaql_migrations")
+        .await?
+        .iter()
+        .map(|row| row.try_get("", "name"))
+        .collect()
+}
+
+/// The same question to both catalogs. `$1` is the name of a table.
+struct Question {
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+async fn rows(
+    db: &DatabaseConnection,
+    question: Question,
+    table: &str,
+) -> Result<Vec<QueryResult>, DbErr> {
+    let backend = db.get_database_backend();
+    let sql = match backend {
+        DbBackend::Postgres => question.postgres,
+        _ => question.sqlite,
+    };
+    let statement = Statement::from_sql_and_values(backend, sql, [table.into()]);
+    db.query_all_raw(statement).await
+}
+
+const COLUMNS: Question = Question {
+    sqlite: r#"
+        SELECT name, lower(type) AS type, "notnull" = 0 AS nullable,
+               dflt_value IS NOT NULL AS has_default
+        FROM pragma_table_info($1)"#,
+    postgres: "
+        SELECT column_name::text AS name, udt_name::text AS type, is_nullable = 'YES' AS nullable,
+               column_default IS NOT NULL AND column_default NOT LIKE 'nextval(%' AS has_default
+        FROM information_schema.columns
+        WHERE table_schema = current_schema() AND table_name = $1",
+};
+
+/// SQLite has no index of its own for a primary key that is the row's number.
+const INDEXES: Question = Question {
+    sqlite: r#"
+        SELECT CASE WHEN "unique" THEN 'unique' ELSE 'index' END AS kind,
+               (SELECT group_concat(name) FROM
+                   (SELECT name FROM pragma_index_info(i.name) ORDER BY seqno)) AS columns
+        FROM pragma_index_list($1) AS i WHERE origin <> 'pk'
+        UNION ALL
+        SELECT 'primary', group_concat(name) FROM
+            (SELECT name FROM pragma_table_info($1) WHERE pk > 0 ORDER BY pk)"#,
+    postgres: "
+        SELECT CASE WHEN indisprimary THEN 'primary' WHEN indisunique THEN 'unique' ELSE 'index'
+                   END AS kind,
+               (SELECT string_agg(attname::text, ',' ORDER BY place)
+                FROM unnest(indkey::int2[]) WITH ORDINALITY AS key(number, place)
+                JOIN pg_attribute ON attrelid = indrelid AND attnum = number) AS columns
+        FROM pg_index WHERE indrelid = quote_ident($1)::regclass",
+};
+
+const FOREIGN_KEYS: Question = Question {
+    sqlite: r#"
+        SELECT "from" || ' -> ' || "table" || '.' || "to" || ' ' || on_delete AS foreign_key
+        FROM pragma_foreign_key_list($1)"#,
+    postgres: "
+        SELECT here.attname || ' -> ' || target.relname || '.' || there.attname || ' ' ||
+               CASE confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'a' THEN 'NO ACTION'
+                   ELSE confdeltype::text END AS foreign_key
+        FROM pg_constraint
+        JOIN pg_class AS target ON target.oid = confrelid
+        JOIN pg_attribute AS here ON here.attrelid = conrelid AND here.attnum = conkey[1]
+        JOIN pg_attribute AS there ON there.attrelid = confrelid AND there.attnum = confkey[1]
+        WHERE contype = 'f' AND conrelid = quote_ident($1)::regclass",
+};
+
+/// On SQLite, the list in `CHECK ("column" IN ('value', 'value'))`.
+const VALUES: Question = Question {
+    sqlite: r#"
+        SELECT info.name AS name,
+               substr(rest, 1, instr(rest, ')') - 1) AS all_values
+        FROM pragma_table_info($1) AS info,
+             (SELECT name, substr(sql, instr(sql, ' IN (') + 5) AS rest, sql
+              FROM sqlite_schema WHERE type = 'table' AND name = $1) AS whole
+        WHERE instr(sql, '"' || info.name || '" IN (') > 0"#,
+    postgres: "
+        SELECT attname::text AS name, string_agg(enumlabel::text, ',') AS all_values
+        FROM pg_attribute JOIN pg_enum ON enumtypid = atttypid
+        WHERE attrelid = quote_ident($1)::regclass GROUP BY attname",
+};
+
+const LEFTOVERS: Question = Question {
+    sqlite: "
+        SELECT name FROM sqlite_schema
+        WHERE type = 'table' AND name <> $1 AND name NOT LIKE 'sqlite_%'",
+    postgres: "
+        SELECT relname::text AS name FROM pg_class
+        WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace AND relname <> $1
+        UNION ALL
+        SELECT typname::text FROM pg_type
+        WHERE typtype = 'e' AND typnamespace = current_schema()::regnamespace",
+};

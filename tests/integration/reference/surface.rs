@@ -1,0 +1,74 @@
+//! The types of `surface.graphql`, looked up by name.
+
+use async_graphql::parser::{
+    parse_schema,
+    types::{BaseType, FieldDefinition, Type, TypeDefinition, TypeKind, TypeSystemDefinition},
+};
+use std::{collections::HashMap, sync::LazyLock};
+
+pub static SURFACE: LazyLock<Surface> = LazyLock::new(|| {
+    let document = parse_schema(include_str!("surface.graphql")).expect("the surface parses");
+    let types = document.definitions.into_iter().filter_map(|definition| {
+        let TypeSystemDefinition::Type(definition) = definition else {
+            return None;
+        };
+        Some((definition.node.name.node.to_string(), definition.node))
+    });
+    Surface {
+        types: types.collect(),
+    }
+});
+
+pub struct Surface {
+    types: HashMap<String, TypeDefinition>,
+}
+
+impl Surface {
+    /// The fields of an object or interface type in the order of the file; none for a leaf type.
+    pub fn fields(&self, type_name: &str) -> Vec<&FieldDefinition> {
+        let fields = match self.types.get(type_name).map(|definition| &definition.kind) {
+            Some(TypeKind::Object(object)) => &object.fields,
+            Some(TypeKind::Interface(interface)) => &interface.fields,
+            _ => return Vec::new(),
+        };
+        fields.iter().map(|field| &field.node).collect()
+    }
+
+    pub fn field(&self, type_name: &str, field_name: &str) -> Option<&FieldDefinition> {
+        self.fields(type_name)
+            .into_iter()
+            .find(|field| field.name.node == *field_name)
+    }
+
+    pub fn is_object(&self, type_name: &str) -> bool {
+        let kind = self.types.get(type_name).map(|definition| &definition.kind);
+        matches!(kind, Some(TypeKind::Object(_)))
+    }
+
+    pub fn is_composite(&self, type_name: &str) -> bool {
+        !self.fields(type_name).is_empty()
+    }
+
+    /// Whether the object type declares the interface.
+    pub fn implements(&self, object: &str, interface: &str) -> bool {
+        match self.types.get(object).map(|definition| &definition.kind) {
+            Some(TypeKind::Object(object)) => {
+                object.implements.iter().any(|name| name.node == *interface)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether some object can be of both types, so that a fragment on one may stand in the other.
+    pub fn overlap(&self, one: &str, other: &str) -> bool {
+        one == other || self.implements(one, other) || self.implements(other, one)
+    }
+}
+
+/// The name inside all list and non-null wrappers.
+pub fn named_type(ty: &Type) -> &str {
+    match &ty.base {
+        BaseType::Named(name) => name,
+        BaseType::List(item) => named_type(item),
+    }
+}
