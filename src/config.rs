@@ -118,7 +118,11 @@ pub struct Seed {
     pub database: DatabaseArgs,
     #[arg(long, default_value_t = 10_000, help = "How many users")]
     pub users: u64,
-    #[arg(long, default_value_t = 100_000, help = "How many posts; 1 % of the users have 500 each, as far as they go")]
+    #[arg(
+        long,
+        default_value_t = 100_000,
+        help = "How many posts; 1 % of the users have 500 each, as far as they go"
+    )]
     pub posts: u64,
     #[arg(long, default_value_t = 300_000, help = "How many comments")]
     pub comments: u64,

@@ -35,11 +35,17 @@ impl Database {
 /// Why a database cannot be used, with the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    #[error("cannot reach the database {url}: {cause}\nCheck that it runs and that --database-url (DATABASE_URL) names it.")]
+    #[error(
+        "cannot reach the database {url}: {cause}\nCheck that it runs and that --database-url (DATABASE_URL) names it."
+    )]
     Unreachable { url: String, cause: DbErr },
-    #[error("--database-url (DATABASE_URL) `{0}` names no database that Backref knows; use postgres://… or sqlite://FILE")]
+    #[error(
+        "--database-url (DATABASE_URL) `{0}` names no database that Backref knows; use postgres://… or sqlite://FILE"
+    )]
     UnknownUrl(String),
-    #[error("an in-memory SQLite database is private to one connection; name a file: sqlite://FILE")]
+    #[error(
+        "an in-memory SQLite database is private to one connection; name a file: sqlite://FILE"
+    )]
     InMemory,
     #[error(
         "the database {url} lacks {pending} migration(s); run `backref migrate up --database-url {url}`, or start with --migrate"
@@ -50,7 +56,10 @@ pub enum SetupError {
     #[error("{0}")]
     Read(#[from] DatabaseError),
     #[error("cannot create {path}: {cause}")]
-    File { path: PathBuf, cause: std::io::Error },
+    File {
+        path: PathBuf,
+        cause: std::io::Error,
+    },
 }
 
 /// The embedded database: a file beside the server, created, migrated and filled when new.
@@ -69,28 +78,46 @@ impl FromStr for Url {
 
     fn from_str(text: &str) -> Result<Self, SetupError> {
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Ok(Url { text: text.to_owned(), file: None });
+            return Ok(Url {
+                text: text.to_owned(),
+                file: None,
+            });
         }
         if !text.starts_with("sqlite:") {
             return Err(SetupError::UnknownUrl(shown(text)));
         }
-        let options = SqliteConnectOptions::from_str(text).map_err(|_| SetupError::UnknownUrl(shown(text)))?;
-        if text.contains(":memory:") || text.contains("mode=memory") || text == "sqlite:" || text == "sqlite://" {
+        let options = SqliteConnectOptions::from_str(text)
+            .map_err(|_| SetupError::UnknownUrl(shown(text)))?;
+        if text.contains(":memory:")
+            || text.contains("mode=memory")
+            || text == "sqlite:"
+            || text == "sqlite://"
+        {
             return Err(SetupError::InMemory);
         }
         let file = options.get_filename().to_path_buf();
-        Ok(Url { text: text.to_owned(), file: Some(file) })
+        Ok(Url {
+            text: text.to_owned(),
+            file: Some(file),
+        })
     }
 }
 
 impl Url {
     /// A SQLite file.
     pub fn file(path: &Path) -> Self {
-        Url { text: format!("sqlite://{}", path.display()), file: Some(path.to_path_buf()) }
+        Url {
+            text: format!("sqlite://{}", path.display()),
+            file: Some(path.to_path_buf()),
+        }
     }
 
     /// Opens SeaORM's connection. `create` makes a SQLite file that does not exist.
-    pub async fn connect(&self, max_connections: u32, create: bool) -> Result<DatabaseConnection, SetupError> {
+    pub async fn connect(
+        &self,
+        max_connections: u32,
+        create: bool,
+    ) -> Result<DatabaseConnection, SetupError> {
         let mut options = ConnectOptions::new(&self.text);
         options
             .max_connections(max_connections)
@@ -105,13 +132,22 @@ impl Url {
             });
         sea_orm::Database::connect(options)
             .await
-            .map_err(|cause| SetupError::Unreachable { url: self.shown(), cause })
+            .map_err(|cause| SetupError::Unreachable {
+                url: self.shown(),
+                cause,
+            })
     }
 
     /// The connections for reads. On PostgreSQL they are `connection`'s own pool.
-    pub fn readers(&self, connection: &DatabaseConnection, max_connections: u32) -> Result<Database, SetupError> {
+    pub fn readers(
+        &self,
+        connection: &DatabaseConnection,
+        max_connections: u32,
+    ) -> Result<Database, SetupError> {
         match &self.file {
-            None => Ok(Database::Postgres(connection.get_postgres_connection_pool().clone())),
+            None => Ok(Database::Postgres(
+                connection.get_postgres_connection_pool().clone(),
+            )),
             Some(file) => {
                 let cores = std::thread::available_parallelism().map_or(2, usize::from);
                 let threads = cores.min(max_connections as usize);
@@ -127,7 +163,9 @@ impl Url {
 }
 
 fn shown(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
     match rest.rsplit_once('@') {
         Some((user, host)) => {
             let name = user.split(':').next().unwrap_or_default();
@@ -138,13 +176,19 @@ fn shown(url: &str) -> String {
 }
 
 /// Refuses a database that lacks migrations.
-pub async fn require_migrated(url: &Url, connection: &DatabaseConnection) -> Result<(), SetupError> {
+pub async fn require_migrated(
+    url: &Url,
+    connection: &DatabaseConnection,
+) -> Result<(), SetupError> {
     let applied = Migrator::get_applied_migrations(connection).await;
     // Asking creates no bookkeeping table: a database that has none has had no migration.
     let applied = applied.map_or(0, |a| a.len());
     let pending = Migrator::migrations().len().saturating_sub(applied);
     if pending > 0 {
-        return Err(SetupError::Unmigrated { url: url.shown(), pending });
+        return Err(SetupError::Unmigrated {
+            url: url.shown(),
+            pending,
+        });
     }
     Ok(())
 }
@@ -155,7 +199,10 @@ pub async fn embedded(path: &Path, with_sample: bool) -> Result<Url, SetupError>
     let url = Url::file(path);
     if !path.exists() {
         let new = path.with_extension("db.new");
-        let io = |cause| SetupError::File { path: new.clone(), cause };
+        let io = |cause| SetupError::File {
+            path: new.clone(),
+            cause,
+        };
         if new.exists() {
             std::fs::remove_file(&new).map_err(io)?;
         }
@@ -169,7 +216,9 @@ pub async fn embedded(path: &Path, with_sample: bool) -> Result<Url, SetupError>
         std::fs::rename(&new, path).map_err(io)?;
     }
     let connection = url.connect(1, false).await?;
-    connection.execute_unprepared("PRAGMA journal_mode = WAL").await?;
+    connection
+        .execute_unprepared("PRAGMA journal_mode = WAL")
+        .await?;
     Migrator::up(&connection, None).await?;
     connection.close().await?;
     Ok(url)

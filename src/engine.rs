@@ -128,7 +128,10 @@ impl Engine {
                     bytes = body.len(),
                     "answered"
                 );
-                Response { body, executed: true }
+                Response {
+                    body,
+                    executed: true,
+                }
             }
             Err(error) => failed(&error),
         }
@@ -136,20 +139,35 @@ impl Engine {
 
     async fn run(&self, prepared: Prepared) -> Result<Vec<u8>, DatabaseError> {
         if prepared.bound.bound.statements == 0 {
-            let loaded: Vec<_> = prepared.bound.plan.levels.iter().map(|_| load::Loaded::default()).collect();
+            let loaded: Vec<_> = prepared
+                .bound
+                .plan
+                .levels
+                .iter()
+                .map(|_| load::Loaded::default())
+                .collect();
             return Ok(self.planner.shared.write(&prepared, &loaded));
         }
         match &self.database {
             Database::Postgres(pool) => {
                 let mut connection = Postgres(pool.acquire().await?);
-                let loaded = load::load(&self.planner.shared.catalog, &prepared.bound, &mut connection).await?;
+                let loaded = load::load(
+                    &self.planner.shared.catalog,
+                    &prepared.bound,
+                    &mut connection,
+                )
+                .await?;
                 drop(connection);
                 Ok(self.planner.shared.write(&prepared, &loaded))
             }
             Database::Sqlite(pool) => {
                 let shared = self.planner.shared.clone();
                 let work = move |connection: &mut Sqlite| {
-                    let loaded = Sqlite::complete(load::load(&shared.catalog, &prepared.bound, connection))??;
+                    let loaded = Sqlite::complete(load::load(
+                        &shared.catalog,
+                        &prepared.bound,
+                        connection,
+                    ))??;
                     Ok(shared.write(&prepared, &loaded))
                 };
                 pool.run(work).await
@@ -179,16 +197,35 @@ impl Planner {
     /// Parses, validates, plans and binds: everything before the first statement.
     pub fn prepare(&self, request: &Request, principal: Principal) -> Result<Prepared, Vec<Error>> {
         let document = self.document(&request.query)?;
-        let operation = document.operation(request.operation_name.as_deref()).map_err(|e| vec![e])?;
-        let variables = self.variables(&document, operation, &request.variables).map_err(|e| vec![e])?;
-        let plan = self.plan(&document, operation, &variables, principal).map_err(|e| vec![e])?;
+        let operation = document
+            .operation(request.operation_name.as_deref())
+            .map_err(|e| vec![e])?;
+        let variables = self
+            .variables(&document, operation, &request.variables)
+            .map_err(|e| vec![e])?;
+        let plan = self
+            .plan(&document, operation, &variables, principal)
+            .map_err(|e| vec![e])?;
         let introspection = match plan.introspects {
-            true => Some(self.introspect(&document, operation, &variables).map_err(|e| vec![e])?),
+            true => Some(
+                self.introspect(&document, operation, &variables)
+                    .map_err(|e| vec![e])?,
+            ),
             false => None,
         };
-        let bound =
-            plan::bind(&self.shared.catalog, plan, &document, &variables, &self.limits).map_err(|e| vec![e])?;
-        Ok(Prepared { document, bound, introspection })
+        let bound = plan::bind(
+            &self.shared.catalog,
+            plan,
+            &document,
+            &variables,
+            &self.limits,
+        )
+        .map_err(|e| vec![e])?;
+        Ok(Prepared {
+            document,
+            bound,
+            introspection,
+        })
     }
 
     fn document(&self, text: &str) -> Result<Arc<Document>, Vec<Error>> {
@@ -200,7 +237,12 @@ impl Planner {
         Ok(document)
     }
 
-    fn variables(&self, document: &Document, operation: &Operation, values: &JsonMap) -> Result<Valid<JsonMap>, Error> {
+    fn variables(
+        &self,
+        document: &Document,
+        operation: &Operation,
+        values: &JsonMap,
+    ) -> Result<Valid<JsonMap>, Error> {
         if operation.variables.is_empty() {
             return Ok(Valid::assume_valid(JsonMap::new()));
         }
@@ -225,12 +267,23 @@ impl Planner {
         if let Some(found) = self.plans.get(&key) {
             return Ok(found);
         }
-        let plan = Arc::new(plan::build(&self.shared.catalog, document, operation, &conditions, principal));
+        let plan = Arc::new(plan::build(
+            &self.shared.catalog,
+            document,
+            operation,
+            &conditions,
+            principal,
+        ));
         self.plans.insert(key, plan.clone());
         Ok(plan)
     }
 
-    fn introspect(&self, document: &Document, operation: &Operation, variables: &Valid<JsonMap>) -> Result<JsonMap, Error> {
+    fn introspect(
+        &self,
+        document: &Document,
+        operation: &Operation,
+        variables: &Valid<JsonMap>,
+    ) -> Result<JsonMap, Error> {
         let schema = &self.shared.schema;
         introspection::check_max_depth(&document.executable, operation)
             .map_err(|e| request_error(document, Code::LimitExceeded, &e))?;
@@ -270,7 +323,10 @@ pub fn refuse(errors: &[Error]) -> Response {
         errors: &'a [Error],
     }
     let body = serde_json::to_vec(&Body { errors }).unwrap_or_else(|_| b"{\"errors\":[]}".to_vec());
-    Response { body, executed: false }
+    Response {
+        body,
+        executed: false,
+    }
 }
 
 /// Logs what the database said under an id, and answers with the id alone.
@@ -280,11 +336,17 @@ fn failed(error: &DatabaseError) -> Response {
     let id = format!("{:x}-{number:x}", std::process::id());
     tracing::error!(id, error = %error, "a statement failed");
     let shown = match error.is_unavailable() {
-        true => Error::new(Code::Unavailable, format!("the database cannot be reached; try again (error {id})")),
+        true => Error::new(
+            Code::Unavailable,
+            format!("the database cannot be reached; try again (error {id})"),
+        ),
         false => Error::new(Code::InternalServerError, format!("internal error {id}")),
     };
     let mut body = b"{\"errors\":".to_vec();
     body.extend(serde_json::to_vec(&[shown]).unwrap_or_else(|_| b"[]".to_vec()));
     body.extend_from_slice(b",\"data\":null}");
-    Response { body, executed: true }
+    Response {
+        body,
+        executed: true,
+    }
 }

@@ -75,7 +75,10 @@ impl Error {
 fn truncate(message: &mut String) {
     const LONGEST: usize = 600;
     if message.len() > LONGEST {
-        let end = (0..=LONGEST).rev().find(|&i| message.is_char_boundary(i)).unwrap_or(0);
+        let end = (0..=LONGEST)
+            .rev()
+            .find(|&i| message.is_char_boundary(i))
+            .unwrap_or(0);
         message.truncate(end);
         message.push('…');
     }

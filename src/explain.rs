@@ -28,7 +28,11 @@ pub fn explain(planner: &Planner, prepared: &Prepared, dialect: Dialect) -> Stri
             (Some(_), (limit, 0)) => format!(", at most {limit} each"),
             (Some(_), (limit, offset)) => format!(", at most {limit} each after {offset}"),
         };
-        let page = if level.depth == 0 { page.replace(" each", "") } else { page };
+        let page = if level.depth == 0 {
+            page.replace(" each", "")
+        } else {
+            page
+        };
         let _ = writeln!(out, "{indent}{}: {}{page}", level.path, entity.type_name);
         let sql = statement_sql(planner.catalog(), bound, i, keys, dialect);
         let _ = writeln!(out, "{indent}  {}", sql.text);

@@ -9,11 +9,11 @@ pub mod policy;
 pub mod schema;
 
 pub mod engine;
-pub mod plan;
-pub mod sql;
-pub mod load;
-pub mod respond;
 pub mod error;
+pub mod load;
+pub mod plan;
+pub mod respond;
+pub mod sql;
 
 pub mod config;
 pub mod database;

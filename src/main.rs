@@ -54,13 +54,24 @@ async fn serve(args: Serve) -> Result {
     }
     database::require_migrated(&url, &connection).await?;
     let engine = Arc::new(Engine::new(planner, url.readers(&connection, connections)?));
-    let options = ServerOptions { max_body_bytes: args.max_body_bytes, graphiql: args.graphiql };
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .map_err(|e| format!("cannot listen on {}: {e}; choose another address with --listen (LISTEN)", args.listen))?;
+    let options = ServerOptions {
+        max_body_bytes: args.max_body_bytes,
+        graphiql: args.graphiql,
+    };
+    let listener = TcpListener::bind(args.listen).await.map_err(|e| {
+        format!(
+            "cannot listen on {}: {e}; choose another address with --listen (LISTEN)",
+            args.listen
+        )
+    })?;
     let address = listener.local_addr()?;
-    tracing::info!(database = url.shown(), "GraphQL at http://{address}/graphql, GraphiQL at http://{address}/");
-    axum::serve(listener, server::router(engine, &options)).with_graceful_shutdown(shutdown()).await?;
+    tracing::info!(
+        database = url.shown(),
+        "GraphQL at http://{address}/graphql, GraphiQL at http://{address}/"
+    );
+    axum::serve(listener, server::router(engine, &options))
+        .with_graceful_shutdown(shutdown())
+        .await?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -87,12 +98,18 @@ async fn shutdown() {
 }
 
 fn start_logging(json: bool) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sea_orm_migration=warn"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,sea_orm_migration=warn"));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     if json {
         subscriber.json().init();
     } else {
-        subscriber.with_ansi(std::io::stderr().is_terminal()).with_target(false).init();
+        subscriber
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_target(false)
+            .init();
     }
 }
 
@@ -105,7 +122,11 @@ async fn migrate(args: Migrate) -> Result {
         MigrateAction::Status => {}
     }
     for migration in Migrator::get_migration_with_status(&connection).await? {
-        println!("{:<8} {}", migration.status().to_string().to_lowercase(), migration.name());
+        println!(
+            "{:<8} {}",
+            migration.status().to_string().to_lowercase(),
+            migration.name()
+        );
     }
     Ok(())
 }
@@ -161,7 +182,8 @@ fn print_plan(args: &Explain) -> Result {
     if args.file.as_os_str() == "-" {
         std::io::stdin().read_to_string(&mut query)?;
     } else {
-        query = std::fs::read_to_string(&args.file).map_err(|e| format!("cannot read {}: {e}", args.file.display()))?;
+        query = std::fs::read_to_string(&args.file)
+            .map_err(|e| format!("cannot read {}: {e}", args.file.display()))?;
     }
     let request = Request {
         query,
@@ -174,16 +196,18 @@ fn print_plan(args: &Explain) -> Result {
         _ => Dialect::Sqlite,
     };
     let planner = planner(args.limits.limits())?;
-    let prepared = planner.prepare(&request, Principal::Anonymous).map_err(|errors| {
-        let lines: Vec<_> = errors
-            .iter()
-            .map(|e| match e.locations.first() {
-                Some(at) => format!("{}:{}: {}", at.line, at.column, e.message),
-                None => e.message.clone(),
-            })
-            .collect();
-        lines.join("\n")
-    })?;
+    let prepared = planner
+        .prepare(&request, Principal::Anonymous)
+        .map_err(|errors| {
+            let lines: Vec<_> = errors
+                .iter()
+                .map(|e| match e.locations.first() {
+                    Some(at) => format!("{}:{}: {}", at.line, at.column, e.message),
+                    None => e.message.clone(),
+                })
+                .collect();
+            lines.join("\n")
+        })?;
     print!("{}", explain::explain(&planner, &prepared, dialect));
     Ok(())
 }

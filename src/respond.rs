@@ -11,7 +11,10 @@ use crate::catalog::Catalog;
 use crate::error::{Code, Error, PathSegment};
 use crate::load::Loaded;
 use crate::load::rows::CellValue;
-use crate::plan::{BoundPlan, BoundRoot, Choice, Document, LevelId, Output, RootField, RootOutput, SelectedField, Selection};
+use crate::plan::{
+    BoundPlan, BoundRoot, Choice, Document, LevelId, Output, RootField, RootOutput, SelectedField,
+    Selection,
+};
 
 /// Everything an answer is written from.
 pub struct Answer<'a> {
@@ -97,13 +100,16 @@ impl<'a> Writer<'a> {
             (RootOutput::Introspection, _) => {
                 let value = answer.introspection.and_then(|i| i.get(field.key.as_str()));
                 let json = value.and_then(|v| serde_json::to_vec(v).ok());
-                self.out.extend_from_slice(json.as_deref().unwrap_or(b"null"));
+                self.out
+                    .extend_from_slice(json.as_deref().unwrap_or(b"null"));
             }
             (RootOutput::Page { level, selection }, _) => return self.list(*level, 0, selection),
             (RootOutput::Lookup { lookups, .. }, BoundRoot::Chosen(i)) => {
                 self.nullable_row(&lookups[*i].choice, 0);
             }
-            (RootOutput::Node { choices, .. }, BoundRoot::Chosen(i)) => self.nullable_row(&choices[*i], 0),
+            (RootOutput::Node { choices, .. }, BoundRoot::Chosen(i)) => {
+                self.nullable_row(&choices[*i], 0)
+            }
             (RootOutput::Nodes { choices, .. }, BoundRoot::Each(each)) => {
                 self.out.push(b'[');
                 for (i, item) in each.iter().enumerate() {
@@ -164,19 +170,30 @@ impl<'a> Writer<'a> {
             match &field.value {
                 Output::Typename(json) => self.out.extend_from_slice(json),
                 Output::Null => self.null(),
-                Output::Cell { cell, nullable } => match self.answer.loaded[level].rows.cell(row, *cell) {
-                    CellValue::Json(json) => self.out.extend_from_slice(json),
-                    CellValue::Null if *nullable => self.null(),
-                    other => self.bad_cell(field, level, other, *nullable)?,
-                },
-                Output::CompositeId { prefix, cells } => self.composite_id(field, level, row, prefix, cells)?,
-                Output::One { level: child, selection, nullable } => {
+                Output::Cell { cell, nullable } => {
+                    match self.answer.loaded[level].rows.cell(row, *cell) {
+                        CellValue::Json(json) => self.out.extend_from_slice(json),
+                        CellValue::Null if *nullable => self.null(),
+                        other => self.bad_cell(field, level, other, *nullable)?,
+                    }
+                }
+                Output::CompositeId { prefix, cells } => {
+                    self.composite_id(field, level, row, prefix, cells)?
+                }
+                Output::One {
+                    level: child,
+                    selection,
+                    nullable,
+                } => {
                     self.path.push(Step::Key(&field.key));
                     let written = self.one(field, level, row, *child, selection, *nullable);
                     self.path.pop();
                     written?;
                 }
-                Output::Many { level: child, selection } => {
+                Output::Many {
+                    level: child,
+                    selection,
+                } => {
                     self.path.push(Step::Key(&field.key));
                     let written = self.list(*child, row, selection);
                     self.path.pop();
@@ -210,7 +227,10 @@ impl<'a> Writer<'a> {
                     self.type_name(level),
                     field.key
                 );
-                self.fail(Error::new(Code::InternalServerError, message), field.location);
+                self.fail(
+                    Error::new(Code::InternalServerError, message),
+                    field.location,
+                );
                 Err(Propagated)
             }
         };
@@ -244,14 +264,23 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn bad_cell(&mut self, field: &'a SelectedField, level: LevelId, cell: CellValue<'_>, nullable: bool) -> Written {
+    fn bad_cell(
+        &mut self,
+        field: &'a SelectedField,
+        level: LevelId,
+        cell: CellValue<'_>,
+        nullable: bool,
+    ) -> Written {
         let name = format!("{}.{}", self.type_name(level), field.key);
         let message = match cell {
             CellValue::Null => format!("{name} is never null, but the database holds a null"),
             _ => format!("the database holds a value for {name} that its type cannot represent"),
         };
         self.path.push(Step::Key(&field.key));
-        self.fail(Error::new(Code::InternalServerError, message), field.location);
+        self.fail(
+            Error::new(Code::InternalServerError, message),
+            field.location,
+        );
         self.path.pop();
         if nullable {
             self.null();

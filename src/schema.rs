@@ -42,11 +42,15 @@ pub struct SchemaError(String);
 
 impl Schema {
     pub fn new(catalog: &Catalog) -> Result<Self, SchemaError> {
-        let declared = declare(catalog).finish().map_err(|e| SchemaError(e.to_string()))?;
+        let declared = declare(catalog)
+            .finish()
+            .map_err(|e| SchemaError(e.to_string()))?;
         let mut document = Document::parse(declared.sdl(), "schema.graphql")
             .map_err(|e| SchemaError(e.errors.to_string()))?;
         // async-graphql prints the directives that every schema has; they need no definition.
-        document.definitions.retain(|d| d.as_directive_definition().is_none());
+        document
+            .definitions
+            .retain(|d| d.as_directive_definition().is_none());
         let types = document
             .to_schema_validate()
             .map_err(|e| SchemaError(e.errors.to_string()))?;
@@ -59,7 +63,9 @@ impl Schema {
 }
 
 fn declare(catalog: &Catalog) -> dynamic::SchemaBuilder {
-    let mut schema = dynamic::Schema::build("Query", None, None).register(node()).register(query(catalog));
+    let mut schema = dynamic::Schema::build("Query", None, None)
+        .register(node())
+        .register(query(catalog));
     for (_, entity) in catalog.exposed() {
         schema = schema.register(object(catalog, entity));
     }
@@ -80,13 +86,41 @@ const SCALARS: [(&str, &str, Option<&str>); 8] = [
         "A point in time by RFC 3339, in UTC: `2025-03-01T12:00:00Z`.",
         Some("https://scalars.graphql.org/andimarek/date-time.html"),
     ),
-    ("Date", "A calendar date by ISO 8601: `2025-03-01`.", Some("https://scalars.graphql.org/andimarek/local-date")),
-    ("Time", "A time of day by ISO 8601, without a zone: `12:00:00`.", None),
-    ("Decimal", "An exact decimal number, as a string: `\"12.50\"`.", None),
-    ("BigInt", "A whole number of up to 64 bits, as a string: JavaScript's numbers end at 53.", None),
-    ("JSON", "Any JSON value.", Some("https://www.rfc-editor.org/rfc/rfc8259")),
-    ("UUID", "A universally unique identifier: `67e55044-10b1-426f-9247-bb680e5fe0c8`.", Some("https://www.rfc-editor.org/rfc/rfc9562")),
-    ("Bytes", "Binary data as base64 with padding.", Some("https://www.rfc-editor.org/rfc/rfc4648")),
+    (
+        "Date",
+        "A calendar date by ISO 8601: `2025-03-01`.",
+        Some("https://scalars.graphql.org/andimarek/local-date"),
+    ),
+    (
+        "Time",
+        "A time of day by ISO 8601, without a zone: `12:00:00`.",
+        None,
+    ),
+    (
+        "Decimal",
+        "An exact decimal number, as a string: `\"12.50\"`.",
+        None,
+    ),
+    (
+        "BigInt",
+        "A whole number of up to 64 bits, as a string: JavaScript's numbers end at 53.",
+        None,
+    ),
+    (
+        "JSON",
+        "Any JSON value.",
+        Some("https://www.rfc-editor.org/rfc/rfc8259"),
+    ),
+    (
+        "UUID",
+        "A universally unique identifier: `67e55044-10b1-426f-9247-bb680e5fe0c8`.",
+        Some("https://www.rfc-editor.org/rfc/rfc9562"),
+    ),
+    (
+        "Bytes",
+        "Binary data as base64 with padding.",
+        Some("https://www.rfc-editor.org/rfc/rfc4648"),
+    ),
 ];
 
 fn scalar((name, description, url): (&str, &str, Option<&str>)) -> Scalar {
@@ -121,10 +155,14 @@ fn enums(catalog: &Catalog) -> BTreeMap<&str, &EnumType> {
 }
 
 fn enumeration(of: &EnumType) -> Enum {
-    let described = Enum::new(&of.type_name).description(format!("The values of the database's `{}`.", of.name));
-    of.names.iter().zip(&of.values).fold(described, |e, (name, value)| {
-        e.item(EnumItem::new(name).description(format!("`{value}` in the database.")))
-    })
+    let described = Enum::new(&of.type_name)
+        .description(format!("The values of the database's `{}`.", of.name));
+    of.names
+        .iter()
+        .zip(&of.values)
+        .fold(described, |e, (name, value)| {
+            e.item(EnumItem::new(name).description(format!("`{value}` in the database.")))
+        })
 }
 
 fn node() -> Interface {
@@ -169,20 +207,23 @@ pub fn lookup_columns(entity: &Entity) -> impl Iterator<Item = (ColumnIx, &Colum
 
 fn one_field(entity: &Entity) -> dynamic::Field {
     let description = match lookup_columns(entity).next() {
-        None => format!("The {} with this id; null if there is none that you may see.", entity.single),
+        None => format!(
+            "The {} with this id; null if there is none that you may see.",
+            entity.single
+        ),
         Some(_) => format!(
             "The {} found by exactly one of the arguments; null if there is none that you may see.",
             entity.single
         ),
     };
-    let only_id = lookup_columns(entity).next().is_none();
-    let id_type = if only_id { TypeRef::named_nn(TypeRef::ID) } else { TypeRef::named(TypeRef::ID) };
     let found = field(&entity.single, TypeRef::named(&entity.type_name))
         .description(description)
-        .argument(InputValue::new("id", id_type).description(format!(
-            "The global id, `{}:…`, or the bare key.",
-            entity.type_name
-        )));
+        .argument(
+            InputValue::new("id", TypeRef::named(TypeRef::ID)).description(format!(
+                "The global id, `{}:…`, or the bare key.",
+                entity.type_name
+            )),
+        );
     lookup_columns(entity).fold(found, |found, (_, column)| {
         found.argument(
             InputValue::new(&column.field, TypeRef::named(named_type(column)))
@@ -193,13 +234,20 @@ fn one_field(entity: &Entity) -> dynamic::Field {
 
 fn page_field(entity: &Entity) -> dynamic::Field {
     paged(
-        field(&entity.plural, TypeRef::named_nn_list_nn(&entity.type_name))
-            .description(format!("A page of {}, {}.", entity.plural, order(entity))),
+        field(&entity.plural, TypeRef::named_nn_list_nn(&entity.type_name)).description(format!(
+            "A page of {}, {}.",
+            entity.plural,
+            order(entity)
+        )),
     )
 }
 
 fn order(entity: &Entity) -> &'static str {
-    if entity.newest_first() { "newest first" } else { "in the order of their keys" }
+    if entity.newest_first() {
+        "newest first"
+    } else {
+        "in the order of their keys"
+    }
 }
 
 fn paged(field: dynamic::Field) -> dynamic::Field {
@@ -234,15 +282,25 @@ fn column_field(catalog: &Catalog, entity: &Entity, column: &Column) -> dynamic:
     let nullable = column.nullable || column.policy.is_some();
     let named = named_type(column);
     let description = match column.refers_to {
-        Some(to) => format!("The id of the {} that `{}` refers to.", catalog.entities[to].single, column.name),
+        Some(to) => format!(
+            "The id of the {} that `{}` refers to.",
+            catalog.entities[to].single, column.name
+        ),
         None => format!("The column `{}` of `{}`.", column.name, entity.table),
     };
     let description = match &column.policy {
         Some(_) => format!("{description} Null to those who may not see it."),
         None => description,
     };
-    field(&column.field, if nullable { TypeRef::named(named) } else { TypeRef::named_nn(named) })
-        .description(description)
+    field(
+        &column.field,
+        if nullable {
+            TypeRef::named(named)
+        } else {
+            TypeRef::named_nn(named)
+        },
+    )
+    .description(description)
 }
 
 /// The name of the GraphQL type of a column's values.
@@ -271,7 +329,10 @@ fn relation_field(catalog: &Catalog, relation: &Relation) -> dynamic::Field {
     let source = &catalog.entities[relation.from];
     let target = &catalog.entities[relation.to];
     let keys = |columns: &[ColumnIx], of: &Entity| {
-        let names: Vec<_> = columns.iter().map(|&c| format!("`{}`", of.columns[c].name)).collect();
+        let names: Vec<_> = columns
+            .iter()
+            .map(|&c| format!("`{}`", of.columns[c].name))
+            .collect();
         names.join(", ")
     };
     let (key_owner, key_columns) = match &relation.link {
@@ -283,19 +344,26 @@ fn relation_field(catalog: &Catalog, relation: &Relation) -> dynamic::Field {
     match relation.cardinality {
         Cardinality::One { nullable } => {
             let named = &target.type_name;
-            let of_type = if nullable { TypeRef::named(named) } else { TypeRef::named_nn(named) };
-            field(&relation.name, of_type).description(format!("The {} related by {by}.", target.single))
+            let of_type = if nullable {
+                TypeRef::named(named)
+            } else {
+                TypeRef::named_nn(named)
+            };
+            field(&relation.name, of_type)
+                .description(format!("The {} related by {by}.", target.single))
         }
         Cardinality::Many => paged(
-            field(&relation.name, TypeRef::named_nn_list_nn(&target.type_name)).description(format!(
-                "A page of the {} related by {by}, {}.",
-                target.plural,
-                match relation.link {
-                    Link::Direct { .. } => order(target),
-                    Link::Through { .. } if target.newest_first() => "the highest keys first",
-                    Link::Through { .. } => "in the order of their keys",
-                }
-            )),
+            field(&relation.name, TypeRef::named_nn_list_nn(&target.type_name)).description(
+                format!(
+                    "A page of the {} related by {by}, {}.",
+                    target.plural,
+                    match relation.link {
+                        Link::Direct { .. } => order(target),
+                        Link::Through { .. } if target.newest_first() => "the highest keys first",
+                        Link::Through { .. } => "in the order of their keys",
+                    }
+                ),
+            ),
         ),
     }
 }

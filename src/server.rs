@@ -32,7 +32,10 @@ pub struct ServerOptions {
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        ServerOptions { max_body_bytes: 1 << 20, graphiql: true }
+        ServerOptions {
+            max_body_bytes: 1 << 20,
+            graphiql: true,
+        }
     }
 }
 
@@ -52,9 +55,14 @@ pub fn router(engine: Arc<Engine>, options: &ServerOptions) -> Router {
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
-const GRAPHQL_JSON: HeaderValue = HeaderValue::from_static("application/graphql-response+json; charset=utf-8");
+const GRAPHQL_JSON: HeaderValue =
+    HeaderValue::from_static("application/graphql-response+json; charset=utf-8");
 
-async fn graphql(State(engine): State<Arc<Engine>>, headers: HeaderMap, body: Result<Bytes, BytesRejection>) -> Response {
+async fn graphql(
+    State(engine): State<Arc<Engine>>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
     let Some(media) = accepted(&headers) else {
         return error(
             StatusCode::NOT_ACCEPTABLE,
@@ -63,14 +71,20 @@ async fn graphql(State(engine): State<Arc<Engine>>, headers: HeaderMap, body: Re
         );
     };
     if !is_json(&headers) {
-        return error(StatusCode::UNSUPPORTED_MEDIA_TYPE, media, "send the request as application/json");
+        return error(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            media,
+            "send the request as application/json",
+        );
     }
     let body = match body {
         Ok(body) => body,
         Err(rejection) => {
             let status = rejection.status();
             let message = match status {
-                StatusCode::PAYLOAD_TOO_LARGE => "the request body is larger than this server takes".to_owned(),
+                StatusCode::PAYLOAD_TOO_LARGE => {
+                    "the request body is larger than this server takes".to_owned()
+                }
                 _ => format!("the request body cannot be read: {rejection}"),
             };
             return error(status, media, &message);
@@ -79,23 +93,46 @@ async fn graphql(State(engine): State<Arc<Engine>>, headers: HeaderMap, body: Re
     let request: Request = match serde_json::from_slice(&body) {
         Ok(request) => request,
         Err(cause) => {
-            let message = format!("the body is no GraphQL request, a JSON object with a string `query`: {cause}");
+            let message = format!(
+                "the body is no GraphQL request, a JSON object with a string `query`: {cause}"
+            );
             return error(StatusCode::BAD_REQUEST, media, &message);
         }
     };
     let response = engine.execute(&request, Principal::Anonymous).await;
-    let status = if response.executed || media == JSON { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    let status = if response.executed || media == JSON {
+        StatusCode::OK
+    } else {
+        StatusCode::BAD_REQUEST
+    };
     (status, [(CONTENT_TYPE, media)], response.body).into_response()
 }
 
 /// The best of our media types that the client accepts; JSON where it does not say.
 fn accepted(headers: &HeaderMap) -> Option<HeaderValue> {
-    let mut lines = headers.get_all(ACCEPT).iter().filter_map(|v| v.to_str().ok()).peekable();
-    lines.peek()?;
+    let mut lines = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .peekable();
+    if lines.peek().is_none() {
+        return Some(JSON);
+    }
     let ranges: Vec<String> = lines
         .flat_map(|line| line.split(','))
-        .filter(|range| !range.split(';').any(|p| p.trim().eq_ignore_ascii_case("q=0")))
-        .map(|range| range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+        .filter(|range| {
+            !range
+                .split(';')
+                .any(|p| p.trim().eq_ignore_ascii_case("q=0"))
+        })
+        .map(|range| {
+            range
+                .split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_ascii_lowercase()
+        })
         .collect();
     let accepts = |media: &str| ranges.iter().any(|r| r == media);
     if accepts("application/graphql-response+json") {
@@ -108,15 +145,28 @@ fn accepted(headers: &HeaderMap) -> Option<HeaderValue> {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let value = headers
+        .get(CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
     let mut parts = value.split(';').map(str::trim);
-    let json = parts.next().is_some_and(|m| m.eq_ignore_ascii_case("application/json"));
-    json && parts.all(|p| !p.to_ascii_lowercase().starts_with("charset=") || p.to_ascii_lowercase().contains("utf-8"))
+    let json = parts
+        .next()
+        .is_some_and(|m| m.eq_ignore_ascii_case("application/json"));
+    json && parts.all(|p| {
+        !p.to_ascii_lowercase().starts_with("charset=") || p.to_ascii_lowercase().contains("utf-8")
+    })
 }
 
 async fn only_post() -> Response {
-    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, JSON, "send GraphQL requests with POST");
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+    let mut response = error(
+        StatusCode::METHOD_NOT_ALLOWED,
+        JSON,
+        "send GraphQL requests with POST",
+    );
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static("POST"));
     response
 }
 
@@ -133,7 +183,12 @@ fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response<Body> {
         .unwrap_or("unknown");
     tracing::error!(cause = text, "a request panicked");
     let body = refuse(&[Error::new(Code::InternalServerError, "internal error")]).body;
-    (StatusCode::INTERNAL_SERVER_ERROR, [(CONTENT_TYPE, JSON)], body).into_response()
+    (
+        StatusCode::INTERNAL_SERVER_ERROR,
+        [(CONTENT_TYPE, JSON)],
+        body,
+    )
+        .into_response()
 }
 
 async fn ready(State(engine): State<Arc<Engine>>) -> Response {
@@ -141,13 +196,18 @@ async fn ready(State(engine): State<Arc<Engine>>) -> Response {
         Ok(()) => "ready\n".into_response(),
         Err(cause) => {
             tracing::warn!(error = %cause, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be reached\n").into_response()
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database cannot be reached\n",
+            )
+                .into_response()
         }
     }
 }
 
 /// What GraphiQL opens with.
-const FIRST_QUERY: &str = "# Relations are fields, in both directions. Each level of this query is one SQL statement,
+const FIRST_QUERY: &str =
+    "# Relations are fields, in both directions. Each level of this query is one SQL statement,
 # however many users there are.
 {
   users(limit: 5) {
@@ -167,8 +227,15 @@ const FIRST_QUERY: &str = "# Relations are fields, in both directions. Each leve
 ";
 
 async fn graphiql() -> Html<String> {
-    let page = GraphiQLSource::build().endpoint("/graphql").title("Backref").finish();
+    let page = GraphiQLSource::build()
+        .endpoint("/graphql")
+        .title("Backref")
+        .finish();
     let query = serde_json::to_string(FIRST_QUERY).unwrap_or_default();
     // GraphiQLSource has no setting for the first query, which is a property of the component it renders.
-    Html(page.replacen("defaultEditorToolsVisibility", &format!("defaultQuery: {query},\n        defaultEditorToolsVisibility"), 1))
+    Html(page.replacen(
+        "defaultEditorToolsVisibility",
+        &format!("defaultQuery: {query},\n        defaultEditorToolsVisibility"),
+        1,
+    ))
 }

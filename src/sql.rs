@@ -16,9 +16,13 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use sea_orm::sea_query::{Alias, Condition, DynIden, Expr, IntoIden, PostgresQueryBuilder, Query, SqliteQueryBuilder};
+use sea_orm::sea_query::{
+    Alias, Condition, DynIden, Expr, IntoIden, PostgresQueryBuilder, Query, SqliteQueryBuilder,
+};
 
-use crate::catalog::{Catalog, ColumnIx, Direction, Entity, EntityId, Kind, Link, Relation, RelationId};
+use crate::catalog::{
+    Catalog, ColumnIx, Direction, Entity, EntityId, Kind, Link, Relation, RelationId,
+};
 use crate::plan::{Level, Source};
 use crate::policy::{Principal, Row, Visibility};
 
@@ -54,8 +58,17 @@ pub fn write(
     batch: Batch,
     (limit, offset): (u32, u32),
 ) -> PreparedSql {
-    let mut writer = Writer { catalog, dialect, principal, out: String::with_capacity(512), aliases: 0 };
-    let page = PageSql { limit, offset: offset > 0 };
+    let mut writer = Writer {
+        catalog,
+        dialect,
+        principal,
+        out: String::with_capacity(512),
+        aliases: 0,
+    };
+    let page = PageSql {
+        limit,
+        offset: offset > 0,
+    };
     let ordinal = writer.statement(level, batch, &page);
     PreparedSql {
         text: writer.out.into(),
@@ -119,7 +132,7 @@ impl Writer<'_> {
                 false
             }
             Source::Keys { columns } => {
-                self.by_key(level, columns, Established::Nothing, batch);
+                self.by_key(level, columns, None, batch);
                 false
             }
             Source::Relation { relation, .. } => {
@@ -127,7 +140,7 @@ impl Writer<'_> {
                 let relation = &self.catalog.relations[id];
                 match (&level.page, &relation.link) {
                     (None, Link::Direct { columns }) => {
-                        self.by_key(level, columns, self.established(id), batch);
+                        self.by_key(level, columns, Some(id), batch);
                         false
                     }
                     _ => self.paged(level, id, relation, batch, page),
@@ -137,24 +150,41 @@ impl Writer<'_> {
     }
 
     /// Rows found by key columns that are unique: at most one row a key.
-    fn by_key(&mut self, level: &Level, columns: &[ColumnIx], established: Established, batch: Batch) {
+    fn by_key(
+        &mut self,
+        level: &Level,
+        columns: &[ColumnIx],
+        way: Option<RelationId>,
+        batch: Batch,
+    ) {
         let t = self.table(level.entity);
         self.select(level, t);
-        let kinds: Vec<Kind> = columns.iter().map(|&c| self.entity(t).columns[c].kind.clone()).collect();
+        let kinds: Vec<Kind> = columns
+            .iter()
+            .map(|&c| self.entity(t).columns[c].kind.clone())
+            .collect();
         let mut filters = Vec::new();
         match (batch, self.dialect, columns) {
             (Batch::One, _, _) => {
                 self.from(t);
                 for (i, (&c, kind)) in columns.iter().zip(&kinds).enumerate() {
-                    filters.push(format!("{} = {}", self.column(t, c), self.one_key(i, kinds.len(), kind)));
+                    filters.push(format!(
+                        "{} = {}",
+                        self.column(t, c),
+                        self.one_key(i, kinds.len(), kind)
+                    ));
                 }
             }
             (Batch::Many, Dialect::Postgres, [c]) => {
                 self.from(t);
-                filters.push(format!("{} = ANY({})", self.column(t, *c), array_bind(0, &kinds[0])));
+                filters.push(format!(
+                    "{} = ANY({})",
+                    self.column(t, *c),
+                    array_bind(0, &kinds[0])
+                ));
             }
             (Batch::Many, Dialect::Postgres, _) => {
-                self.from_keys(&kinds, false);
+                self.keys_table(&kinds, false);
                 self.out.push_str(" JOIN ");
                 self.named(t);
                 self.out.push_str(" ON ");
@@ -166,34 +196,89 @@ impl Writer<'_> {
             (Batch::Many, Dialect::Sqlite, _) => {
                 self.from(t);
                 let left: Vec<_> = columns.iter().map(|&c| self.column(t, c)).collect();
-                let right: Vec<_> = (0..columns.len()).map(|i| json_key(i, columns.len(), &kinds[i], "value")).collect();
-                let left = if left.len() == 1 { left[0].clone() } else { format!("({})", left.join(", ")) };
-                filters.push(format!("{left} IN (SELECT {} FROM json_each(?1))", right.join(", ")));
+                let right: Vec<_> = (0..columns.len())
+                    .map(|i| json_key(i, columns.len(), &kinds[i], "value"))
+                    .collect();
+                let left = if left.len() == 1 {
+                    left[0].clone()
+                } else {
+                    format!("({})", left.join(", "))
+                };
+                filters.push(format!(
+                    "{left} IN (SELECT {} FROM json_each(?1))",
+                    right.join(", ")
+                ));
             }
         }
-        filters.push(self.visible(t, established));
+        if let Some(id) = way {
+            filters.push(self.joined(&self.catalog.relations[id], None, t));
+        }
+        filters.push(self.visible(
+            t,
+            way.map_or(Established::Nothing, |id| self.established(id)),
+        ));
         self.filter(&filters);
     }
 
+    /// A relation's own condition, empty if it has none. The source has no table in the statement where
+    /// the condition speaks of the target alone; `catalog` makes it take part otherwise.
+    fn joined(&self, relation: &Relation, source: Option<Table>, t: Table) -> String {
+        let Some(condition) = &relation.condition else {
+            return String::new();
+        };
+        let source_name = source.map_or_else(|| "source".to_owned(), |s| format!("t{}", s.alias));
+        let text = self.render(condition.between(Alias::new(&source_name).into_iden(), t.iden()));
+        let name_of = |entity: EntityId| self.catalog.entities[entity].table.as_str();
+        let (from, to) = (
+            (name_of(relation.from), source_name),
+            (name_of(relation.to), format!("t{}", t.alias)),
+        );
+        let renamed = if condition.reversed {
+            [from, to]
+        } else {
+            [to, from]
+        };
+        requalified(&text, &renamed)
+    }
+
     /// A page of the rows that a relation leads to, for each key.
-    fn paged(&mut self, level: &Level, id: RelationId, relation: &Relation, batch: Batch, page: &PageSql) -> bool {
+    fn paged(
+        &mut self,
+        level: &Level,
+        id: RelationId,
+        relation: &Relation,
+        batch: Batch,
+        page: &PageSql,
+    ) -> bool {
         let from = &self.catalog.entities[relation.from];
-        let kinds: Vec<Kind> = relation.from_columns.iter().map(|&c| from.columns[c].kind.clone()).collect();
+        let kinds: Vec<Kind> = relation
+            .from_columns
+            .iter()
+            .map(|&c| from.columns[c].kind.clone())
+            .collect();
         let binds = kinds.len();
         let established = self.established(id);
         match (batch, self.dialect) {
             (Batch::One, dialect) => {
-                let keys: Vec<_> = kinds.iter().enumerate().map(|(i, k)| self.one_key(i, binds, k)).collect();
+                let keys: Vec<_> = kinds
+                    .iter()
+                    .enumerate()
+                    .map(|(i, k)| self.one_key(i, binds, k))
+                    .collect();
                 let t = self.table(level.entity);
                 self.select(level, t);
-                let offset_bind = if dialect == Dialect::Sqlite { 2 } else { binds + 1 };
+                let offset_bind = if dialect == Dialect::Sqlite {
+                    2
+                } else {
+                    binds + 1
+                };
                 self.members(t, relation, &keys, established, page, offset_bind);
                 false
             }
             (Batch::Many, Dialect::Postgres) => {
                 let keys: Vec<_> = (0..binds).map(|i| format!("k.k{i}")).collect();
                 self.out.push_str("SELECT k.ord, r.*");
-                self.from_keys(&kinds, true);
+                self.keys_table(&kinds, true);
                 self.out.push_str(" CROSS JOIN LATERAL (");
                 let t = self.table(level.entity);
                 self.select(level, t);
@@ -202,7 +287,9 @@ impl Writer<'_> {
                 true
             }
             (Batch::Many, Dialect::Sqlite) => {
-                let keys: Vec<_> = (0..binds).map(|i| json_key(i, binds, &kinds[i], "k.value")).collect();
+                let keys: Vec<_> = (0..binds)
+                    .map(|i| json_key(i, binds, &kinds[i], "k.value"))
+                    .collect();
                 let t = self.table(level.entity);
                 self.out.push_str("SELECT k.key");
                 self.columns(level, t, ", ");
@@ -240,28 +327,41 @@ impl Writer<'_> {
         match &relation.link {
             Link::Direct { columns } => {
                 self.from(t);
-                filters.extend(columns.iter().zip(keys).map(|(&c, key)| format!("{} = {key}", self.column(t, c))));
-                if let Some(condition) = &relation.condition {
-                    // Checked at start: it speaks of the target alone, so the source's name is not used.
-                    let source = Alias::new("source").into_iden();
-                    filters.push(self.render(condition.between(source, t.iden())));
-                }
+                filters.extend(
+                    columns
+                        .iter()
+                        .zip(keys)
+                        .map(|(&c, key)| format!("{} = {key}", self.column(t, c))),
+                );
+                filters.push(self.joined(relation, None, t));
                 filters.push(self.visible(t, established));
                 self.filter(&filters);
                 self.order(t, &order);
             }
-            Link::Through { junction, near, far, columns } => {
+            Link::Through {
+                junction,
+                near,
+                far,
+                columns,
+            } => {
                 let j = self.table(*junction);
                 self.from(j);
                 self.out.push_str(" JOIN ");
                 self.named(t);
                 self.out.push_str(" ON ");
-                let on = columns.iter().zip(far).map(|(&c, &f)| format!("{} = {}", self.column(t, c), self.column(j, f)));
+                let on = columns
+                    .iter()
+                    .zip(far)
+                    .map(|(&c, &f)| format!("{} = {}", self.column(t, c), self.column(j, f)));
                 let on = on.collect::<Vec<_>>().join(" AND ");
                 self.out.push_str(&on);
-                filters.extend(near.iter().zip(keys).map(|(&c, key)| format!("{} = {key}", self.column(j, c))));
-                if let Some(condition) = &relation.condition {
-                    filters.push(self.render(condition.between(j.iden(), t.iden())));
+                filters.extend(
+                    near.iter()
+                        .zip(keys)
+                        .map(|(&c, key)| format!("{} = {key}", self.column(j, c))),
+                );
+                if relation.condition.is_some() {
+                    filters.push(self.joined(relation, Some(j), t));
                     // The junction is the source itself, which its own level has found visible.
                 } else {
                     filters.push(self.visible(j, Established::Nothing));
@@ -286,7 +386,11 @@ impl Writer<'_> {
         let target = &self.catalog.entities[relation.to];
         match &relation.link {
             Link::Through { columns, .. } if relation.condition.is_none() => {
-                let direction = if target.newest_first() { Direction::Desc } else { Direction::Asc };
+                let direction = if target.newest_first() {
+                    Direction::Desc
+                } else {
+                    Direction::Asc
+                };
                 columns.iter().map(|&c| (c, direction)).collect()
             }
             _ => target.default_order.clone(),
@@ -317,7 +421,9 @@ impl Writer<'_> {
             Visibility::Where(condition) => self.render(condition),
         };
         let through = match policy.through {
-            Some(relation) if established == Established::Nothing => self.visible_through(t, relation),
+            Some(relation) if established == Established::Nothing => {
+                self.visible_through(t, relation)
+            }
             _ => String::new(),
         };
         join_conditions(&[own, through])
@@ -325,7 +431,9 @@ impl Writer<'_> {
 
     fn visible_through(&mut self, t: Table, id: RelationId) -> String {
         let relation = &self.catalog.relations[id];
-        let Link::Direct { columns } = &relation.link else { return "FALSE".to_owned() };
+        let Link::Direct { columns } = &relation.link else {
+            return "FALSE".to_owned();
+        };
         let target = self.table(relation.to);
         let mut filters: Vec<_> = columns
             .iter()
@@ -333,7 +441,12 @@ impl Writer<'_> {
             .map(|(&c, &f)| format!("{} = {}", self.column(target, c), self.column(t, f)))
             .collect();
         let visible = self.visible(target, Established::Nothing);
-        if visible.is_empty() && relation.from_columns.iter().all(|&c| !self.entity(t).columns[c].nullable) {
+        if visible.is_empty()
+            && relation
+                .from_columns
+                .iter()
+                .all(|&c| !self.entity(t).columns[c].nullable)
+        {
             return String::new();
         }
         filters.push(visible);
@@ -357,7 +470,10 @@ impl Writer<'_> {
 
     fn table(&mut self, entity: EntityId) -> Table {
         self.aliases += 1;
-        Table { entity, alias: self.aliases - 1 }
+        Table {
+            entity,
+            alias: self.aliases - 1,
+        }
     }
 
     fn entity(&self, t: Table) -> &Entity {
@@ -365,7 +481,11 @@ impl Writer<'_> {
     }
 
     fn column(&self, t: Table, column: ColumnIx) -> String {
-        format!("t{}.{}", t.alias, quoted(&self.entity(t).columns[column].name))
+        format!(
+            "t{}.{}",
+            t.alias,
+            quoted(&self.entity(t).columns[column].name)
+        )
     }
 
     fn tuple(&mut self, t: Table, columns: &[ColumnIx]) {
@@ -430,11 +550,23 @@ impl Writer<'_> {
     }
 
     /// ` FROM unnest($1, …) AS k(k0, …)`
-    fn from_keys(&mut self, kinds: &[Kind], ordinal: bool) {
-        let arrays: Vec<_> = kinds.iter().enumerate().map(|(i, k)| array_bind(i, k)).collect();
+    fn keys_table(&mut self, kinds: &[Kind], ordinal: bool) {
+        let arrays: Vec<_> = kinds
+            .iter()
+            .enumerate()
+            .map(|(i, k)| array_bind(i, k))
+            .collect();
         let names: Vec<_> = (0..kinds.len()).map(|i| format!("k{i}")).collect();
-        let (with, ord) = if ordinal { (" WITH ORDINALITY", ", ord") } else { ("", "") };
-        self.out.push_str(&format!(" FROM unnest({}){with} AS k({}{ord})", arrays.join(", "), names.join(", ")));
+        let (with, ord) = if ordinal {
+            (" WITH ORDINALITY", ", ord")
+        } else {
+            ("", "")
+        };
+        self.out.push_str(&format!(
+            " FROM unnest({}){with} AS k({}{ord})",
+            arrays.join(", "),
+            names.join(", ")
+        ));
     }
 
     fn filter(&mut self, conditions: &[String]) {
@@ -490,8 +622,52 @@ impl Writer<'_> {
 }
 
 fn join_conditions(conditions: &[String]) -> String {
-    let some: Vec<_> = conditions.iter().filter(|c| !c.is_empty()).map(String::as_str).collect();
+    let some: Vec<_> = conditions
+        .iter()
+        .filter(|c| !c.is_empty())
+        .map(String::as_str)
+        .collect();
     some.join(" AND ")
+}
+
+/// A condition with its tables called otherwise. SeaORM's attribute `on_condition = "…"` names columns by
+/// their table's own name, while its builder is given aliases; where both ends are one table, the name
+/// means the far one, which comes first in `renamed`.
+fn requalified(text: &str, renamed: &[(&str, String)]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['\'', '"']) {
+        let (before, quoted_on) = rest.split_at(at);
+        out.push_str(before);
+        let quote = &quoted_on[..1];
+        let end = closing(quoted_on, quote == "'" && before.ends_with('E'));
+        let (token, after) = quoted_on.split_at(end);
+        let table = renamed.iter().find(|(table, _)| token == quoted(table));
+        match table {
+            Some((_, alias)) if after.starts_with('.') && !before.ends_with('.') => {
+                out.push_str(alias)
+            }
+            _ => out.push_str(token),
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The end of the quoted token that `text` starts with. Doubled quotes in it come out as two tokens side by
+/// side, which is as good.
+fn closing(text: &str, backslashes: bool) -> usize {
+    let bytes = text.as_bytes();
+    let mut i = 1;
+    while i < bytes.len() && bytes[i] != bytes[0] {
+        i += if backslashes && bytes[i] == b'\\' {
+            2
+        } else {
+            1
+        };
+    }
+    (i + 1).min(bytes.len())
 }
 
 /// `"name"`, with quotes in it doubled.
@@ -503,7 +679,8 @@ fn quoted(name: &str) -> String {
 fn read_cast(kind: &Kind) -> Option<&'static str> {
     match kind {
         Kind::Decimal { .. } => Some("numeric::text"),
-        Kind::Other => Some("text"),
+        // An enum's own type would cost each connection a query of the catalog to learn it.
+        Kind::Other | Kind::Enum(_) => Some("text"),
         _ => None,
     }
 }
@@ -537,7 +714,14 @@ fn key_type(kind: &Kind) -> String {
 
 /// The `i`th column of a key among many in SQLite's JSON: an array of keys, or of arrays.
 fn json_key(i: usize, of: usize, kind: &Kind, value: &str) -> KeySql {
-    blob(kind, if of > 1 { format!("{value} ->> {i}") } else { value.to_owned() })
+    blob(
+        kind,
+        if of > 1 {
+            format!("{value} ->> {i}")
+        } else {
+            value.to_owned()
+        },
+    )
 }
 
 /// JSON has no bytes, so they travel as hexadecimal digits.

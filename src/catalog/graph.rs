@@ -70,32 +70,37 @@ impl Graph {
 
     /// Names the field that walks a foreign key backwards: `.backref(comment::Relation::Parent, "replies")`.
     pub fn backref<R: RelationTrait>(mut self, relation: R, name: &str) -> Self {
-        self.backrefs.insert(relation_key(&relation), name.to_owned());
+        self.backrefs
+            .insert(relation_key(&relation), name.to_owned());
         self
     }
 
     /// Names the list reached through a junction: `.through(follow::Relation::Followee, "following")` is the
     /// list of followees of a follower.
     pub fn through<R: RelationTrait>(mut self, relation: R, name: &str) -> Self {
-        self.through.insert(relation_key(&relation), name.to_owned());
+        self.through
+            .insert(relation_key(&relation), name.to_owned());
         self
     }
 
     /// Names the field of a declared relation otherwise than its variant.
     pub fn rename<R: RelationTrait>(mut self, relation: R, name: &str) -> Self {
-        self.relation_names.insert(relation_key(&relation), name.to_owned());
+        self.relation_names
+            .insert(relation_key(&relation), name.to_owned());
         self
     }
 
     /// Names the field of a column otherwise than the column.
     pub fn rename_column<C: ColumnTrait>(mut self, column: C, name: &str) -> Self {
-        self.column_names.insert(column_key(&column), name.to_owned());
+        self.column_names
+            .insert(column_key(&column), name.to_owned());
         self
     }
 
     /// Names an entity's type otherwise than its table.
     pub fn type_name<E: EntityTrait>(mut self, entity: E, name: &str) -> Self {
-        self.type_names.insert(TableKey::of(&entity.table_ref()), name.to_owned());
+        self.type_names
+            .insert(TableKey::of(&entity.table_ref()), name.to_owned());
         self
     }
 
@@ -137,7 +142,8 @@ impl Graph {
         column: C,
         rule: impl Fn(&Principal, &Row) -> Visibility + Send + Sync + 'static,
     ) -> Self {
-        self.column_policies.insert(column_key(&column), ColumnPolicy(Arc::new(rule)));
+        self.column_policies
+            .insert(column_key(&column), ColumnPolicy(Arc::new(rule)));
         self
     }
 

@@ -119,7 +119,9 @@ pub enum Kind {
     /// Wider: `BigInt`, a string in JSON.
     BigInt,
     Float,
-    Decimal { scale: Option<u32> },
+    Decimal {
+        scale: Option<u32>,
+    },
     Boolean,
     Text,
     Enum(Arc<EnumType>),

@@ -17,9 +17,18 @@ pub fn enumeration(name: &str) -> String {
     legal(name.to_upper_camel_case())
 }
 
-/// `published` → `PUBLISHED`, `in-progress` → `IN_PROGRESS`.
-pub fn enum_value(value: &str) -> String {
-    legal(value.to_shouty_snake_case())
+/// `published` → `PUBLISHED`, `in-progress` → `IN_PROGRESS`; what comes out alike is numbered.
+pub fn enum_values(values: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::with_capacity(values.len());
+    for value in values {
+        let name = legal(value.to_shouty_snake_case());
+        let numbered = (2..).map(|n| format!("{name}_{n}"));
+        let free = std::iter::once(name.clone())
+            .chain(numbered)
+            .find(|n| !names.contains(n));
+        names.extend(free);
+    }
+    names
 }
 
 /// `post` → `posts`; what is plural already stays.
@@ -56,6 +65,18 @@ pub fn foreign_key(columns: &[&str]) -> String {
     field(&words.join("_and_"))
 }
 
+/// What a relation is called by its foreign key: `language` for `language_id`. Where the key is called as
+/// what it refers to (`iso3`), that says nothing of the relation: `countryByIso3`.
+pub fn of_key(columns: &[String], refers_to: &[String], target: &str) -> String {
+    let columns: Vec<_> = columns.iter().map(String::as_str).collect();
+    let name = foreign_key(&columns);
+    let plain = columns.iter().all(|c| field(c) == foreign_key(&[c]));
+    match plain && columns == refers_to {
+        true => format!("{target}By{}", name.to_upper_camel_case()),
+        false => name,
+    }
+}
+
 /// Whether sea-orm-cli made this variant's name up because the target's name alone would not do:
 /// `SelfRef`, `SelfRef2`, `SelfRefReverse`, `Language1`.
 pub fn made_up(variant: &str, target_table: &str) -> bool {
@@ -69,7 +90,13 @@ pub fn made_up(variant: &str, target_table: &str) -> bool {
 fn legal(name: String) -> String {
     let mut legal: String = name
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '_' {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect();
     if legal.starts_with(|c: char| c.is_ascii_digit()) || legal.is_empty() {
         legal.insert(0, '_');
@@ -91,8 +118,11 @@ mod tests {
         assert_eq!(object("status"), "Status");
         assert_eq!(field("AlbumId"), "albumId");
         assert_eq!(field("2nd_name"), "_2ndName");
-        assert_eq!(enum_value("in-progress"), "IN_PROGRESS");
-        assert_eq!(enum_value("3d"), "_3D");
+        let values = ["in-progress", "3d", "in progress", "C", "C++"].map(str::to_owned);
+        assert_eq!(
+            enum_values(&values),
+            ["IN_PROGRESS", "_3D", "IN_PROGRESS_2", "C", "C_2"]
+        );
     }
 
     #[test]
@@ -120,5 +150,11 @@ mod tests {
         assert_eq!(foreign_key(&["original_language_id"]), "originalLanguage");
         assert_eq!(foreign_key(&["ReportsTo"]), "reportsTo");
         assert_eq!(foreign_key(&["AlbumId"]), "album");
+        let of_key = |column: &str, refers_to: &str| {
+            of_key(&[column.to_owned()], &[refers_to.to_owned()], "country")
+        };
+        assert_eq!(of_key("country_id", "country_id"), "country");
+        assert_eq!(of_key("home", "code"), "home");
+        assert_eq!(of_key("iso3", "iso3"), "countryByIso3");
     }
 }

@@ -118,7 +118,7 @@ fn kind(column_type: &ColumnType) -> Kind {
             Kind::Enum(Arc::new(EnumType {
                 type_name: names::enumeration(&name.to_string()),
                 name: name.to_string(),
-                names: values.iter().map(|v| names::enum_value(v)).collect(),
+                names: names::enum_values(&values),
                 values,
             }))
         }
@@ -147,4 +147,3 @@ fn relation(module: &str, variant: String, def: RelationDef) -> RawRelation {
         }),
     }
 }
-

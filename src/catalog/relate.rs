@@ -17,6 +17,7 @@ pub(super) fn complete(graph: Graph) -> Result<Catalog, GraphError> {
     work.entities();
     work.declared();
     work.backrefs();
+    work.undeclared_keys();
     work.junctions();
     work.policies();
     work.nullability();
@@ -62,12 +63,32 @@ struct Draft {
 enum Naming {
     Given,
     /// An inverse that nobody named: `plain` unless several claim it, then `built`.
-    Derived { plain: String, built: String, prefers_plain: bool },
+    Derived {
+        plain: String,
+        built: String,
+        prefers_plain: bool,
+    },
 }
 
 const RESERVED_TYPES: [&str; 18] = [
-    "Query", "Mutation", "Subscription", "Node", "PageInfo", "String", "Int", "Float", "Boolean", "ID",
-    "DateTime", "Date", "Time", "Decimal", "BigInt", "JSON", "UUID", "Bytes",
+    "Query",
+    "Mutation",
+    "Subscription",
+    "Node",
+    "PageInfo",
+    "String",
+    "Int",
+    "Float",
+    "Boolean",
+    "ID",
+    "DateTime",
+    "Date",
+    "Time",
+    "Decimal",
+    "BigInt",
+    "JSON",
+    "UUID",
+    "Bytes",
 ];
 
 impl<'g> Work<'g> {
@@ -100,8 +121,13 @@ impl<'g> Work<'g> {
         let mut enums: HashMap<String, &super::EnumType> = HashMap::new();
         for (entity, raw) in self.catalog_entities.iter().zip(&self.graph.entities) {
             for column in &entity.columns {
-                let Kind::Enum(of) = &column.kind else { continue };
-                if enums.insert(of.type_name.clone(), of).is_some_and(|other| other != &**of) {
+                let Kind::Enum(of) = &column.kind else {
+                    continue;
+                };
+                if enums
+                    .insert(of.type_name.clone(), of)
+                    .is_some_and(|other| other != &**of)
+                {
                     self.mistakes.push(format!(
                         "two different database enums are called `{}` in GraphQL; rename one of them in the database",
                         of.type_name
@@ -112,7 +138,9 @@ impl<'g> Work<'g> {
                 continue;
             }
             let remedy = format!("name it with `.type_name({}::Entity, \"…\")`", raw.module);
-            if RESERVED_TYPES.contains(&entity.type_name.as_str()) || entity.type_name.starts_with("__") {
+            if RESERVED_TYPES.contains(&entity.type_name.as_str())
+                || entity.type_name.starts_with("__")
+            {
                 self.mistakes.push(format!(
                     "{}: the type name `{}` is reserved; {remedy}",
                     raw.module, entity.type_name
@@ -153,14 +181,16 @@ impl<'g> Work<'g> {
                     table: raw.table.table.clone(),
                     column: column.name.clone(),
                 };
+                let field = match names::field(&column.name) {
+                    // `id` is the global id. A part of a composite key may be called so too.
+                    id if id == "id" && raw.primary_key != [column.name.as_str()] => {
+                        format!("{single}Id")
+                    }
+                    field => field,
+                };
                 Column {
                     name: column.name.clone(),
-                    field: self
-                        .graph
-                        .column_names
-                        .get(&key)
-                        .cloned()
-                        .unwrap_or_else(|| names::field(&column.name)),
+                    field: self.graph.column_names.get(&key).cloned().unwrap_or(field),
                     kind: column.kind.clone(),
                     nullable: column.nullable,
                     unique: column.unique,
@@ -192,10 +222,23 @@ impl<'g> Work<'g> {
             columns,
             default_order,
             fields: Vec::new(),
-            exposed: self.graph.exposed.contains(&raw.table) || !is_junction(raw),
-            policy: self.graph.policies.get(&raw.table).cloned().unwrap_or_default(),
+            exposed: self.graph.exposed.contains(&raw.table)
+                || !is_junction(raw)
+                || self.is_referred_to(raw),
+            policy: self
+                .graph
+                .policies
+                .get(&raw.table)
+                .cloned()
+                .unwrap_or_default(),
             primary_key,
         }
+    }
+
+    /// Whether a foreign key leads to it: then it is more than a link, even if its own key is two of them.
+    fn is_referred_to(&self, raw: &RawEntity) -> bool {
+        let mut relations = self.graph.entities.iter().flat_map(|e| &e.relations);
+        relations.any(|r| r.shape == Shape::BelongsTo && r.to == raw.table)
     }
 
     /// The relations that the enums declare.
@@ -203,8 +246,12 @@ impl<'g> Work<'g> {
         let graph = self.graph;
         for (from, raw) in graph.entities.iter().enumerate() {
             for relation in &raw.relations {
-                let Some(to) = self.target(relation) else { continue };
-                let Some((from_columns, to_columns)) = self.columns(from, to, relation) else { continue };
+                let Some(to) = self.target(relation) else {
+                    continue;
+                };
+                let Some((from_columns, to_columns)) = self.columns(from, to, relation) else {
+                    continue;
+                };
                 if relation.widens {
                     self.mistakes.push(format!(
                         "{}: a condition of type `any` joins rows that share no key, so they cannot be read in batches; declare it with `condition_type = \"all\"`",
@@ -220,14 +267,20 @@ impl<'g> Work<'g> {
                 }
                 // What the generator made up for the far side is better named as a backref.
                 let made_up = names::made_up(&relation.variant, &relation.to.table);
-                if made_up && relation.shape != Shape::BelongsTo && self.has_key_side(from, relation) {
+                if made_up
+                    && relation.shape != Shape::BelongsTo
+                    && self.has_key_side(from, relation)
+                {
                     continue;
                 }
                 let given = self.given(from, &relation.variant);
                 let name = given.unwrap_or_else(|| {
                     if made_up {
-                        let columns: Vec<_> = relation.from_columns.iter().map(String::as_str).collect();
-                        names::foreign_key(&columns)
+                        names::of_key(
+                            &relation.from_columns,
+                            &relation.to_columns,
+                            &self.catalog_entities[to].single,
+                        )
                     } else if relation.shape == Shape::HasMany {
                         names::plural(&names::field(&relation.variant))
                     } else {
@@ -244,7 +297,9 @@ impl<'g> Work<'g> {
                             _ => Cardinality::One { nullable: true },
                         },
                         from_columns,
-                        link: Link::Direct { columns: to_columns },
+                        link: Link::Direct {
+                            columns: to_columns,
+                        },
                         condition: relation.condition.clone(),
                         declared: relation.declared.clone(),
                         inverse: None,
@@ -299,11 +354,19 @@ impl<'g> Work<'g> {
             .ok()
     }
 
-    fn mark_reference(&mut self, from: EntityId, to: EntityId, from_columns: &[ColumnIx], to_columns: &[ColumnIx]) {
+    fn mark_reference(
+        &mut self,
+        from: EntityId,
+        to: EntityId,
+        from_columns: &[ColumnIx],
+        to_columns: &[ColumnIx],
+    ) {
         let target = &self.catalog_entities[to];
-        if let ([column], true, true) =
-            (from_columns, target.exposed, target.primary_key == to_columns)
-        {
+        if let ([column], true, true) = (
+            from_columns,
+            target.exposed,
+            target.primary_key == to_columns,
+        ) {
             let column = &mut self.catalog_entities[from].columns[*column];
             column.refers_to.get_or_insert(to);
         }
@@ -334,7 +397,7 @@ impl<'g> Work<'g> {
 
     fn push(&mut self, mut relation: Relation, naming: Naming) -> RelationId {
         if let (Some(condition), Link::Direct { columns }) = (&relation.condition, &relation.link)
-            && names_source(condition)
+            && self.names_source(condition, relation.from, relation.to)
         {
             // The condition reads the source's own columns, so the source takes part in the statement, and
             // the batch's key is the source's primary key.
@@ -350,12 +413,30 @@ impl<'g> Work<'g> {
         self.relations.len() - 1
     }
 
+    /// Whether a join condition speaks of the source's columns and not of the target's alone: by the alias
+    /// it is given, or by the table's own name as the attribute `on_condition = "…"` does.
+    fn names_source(&self, condition: &JoinCondition, from: EntityId, to: EntityId) -> bool {
+        const SOURCE: &str = "backref_source";
+        let source: DynIden = Alias::new(SOURCE).into_iden();
+        let target: DynIden = Alias::new("backref_target").into_iden();
+        let text = Query::select()
+            .expr(Expr::from(condition.between(source, target)))
+            .to_string(PostgresQueryBuilder);
+        let table = &self.catalog_entities[from].table;
+        let by_name = text.contains(&format!("\"{table}\"."));
+        // The one table of a self-relation means its far end, as declared.
+        let of_source = *table != self.catalog_entities[to].table || condition.reversed;
+        text.contains(SOURCE) || (by_name && of_source)
+    }
+
     /// For each foreign key, finds the declared inverse or derives it.
     fn backrefs(&mut self) {
         let graph = self.graph;
         for (owner, raw) in graph.entities.iter().enumerate() {
             for raw_relation in raw.relations.iter().filter(|r| r.shape == Shape::BelongsTo) {
-                let Some(&forward) = self.by_key.get(&(owner, raw_relation.variant.clone())) else { continue };
+                let Some(&forward) = self.by_key.get(&(owner, raw_relation.variant.clone())) else {
+                    continue;
+                };
                 let target = self.relations[forward].relation.to;
                 let key = graph
                     .backrefs
@@ -378,7 +459,12 @@ impl<'g> Work<'g> {
         }
     }
 
-    fn declared_inverse(&self, owner: EntityId, target: EntityId, relation: &RawRelation) -> Option<RelationId> {
+    fn declared_inverse(
+        &self,
+        owner: EntityId,
+        target: EntityId,
+        relation: &RawRelation,
+    ) -> Option<RelationId> {
         if relation.condition.is_some() {
             return None;
         }
@@ -386,9 +472,13 @@ impl<'g> Work<'g> {
             let r = &d.relation;
             let names = |entity: EntityId, columns: &[ColumnIx]| -> Vec<String> {
                 let columns = columns.iter();
-                columns.map(|&c| self.catalog_entities[entity].columns[c].name.clone()).collect()
+                columns
+                    .map(|&c| self.catalog_entities[entity].columns[c].name.clone())
+                    .collect()
             };
-            let Link::Direct { columns } = &r.link else { return false };
+            let Link::Direct { columns } = &r.link else {
+                return false;
+            };
             !r.holds_key
                 && r.from == target
                 && r.to == owner
@@ -408,10 +498,17 @@ impl<'g> Work<'g> {
         };
         let key_columns = find(owner_entity, &raw.from_columns);
         let unique = owner_entity.is_unique(&key_columns);
-        let base = if unique { owner_entity.single.clone() } else { owner_entity.plural.clone() };
+        let base = if unique {
+            owner_entity.single.clone()
+        } else {
+            owner_entity.plural.clone()
+        };
         let columns: Vec<_> = raw.from_columns.iter().map(String::as_str).collect();
         let by = names::foreign_key(&columns);
-        let built = format!("{base}By{}", heck::ToUpperCamelCase::to_upper_camel_case(f.name.as_str()));
+        let built = format!(
+            "{base}By{}",
+            heck::ToUpperCamelCase::to_upper_camel_case(f.name.as_str())
+        );
         let naming = match &name {
             Some(_) => Naming::Given,
             None => Naming::Derived {
@@ -425,10 +522,19 @@ impl<'g> Work<'g> {
             name: name.unwrap_or(base),
             from: target,
             to: owner,
-            cardinality: if unique { Cardinality::One { nullable: true } } else { Cardinality::Many },
+            cardinality: if unique {
+                Cardinality::One { nullable: true }
+            } else {
+                Cardinality::Many
+            },
             from_columns: find(&self.catalog_entities[target], &raw.to_columns),
-            link: Link::Direct { columns: key_columns },
-            condition: raw.condition.clone().map(|c| JoinCondition { reversed: true, ..c }),
+            link: Link::Direct {
+                columns: key_columns,
+            },
+            condition: raw.condition.clone().map(|c| JoinCondition {
+                reversed: true,
+                ..c
+            }),
             declared: format!("the inverse of {}", raw.declared),
             inverse: Some(forward),
             holds_key: false,
@@ -437,11 +543,88 @@ impl<'g> Work<'g> {
         self.relations[forward].relation.inverse = Some(inverse);
     }
 
+    /// A foreign key that only its far side declares (`has_many` with nothing to answer it) is a field too.
+    fn undeclared_keys(&mut self) {
+        let graph = self.graph;
+        let declared = graph.entities.iter().enumerate();
+        let mut unanswered: Vec<_> = declared
+            .flat_map(|(from, raw)| raw.relations.iter().map(move |r| (from, r)))
+            .filter(|(_, r)| r.shape != Shape::BelongsTo)
+            .collect();
+        // Of several relations along one key, the one without a condition tells what the key means.
+        unanswered.sort_by_key(|(_, r)| r.condition.is_some());
+        for (from, raw) in unanswered {
+            let Some(&id) = self.by_key.get(&(from, raw.variant.clone())) else {
+                continue;
+            };
+            if self.has_key_side(from, raw) || self.relations[id].relation.inverse.is_some() {
+                continue;
+            }
+            let owner = self.relations[id].relation.to;
+            let Some((to_columns, key_columns)) = self.columns(from, owner, raw) else {
+                continue;
+            };
+            let known = self.relations.iter().any(|d| {
+                let r = &d.relation;
+                r.holds_key && (r.from, r.to) == (owner, from) && r.from_columns == key_columns
+            });
+            if known {
+                continue;
+            }
+            self.mark_reference(owner, from, &key_columns, &to_columns);
+            let table = &graph.entities[from].table;
+            let named = graph
+                .backrefs
+                .iter()
+                .find(|(k, _)| &k.table == table && k.variant == raw.variant);
+            self.used.extend(named.map(|(key, _)| key.clone()));
+            let plain = self.catalog_entities[from].single.clone();
+            let of_key = names::of_key(&raw.to_columns, &raw.from_columns, &plain);
+            let naming = match named {
+                Some(_) => Naming::Given,
+                None => Naming::Derived {
+                    plain: plain.clone(),
+                    prefers_plain: of_key == plain,
+                    built: match of_key == plain {
+                        true => format!(
+                            "{plain}By{}",
+                            heck::ToUpperCamelCase::to_upper_camel_case(raw.variant.as_str())
+                        ),
+                        false => of_key,
+                    },
+                },
+            };
+            let forward = self.push(
+                Relation {
+                    name: named.map_or(plain, |(_, name)| name.clone()),
+                    from: owner,
+                    to: from,
+                    cardinality: Cardinality::One { nullable: true },
+                    from_columns: key_columns,
+                    link: Link::Direct {
+                        columns: to_columns,
+                    },
+                    condition: raw.condition.clone().map(|c| JoinCondition {
+                        reversed: true,
+                        ..c
+                    }),
+                    declared: format!("the inverse of {}", raw.declared),
+                    inverse: Some(id),
+                    holds_key: true,
+                },
+                naming,
+            );
+            self.relations[id].relation.inverse = Some(forward);
+        }
+    }
+
     /// Both many-to-many fields of every junction.
     fn junctions(&mut self) {
         let graph = self.graph;
         for (junction, raw) in graph.entities.iter().enumerate() {
-            let Some([a, b]) = junction_sides(raw) else { continue };
+            let Some([a, b]) = junction_sides(raw) else {
+                continue;
+            };
             let first = self.relations.len();
             for (near, far) in [(a, b), (b, a)] {
                 self.many_to_many(junction, raw, near, far);
@@ -453,8 +636,17 @@ impl<'g> Work<'g> {
         }
     }
 
-    fn many_to_many(&mut self, junction: EntityId, raw: &RawEntity, near: &RawRelation, far: &RawRelation) {
-        let (Some(&from), Some(&to)) = (self.by_table.get(&near.to), self.by_table.get(&far.to)) else { return };
+    fn many_to_many(
+        &mut self,
+        junction: EntityId,
+        raw: &RawEntity,
+        near: &RawRelation,
+        far: &RawRelation,
+    ) {
+        let (Some(&from), Some(&to)) = (self.by_table.get(&near.to), self.by_table.get(&far.to))
+        else {
+            return;
+        };
         if near.condition.is_some() || far.condition.is_some() {
             self.mistakes.push(format!(
                 "{}: a junction's relations cannot carry `on_condition`; remove it, or give the junction a key of its own",
@@ -462,9 +654,10 @@ impl<'g> Work<'g> {
             ));
             return;
         }
-        let (Some((near_columns, from_columns)), Some((far_columns, to_columns))) =
-            (self.columns(junction, from, near), self.columns(junction, to, far))
-        else {
+        let (Some((near_columns, from_columns)), Some((far_columns, to_columns))) = (
+            self.columns(junction, from, near),
+            self.columns(junction, to, far),
+        ) else {
             return;
         };
         let given = self
@@ -476,7 +669,10 @@ impl<'g> Work<'g> {
             self.used.insert(key.clone());
         }
         let target = &self.catalog_entities[to];
-        let variant = names::plural(&names::field(&far.variant));
+        let variant = names::plural(&match names::made_up(&far.variant, &far.to.table) {
+            true => names::of_key(&far.from_columns, &far.to_columns, &target.single),
+            false => names::field(&far.variant),
+        });
         let naming = match given {
             Some(_) => Naming::Given,
             // A junction of a table with itself is named by its two ends.
@@ -490,7 +686,9 @@ impl<'g> Work<'g> {
                 built: format!(
                     "{}Through{}",
                     target.plural,
-                    heck::ToUpperCamelCase::to_upper_camel_case(self.catalog_entities[junction].plural.as_str())
+                    heck::ToUpperCamelCase::to_upper_camel_case(
+                        self.catalog_entities[junction].plural.as_str()
+                    )
                 ),
                 prefers_plain: false,
             },
@@ -525,9 +723,16 @@ impl<'g> Work<'g> {
     fn policies(&mut self) {
         let graph = self.graph;
         for (table, key) in &graph.visible_through {
-            let Some(&entity) = self.by_table.get(table) else { continue };
+            let Some(&entity) = self.by_table.get(table) else {
+                continue;
+            };
             match self.by_key.get(&(entity, key.variant.clone())) {
-                Some(&id) if matches!(self.relations[id].relation.cardinality, Cardinality::One { .. }) => {
+                Some(&id)
+                    if matches!(
+                        self.relations[id].relation.cardinality,
+                        Cardinality::One { .. }
+                    ) =>
+                {
                     self.catalog_entities[entity].policy.through = Some(id);
                 }
                 _ => self.mistakes.push(format!(
@@ -575,6 +780,7 @@ impl<'g> Work<'g> {
             if !self.catalog_entities[id].exposed {
                 continue;
             }
+            self.key_columns_give_way(id);
             let own = self.own_fields(id);
             let mut taken: HashSet<String> = own.iter().map(|f| f.name.clone()).collect();
             let of_entity: Vec<RelationId> = (0..self.relations.len())
@@ -597,6 +803,38 @@ impl<'g> Work<'g> {
             });
             let fields = own.into_iter().chain(relations).collect();
             self.catalog_entities[id].fields = fields;
+        }
+    }
+
+    /// A foreign key called as its relation (`ReportsTo`) leaves the name to the relation and adds what it
+    /// holds: `reportsToId`, or `countryCode` where it refers to a column `code` that is no primary key.
+    fn key_columns_give_way(&mut self, id: EntityId) {
+        for draft in &self.relations {
+            let r = &draft.relation;
+            if r.from != id || !r.holds_key {
+                continue;
+            }
+            let (key, targets) = match &r.link {
+                Link::Direct { columns } => (&r.from_columns, columns),
+                Link::Through { far, columns, .. } => (far, columns),
+            };
+            for (&column, &target) in key.iter().zip(targets) {
+                let of = &self.catalog_entities[r.to];
+                let held = match of.primary_key == *targets && targets.len() == 1 {
+                    true => "id",
+                    false => of.columns[target].field.as_str(),
+                };
+                let own = &self.catalog_entities[id].columns[column];
+                let table = &self.graph.entities[id].table.table;
+                let named = ColumnKey {
+                    table: table.clone(),
+                    column: own.name.clone(),
+                };
+                if own.field == r.name && !self.graph.column_names.contains_key(&named) {
+                    let field = names::field(&format!("{}_{held}", own.field));
+                    self.catalog_entities[id].columns[column].field = field;
+                }
+            }
         }
     }
 
@@ -656,19 +894,33 @@ impl<'g> Work<'g> {
     fn name_derived(&mut self, of_entity: &[RelationId], taken: &HashSet<String>) {
         let mut claims: HashMap<String, Vec<(RelationId, bool)>> = HashMap::new();
         for &r in of_entity {
-            if let Naming::Derived { plain, prefers_plain, .. } = &self.relations[r].naming {
-                claims.entry(plain.clone()).or_default().push((r, *prefers_plain));
+            if let Naming::Derived {
+                plain,
+                prefers_plain,
+                ..
+            } = &self.relations[r].naming
+            {
+                claims
+                    .entry(plain.clone())
+                    .or_default()
+                    .push((r, *prefers_plain));
             }
         }
         for (plain, claimants) in claims {
             let preferring: Vec<_> = claimants.iter().filter(|(_, prefers)| *prefers).collect();
-            let winner = match (taken.contains(&plain), claimants.as_slice(), preferring.as_slice()) {
+            let winner = match (
+                taken.contains(&plain),
+                claimants.as_slice(),
+                preferring.as_slice(),
+            ) {
                 (true, _, _) => None,
                 (false, [(only, _)], _) | (false, _, [(only, _)]) => Some(*only),
                 _ => None,
             };
             for (r, _) in claimants {
-                if let (true, Naming::Derived { built, .. }) = (Some(r) != winner, &self.relations[r].naming) {
+                if let (true, Naming::Derived { built, .. }) =
+                    (Some(r) != winner, &self.relations[r].naming)
+                {
                     self.relations[r].relation.name = built.clone();
                 }
             }
@@ -688,14 +940,18 @@ impl<'g> Work<'g> {
             let unused = map.keys().filter(|k| !known(k));
             mistakes.extend(unused.map(|k| {
                 let need = match what {
-                    "backref" => "a `belongs_to` variant of a registered entity",
+                    "backref" => "a variant of a registered entity that is the only one to declare its foreign key, or a `belongs_to`",
                     "through" => "a variant of a registered junction (primary key = two foreign keys)",
                     _ => "a variant of a registered entity",
                 };
                 format!("`.{what}({}, …)` matches nothing; it needs {need}", k.path)
             }));
         }
-        let columns = graph.column_names.keys().chain(&graph.hidden).chain(graph.column_policies.keys());
+        let columns = graph
+            .column_names
+            .keys()
+            .chain(&graph.hidden)
+            .chain(graph.column_policies.keys());
         for key in columns {
             if !graph.entities.iter().any(|e| e.table.table == key.table) {
                 mistakes.push(format!(
@@ -704,7 +960,11 @@ impl<'g> Work<'g> {
                 ));
             }
         }
-        let tables = graph.type_names.keys().chain(&graph.exposed).chain(graph.policies.keys());
+        let tables = graph
+            .type_names
+            .keys()
+            .chain(&graph.exposed)
+            .chain(graph.policies.keys());
         for key in tables.chain(graph.visible_through.keys()) {
             if !self.by_table.contains_key(key) {
                 mistakes.push(format!(
@@ -735,15 +995,4 @@ fn junction_sides(raw: &RawEntity) -> Option<[&RawRelation; 2]> {
     let disjoint = a.from_columns.iter().all(|c| !b.from_columns.contains(c));
     let covers = a.from_columns.len() + b.from_columns.len() == raw.primary_key.len();
     (disjoint && covers).then_some([a, b])
-}
-
-/// Whether a join condition speaks of the source's columns and not of the target's alone.
-fn names_source(condition: &JoinCondition) -> bool {
-    const SOURCE: &str = "backref_source";
-    let source: DynIden = Alias::new(SOURCE).into_iden();
-    let target: DynIden = Alias::new("backref_target").into_iden();
-    Query::select()
-        .expr(Expr::from(condition.between(source, target)))
-        .to_string(PostgresQueryBuilder)
-        .contains(SOURCE)
 }

@@ -47,8 +47,12 @@ fn scalar(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
         (Kind::BigInt, Raw::Int(i)) => quoted(out, |out| integer(out, *i)),
         (Kind::Float, Raw::Float(f)) => float(out, *f)?,
         (Kind::Float, Raw::Int(i)) => float(out, *i as f64)?,
-        (Kind::Boolean, Raw::Boolean(b)) => out.extend_from_slice(if *b { b"true" } else { b"false" }),
-        (Kind::Boolean, Raw::Int(i)) => out.extend_from_slice(if *i != 0 { b"true" } else { b"false" }),
+        (Kind::Boolean, Raw::Boolean(b)) => {
+            out.extend_from_slice(if *b { b"true" } else { b"false" })
+        }
+        (Kind::Boolean, Raw::Int(i)) => {
+            out.extend_from_slice(if *i != 0 { b"true" } else { b"false" })
+        }
         (Kind::Enum(of), Raw::Text(s)) => {
             let at = of.values.iter().position(|v| v == s)?;
             quoted(out, |out| out.extend_from_slice(of.names[at].as_bytes()));
@@ -59,8 +63,12 @@ fn scalar(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
         }
         (Kind::Json, Raw::Int(i)) => integer(out, *i),
         (Kind::Json, Raw::Float(f)) => float(out, *f)?,
-        (Kind::Bytes, Raw::Bytes(b)) => quoted(out, |out| out.extend_from_slice(BASE64.encode(b).as_bytes())),
-        (Kind::Bytes, Raw::Text(s)) => quoted(out, |out| out.extend_from_slice(BASE64.encode(s).as_bytes())),
+        (Kind::Bytes, Raw::Bytes(b)) => quoted(out, |out| {
+            out.extend_from_slice(BASE64.encode(b).as_bytes())
+        }),
+        (Kind::Bytes, Raw::Text(s)) => quoted(out, |out| {
+            out.extend_from_slice(BASE64.encode(s).as_bytes())
+        }),
         (Kind::Text | Kind::Other, raw) => {
             // A loosely typed column (SQLite) holds something else than text: its text will do.
             let text = plain_text(kind, raw)?;
@@ -124,7 +132,12 @@ pub fn key_text(kind: &Kind, raw: &Raw<'_>) -> Option<Box<str>> {
     match raw {
         Raw::Null | Raw::Strange => None,
         Raw::Text(s) => Some((*s).into()),
-        Raw::Bytes(b) => Some(b.iter().map(|b| format!("{b:02x}")).collect::<String>().into()),
+        Raw::Bytes(b) => Some(
+            b.iter()
+                .map(|b| format!("{b:02x}"))
+                .collect::<String>()
+                .into(),
+        ),
         _ => plain_text(kind, raw).map(Into::into),
     }
 }
@@ -153,10 +166,16 @@ fn plain(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
             let since = time - sea_orm::prelude::Time::MIN;
             time_of_day(out, since.num_microseconds()?);
         }
-        (Kind::Uuid, Raw::Uuid(bytes)) => out.extend_from_slice(Uuid::from_bytes(*bytes).to_string().as_bytes()),
-        (Kind::Uuid, Raw::Text(text)) => out.extend_from_slice(Uuid::parse_str(text).ok()?.to_string().as_bytes()),
+        (Kind::Uuid, Raw::Uuid(bytes)) => {
+            out.extend_from_slice(Uuid::from_bytes(*bytes).to_string().as_bytes())
+        }
+        (Kind::Uuid, Raw::Text(text)) => {
+            out.extend_from_slice(Uuid::parse_str(text).ok()?.to_string().as_bytes())
+        }
         (Kind::Decimal { .. }, Raw::Text(text)) => {
-            let number = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'));
+            let number = text
+                .bytes()
+                .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'));
             number.then(|| out.extend_from_slice(text.as_bytes()))?;
         }
         (Kind::Decimal { scale }, Raw::Int(i)) => {
@@ -223,7 +242,14 @@ fn escaped(out: &mut Vec<u8>, text: &str) {
         out.extend_from_slice(&bytes[start..i]);
         match ESCAPE[byte as usize] {
             b'u' => {
-                let hex = [b'\\', b'u', b'0', b'0', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+                let hex = [
+                    b'\\',
+                    b'u',
+                    b'0',
+                    b'0',
+                    HEX[usize::from(byte >> 4)],
+                    HEX[usize::from(byte & 15)],
+                ];
                 out.extend_from_slice(&hex);
             }
             short => out.extend_from_slice(&[b'\\', short]),
@@ -281,21 +307,36 @@ fn date_time_text(out: &mut Vec<u8>, text: &str) -> Option<()> {
         out.push(b'Z');
         return Some(());
     }
-    let zoned = ["%Y-%m-%dT%H:%M:%S%.f%:z", "%Y-%m-%d %H:%M:%S%.f%:z", "%Y-%m-%d %H:%M:%S%.f %:z"];
+    let zoned = [
+        "%Y-%m-%dT%H:%M:%S%.f%:z",
+        "%Y-%m-%d %H:%M:%S%.f%:z",
+        "%Y-%m-%d %H:%M:%S%.f %:z",
+    ];
     let local = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
-    let text = text.strip_suffix('Z').map_or_else(|| text.to_owned(), |t| format!("{t}+00:00"));
+    let text = text
+        .strip_suffix('Z')
+        .map_or_else(|| text.to_owned(), |t| format!("{t}+00:00"));
     let time = zoned
         .iter()
-        .find_map(|f| chrono::DateTime::parse_from_str(&text, f).ok().map(|t| t.to_utc()))
+        .find_map(|f| {
+            chrono::DateTime::parse_from_str(&text, f)
+                .ok()
+                .map(|t| t.to_utc())
+        })
         .or_else(|| {
-            let parsed = local.iter().find_map(|f| chrono::NaiveDateTime::parse_from_str(&text, f).ok());
+            let parsed = local
+                .iter()
+                .find_map(|f| chrono::NaiveDateTime::parse_from_str(&text, f).ok());
             parsed.map(|t| t.and_utc())
         })
         .or_else(|| {
             let day: chrono::NaiveDate = text.parse().ok()?;
             Some(day.and_time(chrono::NaiveTime::MIN).and_utc())
         })?;
-    out.extend_from_slice(time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true).as_bytes());
+    out.extend_from_slice(
+        time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+            .as_bytes(),
+    );
     Some(())
 }
 
@@ -307,11 +348,16 @@ fn date(out: &mut Vec<u8>, days: i64) -> Option<()> {
     let z = days + 719_468;
     let era = z.div_euclid(146_097);
     let day_of_era = z.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     digits(out, year, 4);
     out.push(b'-');
@@ -392,7 +438,10 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_digits() {
-        assert_eq!(written(Kind::BigInt, Raw::Int(i64::MAX)), "\"9223372036854775807\"");
+        assert_eq!(
+            written(Kind::BigInt, Raw::Int(i64::MAX)),
+            "\"9223372036854775807\""
+        );
         assert_eq!(written(Kind::Float, Raw::Float(3.0)), "3");
         assert_eq!(written(Kind::Float, Raw::Float(0.1)), "0.1");
         let money = Kind::Decimal { scale: Some(2) };

@@ -61,12 +61,16 @@ impl Keys {
         if let [KeyColumn::Int(values)] = columns {
             return Self::distinct_integers(values);
         }
-        let rows = columns.first().map_or(0, |c| c.len());
+        let rows = columns.first().map_or(0, |c| c.count());
         let mut index = Index::with_capacity(rows);
         let mut keys: Vec<Vec<KeyValue>> = Vec::new();
         let of_row = (0..rows)
             .map(|row| {
-                let Some(key) = columns.iter().map(|c| c.get(row)).collect::<Option<Vec<_>>>() else {
+                let Some(key) = columns
+                    .iter()
+                    .map(|c| c.get(row))
+                    .collect::<Option<Vec<_>>>()
+                else {
                     return NONE;
                 };
                 let next = keys.len() as u32;
@@ -84,7 +88,13 @@ impl Keys {
         if let [value] = values {
             let keys: Vec<i64> = value.iter().copied().collect();
             let of_row = vec![if value.is_some() { 0 } else { NONE }];
-            return (Keys { len: keys.len(), columns: vec![KeyColumn::Int(keys)] }, of_row);
+            return (
+                Keys {
+                    len: keys.len(),
+                    columns: vec![KeyColumn::Int(keys)],
+                },
+                of_row,
+            );
         }
         let mut index = IntIndex::with_capacity_and_hasher(values.len(), RandomState::default());
         let mut keys = Vec::with_capacity(values.len());
@@ -98,7 +108,13 @@ impl Keys {
                 })
             })
             .collect();
-        (Keys { len: keys.len(), columns: vec![KeyColumn::Int(keys)] }, of_row)
+        (
+            Keys {
+                len: keys.len(),
+                columns: vec![KeyColumn::Int(keys)],
+            },
+            of_row,
+        )
     }
 
     /// Keys given one by one, already distinct.
@@ -106,12 +122,29 @@ impl Keys {
         let width = keys.first().map_or(0, Vec::len);
         let columns = (0..width).map(|i| {
             if matches!(keys[0][i], KeyValue::Int(_)) {
-                KeyColumn::Int(keys.iter().map(|k| match &k[i] { KeyValue::Int(v) => *v, KeyValue::Text(_) => 0 }).collect())
+                KeyColumn::Int(
+                    keys.iter()
+                        .map(|k| match &k[i] {
+                            KeyValue::Int(v) => *v,
+                            KeyValue::Text(_) => 0,
+                        })
+                        .collect(),
+                )
             } else {
-                KeyColumn::Text(keys.iter().map(|k| match &k[i] { KeyValue::Int(v) => v.to_string().into(), KeyValue::Text(v) => v.clone() }).collect())
+                KeyColumn::Text(
+                    keys.iter()
+                        .map(|k| match &k[i] {
+                            KeyValue::Int(v) => v.to_string().into(),
+                            KeyValue::Text(v) => v.clone(),
+                        })
+                        .collect(),
+                )
             }
         });
-        Keys { columns: columns.collect(), len: keys.len() }
+        Keys {
+            columns: columns.collect(),
+            len: keys.len(),
+        }
     }
 
     /// For each key the first of `rows` that has it, `NONE` if there is none.
@@ -119,7 +152,7 @@ impl Keys {
         let mut found = vec![NONE; self.len];
         if self.len == 1 {
             // A statement for one key returns no other rows.
-            if rows.first().is_some_and(|c| c.len() > 0) {
+            if rows.first().is_some_and(|c| c.count() > 0) {
                 found[0] = 0;
             }
             return found;
@@ -136,7 +169,7 @@ impl Keys {
             }
             return found;
         }
-        let len = rows.first().map_or(0, |c| c.len());
+        let len = rows.first().map_or(0, |c| c.count());
         let mut index = Index::with_capacity(len);
         for row in 0..len {
             if let Some(key) = rows.iter().map(|c| c.get(row)).collect::<Option<Vec<_>>>() {
@@ -158,7 +191,10 @@ struct Index(std::collections::HashMap<Vec<KeyValue>, u32, RandomState>);
 
 impl Index {
     fn with_capacity(n: usize) -> Self {
-        Index(std::collections::HashMap::with_capacity_and_hasher(n, RandomState::default()))
+        Index(std::collections::HashMap::with_capacity_and_hasher(
+            n,
+            RandomState::default(),
+        ))
     }
 
     fn find_or_insert(&mut self, key: &[KeyValue], next: u32) -> u32 {
@@ -175,7 +211,7 @@ impl Index {
 }
 
 impl KeyColumn<Nullable> {
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         match self {
             KeyColumn::Int(v) => v.len(),
             KeyColumn::Text(v) => v.len(),
@@ -201,16 +237,28 @@ impl KeyColumn<Present> {
 
 /// A key of `entity` from the text of an id after its type's name: parts joined by `:`.
 pub fn parse_key(entity: &Entity, text: &str) -> Option<Vec<KeyValue>> {
-    let parts: Vec<&str> = if entity.primary_key.len() == 1 { vec![text] } else { text.split(':').collect() };
+    let parts: Vec<&str> = if entity.primary_key.len() == 1 {
+        vec![text]
+    } else {
+        text.split(':').collect()
+    };
     if parts.len() != entity.primary_key.len() {
         return None;
     }
     let parse = |(part, &column): (&str, &usize)| {
         // In a composite key a text part may itself hold the separator; it is percent-encoded then.
-        let part = if entity.primary_key.len() == 1 { part.to_owned() } else { unescape(part)? };
+        let part = if entity.primary_key.len() == 1 {
+            part.to_owned()
+        } else {
+            unescape(part)?
+        };
         key_value(&entity.columns[column].kind, &part)
     };
-    parts.into_iter().zip(&entity.primary_key).map(parse).collect()
+    parts
+        .into_iter()
+        .zip(&entity.primary_key)
+        .map(parse)
+        .collect()
 }
 
 /// A key value from its text, `None` if it can be no value of the column.
@@ -220,7 +268,9 @@ pub fn key_value(kind: &Kind, text: &str) -> Option<KeyValue> {
             let canonical = text.len() <= 20 && !text.starts_with('+');
             text.parse().ok().filter(|_| canonical).map(KeyValue::Int)
         }
-        Kind::Uuid => Uuid::parse_str(text).ok().map(|u| KeyValue::Text(u.to_string().into())),
+        Kind::Uuid => Uuid::parse_str(text)
+            .ok()
+            .map(|u| KeyValue::Text(u.to_string().into())),
         // PostgreSQL's text knows no zero.
         _ if text.contains('\0') => None,
         _ => Some(KeyValue::Text(text.into())),

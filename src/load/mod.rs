@@ -53,13 +53,21 @@ impl DatabaseError {
     /// Whether the database could not be reached at all.
     pub fn is_unavailable(&self) -> bool {
         match self {
-            DatabaseError::Postgres(e) => matches!(
-                e,
-                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_)
-            ) || e.as_database_error().and_then(|e| e.code()).is_some_and(|c| {
-                // Class 57: the server is shutting down or not yet up. Class 53: no connection is left.
-                c.starts_with("57P") || c.starts_with("53")
-            }),
+            DatabaseError::Postgres(e) => {
+                matches!(
+                    e,
+                    sqlx::Error::Io(_)
+                        | sqlx::Error::PoolTimedOut
+                        | sqlx::Error::PoolClosed
+                        | sqlx::Error::Tls(_)
+                ) || e
+                    .as_database_error()
+                    .and_then(|e| e.code())
+                    .is_some_and(|c| {
+                        // Class 57: the server is shutting down or not yet up. Class 53: no connection is left.
+                        c.starts_with("57P") || c.starts_with("53")
+                    })
+            }
             DatabaseError::Sqlite(e) => matches!(
                 e.sqlite_error_code(),
                 Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::DatabaseBusy)
@@ -87,7 +95,10 @@ enum Targets {
     /// For each key a row or `NONE`.
     One(Vec<u32>),
     /// For each key its rows: a range of the order in which they came.
-    Many { starts: Vec<u32>, order: Option<Vec<u32>> },
+    Many {
+        starts: Vec<u32>,
+        order: Option<Vec<u32>>,
+    },
 }
 
 impl Loaded {
@@ -105,7 +116,7 @@ impl Loaded {
     /// The rows of a parent's row, or all of a root list.
     pub fn many(&self, parent: u32) -> impl Iterator<Item = u32> {
         let (range, order) = match &self.targets {
-            Targets::All => (0..self.rows.len() as u32, None),
+            Targets::All => (0..self.rows.count() as u32, None),
             Targets::Many { starts, order } => {
                 let key = self.key_of.get(parent as usize).copied().unwrap_or(NONE) as usize;
                 let range = starts.get(key).zip(starts.get(key.wrapping_add(1)));
@@ -128,7 +139,11 @@ pub async fn load<C: Connection>(
         let next = match &level.source {
             Source::List => {
                 let rows = run(catalog, bound, i, &Keys::default(), connection).await?;
-                Loaded { rows, key_of: Vec::new(), targets: Targets::All }
+                Loaded {
+                    rows,
+                    key_of: Vec::new(),
+                    targets: Targets::All,
+                }
             }
             Source::Keys { columns } => {
                 let keys = &bound.keys[i];
@@ -136,9 +151,19 @@ pub async fn load<C: Connection>(
                 let key_of = (0..keys.len as u32).collect();
                 batch(catalog, bound, i, keys, key_of, &reads, connection).await?
             }
-            Source::Relation { relation, parent, parent_reads } => {
-                let columns: Vec<_> = parent_reads.iter().map(|&r| loaded[*parent].rows.key(r)).collect();
-                let Some(columns) = columns.into_iter().collect::<Option<Vec<&KeyColumn<Nullable>>>>() else {
+            Source::Relation {
+                relation,
+                parent,
+                parent_reads,
+            } => {
+                let columns: Vec<_> = parent_reads
+                    .iter()
+                    .map(|&r| loaded[*parent].rows.key(r))
+                    .collect();
+                let Some(columns) = columns
+                    .into_iter()
+                    .collect::<Option<Vec<&KeyColumn<Nullable>>>>()
+                else {
                     // The parent level has no rows.
                     loaded.push(Loaded::default());
                     continue;
@@ -156,13 +181,19 @@ pub async fn load<C: Connection>(
 /// Where a level's rows carry the key they were found by; empty for a page, whose rows carry its ordinal.
 fn own_key(relation: &Relation, level: &Level) -> Vec<usize> {
     match (&level.page, &relation.link) {
-        (None, crate::catalog::Link::Direct { columns }) => columns.iter().map(|c| read_of(level, *c)).collect(),
+        (None, crate::catalog::Link::Direct { columns }) => {
+            columns.iter().map(|c| read_of(level, *c)).collect()
+        }
         _ => Vec::new(),
     }
 }
 
 fn read_of(level: &Level, column: usize) -> usize {
-    level.reads.iter().position(|r| r.column == column && r.key).unwrap_or_default()
+    level
+        .reads
+        .iter()
+        .position(|r| r.column == column && r.key)
+        .unwrap_or_default()
 }
 
 async fn batch<C: Connection>(
@@ -182,9 +213,17 @@ async fn batch<C: Connection>(
         many(&rows, keys.len)
     } else {
         let columns: Vec<_> = own_key.iter().filter_map(|&r| rows.key(r)).collect();
-        Targets::One(if rows.len() == 0 { vec![NONE; keys.len] } else { keys.match_rows(&columns) })
+        Targets::One(if rows.count() == 0 {
+            vec![NONE; keys.len]
+        } else {
+            keys.match_rows(&columns)
+        })
     };
-    Ok(Loaded { rows, key_of, targets })
+    Ok(Loaded {
+        rows,
+        key_of,
+        targets,
+    })
 }
 
 /// Groups rows by the ordinal they carry. They come in order unless the database chose otherwise; within
@@ -193,8 +232,11 @@ fn many(rows: &Rows, keys: usize) -> Targets {
     let mut starts = vec![0u32; keys + 1];
     if rows.ordinals.is_empty() {
         // One key: every row is its.
-        starts[keys] = rows.len() as u32;
-        return Targets::Many { starts, order: None };
+        starts[keys] = rows.count() as u32;
+        return Targets::Many {
+            starts,
+            order: None,
+        };
     }
     for &ordinal in &rows.ordinals {
         starts[ordinal as usize + 1] += 1;
@@ -203,7 +245,7 @@ fn many(rows: &Rows, keys: usize) -> Targets {
         starts[i + 1] += starts[i];
     }
     let order = (!rows.ordinals.is_sorted()).then(|| {
-        let mut order: Vec<u32> = (0..rows.len() as u32).collect();
+        let mut order: Vec<u32> = (0..rows.count() as u32).collect();
         order.sort_by_key(|&row| rows.ordinals[row as usize]);
         order
     });
@@ -219,7 +261,12 @@ async fn run<C: Connection>(
 ) -> Result<Rows, DatabaseError> {
     let level = &bound.plan.levels[i];
     let sql = statement_sql(catalog, bound, i, keys.len, C::DIALECT);
-    let statement = Statement { sql: &sql, keys: &keys.columns, len: keys.len, offset: bound.pages[i].1 };
+    let statement = Statement {
+        sql: &sql,
+        keys: &keys.columns,
+        len: keys.len,
+        offset: bound.pages[i].1,
+    };
     tracing::debug!(target: "backref::statement", path = %level.path, keys = keys.len, sql = %sql.text);
     let rows = connection.run(catalog, level, &statement).await?;
     if let Some(&stray) = rows.ordinals.iter().find(|&&o| o as usize >= keys.len) {
@@ -232,12 +279,29 @@ async fn run<C: Connection>(
 }
 
 /// The text of a level's statement for this many keys, made once where no variable changes it.
-pub fn statement_sql(catalog: &Catalog, bound: &BoundPlan, i: usize, keys: usize, dialect: Dialect) -> PreparedSql {
+pub fn statement_sql(
+    catalog: &Catalog,
+    bound: &BoundPlan,
+    i: usize,
+    keys: usize,
+    dialect: Dialect,
+) -> PreparedSql {
     let level = &bound.plan.levels[i];
     let batch = if keys > 1 { Batch::Many } else { Batch::One };
-    let write = || sql::write(catalog, dialect, &bound.plan.principal, level, batch, bound.pages[i]);
+    let write = || {
+        sql::write(
+            catalog,
+            dialect,
+            &bound.plan.principal,
+            level,
+            batch,
+            bound.pages[i],
+        )
+    };
     if level.page.as_ref().is_none_or(|p| p.is_literal()) {
-        level.sql[usize::from(batch == Batch::Many)].get_or_init(write).clone()
+        level.sql[usize::from(batch == Batch::Many)]
+            .get_or_init(write)
+            .clone()
     } else {
         write()
     }

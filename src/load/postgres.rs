@@ -18,14 +18,20 @@ pub struct Postgres(pub sqlx::pool::PoolConnection<sqlx::Postgres>);
 impl Connection for Postgres {
     const DIALECT: Dialect = Dialect::Postgres;
 
-    async fn run(&mut self, catalog: &Catalog, level: &Level, statement: &Statement<'_>) -> Result<Rows, DatabaseError> {
+    async fn run(
+        &mut self,
+        catalog: &Catalog,
+        level: &Level,
+        statement: &Statement<'_>,
+    ) -> Result<Rows, DatabaseError> {
         let arguments = arguments(statement)?;
         let query = sqlx::query_with(AssertSqlSafe(statement.sql.text.clone()), arguments);
         let connection: &mut PgConnection = &mut self.0;
         let mut stream = query.fetch(connection);
         let mut rows = RowsBuilder::new(catalog, level);
+        let kinds = rows.kinds.clone();
         while let Some(row) = stream.try_next().await? {
-            read(&mut rows, &row, statement.sql.ordinal)?;
+            read(&mut rows, &kinds, &row, statement.sql.ordinal)?;
         }
         rows.finish()
     }
@@ -43,28 +49,32 @@ fn arguments(statement: &Statement<'_>) -> Result<PgArguments, DatabaseError> {
         added.map_err(sqlx::Error::Encode)?;
     }
     if statement.sql.binds_offset {
-        arguments.add(i64::from(statement.offset)).map_err(sqlx::Error::Encode)?;
+        arguments
+            .add(i64::from(statement.offset))
+            .map_err(sqlx::Error::Encode)?;
     }
     Ok(arguments)
 }
 
-fn read(rows: &mut RowsBuilder<'_>, row: &PgRow, ordinal: bool) -> Result<(), DatabaseError> {
+fn read(
+    rows: &mut RowsBuilder<'_>,
+    kinds: &[&Kind],
+    row: &PgRow,
+    ordinal: bool,
+) -> Result<(), DatabaseError> {
     let skip = usize::from(ordinal);
     let ordinal = match ordinal {
         true => Some(row.try_get::<i64, _>(0)? as u32 - 1),
         false => None,
     };
-    let kinds = std::mem::take(&mut rows.kinds);
-    let pushed = rows.push(ordinal, |read| {
+    rows.push(ordinal, |read| {
         let value = row.try_get_raw(read + skip)?;
         if value.is_null() {
             return Ok(Raw::Null);
         }
         let bytes = value.as_bytes().map_err(sqlx::Error::Decode)?;
         Ok::<_, DatabaseError>(raw(kinds[read], bytes))
-    });
-    rows.kinds = kinds;
-    pushed
+    })
 }
 
 /// PostgreSQL's epoch is 2000-01-01.
@@ -76,8 +86,12 @@ fn raw<'r>(kind: &Kind, bytes: &'r [u8]) -> Raw<'r> {
     match kind {
         Kind::Int | Kind::BigInt => integer(bytes).map_or(Raw::Strange, Raw::Int),
         Kind::Float => match bytes.len() {
-            4 => bytes.try_into().map_or(Raw::Strange, |b| Raw::Float(short_float(f32::from_be_bytes(b)))),
-            _ => bytes.try_into().map_or(Raw::Strange, |b| Raw::Float(f64::from_be_bytes(b))),
+            4 => bytes.try_into().map_or(Raw::Strange, |b| {
+                Raw::Float(short_float(f32::from_be_bytes(b)))
+            }),
+            _ => bytes
+                .try_into()
+                .map_or(Raw::Strange, |b| Raw::Float(f64::from_be_bytes(b))),
         },
         Kind::Boolean => Raw::Boolean(bytes == [1]),
         Kind::Text | Kind::Enum(_) | Kind::Decimal { .. } | Kind::Other => text(),

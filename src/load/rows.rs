@@ -36,7 +36,7 @@ pub enum CellValue<'a> {
 }
 
 impl Rows {
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.len
     }
 
@@ -74,7 +74,11 @@ enum Encoding<'a> {
 impl<'a> RowsBuilder<'a> {
     pub fn new(catalog: &'a Catalog, level: &Level) -> Self {
         let columns = &catalog.entities[level.entity].columns;
-        let kinds: Vec<&Kind> = level.reads.iter().map(|r| &columns[r.column].kind).collect();
+        let kinds: Vec<&Kind> = level
+            .reads
+            .iter()
+            .map(|r| &columns[r.column].kind)
+            .collect();
         let cells = level
             .cells
             .iter()
@@ -82,7 +86,10 @@ impl<'a> RowsBuilder<'a> {
                 let kind = kinds[cell.read];
                 let encoding = match cell.form {
                     Form::Value => Encoding::Value(kind),
-                    Form::Id(entity) => Encoding::Id { prefix: &catalog.entities[entity].type_name, kind },
+                    Form::Id(entity) => Encoding::Id {
+                        prefix: &catalog.entities[entity].type_name,
+                        kind,
+                    },
                     Form::IdPart => Encoding::IdPart(kind),
                 };
                 (cell.read, encoding)
@@ -90,10 +97,18 @@ impl<'a> RowsBuilder<'a> {
             .collect();
         let keys = level.reads.iter().zip(&kinds).map(|(read, kind)| {
             read.key.then(|| {
-                if kind.is_integer() { KeyColumn::Int(Vec::new()) } else { KeyColumn::Text(Vec::new()) }
+                if kind.is_integer() {
+                    KeyColumn::Int(Vec::new())
+                } else {
+                    KeyColumn::Text(Vec::new())
+                }
             })
         });
-        let rows = Rows { width: level.cells.len(), keys: keys.collect(), ..Rows::default() };
+        let rows = Rows {
+            width: level.cells.len(),
+            keys: keys.collect(),
+            ..Rows::default()
+        };
         RowsBuilder { rows, kinds, cells }
     }
 
@@ -111,7 +126,9 @@ impl<'a> RowsBuilder<'a> {
                     Raw::Int(i) => Some(i),
                     _ => None,
                 }),
-                Some(KeyColumn::Text(keys)) => keys.push(encode::key_text(self.kinds[read], &value(read)?)),
+                Some(KeyColumn::Text(keys)) => {
+                    keys.push(encode::key_text(self.kinds[read], &value(read)?))
+                }
                 None => {}
             }
         }
@@ -131,7 +148,9 @@ impl<'a> RowsBuilder<'a> {
     /// The rows, unless they outgrow what one level can hold.
     pub fn finish(self) -> Result<Rows, super::DatabaseError> {
         if u32::try_from(self.rows.json.len()).is_err() {
-            return Err(super::DatabaseError::Shape("a level's rows exceed 4 GiB".to_owned()));
+            return Err(super::DatabaseError::Shape(
+                "a level's rows exceed 4 GiB".to_owned(),
+            ));
         }
         Ok(self.rows)
     }

@@ -76,7 +76,9 @@ fn open(path: &Path) -> Result<rusqlite::Connection, DatabaseError> {
     // Without it SQLite prepares a statement again whenever a bound OFFSET changes.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(traced));
-    connection.execute_batch("PRAGMA query_only = ON; PRAGMA mmap_size = 268435456; PRAGMA cache_size = -16000;")?;
+    connection.execute_batch(
+        "PRAGMA query_only = ON; PRAGMA mmap_size = 268435456; PRAGMA cache_size = -16000;",
+    )?;
     Ok(connection)
 }
 
@@ -105,7 +107,10 @@ impl Sqlite {
         Ok(self.0.query_row("SELECT 1", [], |_| Ok(()))?)
     }
 
-    fn transaction<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, DatabaseError>) -> Result<T, DatabaseError> {
+    fn transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
         self.0.prepare_cached("BEGIN")?.execute([])?;
         let result = work(self);
         self.0.prepare_cached("COMMIT")?.execute([])?;
@@ -117,7 +122,9 @@ impl Sqlite {
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         match std::pin::pin!(future).poll(&mut context) {
             std::task::Poll::Ready(output) => Ok(output),
-            std::task::Poll::Pending => Err(DatabaseError::Shape("a SQLite statement waited".to_owned())),
+            std::task::Poll::Pending => {
+                Err(DatabaseError::Shape("a SQLite statement waited".to_owned()))
+            }
         }
     }
 }
@@ -125,7 +132,12 @@ impl Sqlite {
 impl Connection for Sqlite {
     const DIALECT: Dialect = Dialect::Sqlite;
 
-    async fn run(&mut self, catalog: &Catalog, level: &Level, statement: &Statement<'_>) -> Result<Rows, DatabaseError> {
+    async fn run(
+        &mut self,
+        catalog: &Catalog,
+        level: &Level,
+        statement: &Statement<'_>,
+    ) -> Result<Rows, DatabaseError> {
         let mut prepared = self.0.prepare_cached(&statement.sql.text)?;
         let keys = bind(statement);
         let offset = i64::from(statement.offset);
@@ -146,7 +158,9 @@ impl Connection for Sqlite {
                 true => Some(row.get::<_, i64>(0)? as u32),
                 false => None,
             };
-            rows.push(ordinal, |read| Ok::<_, DatabaseError>(raw(kinds[read], row.get_ref(read + skip)?)))?;
+            rows.push(ordinal, |read| {
+                Ok::<_, DatabaseError>(raw(kinds[read], row.get_ref(read + skip)?))
+            })?;
         }
         rows.finish()
     }
@@ -170,7 +184,9 @@ fn bind(statement: &Statement<'_>) -> Option<Box<dyn ToSql>> {
             Some(Box::new(json))
         }
         ([column], len) => Some(Box::new(json_list((0..len).map(|i| json_value(column, i))))),
-        (columns, len) => Some(Box::new(json_list((0..len).map(|i| json_tuple(columns, i))))),
+        (columns, len) => Some(Box::new(json_list(
+            (0..len).map(|i| json_tuple(columns, i)),
+        ))),
     }
 }
 

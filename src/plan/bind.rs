@@ -27,7 +27,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { page: 1000, depth: 15, rows: 250_000, statements: 100 }
+        Limits {
+            page: 1000,
+            depth: 15,
+            rows: 250_000,
+            statements: 100,
+        }
     }
 }
 
@@ -73,15 +78,17 @@ pub fn bind(
     let mut pages = Vec::with_capacity(plan.levels.len());
     for level in &plan.levels {
         let page = match &level.page {
-            Some(page) => {
-                bind_page(page, variables, limits).map_err(|e| e.of_level(level).at(located(level.location)))?
-            }
+            Some(page) => bind_page(page, variables, limits)
+                .map_err(|e| e.of_level(level).at(located(level.location)))?,
             None => (1, 0),
         };
         if level.depth >= limits.depth {
             return Err(Error::new(
                 Code::LimitExceeded,
-                format!("`{}` nests relations deeper than {} levels; ask in several requests", level.path, limits.depth),
+                format!(
+                    "`{}` nests relations deeper than {} levels; ask in several requests",
+                    level.path, limits.depth
+                ),
             )
             .at(located(level.location)));
         }
@@ -91,22 +98,35 @@ pub fn bind(
     let mut roots = Vec::with_capacity(plan.root.len());
     for field in &plan.root {
         roots.push(match &field.value {
-            RootOutput::Typename(_) | RootOutput::Introspection | RootOutput::Page { .. } => BoundRoot::Plain,
-            RootOutput::Lookup { type_name, lookups } => bind_lookup(catalog, type_name, lookups, variables, &mut keys),
-            RootOutput::Node { choices, id } => match bind_node(catalog, choices, &evaluate(id, variables), None) {
-                Ok((choice, key)) => {
-                    keys[choices[choice].level] = Keys::from_rows(&[key]);
-                    BoundRoot::Chosen(choice)
+            RootOutput::Typename(_) | RootOutput::Introspection | RootOutput::Page { .. } => {
+                BoundRoot::Plain
+            }
+            RootOutput::Lookup { type_name, lookups } => {
+                bind_lookup(catalog, type_name, lookups, variables, &mut keys)
+            }
+            RootOutput::Node { choices, id } => {
+                match bind_node(catalog, choices, &evaluate(id, variables), None) {
+                    Ok((choice, key)) => {
+                        keys[choices[choice].level] = Keys::from_rows(&[key]);
+                        BoundRoot::Chosen(choice)
+                    }
+                    Err(error) => BoundRoot::Failed(error.of_field("id")),
                 }
-                Err(error) => BoundRoot::Failed(error.of_field("id")),
-            },
+            }
             RootOutput::Nodes { choices, ids } => {
                 let ids = evaluate(ids, variables);
-                let ids = ids.as_array().map_or(std::slice::from_ref(&ids), Vec::as_slice);
+                let ids = ids
+                    .as_array()
+                    .map_or(std::slice::from_ref(&ids), Vec::as_slice);
                 if ids.len() as u64 > u64::from(limits.page) {
                     return Err(Error::new(
                         Code::LimitExceeded,
-                        format!("`{}` asks for {} ids; at most {} are allowed", field.key, ids.len(), limits.page),
+                        format!(
+                            "`{}` asks for {} ids; at most {} are allowed",
+                            field.key,
+                            ids.len(),
+                            limits.page
+                        ),
                     )
                     .of_field("ids")
                     .at(located(field.location)));
@@ -117,7 +137,13 @@ pub fn bind(
     }
     let bound = bound(&plan, &pages, &keys);
     check(&plan, &pages, &keys, bound, limits)?;
-    Ok(BoundPlan { plan, pages, keys, roots, bound })
+    Ok(BoundPlan {
+        plan,
+        pages,
+        keys,
+        roots,
+        bound,
+    })
 }
 
 fn bind_page(page: &Page, variables: &JsonMap, limits: &Limits) -> Result<(u32, u32), PageError> {
@@ -127,7 +153,10 @@ fn bind_page(page: &Page, variables: &JsonMap, limits: &Limits) -> Result<(u32, 
         return Err(PageError {
             code: Code::LimitExceeded,
             argument: "limit",
-            problem: format!("is {limit}, and at most {} is allowed; read further pages with `offset`", limits.page),
+            problem: format!(
+                "is {limit}, and at most {} is allowed; read further pages with `offset`",
+                limits.page
+            ),
         });
     }
     // `count` has refused what is negative, and GraphQL's Int what is above 2^31.
@@ -150,9 +179,10 @@ impl PageError {
 fn count(argument: &'static str, count: &Count, variables: &JsonMap) -> Result<i64, PageError> {
     let value = match count {
         Count::Literal(value) => *value,
-        Count::Variable(name, default) => {
-            variables.get(name.as_str()).and_then(JsonValue::as_i64).unwrap_or(*default)
-        }
+        Count::Variable(name, default) => variables
+            .get(name.as_str())
+            .and_then(JsonValue::as_i64)
+            .unwrap_or(*default),
     };
     if value < 0 {
         return Err(PageError {
@@ -178,19 +208,38 @@ fn bind_lookup(
         .filter(|(_, _, value)| !value.is_null())
         .collect();
     let [(i, lookup, value)] = &given[..] else {
-        let names = given.iter().map(|(_, l, _)| format!("`{}`", l.argument)).collect::<Vec<_>>();
+        let names = given
+            .iter()
+            .map(|(_, l, _)| format!("`{}`", l.argument))
+            .collect::<Vec<_>>();
         return BoundRoot::Failed(Error::input(match names.len() {
-            0 => format!("give exactly one argument that says which {type_name} is meant; none was given"),
-            _ => format!("give exactly one argument that says which {type_name} is meant, not {}", names.join(" and ")),
+            0 => format!(
+                "give exactly one argument that says which {type_name} is meant; none was given"
+            ),
+            _ => format!(
+                "give exactly one argument that says which {type_name} is meant, not {}",
+                names.join(" and ")
+            ),
         }));
     };
     if lookup.forbidden {
-        let message = format!("you may not search {type_name} by `{}`, which you may not see", lookup.argument);
-        return BoundRoot::Failed(Error::new(Code::Forbidden, message).of_field(lookup.argument.as_str()));
+        let message = format!(
+            "you may not search {type_name} by `{}`, which you may not see",
+            lookup.argument
+        );
+        return BoundRoot::Failed(
+            Error::new(Code::Forbidden, message).of_field(lookup.argument.as_str()),
+        );
     }
     let entity = lookup.choice.entity;
     let key = match lookup.column {
-        None => bind_node(catalog, std::slice::from_ref(&lookup.choice), value, Some(entity)).map(|(_, key)| key),
+        None => bind_node(
+            catalog,
+            std::slice::from_ref(&lookup.choice),
+            value,
+            Some(entity),
+        )
+        .map(|(_, key)| key),
         Some(column) => {
             let column = &catalog.entities[entity].columns[column];
             match column.refers_to {
@@ -218,19 +267,31 @@ fn bind_node(
 ) -> Result<(usize, Vec<KeyValue>), Error> {
     let text = text_of(id);
     let shape = |entity: &Entity| {
-        let parts: Vec<_> = entity.primary_key.iter().map(|&c| format!("<{}>", entity.columns[c].field)).collect();
+        let parts: Vec<_> = entity
+            .primary_key
+            .iter()
+            .map(|&c| format!("<{}>", entity.columns[c].field))
+            .collect();
         format!("{}:{}", entity.type_name, parts.join(":"))
     };
-    let named = text.split_once(':').and_then(|(name, key)| Some((catalog.entity_of_type(name)?, key)));
+    let named = text
+        .split_once(':')
+        .and_then(|(name, key)| Some((catalog.entity_of_type(name)?, key)));
     if let Some((entity, key)) = named {
         let of = &catalog.entities[entity];
         let Some(choice) = choices.iter().position(|c| c.entity == entity) else {
             let wanted = only.map_or("node", |e| &catalog.entities[e].type_name);
-            return Err(Error::input(format!("`{text}` is the id of a {}, not of a {wanted}", of.type_name)));
+            return Err(Error::input(format!(
+                "`{text}` is the id of a {}, not of a {wanted}",
+                of.type_name
+            )));
         };
         return match parse_key(of, key) {
             Some(key) => Ok((choice, key)),
-            None => Err(Error::input(format!("`{text}` is no id; one of this type looks like `{}`", shape(of)))),
+            None => Err(Error::input(format!(
+                "`{text}` is no id; one of this type looks like `{}`",
+                shape(of)
+            ))),
         };
     }
     match only {
@@ -241,14 +302,20 @@ fn bind_node(
                 shape(&catalog.entities[entity])
             ))),
         },
-        None => Err(Error::input(format!("`{text}` is no global id; one looks like `{}`", shape(&catalog.entities[choices[0].entity])))),
+        None => Err(Error::input(format!(
+            "`{text}` is no global id; one looks like `{}`",
+            shape(&catalog.entities[choices[0].entity])
+        ))),
     }
 }
 
 /// A key of `entity` from its global id or its bare form.
 fn key_of_text(catalog: &Catalog, entity: EntityId, text: &str) -> Result<Vec<KeyValue>, String> {
     let of = &catalog.entities[entity];
-    let bare = text.strip_prefix(&of.type_name).and_then(|rest| rest.strip_prefix(':')).unwrap_or(text);
+    let bare = text
+        .strip_prefix(&of.type_name)
+        .and_then(|rest| rest.strip_prefix(':'))
+        .unwrap_or(text);
     parse_key(of, bare).ok_or_else(|| text.to_owned())
 }
 
@@ -261,13 +328,19 @@ fn column_key(kind: &Kind, value: &JsonValue) -> Result<Vec<KeyValue>, String> {
     key_value(kind, &text).map(|v| vec![v]).ok_or(text)
 }
 
-fn bind_nodes(catalog: &Catalog, choices: &[Choice], ids: &[JsonValue], keys: &mut [Keys]) -> BoundRoot {
+fn bind_nodes(
+    catalog: &Catalog,
+    choices: &[Choice],
+    ids: &[JsonValue],
+    keys: &mut [Keys],
+) -> BoundRoot {
     let mut of_choice: Vec<Vec<Vec<KeyValue>>> = vec![Vec::new(); choices.len()];
     let mut seen = std::collections::HashMap::new();
     let each = ids
         .iter()
         .map(|id| {
-            let (choice, key) = bind_node(catalog, choices, id, None).map_err(|e| e.of_field("ids"))?;
+            let (choice, key) =
+                bind_node(catalog, choices, id, None).map_err(|e| e.of_field("ids"))?;
             let at = *seen.entry((choice, key.clone())).or_insert_with(|| {
                 of_choice[choice].push(key);
                 of_choice[choice].len() as u32 - 1
@@ -284,7 +357,10 @@ fn bind_nodes(catalog: &Catalog, choices: &[Choice], ids: &[JsonValue], keys: &m
 /// The value of an argument: literals as they are, variables by their coerced values.
 fn evaluate(value: &Value, variables: &JsonMap) -> JsonValue {
     match value {
-        Value::Variable(name) => variables.get(name.as_str()).cloned().unwrap_or(JsonValue::Null),
+        Value::Variable(name) => variables
+            .get(name.as_str())
+            .cloned()
+            .unwrap_or(JsonValue::Null),
         Value::String(s) => s.as_str().into(),
         Value::Enum(name) => name.as_str().into(),
         Value::Int(i) => i.as_str().into(),
@@ -330,11 +406,19 @@ fn bound(plan: &Plan, pages: &[(u32, u32)], keys: &[Keys]) -> Bound {
     }
     Bound {
         statements: runs.iter().filter(|r| **r).count() as u64,
-        rows: level_rows(plan, pages, keys).iter().fold(0, |sum, n| sum.saturating_add(*n)),
+        rows: level_rows(plan, pages, keys)
+            .iter()
+            .fold(0, |sum, n| sum.saturating_add(*n)),
     }
 }
 
-fn check(plan: &Plan, pages: &[(u32, u32)], keys: &[Keys], bound: Bound, limits: &Limits) -> Result<(), Error> {
+fn check(
+    plan: &Plan,
+    pages: &[(u32, u32)],
+    keys: &[Keys],
+    bound: Bound,
+    limits: &Limits,
+) -> Result<(), Error> {
     if bound.statements > limits.statements {
         return Err(Error::new(
             Code::LimitExceeded,
@@ -346,7 +430,9 @@ fn check(plan: &Plan, pages: &[(u32, u32)], keys: &[Keys], bound: Bound, limits:
     }
     if bound.rows > limits.rows {
         let rows = level_rows(plan, pages, keys);
-        let largest = (0..rows.len()).max_by_key(|&i| rows[i]).map_or("", |i| &plan.levels[i].path);
+        let largest = (0..rows.len())
+            .max_by_key(|&i| rows[i])
+            .map_or("", |i| &plan.levels[i].path);
         return Err(Error::new(
             Code::LimitExceeded,
             format!(

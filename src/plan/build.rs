@@ -14,8 +14,8 @@ use apollo_compiler::{Name, Node};
 use sea_orm::sea_query::{Alias, IntoIden};
 
 use super::{
-    Cell, Choice, Count, Document, Form, Level, LevelId, Lookup, Output, Page, Plan, Read, RootField,
-    RootOutput, SelectedField, Selection, Source,
+    Cell, Choice, Count, Document, Form, Level, LevelId, Lookup, Output, Page, Plan, Read,
+    RootField, RootOutput, SelectedField, Selection, Source,
 };
 use crate::catalog::{Cardinality, Catalog, ColumnIx, EntityId, FieldSource, Link, RelationId};
 use crate::policy::{Principal, Row, Visibility};
@@ -101,7 +101,14 @@ impl<'a> Builder<'a> {
             .find(|(_, e)| e.single == field.name.as_str() || e.plural == field.name.as_str())
             .expect("validation knows the schema, and the schema is made of the catalog");
         if self.catalog.entities[entity].plural == field.name.as_str() {
-            let level = self.level(key.to_string(), 0, entity, Source::List, Some(page(field)), field.location());
+            let level = self.level(
+                key.to_string(),
+                0,
+                entity,
+                Source::List,
+                Some(page(field)),
+                field.location(),
+            );
             let selection = self.selection(level, &subsets);
             return RootOutput::Page { level, selection };
         }
@@ -117,7 +124,10 @@ impl<'a> Builder<'a> {
     ) -> RootOutput {
         let of = &self.catalog.entities[entity];
         let lookups = field.arguments.iter().map(|a| {
-            let column = of.columns.iter().position(|c| a.name != "id" && c.field == a.name.as_str());
+            let column = of
+                .columns
+                .iter()
+                .position(|c| a.name != "id" && c.field == a.name.as_str());
             let columns = column.map_or_else(|| of.primary_key.clone(), |c| vec![c]);
             Lookup {
                 argument: a.name.clone(),
@@ -127,18 +137,28 @@ impl<'a> Builder<'a> {
                 choice: self.keyed(key.to_string(), entity, columns, field.location(), subsets),
             }
         });
-        RootOutput::Lookup { type_name: of.type_name.clone(), lookups: lookups.collect() }
+        RootOutput::Lookup {
+            type_name: of.type_name.clone(),
+            lookups: lookups.collect(),
+        }
     }
 
     /// Whether the principal sees every value of a column, so that searching by it tells nothing.
     fn sees_all(&self, entity: EntityId, column: ColumnIx) -> bool {
-        let policy = self.catalog.entities[entity].columns[column].policy.as_ref();
+        let policy = self.catalog.entities[entity].columns[column]
+            .policy
+            .as_ref();
         let row = Row(Alias::new("row").into_iden());
         policy.is_none_or(|p| matches!(p.visibility(&self.principal, &row), Visibility::All))
     }
 
     /// One level per type a node can have.
-    fn choices(&mut self, key: &Name, field: &Node<Field>, subsets: &[&'a SelectionSet]) -> Vec<Choice> {
+    fn choices(
+        &mut self,
+        key: &Name,
+        field: &Node<Field>,
+        subsets: &[&'a SelectionSet],
+    ) -> Vec<Choice> {
         let exposed: Vec<_> = self
             .catalog
             .exposed()
@@ -147,7 +167,13 @@ impl<'a> Builder<'a> {
         exposed
             .into_iter()
             .map(|(entity, name, primary_key)| {
-                self.keyed(format!("{key}({name})"), entity, primary_key, field.location(), subsets)
+                self.keyed(
+                    format!("{key}({name})"),
+                    entity,
+                    primary_key,
+                    field.location(),
+                    subsets,
+                )
             })
             .collect()
     }
@@ -160,12 +186,25 @@ impl<'a> Builder<'a> {
         location: Option<SourceSpan>,
         subsets: &[&'a SelectionSet],
     ) -> Choice {
-        let level = self.level(path, 0, entity, Source::Keys { columns: columns.clone() }, None, location);
+        let level = self.level(
+            path,
+            0,
+            entity,
+            Source::Keys {
+                columns: columns.clone(),
+            },
+            None,
+            location,
+        );
         for column in columns {
             self.key_read(level, column);
         }
         let selection = self.selection(level, subsets);
-        Choice { entity, level, selection }
+        Choice {
+            entity,
+            level,
+            selection,
+        }
     }
 
     fn selection(&mut self, level: LevelId, sets: &[&'a SelectionSet]) -> Selection {
@@ -209,7 +248,10 @@ impl<'a> Builder<'a> {
         let entity = &self.catalog.entities[entity_id];
         if let [column] = entity.primary_key[..] {
             let cell = self.cell(level, column, Form::Id(entity_id), false);
-            return Output::Cell { cell, nullable: false };
+            return Output::Cell {
+                cell,
+                nullable: false,
+            };
         }
         let cells = entity
             .primary_key
@@ -247,15 +289,26 @@ impl<'a> Builder<'a> {
     ) -> Output {
         let relation = &self.catalog.relations[id];
         let target = &self.catalog.entities[relation.to];
-        let parent_reads = relation.from_columns.iter().map(|&c| self.key_read(parent, c)).collect();
-        let source = Source::Relation { relation: id, parent, parent_reads };
+        let parent_reads = relation
+            .from_columns
+            .iter()
+            .map(|&c| self.key_read(parent, c))
+            .collect();
+        let source = Source::Relation {
+            relation: id,
+            parent,
+            parent_reads,
+        };
         let path = format!("{}.{key}", self.levels[parent].path);
         let depth = self.levels[parent].depth + 1;
         // A to-one relation whose target cannot be told apart by the key is a page of one.
         let page = match (relation.cardinality, &relation.link) {
             (Cardinality::Many, _) => Some(page(field)),
             (_, Link::Direct { columns }) if target.is_unique(columns) => None,
-            _ => Some(Page { limit: Count::Literal(1), offset: Count::Literal(0) }),
+            _ => Some(Page {
+                limit: Count::Literal(1),
+                offset: Count::Literal(0),
+            }),
         };
         let level = self.level(path, depth, relation.to, source, page, field.location());
         if let (None, Link::Direct { columns }) = (&self.levels[level].page, &relation.link) {
@@ -265,7 +318,11 @@ impl<'a> Builder<'a> {
         }
         let selection = self.selection(level, subsets);
         match relation.cardinality {
-            Cardinality::One { nullable } => Output::One { level, selection, nullable },
+            Cardinality::One { nullable } => Output::One {
+                level,
+                selection,
+                nullable,
+            },
             Cardinality::Many => Output::Many { level, selection },
         }
     }
@@ -302,9 +359,15 @@ impl<'a> Builder<'a> {
 
     fn read(&mut self, level: LevelId, column: ColumnIx, masked: bool) -> usize {
         let reads = &mut self.levels[level].reads;
-        let found = reads.iter().position(|r| r.column == column && r.masked == masked);
+        let found = reads
+            .iter()
+            .position(|r| r.column == column && r.masked == masked);
         found.unwrap_or_else(|| {
-            reads.push(Read { column, masked, key: false });
+            reads.push(Read {
+                column,
+                masked,
+                key: false,
+            });
             reads.len() - 1
         })
     }
@@ -316,7 +379,10 @@ impl<'a> Builder<'a> {
     }
 
     fn cell(&mut self, level: LevelId, column: ColumnIx, form: Form, masked: bool) -> usize {
-        let cell = Cell { read: self.read(level, column, masked), form };
+        let cell = Cell {
+            read: self.read(level, column, masked),
+            form,
+        };
         let cells = &mut self.levels[level].cells;
         cells.iter().position(|c| *c == cell).unwrap_or_else(|| {
             cells.push(cell);
@@ -347,7 +413,9 @@ impl<'a> Builder<'a> {
                 continue;
             }
             match selection {
-                Syntax::Field(field) => grouped.entry(field.response_key()).or_default().push(field),
+                Syntax::Field(field) => {
+                    grouped.entry(field.response_key()).or_default().push(field)
+                }
                 Syntax::InlineFragment(fragment) => {
                     let condition = fragment.type_condition.as_ref();
                     if condition.is_none_or(|c| applies(c, type_name)) {
@@ -356,7 +424,11 @@ impl<'a> Builder<'a> {
                 }
                 Syntax::FragmentSpread(spread) => {
                     if visited.insert(&spread.fragment_name)
-                        && let Some(fragment) = self.document.executable.fragments.get(&spread.fragment_name)
+                        && let Some(fragment) = self
+                            .document
+                            .executable
+                            .fragments
+                            .get(&spread.fragment_name)
                         && applies(fragment.type_condition(), type_name)
                     {
                         self.collect_into(type_name, &fragment.selection_set, visited, grouped);
@@ -371,7 +443,11 @@ impl<'a> Builder<'a> {
             let directive = selection.directives().get(name)?;
             match &**directive.specified_argument_by_name("if")? {
                 Value::Boolean(b) => Some(*b),
-                Value::Variable(v) => self.conditions.iter().find(|(n, _)| n == v).map(|(_, b)| *b),
+                Value::Variable(v) => self
+                    .conditions
+                    .iter()
+                    .find(|(n, _)| n == v)
+                    .map(|(_, b)| *b),
                 _ => None,
             }
         };

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use apollo_compiler::ast::{self, Definition};
 use apollo_compiler::executable::Operation;
-use apollo_compiler::parser::{Parser, SourceSpan};
+use apollo_compiler::parser::{LineColumn, Parser, SourceSpan};
 use apollo_compiler::response::JsonMap;
 use apollo_compiler::validation::{DiagnosticList, Valid};
 use apollo_compiler::{ExecutableDocument, Name, Node};
-use apollo_parser::{Lexer, TokenKind};
+use apollo_parser::{Lexer, Token, TokenKind};
 
 use crate::error::{Code, Error};
 use crate::schema::Schema;
@@ -34,20 +34,29 @@ pub struct Document {
 impl Document {
     pub fn parse(schema: &Schema, text: &str) -> Result<Self, Vec<Error>> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let text = without_descriptions(text);
-        let mut parser = Parser::new().token_limit(MAX_TOKENS).recursion_limit(MAX_RECURSION);
+        let text = without_descriptions(text).map_err(|e| vec![e])?;
+        let mut parser = Parser::new()
+            .token_limit(MAX_TOKENS)
+            .recursion_limit(MAX_RECURSION);
         let ast = parser
             .parse_ast(text, "request")
             .map_err(|e| errors(Code::GraphqlParseFailed, &e.errors))?;
         if expanded_fields(&ast) > MAX_FIELDS {
             return Err(vec![Error::new(
                 Code::LimitExceeded,
-                format!("the document has more than {MAX_FIELDS} fields once its fragments are written out; ask for less in one request"),
+                format!(
+                    "the document has more than {MAX_FIELDS} fields once its fragments are written out; ask for less in one request"
+                ),
             )]);
         }
-        let executable = ast
-            .to_executable_validate(&schema.types)
-            .map_err(|e| errors(Code::GraphqlValidationFailed, &e.errors))?;
+        let validate = |ast: &ast::Document| {
+            ast.to_executable_validate(&schema.types)
+                .map_err(|e| errors(Code::GraphqlValidationFailed, &e.errors))
+        };
+        if let Some(without) = without_null_defaults(&ast) {
+            validate(&without)?;
+        }
+        let executable = validate(&ast)?;
         if executable.operations.is_empty() {
             return Err(vec![Error::new(
                 Code::GraphqlValidationFailed,
@@ -65,18 +74,24 @@ impl Document {
         self.executable.operations.get(name).map_err(|_| {
             Error::input(match name {
                 Some(name) => format!("the document has no operation named `{name}`"),
-                None => "the document has several operations; say which with `operationName`".to_owned(),
+                None => {
+                    "the document has several operations; say which with `operationName`".to_owned()
+                }
             })
             .of_field("operationName")
         })
     }
 
-    pub fn line_column(&self, span: Option<SourceSpan>) -> Option<apollo_compiler::parser::LineColumn> {
+    pub fn line_column(&self, span: Option<SourceSpan>) -> Option<LineColumn> {
         span?.line_column(&self.executable.sources)
     }
 
     /// The values of the Booleans that `@skip` and `@include` read in this operation, by which plans differ.
-    pub fn conditions(&self, operation: &Operation, variables: &JsonMap) -> Result<Vec<(Name, bool)>, Error> {
+    pub fn conditions(
+        &self,
+        operation: &Operation,
+        variables: &JsonMap,
+    ) -> Result<Vec<(Name, bool)>, Error> {
         let mut names = BTreeSet::new();
         if !operation.variables.is_empty() {
             self.condition_variables(&operation.selection_set, &mut BTreeSet::new(), &mut names);
@@ -100,16 +115,19 @@ impl Document {
         use apollo_compiler::executable::Selection;
         for selection in &set.selections {
             for directive in selection.directives().iter() {
-                if let ("skip" | "include", Some(value)) =
-                    (directive.name.as_str(), directive.specified_argument_by_name("if"))
-                    && let ast::Value::Variable(name) = &**value
+                if let ("skip" | "include", Some(value)) = (
+                    directive.name.as_str(),
+                    directive.specified_argument_by_name("if"),
+                ) && let ast::Value::Variable(name) = &**value
                 {
                     names.insert(name.clone());
                 }
             }
             match selection {
                 Selection::Field(f) => self.condition_variables(&f.selection_set, visited, names),
-                Selection::InlineFragment(f) => self.condition_variables(&f.selection_set, visited, names),
+                Selection::InlineFragment(f) => {
+                    self.condition_variables(&f.selection_set, visited, names)
+                }
                 Selection::FragmentSpread(s) => {
                     if visited.insert(s.fragment_name.clone())
                         && let Some(f) = self.executable.fragments.get(&s.fragment_name)
@@ -168,61 +186,112 @@ fn count<'a>(
         let n = match selection {
             ast::Selection::Field(f) => count(&f.selection_set, fragments, known).saturating_add(1),
             ast::Selection::InlineFragment(f) => count(&f.selection_set, fragments, known),
-            ast::Selection::FragmentSpread(s) => match (known.get(&s.fragment_name), fragments.get(&s.fragment_name)) {
-                (Some(&n), _) => n,
-                (None, None) => 0,
-                (None, Some(set)) => {
-                    // A cycle counts nothing here; validation names it.
-                    known.insert(&s.fragment_name, 0);
-                    let n = count(set, fragments, known);
-                    known.insert(&s.fragment_name, n);
-                    n
+            ast::Selection::FragmentSpread(s) => {
+                match (known.get(&s.fragment_name), fragments.get(&s.fragment_name)) {
+                    (Some(&n), _) => n,
+                    (None, None) => 0,
+                    (None, Some(set)) => {
+                        // A cycle counts nothing here; validation names it.
+                        known.insert(&s.fragment_name, 0);
+                        let n = count(set, fragments, known);
+                        known.insert(&s.fragment_name, n);
+                        n
+                    }
                 }
-            },
+            }
         };
         sum = sum.saturating_add(n);
     }
     sum
 }
 
-/// Blanks the descriptions of operations and fragments, which GraphQL allows since September 2025 and
-/// apollo-parser does not know. Every character keeps its place, so locations stay true.
-fn without_descriptions(text: &str) -> String {
+/// Blanks the descriptions of operations, fragments and variables, which GraphQL allows since September
+/// 2025 and apollo-parser does not know. Every byte keeps its place, so locations stay true.
+fn without_descriptions(text: &str) -> Result<String, Error> {
     if !text.contains('"') {
-        return text.to_owned();
+        return Ok(text.to_owned());
     }
     let (tokens, _) = Lexer::new(text).with_limit(MAX_TOKENS).lex();
-    let mut tokens = tokens
-        .iter()
-        .filter(|t| !matches!(t.kind(), TokenKind::Whitespace | TokenKind::Comment | TokenKind::Comma))
-        .peekable();
-    let mut blanked = text.to_owned();
+    let ignored = |t: &&Token<'_>| {
+        matches!(
+            t.kind(),
+            TokenKind::Whitespace | TokenKind::Comment | TokenKind::Comma
+        )
+    };
+    let tokens: Vec<_> = tokens.iter().filter(|t| !ignored(t)).collect();
+    let mut blanked = text.as_bytes().to_vec();
     let mut depth = 0i32;
-    while let Some(token) = tokens.next() {
+    // Whether the next or the open parenthesis at the top holds an operation's variables.
+    let mut of_operation = false;
+    for (i, token) in tokens.iter().enumerate() {
+        let next = tokens.get(i + 1).map_or("", |t| t.data());
         match token.kind() {
             TokenKind::LCurly | TokenKind::LParen | TokenKind::LBracket => depth += 1,
-            TokenKind::RCurly | TokenKind::RParen | TokenKind::RBracket => depth -= 1,
-            TokenKind::StringValue if depth == 0 => {
-                let before = tokens.peek().is_some_and(|next| {
-                    matches!(next.data(), "query" | "mutation" | "subscription" | "fragment")
-                });
-                if before {
+            TokenKind::RCurly | TokenKind::RParen | TokenKind::RBracket => {
+                depth -= 1;
+                of_operation &= depth > 0;
+            }
+            TokenKind::At if depth == 0 => of_operation = false,
+            TokenKind::Name if depth == 0 => {
+                of_operation |= matches!(token.data(), "query" | "mutation" | "subscription");
+            }
+            TokenKind::StringValue => {
+                if !token.data().starts_with("\"\"\"") && token.data().contains(['\n', '\r']) {
+                    // apollo-parser lets it pass.
+                    let message = "syntax error: a string ends on the line it begins on; use \\n, or a block string";
+                    return Err(Error::new(Code::GraphqlParseFailed, message)
+                        .at(line_column(text, token.index())));
+                }
+                let before_definition = depth == 0
+                    && matches!(next, "query" | "mutation" | "subscription" | "fragment");
+                let value = i
+                    .checked_sub(1)
+                    .is_some_and(|i| tokens[i].kind() == TokenKind::Eq);
+                let before_variable = depth == 1 && of_operation && next == "$" && !value;
+                if before_definition || before_variable {
                     let start = token.index();
-                    let range = start..start + token.data().len();
-                    let blank: String = text[range.clone()]
-                        .chars()
-                        .flat_map(|c| match c {
-                            '\n' | '\r' => vec![c; 1],
-                            _ => vec![' '; c.len_utf8()],
-                        })
-                        .collect();
-                    blanked.replace_range(range, &blank);
+                    for byte in &mut blanked[start..start + token.data().len()] {
+                        if !matches!(byte, b'\n' | b'\r') {
+                            *byte = b' ';
+                        }
+                    }
                 }
             }
             _ => {}
         }
     }
-    blanked
+    Ok(String::from_utf8(blanked).unwrap_or_else(|_| text.to_owned()))
+}
+
+fn line_column(text: &str, index: usize) -> Option<LineColumn> {
+    let before = text.get(..index)?;
+    let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+    Some(LineColumn {
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+    })
+}
+
+/// The document without the defaults that are null, if it has any. By IsVariableUsageAllowed such a default
+/// does not make a nullable variable fit a non-null position; apollo-compiler thinks it does.
+fn without_null_defaults(ast: &ast::Document) -> Option<ast::Document> {
+    let null_default =
+        |v: &Node<ast::VariableDefinition>| v.default_value.as_ref().is_some_and(|d| d.is_null());
+    let has = |d: &Definition| matches!(d, Definition::OperationDefinition(o) if o.variables.iter().any(null_default));
+    if !ast.definitions.iter().any(has) {
+        return None;
+    }
+    let mut without = ast.clone();
+    for definition in &mut without.definitions {
+        if let Definition::OperationDefinition(operation) = definition {
+            for variable in &mut operation.make_mut().variables {
+                if null_default(variable) {
+                    variable.make_mut().default_value = None;
+                }
+            }
+        }
+    }
+    Some(without)
 }
 
 #[cfg(test)]
@@ -235,7 +304,7 @@ mod tests {
 
     #[test]
     fn descriptions_of_operations_and_fragments_are_allowed() {
-        let text = "\"What it \u{1F600} is\" query A($n: Int = 1) { posts(limit: $n) { ...F } }\n\"\"\"\nblock\n\"\"\" fragment F on Post { id }";
+        let text = "\"What it \u{1F600} is\" query A(\"how many\" $n: Int = 1, $s: String = \"kept\" $t: Int) { posts(limit: $n) { ...F } }\n\"\"\"\nblock\n\"\"\" fragment F on Post { id }";
         Document::parse(&schema(), text).unwrap();
         assert!(Document::parse(&schema(), "\"no\" { posts { id } }").is_err());
     }

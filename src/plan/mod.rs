@@ -146,12 +146,25 @@ pub struct SelectedField {
 pub enum Output {
     /// `__typename`, as JSON.
     Typename(Box<[u8]>),
-    Cell { cell: usize, nullable: bool },
+    Cell {
+        cell: usize,
+        nullable: bool,
+    },
     /// A column that the principal may not see.
     Null,
-    CompositeId { prefix: Box<[u8]>, cells: Vec<usize> },
-    One { level: LevelId, selection: Selection, nullable: bool },
-    Many { level: LevelId, selection: Selection },
+    CompositeId {
+        prefix: Box<[u8]>,
+        cells: Vec<usize>,
+    },
+    One {
+        level: LevelId,
+        selection: Selection,
+        nullable: bool,
+    },
+    Many {
+        level: LevelId,
+        selection: Selection,
+    },
 }
 
 #[derive(Debug)]
@@ -167,11 +180,23 @@ pub enum RootOutput {
     Typename(Box<[u8]>),
     /// `__schema` and `__type`, answered by apollo-compiler.
     Introspection,
-    Page { level: LevelId, selection: Selection },
+    Page {
+        level: LevelId,
+        selection: Selection,
+    },
     /// One row found by exactly one of the arguments written.
-    Lookup { type_name: String, lookups: Vec<Lookup> },
-    Node { choices: Vec<Choice>, id: Node<Value> },
-    Nodes { choices: Vec<Choice>, ids: Node<Value> },
+    Lookup {
+        type_name: String,
+        lookups: Vec<Lookup>,
+    },
+    Node {
+        choices: Vec<Choice>,
+        id: Node<Value>,
+    },
+    Nodes {
+        choices: Vec<Choice>,
+        ids: Node<Value>,
+    },
 }
 
 /// What to load and write if a node is of this type.

@@ -4,6 +4,10 @@ mod generate;
 mod reference;
 mod validity_peer;
 
+mod differential;
+mod guarantee;
 mod harness;
+mod http;
 mod migrations;
 mod reading;
+mod schema;

@@ -7,23 +7,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use entity::{comment, follow, post, post_tag, profile, tag, user};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, EntityTrait,
-    Iterable, PrimaryKeyToColumn, QueryResult, RelationDef, RelationTrait, Statement,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, Iterable,
+    PrimaryKeyToColumn, QueryResult, RelationDef, RelationTrait, Statement,
     sea_query::{ColumnType, ForeignKeyAction, TableRef},
 };
 
+use crate::harness::{Backend, TestDatabase};
+
 #[tokio::test]
-async fn migrations_and_entities_agree_on_sqlite() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("migrations.db");
-    let url = format!("sqlite://{}?mode=rwc", file.display());
-    let db = Database::connect(url).await.unwrap();
-    migrations_and_entities_agree(&db).await;
-    db.close().await.unwrap();
+async fn migrations_and_entities_agree() {
+    for backend in Backend::all() {
+        let database = TestDatabase::empty(backend).await;
+        up_down_and_up(&database.connection).await;
+    }
 }
 
-/// Expects an empty database and leaves a migrated one.
-pub async fn migrations_and_entities_agree(db: &DatabaseConnection) {
+async fn up_down_and_up(db: &DatabaseConnection) {
     Migrator::up(db, None).await.unwrap();
     check_all(db).await;
 
@@ -203,7 +202,7 @@ fn described_foreign_key(relation: RelationDef) -> String {
         Some(other) => panic!("no foreign key of ours has the action {other:?}"),
     };
     let (from, to) = (columns(relation.from_col), columns(relation.to_col));
-    format!("{from} -> {}.{to} {action}", target.1.to_string())
+    format!("{from} -> {}.{to} {action}", target.1)
 }
 
 /// The tables and types that migrations left behind, their own book-keeping apart.

@@ -20,7 +20,9 @@ async fn the_showcase_query_runs_at_most_six_statements_at_any_size() {
                 seed: 7,
             };
             let bar = indicatif::ProgressBar::hidden();
-            backref::seed::run(&database.connection, &options, &bar).await.expect("seeds");
+            backref::seed::run(&database.connection, &options, &bar)
+                .await
+                .expect("seeds");
             let app = TestApp::blog(&database);
             let (answer, statements) = app.counted(SHOWCASE, &json!({})).await;
             assert_eq!(answer.data()["users"].as_array().map(Vec::len), Some(20));
@@ -62,9 +64,14 @@ async fn hidden_posts_are_absent_at_every_depth() {
         let data = app.query(query).await.data();
         let mut statuses = Vec::new();
         collect(&data, "status", &mut statuses);
-        assert!(statuses.len() > 100 && statuses.iter().all(|s| *s == "PUBLISHED"), "{backend:?}");
+        assert!(
+            statuses.len() > 100 && statuses.iter().all(|s| *s == "PUBLISHED"),
+            "{backend:?}"
+        );
         for id in 1..=60 {
-            let query = format!("{{ node(id: \"Post:{id}\") {{ ... on Post {{ status }} }} post(id: {id}) {{ status }} }}");
+            let query = format!(
+                "{{ node(id: \"Post:{id}\") {{ ... on Post {{ status }} }} post(id: {id}) {{ status }} }}"
+            );
             let data = app.query(&query).await.data();
             assert_eq!(data["node"], data["post"]);
             assert!(data["post"].is_null() || data["post"]["status"] == "PUBLISHED");

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 pub fn key(index: usize) -> i64 {
     match index {
         7 => (1 << 53) + 1,
-        _ => index as i64 + 1,
+        _ => i64::try_from(index).expect("a small index") + 1,
     }
 }
 

@@ -13,7 +13,6 @@ mod operation;
 mod repair;
 mod tests;
 mod value;
-mod zz_dump;
 
 pub use content::{data, insert};
 pub use mutate::mutated;

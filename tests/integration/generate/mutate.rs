@@ -58,6 +58,7 @@ impl Change {
                     "__type",
                 ];
                 field.name = pick(&names, with).to_owned();
+                field.alias = field.alias.take().filter(|_| field.name != "__typename");
             }),
             1 => {
                 if !document.fragments.is_empty() {
@@ -76,7 +77,9 @@ impl Change {
             5 => self.selections(document, |selections, with| {
                 let alias = pick(&["x", "id", "title"], with).to_owned();
                 for selection in selections {
-                    if let Selection::Field(field) = selection {
+                    if let Selection::Field(field) = selection
+                        && field.name != "__typename"
+                    {
                         field.alias = Some(alias.clone());
                     }
                 }

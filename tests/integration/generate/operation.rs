@@ -98,6 +98,7 @@ pub fn program(may_fail: bool, can_merge: bool) -> impl Strategy<Value = Program
             let builder = Builder {
                 fragments: FRAGMENT_NAMES.into_iter().zip(fragment_types).collect(),
                 may_fail,
+                can_merge,
             };
             let mut document = Document {
                 operations: operations
@@ -194,6 +195,9 @@ struct Builder {
     /// Names and type conditions. A fragment spreads only those after it, so there is no cycle.
     fragments: Vec<(&'static str, &'static str)>,
     may_fail: bool,
+    /// Whether conflicts are resolved afterwards. If they are not, `__typename` keeps its name:
+    /// graphql-js does not compare its type with that of other fields, as the specification does.
+    can_merge: bool,
 }
 
 impl Builder {
@@ -250,6 +254,7 @@ impl Builder {
         Field {
             alias: ALIASES
                 .get(usize::from(seed.alias.wrapping_sub(20)))
+                .filter(|_| self.can_merge || name != "__typename")
                 .map(|alias| (*alias).to_owned()),
             arguments: self.arguments(parent, name, seed.arguments),
             directives: directives(seed.directive, seed.choice),

@@ -90,8 +90,8 @@ impl Role {
                 }
             }
             Role::Flag(_) => {
-                let default = Value::Boolean(seed.default % 2 == 0);
-                let value = json!(seed.value % 2 == 0);
+                let default = Value::Boolean(seed.default.is_multiple_of(2));
+                let value = json!(seed.value.is_multiple_of(2));
                 match form % 4 {
                     0 => ("Boolean!", None, Some(value)),
                     1 => ("Boolean", Some(default), Some(value)),
@@ -219,7 +219,7 @@ pub fn ids(form: u8, value: u8) -> Value {
             let mut ids: Vec<_> = values
                 .map(|value| Value::String(global_id(value)))
                 .collect();
-            ids.extend(ids.first().filter(|_| value % 3 == 0).cloned());
+            ids.extend(ids.first().filter(|_| value.is_multiple_of(3)).cloned());
             Value::List(ids)
         }
     }

@@ -42,12 +42,18 @@ impl Answer {
 
     /// The first error's code.
     pub fn code(&self) -> String {
-        self.json()["errors"][0]["extensions"]["code"].as_str().unwrap_or_default().to_owned()
+        self.json()["errors"][0]["extensions"]["code"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// The first error's message.
     pub fn message(&self) -> String {
-        self.json()["errors"][0]["message"].as_str().unwrap_or_default().to_owned()
+        self.json()["errors"][0]["message"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 }
 
@@ -60,17 +66,29 @@ impl TestApp {
     pub fn new(database: &TestDatabase, graph: Graph, limits: Limits) -> Self {
         let catalog = graph.build().unwrap_or_else(|e| panic!("{e}"));
         let schema = Schema::new(&catalog).unwrap_or_else(|e| panic!("{e}"));
-        let readers = database.url.readers(&database.connection, 4).expect("the database opens for reading");
+        let readers = database
+            .url
+            .readers(&database.connection, 4)
+            .expect("the database opens for reading");
         let engine = Arc::new(Engine::new(Planner::new(catalog, schema, limits), readers));
-        TestApp { router: server::router(engine.clone(), &ServerOptions::default()), engine }
+        TestApp {
+            router: server::router(engine.clone(), &ServerOptions::default()),
+            engine,
+        }
     }
 
     pub async fn query(&self, query: &str) -> Answer {
         self.request(query, None, &json!({})).await
     }
 
-    pub async fn request(&self, query: &str, operation_name: Option<&str>, variables: &Value) -> Answer {
-        let body = json!({ "query": query, "operationName": operation_name, "variables": variables });
+    pub async fn request(
+        &self,
+        query: &str,
+        operation_name: Option<&str>,
+        variables: &Value,
+    ) -> Answer {
+        let body =
+            json!({ "query": query, "operationName": operation_name, "variables": variables });
         let request = Request::post("/graphql")
             .header("content-type", "application/json")
             .body(Body::from(body.to_string()))
@@ -79,10 +97,23 @@ impl TestApp {
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.expect("the router answers");
+        let response = self
+            .router
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("the router answers");
         let status = response.status();
-        let bytes = response.into_body().collect().await.expect("a body").to_bytes();
-        Answer { status, text: String::from_utf8(bytes.to_vec()).expect("UTF-8") }
+        let bytes = response
+            .into_body()
+            .collect()
+            .await
+            .expect("a body")
+            .to_bytes();
+        Answer {
+            status,
+            text: String::from_utf8(bytes.to_vec()).expect("UTF-8"),
+        }
     }
 
     /// A request with the statements that the driver ran for it.

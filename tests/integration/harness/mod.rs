@@ -7,13 +7,14 @@ mod app;
 mod postgres;
 mod statements;
 
-pub use app::{Answer, TestApp};
+pub use app::TestApp;
 pub use statements::Statements;
 
 use std::path::PathBuf;
 
 use backref::database::Url;
 use migration::{Migrator, MigratorTrait};
+use proptest::test_runner::{Config, FileFailurePersistence};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use tempfile::TempDir;
 
@@ -34,11 +35,27 @@ impl Backend {
     }
 }
 
+/// A property's runs: shrinking, and the seeds of failures kept in the repository. `PROPTEST_CASES` asks for
+/// more.
+pub fn config(property: &str, cases: u32) -> Config {
+    let asked = std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|n| n.parse().ok());
+    let seeds = format!(
+        "{}/tests/integration/seeds/{property}.txt",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    Config {
+        cases: asked.unwrap_or(cases),
+        max_shrink_iters: 5_000,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(seeds.leak()))),
+        ..Config::default()
+    }
+}
+
 /// An empty database that lives as long as the test.
 pub struct TestDatabase {
-    pub backend: Backend,
     pub url: Url,
-    pub text: String,
     pub connection: DatabaseConnection,
     _file: Option<TempDir>,
 }
@@ -52,7 +69,8 @@ impl TestDatabase {
                 (format!("sqlite://{}", path.display()), Some(folder))
             }
             Backend::Postgres => {
-                let server = postgres::server().expect("Backend::all() names PostgreSQL only where it is");
+                let server =
+                    postgres::server().expect("Backend::all() names PostgreSQL only where it is");
                 (server.create_database().await, None)
             }
         };
@@ -60,21 +78,32 @@ impl TestDatabase {
         let connection = url.connect(4, true).await.expect("a database of our own");
         if backend == Backend::Sqlite {
             let wal = "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF";
-            connection.execute_unprepared(wal).await.expect("SQLite's own settings");
+            connection
+                .execute_unprepared(wal)
+                .await
+                .expect("SQLite's own settings");
         }
-        TestDatabase { backend, url, text, connection, _file: file }
+        TestDatabase {
+            url,
+            connection,
+            _file: file,
+        }
     }
 
     pub async fn migrated(backend: Backend) -> Self {
         let database = Self::empty(backend).await;
-        Migrator::up(&database.connection, None).await.expect("migrations apply");
+        Migrator::up(&database.connection, None)
+            .await
+            .expect("migrations apply");
         database
     }
 
     /// With the content that the embedded database starts with.
     pub async fn sample(backend: Backend) -> Self {
         let database = Self::migrated(backend).await;
-        backref::sample::fill(&database.connection).await.expect("sample content");
+        backref::sample::fill(&database.connection)
+            .await
+            .expect("sample content");
         database
     }
 }

@@ -1,11 +1,10 @@
 //! A temporary PostgreSQL cluster on a loopback port, shared by the tests of a run and gone with it.
 
 use std::fs;
-use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -15,8 +14,8 @@ use sea_orm::{ConnectionTrait, Database};
 pub struct Server {
     /// A URL of a database in which databases can be created.
     url: String,
-    /// The cluster runs until this pipe closes, which it does however the test process ends.
-    _alive: Option<ChildStdin>,
+    /// Stops the cluster when the pipe to it closes, which it does however the test process ends.
+    _guard: Option<Child>,
 }
 
 /// The server to test on, if there is one.
@@ -25,7 +24,7 @@ pub fn server() -> Option<&'static Server> {
     SERVER
         .get_or_init(|| {
             if let Ok(url) = std::env::var("TEST_DATABASE_URL") {
-                return Some(Server { url, _alive: None });
+                return Some(Server { url, _guard: None });
             }
             let server = binaries().map(|folder| start(&folder));
             let required = std::env::var("REQUIRE_POSTGRES").is_ok_and(|v| v == "1");
@@ -46,16 +45,28 @@ impl Server {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("backref_test_{}_{number}", std::process::id());
-        let admin = Database::connect(&self.url).await.expect("the test server answers");
-        admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database for the test");
+        let admin = Database::connect(&self.url)
+            .await
+            .expect("the test server answers");
+        admin
+            .execute_unprepared(&format!("CREATE DATABASE {name}"))
+            .await
+            .expect("a database for the test");
         admin.close().await.expect("the connection closes");
-        let (server, _) = self.url.rsplit_once('/').expect("a URL with a database name");
+        let (server, _) = self
+            .url
+            .rsplit_once('/')
+            .expect("a URL with a database name");
         format!("{server}/{name}")
     }
 }
 
 fn binaries() -> Option<PathBuf> {
-    let installed = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|v| v.path().join("bin"));
+    let installed = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|v| v.path().join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<_> = installed.chain(std::env::split_paths(&path)).collect();
     folders.retain(|f| f.join("initdb").is_file() && f.join("postgres").is_file());
@@ -64,29 +75,64 @@ fn binaries() -> Option<PathBuf> {
 
 /// PostgreSQL refuses to run as root; root becomes another user for it.
 fn as_server_user(root: bool) -> Vec<&'static str> {
-    if root { vec!["runuser", "-u", server_user(), "--"] } else { Vec::new() }
+    if root {
+        vec!["runuser", "-u", server_user(), "--"]
+    } else {
+        Vec::new()
+    }
 }
 
 fn server_user() -> &'static str {
     let passwords = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    if passwords.lines().any(|l| l.starts_with("postgres:")) { "postgres" } else { "nobody" }
+    if passwords.lines().any(|l| l.starts_with("postgres:")) {
+        "postgres"
+    } else {
+        "nobody"
+    }
 }
 
 fn start(binaries: &Path) -> Server {
-    let folder = tempfile::Builder::new().prefix("backref-postgres-").tempdir().expect("a temporary folder").keep();
-    let root = fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0);
+    let folder = tempfile::Builder::new()
+        .prefix("backref-postgres-")
+        .tempdir()
+        .expect("a temporary folder")
+        .keep();
+    let root =
+        fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0);
     if root {
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("our own folder");
     }
     let data = folder.join("data");
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .and_then(|l| l.local_addr())
+        .expect("a free port")
+        .port();
     let prefix = as_server_user(root);
     let mut words: Vec<String> = prefix.iter().map(|s| (*s).to_owned()).collect();
     words.push(binaries.join("initdb").display().to_string());
-    let arguments = ["-D", &data.display().to_string(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"];
+    let arguments = [
+        "-D",
+        &data.display().to_string(),
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--locale=C.UTF-8",
+        "--no-sync",
+    ];
     words.extend(arguments.map(str::to_owned));
-    let made = Command::new(&words[0]).args(&words[1..]).current_dir("/").output().expect("initdb runs");
-    assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
+    let made = Command::new(&words[0])
+        .args(&words[1..])
+        .current_dir("/")
+        .output()
+        .expect("initdb runs");
+    assert!(
+        made.status.success(),
+        "initdb failed: {}",
+        String::from_utf8_lossy(&made.stderr)
+    );
 
     let settings = format!(
         "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -c fsync=off -c synchronous_commit=off \
@@ -102,7 +148,7 @@ fn start(binaries: &Path) -> Server {
         log = folder.join("log").display(),
         folder = folder.display(),
     );
-    let mut guard = Command::new("sh")
+    let guard = Command::new("sh")
         .args(["-c", &script])
         .current_dir("/")
         .stdin(Stdio::piped())
@@ -110,8 +156,6 @@ fn start(binaries: &Path) -> Server {
         .stderr(Stdio::null())
         .spawn()
         .expect("sh runs");
-    let mut alive = guard.stdin.take().expect("its input is piped");
-    alive.flush().expect("the pipe is open");
     let started = Instant::now();
     while !is_ready(binaries, port) {
         assert!(
@@ -121,12 +165,23 @@ fn start(binaries: &Path) -> Server {
         );
         std::thread::sleep(Duration::from_millis(50));
     }
-    Server { url: format!("postgres://postgres@127.0.0.1:{port}/postgres"), _alive: Some(alive) }
+    Server {
+        url: format!("postgres://postgres@127.0.0.1:{port}/postgres"),
+        _guard: Some(guard),
+    }
 }
 
 fn is_ready(binaries: &Path, port: u16) -> bool {
     let check = Command::new(binaries.join("pg_isready"))
-        .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-U", "postgres", "-q"])
+        .args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port.to_string(),
+            "-U",
+            "postgres",
+            "-q",
+        ])
         .current_dir("/")
         .status();
     check.is_ok_and(|s| s.success())

@@ -20,13 +20,23 @@ impl Statements {
     pub fn listen() -> Self {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let subscriber = tracing_subscriber::registry().with(Ear(heard.clone()));
-        Statements { heard, _guard: tracing::subscriber::set_default(subscriber) }
+        Statements {
+            heard,
+            _guard: tracing::subscriber::set_default(subscriber),
+        }
     }
 
     /// The statements that read, without a transaction's own.
     pub fn read(&self) -> Vec<String> {
-        let heard = self.heard.lock().expect("no test panicked while listening").clone();
-        heard.into_iter().filter(|s| !matches!(s.as_str(), "BEGIN" | "COMMIT" | "ROLLBACK")).collect()
+        let heard = self
+            .heard
+            .lock()
+            .expect("no test panicked while listening")
+            .clone();
+        heard
+            .into_iter()
+            .filter(|s| !matches!(s.as_str(), "BEGIN" | "COMMIT" | "ROLLBACK"))
+            .collect()
     }
 }
 
@@ -39,8 +49,15 @@ impl<S: Subscriber> Layer<S> for Ear {
         }
         let mut text = Text::default();
         event.record(&mut text);
-        let statement = if text.statement.trim().is_empty() { text.summary } else { text.statement };
-        self.0.lock().expect("no test panicked while listening").push(statement.trim().to_owned());
+        let statement = if text.statement.trim().is_empty() {
+            text.summary
+        } else {
+            text.statement
+        };
+        self.0
+            .lock()
+            .expect("no test panicked while listening")
+            .push(statement.trim().to_owned());
     }
 }
 

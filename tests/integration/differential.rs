@@ -1,0 +1,188 @@
+//! The server against a naive reference: random operations over random data answer alike, to the byte;
+//! and random documents are accepted and refused as graphql-js does.
+
+use std::collections::BTreeSet;
+
+use backref::blog;
+use backref::plan::Document;
+use backref::schema::Schema;
+use entity::{comment, follow, post, post_tag, profile, tag, user};
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use sea_orm::{DatabaseConnection, EntityTrait};
+use tokio::runtime::Runtime;
+
+use crate::generate::{self, Case};
+use crate::harness::{Backend, TestApp, TestDatabase, config};
+use crate::reference::{self, Data};
+use crate::validity_peer::GraphqlJs;
+
+/// Operations tried on each content.
+const OPERATIONS: usize = 25;
+
+#[test]
+fn random_operations_answer_as_the_reference_does() {
+    on_random_content("answers", 60, generate::case(), |case, data, answer| {
+        let expected = reference::execute(
+            data,
+            &case.query,
+            case.operation_name.as_deref(),
+            &case.variables,
+        );
+        prop_assert_eq!(&Ok(answer.to_owned()), &expected);
+        Ok(())
+    });
+}
+
+#[test]
+fn fields_that_fail_leave_the_rest_as_the_reference_does() {
+    on_random_content(
+        "failures",
+        30,
+        generate::failing_case(),
+        |case, data, answer| {
+            let expected = reference::respond(
+                data,
+                &case.query,
+                case.operation_name.as_deref(),
+                &case.variables,
+            );
+            let expected = expected.map_err(TestCaseError::fail)?;
+            let json: serde_json::Value = serde_json::from_str(answer).expect("JSON");
+            let Some(errors) = json.get("errors") else {
+                prop_assert_eq!(answer, format!(r#"{{"data":{}}}"#, expected.data));
+                return Ok(());
+            };
+            if json.get("data").is_none() {
+                // A limit below zero: the server refuses the whole request before it runs, reached or not.
+                prop_assert!(
+                    matches!(
+                        errors[0]["extensions"]["field"].as_str(),
+                        Some("limit" | "offset")
+                    ),
+                    "{answer}"
+                );
+                return Ok(());
+            }
+            prop_assert!(
+                answer.ends_with(&format!(r#","data":{}}}"#, expected.data)),
+                "{answer} but {}",
+                expected.data
+            );
+            let paths: BTreeSet<String> = errors
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|e| dotted(&e["path"]))
+                .collect();
+            let expected: BTreeSet<String> =
+                expected.errors.iter().map(|e| e.path.join(".")).collect();
+            prop_assert_eq!(paths, expected);
+            Ok(())
+        },
+    );
+}
+
+fn dotted(path: &serde_json::Value) -> String {
+    let segments = path.as_array().into_iter().flatten();
+    let text = segments.map(|s| s.as_str().map_or_else(|| s.to_string(), str::to_owned));
+    text.collect::<Vec<_>>().join(".")
+}
+
+/// Runs operations over contents on every database. What comes first shrinks first.
+fn on_random_content(
+    property: &str,
+    contents: u32,
+    case: impl Strategy<Value = Case>,
+    check: impl Fn(&Case, &Data, &str) -> Result<(), TestCaseError>,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let strategy = (
+        proptest::collection::vec(case, 1..=OPERATIONS),
+        generate::data(),
+    );
+    for backend in Backend::all() {
+        let database = runtime.block_on(TestDatabase::migrated(backend));
+        let app = {
+            let _inside = runtime.enter();
+            TestApp::blog(&database)
+        };
+        let mut runner = TestRunner::new(config(property, contents));
+        let outcome = runner.run(&strategy, |(cases, data)| {
+            runtime.block_on(replace(&database.connection, &data));
+            for case in &cases {
+                let answer = ask(&runtime, &app, case);
+                check(case, &data, &answer)?;
+            }
+            Ok(())
+        });
+        outcome.unwrap_or_else(|e| panic!("{backend:?}: {e}"));
+    }
+}
+
+fn ask(runtime: &Runtime, app: &TestApp, case: &Case) -> String {
+    runtime
+        .block_on(app.request(&case.query, case.operation_name.as_deref(), &case.variables))
+        .text
+}
+
+/// Empties the tables and fills them with `data`.
+async fn replace(db: &DatabaseConnection, data: &Data) {
+    async fn empty<E: EntityTrait>(db: &DatabaseConnection, _: E) {
+        E::delete_many()
+            .exec(db)
+            .await
+            .expect("the table can be emptied");
+    }
+    empty(db, follow::Entity).await;
+    empty(db, comment::Entity).await;
+    empty(db, post_tag::Entity).await;
+    empty(db, post::Entity).await;
+    empty(db, tag::Entity).await;
+    empty(db, profile::Entity).await;
+    empty(db, user::Entity).await;
+    generate::insert(db, data).await;
+}
+
+/// Without Node.js and its `graphql` package there is nobody to compare with; continuous integration
+/// demands them with `REQUIRE_GRAPHQL_JS=1`.
+#[test]
+fn documents_are_accepted_and_refused_as_graphql_js_does() {
+    let required = std::env::var("REQUIRE_GRAPHQL_JS").is_ok_and(|v| v == "1");
+    let Some(mut peer) = GraphqlJs::start(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql"))
+    else {
+        assert!(
+            !required,
+            "REQUIRE_GRAPHQL_JS is set; run: npm ci --prefix tests/integration/graphql-js"
+        );
+        eprintln!(
+            "graphql-js is not installed: validity is compared with the recorded verdicts only"
+        );
+        return;
+    };
+    let schema = schema();
+    let peer = std::cell::RefCell::new(&mut peer);
+    let mut runner = TestRunner::new(config("validity", 3000));
+    let outcome = runner.run(&generate::mutated(), |document| {
+        let verdict = peer.borrow_mut().verdict(&document);
+        let own = Document::parse(&schema, &document);
+        prop_assert_eq!(
+            own.is_ok(),
+            verdict.valid,
+            "graphql-js: {:?}\nserver: {:?}\n{}",
+            verdict.errors,
+            own.err(),
+            document
+        );
+        Ok(())
+    });
+    outcome.unwrap_or_else(|e| panic!("{e}"));
+}
+
+fn schema() -> Schema {
+    let catalog = blog::graph().build().unwrap_or_else(|e| panic!("{e}"));
+    Schema::new(&catalog).unwrap_or_else(|e| panic!("{e}"))
+}

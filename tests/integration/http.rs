@@ -1,0 +1,287 @@
+//! The server as clients meet it: media types, status codes, bad input, probes.
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use backref::blog;
+use backref::plan::Limits;
+use serde_json::json;
+
+use crate::harness::{Backend, TestApp, TestDatabase};
+
+async fn app() -> (TestDatabase, TestApp) {
+    let database = TestDatabase::sample(Backend::Sqlite).await;
+    let app = TestApp::blog(&database);
+    (database, app)
+}
+
+#[tokio::test]
+async fn bad_input_is_refused_with_a_code_that_tells_why() {
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let app = TestApp::blog(&database);
+        for (query, code, says) in [
+            ("{ nope }", "GRAPHQL_VALIDATION_FAILED", "nope"),
+            ("{ users { name ", "GRAPHQL_PARSE_FAILED", "expected"),
+            ("", "GRAPHQL_PARSE_FAILED", "EOF"),
+            (
+                "{ users(limit: \"ten\") { name } }",
+                "GRAPHQL_VALIDATION_FAILED",
+                "Int",
+            ),
+            (
+                "{ users(limit: -1) { name } }",
+                "BAD_USER_INPUT",
+                "`limit` of `users` is -1",
+            ),
+            (
+                "{ users { posts(offset: -3) { id } } }",
+                "BAD_USER_INPUT",
+                "`offset` of `users.posts` is -3",
+            ),
+            (
+                "{ users(limit: 100000) { name } }",
+                "LIMIT_EXCEEDED",
+                "at most 1000",
+            ),
+            (
+                "{ post(id: \"forty-two\") { title } }",
+                "BAD_USER_INPUT",
+                "`forty-two` is no id",
+            ),
+            (
+                "{ post(id: \"User:1\") { title } }",
+                "BAD_USER_INPUT",
+                "is the id of a User, not of a Post",
+            ),
+            (
+                "{ node(id: \"Nothing:1\") { id } }",
+                "BAD_USER_INPUT",
+                "no global id",
+            ),
+            (
+                "{ node(id: \"Post:99999999999999999999\") { id } }",
+                "BAD_USER_INPUT",
+                "is no id",
+            ),
+            (
+                "{ post { title } }",
+                "BAD_USER_INPUT",
+                "exactly one argument",
+            ),
+            (
+                "{ post(id: 1, slug: \"a\") { title } }",
+                "BAD_USER_INPUT",
+                "not `id` and `slug`",
+            ),
+            (
+                "{ user(email: \"ada@example.org\") { name } }",
+                "FORBIDDEN",
+                "`email`",
+            ),
+            (
+                "{ user(passwordHash: \"x\") { name } }",
+                "GRAPHQL_VALIDATION_FAILED",
+                "passwordHash",
+            ),
+            (
+                "query A { users { id } } query B { tags { id } }",
+                "BAD_USER_INPUT",
+                "operationName",
+            ),
+            (
+                "{ users(limit: 1000) { posts(limit: 1000) { id } } }",
+                "LIMIT_EXCEEDED",
+                "`users.posts`",
+            ),
+        ] {
+            let answer = app.query(query).await;
+            assert_eq!(answer.status, StatusCode::OK, "{query}");
+            assert_eq!(answer.code(), code, "{query}: {}", answer.text);
+            assert!(answer.message().contains(says), "{query}: {}", answer.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn bad_variables_are_request_errors() {
+    let (_database, app) = app().await;
+    let query = "query($n: Int!, $id: ID) { users(limit: $n) { name } post(id: $id) { title } }";
+    for variables in [
+        json!({}),
+        json!({"n": null}),
+        json!({"n": "ten"}),
+        json!({"n": 3_000_000_000i64}),
+        json!({"n": 1.5}),
+    ] {
+        let answer = app.request(query, None, &variables).await;
+        assert_eq!(
+            answer.code(),
+            "BAD_USER_INPUT",
+            "{variables}: {}",
+            answer.text
+        );
+        assert!(answer.json().get("data").is_none());
+    }
+    let answer = app
+        .request(query, None, &json!({"n": 1, "id": "Post:1"}))
+        .await;
+    assert!(answer.data()["post"]["title"].is_string());
+}
+
+#[tokio::test]
+async fn limits_are_known_before_anything_runs() {
+    let database = TestDatabase::sample(Backend::Sqlite).await;
+    let deep = format!(
+        "{{ users {} }}",
+        "{ posts(limit: 1) { author ".repeat(9) + "{ id }" + &" } }".repeat(9)
+    );
+    let wide = format!(
+        "{{ users {{ {} }} }}",
+        (0..101)
+            .map(|i| format!("p{i}: posts(limit: 1, offset: {i}) {{ id }} "))
+            .collect::<String>()
+    );
+    let app = TestApp::new(&database, blog::graph(), Limits::default());
+    for query in [deep, wide] {
+        let (answer, statements) = app.counted(&query, &json!({})).await;
+        assert_eq!(answer.code(), "LIMIT_EXCEEDED", "{}", answer.text);
+        assert!(statements.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn errors_stay_small_however_large_the_mistake() {
+    let (_database, app) = app().await;
+    let fields: String = (0..5000).map(|i| format!("f{i} ")).collect();
+    let answer = app.query(&format!("{{ {fields} }}")).await;
+    assert!(answer.text.len() < 10_000, "{}", answer.text.len());
+    let answer = app.query(&format!("{{ {} }}", "x".repeat(100_000))).await;
+    assert!(answer.text.len() < 10_000, "{}", answer.text.len());
+    let deep = format!("{}{}", "{ users ".repeat(100_000), "}".repeat(100_000));
+    assert!(!app.query(&deep).await.code().is_empty());
+}
+
+#[tokio::test]
+async fn media_types_and_status_codes_follow_graphql_over_http() {
+    let (_database, app) = app().await;
+    let send = |content_type: &'static str, accept: &'static str, body: &'static str| {
+        let request = Request::post("/graphql")
+            .header("content-type", content_type)
+            .header("accept", accept);
+        app.send(request.body(Body::from(body)).expect("a request"))
+    };
+    let json = "application/json";
+    let graphql = "application/graphql-response+json";
+    for (content_type, accept, body, status) in [
+        (json, json, r#"{"query":"{ __typename }"}"#, 200),
+        (json, graphql, r#"{"query":"{ __typename }"}"#, 200),
+        (json, "*/*", r#"{"query":"{ __typename }"}"#, 200),
+        (json, json, r#"{"query":"{ nope }"}"#, 200),
+        (json, graphql, r#"{"query":"{ nope }"}"#, 400),
+        (
+            json,
+            graphql,
+            r#"{"query":"{ users(limit: -1) { id } }"}"#,
+            400,
+        ),
+        (json, json, r#"{"query":"#, 400),
+        (json, json, "[]", 400),
+        (json, json, r#"{"query":7}"#, 400),
+        (json, json, "{}", 400),
+        (
+            json,
+            json,
+            r#"{"query":"{ __typename }","variables":[]}"#,
+            400,
+        ),
+        ("text/plain", json, r#"{"query":"{ __typename }"}"#, 415),
+        ("", json, r#"{"query":"{ __typename }"}"#, 415),
+        (json, "text/html", r#"{"query":"{ __typename }"}"#, 406),
+    ] {
+        let answer = send(content_type, accept, body).await;
+        assert_eq!(
+            answer.status.as_u16(),
+            status,
+            "{content_type} {accept} {body}: {}",
+            answer.text
+        );
+        if status != 200 {
+            assert!(answer.json()["errors"][0]["message"].is_string());
+        }
+    }
+    let get = Request::get("/graphql")
+        .body(Body::empty())
+        .expect("a request");
+    assert_eq!(app.send(get).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    let large = Request::post("/graphql").header("content-type", json);
+    let large = large
+        .body(Body::from(" ".repeat(2 << 20)))
+        .expect("a request");
+    assert_eq!(app.send(large).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn probes_and_graphiql_answer() {
+    let (_database, app) = app().await;
+    for path in ["/healthz", "/readyz", "/"] {
+        let request = Request::get(path).body(Body::empty()).expect("a request");
+        let answer = app.send(request).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        assert!(
+            path != "/" || answer.text.contains("replies { body author { name } }"),
+            "{}",
+            answer.text
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_fails_is_reported_by_an_id_and_not_by_its_words() {
+    for backend in Backend::all() {
+        // Without migrations: every statement fails.
+        let database = TestDatabase::empty(backend).await;
+        let app = TestApp::blog(&database);
+        let answer = app.query("{ users { name } }").await;
+        assert_eq!(answer.code(), "INTERNAL_SERVER_ERROR");
+        assert!(
+            !answer.text.contains("user\\\"") && !answer.text.contains("table"),
+            "{}",
+            answer.text
+        );
+        assert!(answer.json()["data"].is_null());
+        let answer = app.query("{ __typename }").await;
+        assert_eq!(answer.text, r#"{"data":{"__typename":"Query"}}"#);
+        let unmigrated =
+            backref::database::require_migrated(&database.url, &database.connection).await;
+        let message = unmigrated.expect_err("there are no tables").to_string();
+        assert!(message.contains("backref migrate up"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_gone_is_unavailable() {
+    if !Backend::all().contains(&Backend::Postgres) {
+        return;
+    }
+    let database = TestDatabase::sample(Backend::Postgres).await;
+    let app = TestApp::blog(&database);
+    app.query("{ tags { name } }").await.data();
+    database
+        .connection
+        .get_postgres_connection_pool()
+        .close()
+        .await;
+    let answer = app.query("{ tags { name } }").await;
+    assert_eq!(answer.code(), "UNAVAILABLE", "{}", answer.text);
+    let ready = Request::get("/readyz")
+        .body(Body::empty())
+        .expect("a request");
+    assert_eq!(
+        app.send(ready).await.status,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    let healthy = Request::get("/healthz")
+        .body(Body::empty())
+        .expect("a request");
+    assert_eq!(app.send(healthy).await.status, StatusCode::OK);
+}
