@@ -35,10 +35,10 @@ pub enum Command {
 pub struct DatabaseArgs {
     /// postgres://… or sqlite://FILE; without it the embedded file backref.db, which is created, migrated
     /// and filled with sample content when new
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
     pub database_url: Option<String>,
     /// How many connections to the database at most
-    #[arg(long, env = "DATABASE_MAX_CONNECTIONS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "DATABASE_MAX_CONNECTIONS", default_value_t = 10, global = true, value_parser = clap::value_parser!(u32).range(1..))]
     pub database_max_connections: u32,
 }
 

@@ -5,7 +5,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, Statement};
+use sea_orm_migration::MigrationTrait;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::load::DatabaseError;
@@ -43,6 +44,10 @@ pub enum SetupError {
         "--database-url (DATABASE_URL) `{0}` names no database that Backref knows; use postgres://… or sqlite://FILE"
     )]
     UnknownUrl(String),
+    #[error(
+        "there is no database file {0}; `backref migrate up --database-url sqlite://{0}` makes one"
+    )]
+    NoFile(PathBuf),
     #[error(
         "an in-memory SQLite database is private to one connection; name a file: sqlite://FILE"
     )]
@@ -118,6 +123,9 @@ impl Url {
         max_connections: u32,
         create: bool,
     ) -> Result<DatabaseConnection, SetupError> {
+        if let Some(file) = self.file.as_ref().filter(|f| !create && !f.exists()) {
+            return Err(SetupError::NoFile(file.clone()));
+        }
         let mut options = ConnectOptions::new(&self.text);
         options
             .max_connections(max_connections)
@@ -175,15 +183,23 @@ fn shown(url: &str) -> String {
     }
 }
 
-/// Refuses a database that lacks migrations.
+/// Refuses a database that lacks migrations. It only asks: what is refused is left as it was.
 pub async fn require_migrated(
     url: &Url,
     connection: &DatabaseConnection,
 ) -> Result<(), SetupError> {
-    let applied = Migrator::get_applied_migrations(connection).await;
-    // Asking creates no bookkeeping table: a database that has none has had no migration.
-    let applied = applied.map_or(0, |a| a.len());
-    let pending = Migrator::migrations().len().saturating_sub(applied);
+    let ask = Statement::from_string(
+        connection.get_database_backend(),
+        "SELECT version FROM seaql_migrations",
+    );
+    // Without the bookkeeping table there has been no migration.
+    let rows = connection.query_all_raw(ask).await.unwrap_or_default();
+    let applied: Vec<String> = rows
+        .iter()
+        .filter_map(|r| r.try_get_by_index(0).ok())
+        .collect();
+    let lacks = |m: &&Box<dyn MigrationTrait>| !applied.iter().any(|a| a == m.name());
+    let pending = Migrator::migrations().iter().filter(lacks).count();
     if pending > 0 {
         return Err(SetupError::Unmigrated {
             url: url.shown(),

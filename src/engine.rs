@@ -150,15 +150,16 @@ impl Engine {
         }
         match &self.database {
             Database::Postgres(pool) => {
-                let mut connection = Postgres(pool.acquire().await?);
-                let loaded = load::load(
-                    &self.planner.shared.catalog,
-                    &prepared.bound,
-                    &mut connection,
-                )
-                .await?;
+                let catalog = &self.planner.shared.catalog;
+                let mut connection = Postgres::acquire(pool).await?;
+                let mut loaded = load::load(catalog, &prepared.bound, &mut connection).await;
+                if loaded.as_ref().is_err_and(DatabaseError::is_unavailable) {
+                    // A pooled connection had been closed by the other side. Reads can be asked again.
+                    connection = Postgres::acquire_live(pool).await?;
+                    loaded = load::load(catalog, &prepared.bound, &mut connection).await;
+                }
                 drop(connection);
-                Ok(self.planner.shared.write(&prepared, &loaded))
+                Ok(self.planner.shared.write(&prepared, &loaded?))
             }
             Database::Sqlite(pool) => {
                 let shared = self.planner.shared.clone();

@@ -48,8 +48,36 @@ fn inflect(name: &str, count: isize) -> String {
         .find(|(_, c)| c.is_uppercase())
         .map_or(0, |(i, _)| i);
     let (head, word) = name.split_at(start);
-    format!("{head}{}", pluralizer::pluralize(word, count, false))
+    let lower = word.to_lowercase();
+    let irregular = IRREGULAR
+        .iter()
+        .find(|(one, many)| [*one, *many].contains(&lower.as_str()));
+    let inflected = match irregular {
+        Some((one, many)) => {
+            let form = if count == 1 { one } else { many };
+            format!("{}{}", &word[..1], &form[1..])
+        }
+        // `basis`, `axis` and their like are no plurals.
+        None if count == 1 && lower.ends_with("is") => word.to_owned(),
+        None => pluralizer::pluralize(word, count, false),
+    };
+    format!("{head}{inflected}")
 }
+
+/// What the inflector takes for plurals (`gps` of `gp`, `specimen` of `speciman`).
+const IRREGULAR: [(&str, &str); 11] = [
+    ("abdomen", "abdomens"),
+    ("bias", "biases"),
+    ("dns", "dns"),
+    ("gps", "gps"),
+    ("ios", "ios"),
+    ("lens", "lenses"),
+    ("omen", "omens"),
+    ("regimen", "regimens"),
+    ("sms", "sms"),
+    ("species", "species"),
+    ("specimen", "specimens"),
+];
 
 /// The name of a foreign key without its `_id`: `reports_to` → `reportsTo`, `original_language_id` →
 /// `originalLanguage`.
@@ -116,6 +144,8 @@ mod tests {
         assert_eq!(object("people"), "Person");
         assert_eq!(object("address"), "Address");
         assert_eq!(object("status"), "Status");
+        assert_eq!(object("tax_basis"), "TaxBasis");
+        assert_eq!(object("camera_lenses"), "CameraLens");
         assert_eq!(field("AlbumId"), "albumId");
         assert_eq!(field("2nd_name"), "_2ndName");
         let values = ["in-progress", "3d", "in progress", "C", "C++"].map(str::to_owned);
@@ -135,6 +165,9 @@ mod tests {
             ("reply", "replies"),
             ("person", "people"),
             ("address", "addresses"),
+            ("specimen", "specimens"),
+            ("specimens", "specimens"),
+            ("analysis", "analyses"),
         ] {
             assert_eq!(plural(one), many);
         }

@@ -1,8 +1,9 @@
 //! PostgreSQL through sqlx, on the pool that SeaORM opened; values are read in the binary format.
 
 use futures_util::TryStreamExt;
-use sqlx::postgres::{PgArguments, PgConnection, PgRow};
-use sqlx::{Arguments, AssertSqlSafe, Row, ValueRef};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgConnection, PgPool, PgRow};
+use sqlx::{Arguments, AssertSqlSafe, Connection as _, Row, ValueRef};
 
 use super::encode::Raw;
 use super::keys::KeyColumn;
@@ -13,7 +14,26 @@ use crate::plan::Level;
 use crate::sql::Dialect;
 
 /// One pooled connection, for the length of a request.
-pub struct Postgres(pub sqlx::pool::PoolConnection<sqlx::Postgres>);
+pub struct Postgres(PoolConnection<sqlx::Postgres>);
+
+impl Postgres {
+    pub async fn acquire(pool: &PgPool) -> Result<Self, DatabaseError> {
+        Ok(Postgres(pool.acquire().await?))
+    }
+
+    /// A connection that has just answered: what the pool holds may have been closed by a restart.
+    pub async fn acquire_live(pool: &PgPool) -> Result<Self, DatabaseError> {
+        for _ in 0..=pool.options().get_max_connections() {
+            let mut connection = pool.acquire().await?;
+            if connection.ping().await.is_ok() {
+                return Ok(Postgres(connection));
+            }
+            // A dead connection's own farewell fails too.
+            let _ = connection.close().await;
+        }
+        Self::acquire(pool).await
+    }
+}
 
 impl Connection for Postgres {
     const DIALECT: Dialect = Dialect::Postgres;

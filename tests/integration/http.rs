@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use backref::blog;
 use backref::plan::Limits;
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use crate::harness::{Backend, TestApp, TestDatabase};
@@ -284,4 +285,23 @@ async fn a_database_that_is_gone_is_unavailable() {
         .body(Body::empty())
         .expect("a request");
     assert_eq!(app.send(healthy).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn connections_that_the_database_closed_are_replaced() {
+    if !Backend::all().contains(&Backend::Postgres) {
+        return;
+    }
+    let database = TestDatabase::sample(Backend::Postgres).await;
+    let app = TestApp::blog(&database);
+    app.query("{ tags { name } }").await.data();
+    let admin = TestDatabase::empty(Backend::Postgres).await;
+    let close = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = '";
+    let close = format!("{close}{}'", database.name());
+    admin
+        .connection
+        .execute_unprepared(&close)
+        .await
+        .expect("a superuser may");
+    app.query("{ tags { name } }").await.data();
 }

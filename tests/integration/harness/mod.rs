@@ -98,6 +98,12 @@ impl TestDatabase {
         database
     }
 
+    /// The name by which a PostgreSQL server knows it.
+    pub fn name(&self) -> String {
+        let url = self.url.shown();
+        url.rsplit('/').next().unwrap_or_default().to_owned()
+    }
+
     /// With the content that the embedded database starts with.
     pub async fn sample(backend: Backend) -> Self {
         let database = Self::migrated(backend).await;
