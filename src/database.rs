@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, Statement};
-use sea_orm_migration::MigrationTrait;
+use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::load::DatabaseError;
@@ -39,7 +39,7 @@ pub enum SetupError {
     #[error(
         "cannot reach the database {url}: {cause}\nCheck that it runs and that --database-url (DATABASE_URL) names it."
     )]
-    Unreachable { url: String, cause: DbErr },
+    Unreachable { url: String, cause: String },
     #[error(
         "--database-url (DATABASE_URL) `{0}` names no database that Backref knows; use postgres://… or sqlite://FILE"
     )]
@@ -138,12 +138,20 @@ impl Url {
                 true => o.create_if_missing(true),
                 false => o,
             });
+        let unreachable = |cause: String| SetupError::Unreachable {
+            url: self.shown(),
+            cause,
+        };
+        if self.file.is_none() {
+            // A pool only says that it timed out; one connection says why.
+            let connection = sqlx::PgConnection::connect(&self.text).await;
+            let connection = connection.map_err(|cause| unreachable(cause.to_string()))?;
+            // Its farewell may fail: it has served its purpose.
+            let _ = connection.close().await;
+        }
         sea_orm::Database::connect(options)
             .await
-            .map_err(|cause| SetupError::Unreachable {
-                url: self.shown(),
-                cause,
-            })
+            .map_err(|cause| unreachable(cause.to_string()))
     }
 
     /// The connections for reads. On PostgreSQL they are `connection`'s own pool.
@@ -198,8 +206,9 @@ pub async fn require_migrated(
         .iter()
         .filter_map(|r| r.try_get_by_index(0).ok())
         .collect();
-    let lacks = |m: &&Box<dyn MigrationTrait>| !applied.iter().any(|a| a == m.name());
-    let pending = Migrator::migrations().iter().filter(lacks).count();
+    let lacks = |migration: &str| !applied.iter().any(|a| a == migration);
+    let all = Migrator::migrations();
+    let pending = all.iter().filter(|m| lacks(m.name())).count();
     if pending > 0 {
         return Err(SetupError::Unmigrated {
             url: url.shown(),

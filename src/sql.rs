@@ -113,6 +113,16 @@ enum Established {
     Row,
 }
 
+/// A many-to-many link whose pages are those of its junction.
+struct Junction<'a> {
+    entity: EntityId,
+    near: &'a [ColumnIx],
+    far: &'a [ColumnIx],
+    /// The target's columns that `far` refers to.
+    columns: &'a [ColumnIx],
+    descending: bool,
+}
+
 /// An expression for one key column.
 type KeySql = String;
 
@@ -258,6 +268,9 @@ impl Writer<'_> {
             .collect();
         let binds = kinds.len();
         let established = self.established(id);
+        if let Some(junction) = self.bare_junction(level, relation, established) {
+            return self.paged_junction(level, &junction, &kinds, batch, page);
+        }
         match (batch, self.dialect) {
             (Batch::One, dialect) => {
                 let keys: Vec<_> = kinds
@@ -310,6 +323,135 @@ impl Writer<'_> {
                 true
             }
         }
+    }
+
+    /// The junction of a relation, if all rows it leads to are visible, so that pages can be cut from the
+    /// junction alone.
+    fn bare_junction<'r>(
+        &mut self,
+        level: &Level,
+        relation: &'r Relation,
+        established: Established,
+    ) -> Option<Junction<'r>> {
+        let Link::Through {
+            junction,
+            near,
+            far,
+            columns,
+        } = &relation.link
+        else {
+            return None;
+        };
+        let target = Table {
+            entity: level.entity,
+            alias: 0,
+        };
+        let bare = relation.condition.is_none() && self.visible(target, established).is_empty();
+        bare.then_some(Junction {
+            entity: *junction,
+            near,
+            far,
+            columns,
+            descending: self.catalog.entities[relation.to].newest_first(),
+        })
+    }
+
+    /// Pages of a junction, and then the rows they name: joined inside the page, a small target would be
+    /// scanned once a parent.
+    fn paged_junction(
+        &mut self,
+        level: &Level,
+        junction: &Junction<'_>,
+        kinds: &[Kind],
+        batch: Batch,
+        page: &PageSql,
+    ) -> bool {
+        let binds = kinds.len();
+        let t = self.table(level.entity);
+        let j = self.table(junction.entity);
+        let desc = if junction.descending { " DESC" } else { "" };
+        let many = batch == Batch::Many;
+        if many && self.dialect == Dialect::Sqlite {
+            let keys: Vec<_> = (0..binds)
+                .map(|i| json_key(i, binds, &kinds[i], "k.value"))
+                .collect();
+            self.out.push_str("SELECT k.key");
+            self.columns(level, t, ", ");
+            self.out.push_str(" FROM json_each(?1) k CROSS JOIN ");
+            self.named(t);
+            self.out.push_str(" ON ");
+            self.tuple(t, junction.columns);
+            self.out.push_str(" IN (");
+            self.junction_page(j, junction, &keys, page, 2);
+            self.out.push_str(") ORDER BY k.key");
+            for &c in junction.columns {
+                let name = self.column(t, c);
+                self.out.push_str(&format!(", {name}{desc}"));
+            }
+            return true;
+        }
+        self.out
+            .push_str(if many { "SELECT k.ord" } else { "SELECT" });
+        self.columns(level, t, if many { ", " } else { " " });
+        let keys: Vec<_> = if many {
+            self.keys_table(kinds, true);
+            self.out.push_str(" CROSS JOIN LATERAL (");
+            (0..binds).map(|i| format!("k.k{i}")).collect()
+        } else {
+            self.out.push_str(" FROM (");
+            let kinds = kinds.iter().enumerate();
+            kinds.map(|(i, k)| self.one_key(i, binds, k)).collect()
+        };
+        let offset_bind = match self.dialect {
+            Dialect::Sqlite => 2,
+            Dialect::Postgres => binds + 1,
+        };
+        self.junction_page(j, junction, &keys, page, offset_bind);
+        self.out.push_str(") j JOIN ");
+        self.named(t);
+        let names = junction.far.iter().map(|&f| {
+            let column = &self.catalog.entities[junction.entity].columns[f];
+            format!("j.{}", quoted(&column.name))
+        });
+        let names: Vec<_> = names.collect();
+        let on = junction.columns.iter().zip(&names);
+        let on = on.map(|(&c, name)| format!("{} = {name}", self.column(t, c)));
+        let on = on.collect::<Vec<_>>().join(" AND ");
+        let order: Vec<_> = many
+            .then(|| "k.ord".to_owned())
+            .into_iter()
+            .chain(names.iter().map(|name| format!("{name}{desc}")))
+            .collect();
+        self.out
+            .push_str(&format!(" ON {on} ORDER BY {}", order.join(", ")));
+        many
+    }
+
+    /// `SELECT far FROM junction WHERE near = key … ORDER BY far LIMIT …`
+    fn junction_page(
+        &mut self,
+        j: Table,
+        junction: &Junction<'_>,
+        keys: &[KeySql],
+        page: &PageSql,
+        offset_bind: usize,
+    ) {
+        let far: Vec<_> = junction.far.iter().map(|&c| self.column(j, c)).collect();
+        self.out.push_str(&format!("SELECT {}", far.join(", ")));
+        self.from(j);
+        let near = junction.near.iter().zip(keys);
+        let mut filters: Vec<_> = near
+            .map(|(&c, key)| format!("{} = {key}", self.column(j, c)))
+            .collect();
+        filters.push(self.visible(j, Established::Nothing));
+        self.filter(&filters);
+        let direction = match junction.descending {
+            true => Direction::Desc,
+            false => Direction::Asc,
+        };
+        let order: Vec<_> = junction.far.iter().map(|&c| (c, direction)).collect();
+        self.order(j, &order);
+        self.limit(page, offset_bind);
     }
 
     /// ` FROM … WHERE … ORDER BY … LIMIT …` of the rows that `relation` leads to from the key.
@@ -724,11 +866,38 @@ fn json_key(i: usize, of: usize, kind: &Kind, value: &str) -> KeySql {
     )
 }
 
-/// JSON has no bytes, so they travel as hexadecimal digits.
+/// JSON has no bytes, so they travel as hexadecimal digits, PostgreSQL's way: after `\x`.
 fn blob(kind: &Kind, value: String) -> KeySql {
     match kind {
         Kind::Uuid => format!("unhex({value}, '-')"),
-        Kind::Bytes => format!("unhex({value})"),
+        Kind::Bytes => format!("unhex({value}, '\\x')"),
         _ => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::requalified;
+
+    #[test]
+    fn a_condition_follows_its_tables_to_their_aliases() {
+        let renamed = [("fruit", "t1".to_owned()), ("cake", "t0".to_owned())];
+        for (condition, expected) in [
+            (
+                r#"("fruit"."name" = "cake"."name")"#,
+                r#"(t1."name" = t0."name")"#,
+            ),
+            (
+                r#"("t1"."cake" LIKE '"fruit".''"cake".')"#,
+                r#"("t1"."cake" LIKE '"fruit".''"cake".')"#,
+            ),
+            (
+                r#"("a" = E'\'"fruit".' AND "fruit"."cake")"#,
+                r#"("a" = E'\'"fruit".' AND t1."cake")"#,
+            ),
+            (r#"("other"."fruit"."name")"#, r#"("other"."fruit"."name")"#),
+        ] {
+            assert_eq!(requalified(condition, &renamed), expected);
+        }
     }
 }

@@ -7,6 +7,7 @@
 mod queries;
 
 mod floor;
+mod loader;
 mod textbook;
 
 mod client;
@@ -68,12 +69,14 @@ struct Options {
     #[arg(long, value_delimiter = ',', value_parser = QUERIES.map(|query| query.name))]
     queries: Vec<String>,
     #[command(subcommand)]
-    serve: Option<Serve>,
+    other: Option<Other>,
 }
 
-/// What this program does when it is one of the servers.
+/// What this program does besides: it is two of the servers, too.
 #[derive(Subcommand)]
-enum Serve {
+enum Other {
+    /// Compare joining a level by its own keys with the `dataloader` crate, without a database
+    Loader,
     #[command(hide = true)]
     Floor(ServeOptions),
     #[command(hide = true)]
@@ -103,13 +106,17 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<()> {
     let options = Options::parse();
-    if let Some(serve) = &options.serve {
-        let (router, listen) = match serve {
-            Serve::Floor(own) => (
+    if let Some(other) = &options.other {
+        let (router, listen) = match other {
+            Other::Loader => {
+                loader::compare().await;
+                return Ok(());
+            }
+            Other::Floor(own) => (
                 floor::router(&own.database_url, own.pool).await?,
                 own.listen,
             ),
-            Serve::Textbook(own) => (
+            Other::Textbook(own) => (
                 textbook::router(&own.database_url, own.pool).await?,
                 own.listen,
             ),

@@ -152,6 +152,18 @@ impl<'g> Work<'g> {
                 ));
             }
         }
+        let mut roots: HashMap<&str, &Entity> = HashMap::new();
+        for entity in self.catalog_entities.iter().filter(|e| e.exposed) {
+            for root in [&entity.single, &entity.plural] {
+                let other = roots.insert(root, entity);
+                if let Some(other) = other.filter(|o| o.type_name != entity.type_name) {
+                    self.mistakes.push(format!(
+                        "{} and {} would both be read by `{root}`; name one with `.type_name({}::Entity, \"…\")`",
+                        entity.module, other.module, entity.module
+                    ));
+                }
+            }
+        }
         for name in enums.keys() {
             if let Some(module) = types.get(name) {
                 self.mistakes.push(format!(

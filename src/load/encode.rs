@@ -122,9 +122,14 @@ fn part(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>, composite: bool) -> Optio
             escaped(out, &s.replace('%', "%25").replace(':', "%3A"));
         }
         Raw::Text(s) => escaped(out, s),
+        Raw::Bytes(b) => out.extend_from_slice(hex(b).as_bytes()),
         _ => plain(out, kind, raw)?,
     }
     Some(())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// The text of a key that is no integer.
@@ -132,12 +137,7 @@ pub fn key_text(kind: &Kind, raw: &Raw<'_>) -> Option<Box<str>> {
     match raw {
         Raw::Null | Raw::Strange => None,
         Raw::Text(s) => Some((*s).into()),
-        Raw::Bytes(b) => Some(
-            b.iter()
-                .map(|b| format!("{b:02x}"))
-                .collect::<String>()
-                .into(),
-        ),
+        Raw::Bytes(b) => Some(format!("\\x{}", hex(b)).into()),
         _ => plain_text(kind, raw).map(Into::into),
     }
 }

@@ -1,7 +1,7 @@
 //! Keys: what joins the rows of a level to the rows of its parent.
 
 use foldhash::fast::RandomState;
-use sea_orm::prelude::Uuid;
+use sea_orm::prelude::{ChronoDateTimeWithTimeZone, Date, Decimal, Time, Uuid};
 
 use crate::catalog::{Entity, Kind};
 
@@ -9,7 +9,7 @@ use crate::catalog::{Entity, Kind};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum KeyValue {
     Int(i64),
-    /// Any other type by its text: a UUID with hyphens, bytes as hexadecimal digits.
+    /// Any other type by its text: a UUID with hyphens, bytes as hexadecimal digits after `\x`.
     Text(Box<str>),
 }
 
@@ -268,13 +268,39 @@ pub fn key_value(kind: &Kind, text: &str) -> Option<KeyValue> {
             let canonical = text.len() <= 20 && !text.starts_with('+');
             text.parse().ok().filter(|_| canonical).map(KeyValue::Int)
         }
-        Kind::Uuid => Uuid::parse_str(text)
-            .ok()
-            .map(|u| KeyValue::Text(u.to_string().into())),
         // PostgreSQL's text knows no zero.
-        _ if text.contains('\0') => None,
-        _ => Some(KeyValue::Text(text.into())),
+        Kind::Text | Kind::Other => (!text.contains('\0')).then(|| KeyValue::Text(text.into())),
+        _ => written(kind, text).map(|text| KeyValue::Text(text.into())),
     }
+}
+
+/// The text of a value as the databases write it, so that PostgreSQL accepts it and SQLite finds it.
+fn written(kind: &Kind, text: &str) -> Option<String> {
+    Some(match kind {
+        Kind::Uuid => Uuid::parse_str(text).ok()?.to_string(),
+        Kind::Bytes => {
+            let hex = text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit());
+            hex.then(|| format!("\\x{text}"))?
+        }
+        Kind::Date => text.parse::<Date>().ok()?.to_string(),
+        Kind::Time => text.parse::<Time>().ok()?.to_string(),
+        Kind::DateTime => {
+            let time = ChronoDateTimeWithTimeZone::parse_from_rfc3339(text).ok()?;
+            time.to_utc()
+                .to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false)
+        }
+        Kind::Decimal { .. } => text.parse::<Decimal>().ok()?.to_string(),
+        Kind::Float => {
+            let number = text.parse::<f64>().ok().filter(|f| f.is_finite());
+            number?.to_string()
+        }
+        Kind::Boolean => text.parse::<bool>().ok()?.to_string(),
+        Kind::Enum(of) => of.values.iter().find(|v| *v == text)?.clone(),
+        Kind::Json => serde_json::from_str::<serde_json::Value>(text)
+            .ok()?
+            .to_string(),
+        Kind::Int | Kind::BigInt | Kind::Text | Kind::Other => text.to_owned(),
+    })
 }
 
 fn unescape(part: &str) -> Option<String> {

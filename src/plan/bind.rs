@@ -6,10 +6,13 @@ use std::sync::Arc;
 use apollo_compiler::ast::Value;
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::response::{JsonMap, JsonValue};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::{Choice, Count, Document, Level, Lookup, Page, Plan, RootOutput, Source};
 use crate::catalog::{Catalog, Entity, EntityId, Kind};
 use crate::error::{Code, Error};
+use crate::load::encode::{self, Raw};
 use crate::load::keys::{KeyValue, Keys, key_value, parse_key};
 
 /// What a request may cost. Beyond is an error, never a cut.
@@ -324,6 +327,14 @@ fn column_key(kind: &Kind, value: &JsonValue) -> Result<Vec<KeyValue>, String> {
     if let Kind::Enum(of) = kind {
         let at = of.names.iter().position(|n| *n == text).ok_or(text)?;
         return Ok(vec![KeyValue::Text(of.values[at].as_str().into())]);
+    }
+    if let Kind::Bytes = kind {
+        // The scalar is base64, while an id holds hexadecimal digits.
+        let bytes = BASE64.decode(&text).map_err(|_| text)?;
+        return Ok(encode::key_text(kind, &Raw::Bytes(&bytes))
+            .map(KeyValue::Text)
+            .into_iter()
+            .collect());
     }
     key_value(kind, &text).map(|v| vec![v]).ok_or(text)
 }

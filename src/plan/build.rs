@@ -97,10 +97,13 @@ impl<'a> Builder<'a> {
             _ => {}
         }
         let mut entities = self.catalog.exposed();
-        let (entity, _) = entities
-            .find(|(_, e)| e.single == field.name.as_str() || e.plural == field.name.as_str())
-            .expect("validation knows the schema, and the schema is made of the catalog");
-        if self.catalog.entities[entity].plural == field.name.as_str() {
+        let name = field.name.as_str();
+        let Some((entity, of)) = entities.find(|(_, e)| e.single == name || e.plural == name)
+        else {
+            // Validation has let only the schema's fields through: what is not the catalog's is GraphQL's.
+            return RootOutput::Introspection;
+        };
+        if of.plural == name {
             let level = self.level(
                 key.to_string(),
                 0,
@@ -230,11 +233,11 @@ impl<'a> Builder<'a> {
         if field.name == "__typename" {
             return Output::Typename(json(&entity.type_name));
         }
-        let source = entity
-            .field(&field.name)
-            .expect("validation knows the schema, and the schema is made of the catalog")
-            .source;
-        match source {
+        // Validation has let only the type's fields through.
+        let Some(found) = entity.field(&field.name) else {
+            return Output::Null;
+        };
+        match found.source {
             FieldSource::Id => self.id(level, entity_id),
             FieldSource::Column(column) => self.column(level, column),
             FieldSource::Relation(relation) => {

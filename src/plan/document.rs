@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn descriptions_of_operations_and_fragments_are_allowed() {
-        let text = "\"What it \u{1F600} is\" query A(\"how many\" $n: Int = 1, $s: String = \"kept\" $t: Int) { posts(limit: $n) { ...F } }\n\"\"\"\nblock\n\"\"\" fragment F on Post { id }";
+        let text = "\"What it \u{1F600} is\" query A(\"how many\" $n: Int = 1, $s: String = \"kept\" $t: Int) { posts(limit: $n, offset: $t) { ...F } user(username: $s) { id } }\n\"\"\"\nblock\n\"\"\" fragment F on Post { id }";
         Document::parse(&schema(), text).unwrap();
         assert!(Document::parse(&schema(), "\"no\" { posts { id } }").is_err());
     }

@@ -27,6 +27,7 @@ fn graph() -> Graph {
         .entity(language::Entity)
         .entity(order_detail::Entity)
         .entity(passport::Entity)
+        .entity(recording::Entity)
         .entity(region::Entity)
         .entity(specimen::Entity)
         .entity(station::Entity)
@@ -101,6 +102,19 @@ fn relations_are_named_by_their_variants_or_by_their_keys() {
     ];
     for (type_name, fields) in expected {
         assert_eq!(fields_of(type_name).join(", "), fields, "{type_name}");
+    }
+}
+
+#[test]
+fn an_inverse_can_be_named_from_whichever_side_declares_it() {
+    let named = graph()
+        .backref(employee::Relation::Badge, "holder")
+        .backref(film::Relation::Language2, "originals")
+        .build()
+        .unwrap_or_else(|e| panic!("{e}"));
+    for (type_name, field) in [("Badge", "holder"), ("Language", "originals")] {
+        let entity = named.entity_of_type(type_name).expect("the type");
+        assert!(named.entities[entity].field(field).is_some(), "{type_name}");
     }
 }
 
@@ -216,6 +230,73 @@ async fn rows_are_found_by_odd_keys() {
             "i": { "color": "red" },
         });
         assert_eq!(answer, expected, "{backend:?}");
+    }
+}
+
+#[tokio::test]
+async fn unique_columns_find_their_row_whatever_their_type() {
+    for backend in Backend::all() {
+        let database = shop(backend).await;
+        let app = TestApp::new(&database, graph(), Limits::default());
+        let query = "{ a: recording(id: \"0A\") { id } b: recording(released: \"2024-03-01\") { id }
+            c: recording(mastered: \"1970-01-02T02:00:00+02:00\") { id } d: recording(cover: \"+wE=\") { id } }";
+        let data = app.query(query).await.data();
+        for key in ["a", "b", "c", "d"] {
+            assert_eq!(
+                data[key],
+                json!({ "id": "Recording:0a" }),
+                "{backend:?}: {key}"
+            );
+        }
+        for nonsense in [
+            "id: \"0\"",
+            "released: \"soon\"",
+            "mastered: \"2024-02-30T00:00:00Z\"",
+            "cover: \"?\"",
+        ] {
+            let answer = app
+                .query(&format!("{{ recording({nonsense}) {{ id }} }}"))
+                .await;
+            assert_eq!(
+                answer.code(),
+                "BAD_USER_INPUT",
+                "{backend:?}: {nonsense}: {}",
+                answer.text
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_junction_that_others_refer_to_is_a_type_of_its_own() {
+    for backend in Backend::all() {
+        let database = shop(backend).await;
+        let db = &database.connection;
+        db.get_schema_builder()
+            .register(royalty::Entity)
+            .apply(db)
+            .await
+            .expect("the table");
+        let royalty = royalty::Model {
+            id: 1,
+            album_id: 3,
+            employee_id: 2,
+        };
+        insert::<royalty::Entity, _>(db, vec![royalty]).await;
+        let app = TestApp::new(
+            &database,
+            graph().entity(royalty::Entity),
+            Limits::default(),
+        );
+        let query = "{ royalties { credit { id role employee { fullName } album { credits { id royalties { id } } employees { id } } } } }";
+        let expected = json!({ "royalties": [{ "credit": {
+            "id": "Credit:3:2", "role": "producer", "employee": { "fullName": "Bo" },
+            "album": {
+                "credits": [{ "id": "Credit:3:1", "royalties": [] }, { "id": "Credit:3:2", "royalties": [{ "id": "Royalty:1" }] }],
+                "employees": [{ "id": "Employee:1" }, { "id": "Employee:2" }],
+            },
+        } }] });
+        assert_eq!(app.query(query).await.data(), expected, "{backend:?}");
     }
 }
 
@@ -457,6 +538,26 @@ fn shapes() -> Vec<Shape> {
             &[(A1, "Album:1 Album:2 Album:3"), (A2, "Album:4"), (A3, "")],
         ),
         shape(
+            "recordings",
+            "Recording",
+            "remixOf { id }",
+            &[
+                ("Recording:00ff", "-"),
+                ("Recording:0a", "Recording:00ff"),
+                ("Recording:22", "Recording:0a"),
+            ],
+        ),
+        shape(
+            "recordings",
+            "Recording",
+            "recordings { id }",
+            &[
+                ("Recording:00ff", "Recording:0a"),
+                ("Recording:0a", "Recording:22"),
+                ("Recording:22", ""),
+            ],
+        ),
+        shape(
             "artists",
             "Artist",
             "liveAlbums { id }",
@@ -552,6 +653,7 @@ async fn shop(backend: Backend) -> TestDatabase {
         .register(follow::Entity)
         .register(credit::Entity)
         .register(specimen::Entity)
+        .register(recording::Entity)
         .apply(db)
         .await
         .expect("the tables of the entities");
@@ -701,6 +803,19 @@ async fn fill(db: &DatabaseConnection) {
         role: "producer".to_owned(),
     };
     insert::<credit::Entity, _>(db, vec![credit(3, 2), credit(1, 1), credit(3, 1)]).await;
+    let recording = |hash: &[u8], remix_of: Option<&[u8]>, day| recording::Model {
+        hash: hash.to_vec(),
+        remix_of: remix_of.map(<[u8]>::to_vec),
+        released: since + chrono::Days::new(day),
+        mastered: DateTimeUtc::UNIX_EPOCH + chrono::Days::new(day),
+        cover: vec![0xfb, day as u8],
+    };
+    let recordings = vec![
+        recording(&[0, 255], None, 0),
+        recording(&[10], Some(&[0, 255]), 1),
+        recording(&[0x22], Some(&[10]), 2),
+    ];
+    insert::<recording::Entity, _>(db, recordings).await;
     let specimen = specimen::Model {
         id: 1,
         bytes: vec![0, 255, 66],

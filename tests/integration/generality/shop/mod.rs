@@ -12,6 +12,8 @@ pub mod follow;
 pub mod language;
 pub mod order_detail;
 pub mod passport;
+pub mod recording;
 pub mod region;
+pub mod royalty;
 pub mod specimen;
 pub mod station;
