@@ -236,9 +236,8 @@ fn without_descriptions(text: &str) -> Result<String, Error> {
                 of_operation |= matches!(token.data(), "query" | "mutation" | "subscription");
             }
             TokenKind::StringValue => {
-                if !token.data().starts_with("\"\"\"") && token.data().contains(['\n', '\r']) {
-                    // apollo-parser lets it pass.
-                    let message = "syntax error: a string ends on the line it begins on; use \\n, or a block string";
+                if let Some(problem) = string_problem(token.data()) {
+                    let message = format!("syntax error: {problem}");
                     return Err(Error::new(Code::GraphqlParseFailed, message)
                         .at(line_column(text, token.index())));
                 }
@@ -261,6 +260,27 @@ fn without_descriptions(text: &str) -> Result<String, Error> {
         }
     }
     Ok(String::from_utf8(blanked).unwrap_or_else(|_| text.to_owned()))
+}
+
+/// What apollo-parser lets pass in a string and graphql-js does not.
+fn string_problem(token: &str) -> Option<&'static str> {
+    if token.starts_with("\"\"\"") {
+        return None;
+    }
+    if token.contains(['\n', '\r']) {
+        return Some("a string ends on the line it begins on; use \\n, or a block string");
+    }
+    let mut rest = token;
+    while let Some(at) = rest.find('\\') {
+        let escape = rest.get(at + 1..)?;
+        if let Some(digits) = escape.strip_prefix("u{")
+            && digits.find('}').is_some_and(|end| end > 8)
+        {
+            return Some("a Unicode escape has at most 8 digits");
+        }
+        rest = escape.get(1..).unwrap_or_default();
+    }
+    None
 }
 
 fn line_column(text: &str, index: usize) -> Option<LineColumn> {

@@ -22,7 +22,7 @@ const OPERATIONS: usize = 25;
 
 #[test]
 fn random_operations_answer_as_the_reference_does() {
-    on_random_content("answers", 60, generate::case(), |case, data, answer| {
+    on_random_content("answers", 150, generate::case(), |case, data, answer| {
         let expected = reference::execute(
             data,
             &case.query,
@@ -38,7 +38,7 @@ fn random_operations_answer_as_the_reference_does() {
 fn fields_that_fail_leave_the_rest_as_the_reference_does() {
     on_random_content(
         "failures",
-        30,
+        60,
         generate::failing_case(),
         |case, data, answer| {
             let expected = reference::respond(
