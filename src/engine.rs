@@ -55,6 +55,9 @@ pub struct Request {
     pub operation_name: Option<String>,
     #[serde(default, deserialize_with = "null_as_empty")]
     pub variables: JsonMap,
+    /// For protocols on top of GraphQL; none is served yet, but it must be an object.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub extensions: JsonMap,
 }
 
 fn null_as_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<JsonMap, D::Error> {

@@ -191,6 +191,7 @@ fn print_plan(args: &Explain) -> Result {
         operation_name: args.operation.clone(),
         variables: serde_json::from_str(&args.variables)
             .map_err(|e| format!("--variables is no JSON object: {e}"))?,
+        ..Request::default()
     };
     let dialect = match &args.database_url {
         Some(url) if url.starts_with("postgres") => Dialect::Postgres,

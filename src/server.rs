@@ -1,4 +1,4 @@
-//! HTTP: `POST /graphql`, GraphiQL, and the probes.
+//! HTTP: `/graphql` by POST and GET, GraphiQL, and the probes.
 //!
 //! Media types and status codes follow the GraphQL-over-HTTP specification: a client that accepts
 //! `application/graphql-response+json` gets 400 for a request error; one that only accepts
@@ -7,15 +7,17 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use apollo_compiler::response::JsonMap;
 use async_graphql::http::GraphiQLSource;
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{Query, State};
 use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
+use serde::Deserialize;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
@@ -42,7 +44,10 @@ impl Default for ServerOptions {
 /// Everything the server answers.
 pub fn router(engine: Arc<Engine>, options: &ServerOptions) -> Router {
     let mut router = Router::new()
-        .route("/graphql", post(graphql).fallback(only_post))
+        .route(
+            "/graphql",
+            post(graphql).get(graphql_by_get).fallback(other_method),
+        )
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready));
     if options.graphiql {
@@ -64,11 +69,7 @@ async fn graphql(
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let Some(media) = accepted(&headers) else {
-        return error(
-            StatusCode::NOT_ACCEPTABLE,
-            JSON,
-            "this server answers with application/graphql-response+json or application/json; name one in Accept",
-        );
+        return not_acceptable();
     };
     if !is_json(&headers) {
         return error(
@@ -99,13 +100,70 @@ async fn graphql(
             return error(StatusCode::BAD_REQUEST, media, &message);
         }
     };
-    let response = engine.execute(&request, Principal::Anonymous).await;
+    answer(&engine, media, &request).await
+}
+
+/// A request in a URL, for caches and links. What a GET asks never changes anything: there are only queries.
+async fn graphql_by_get(
+    State(engine): State<Arc<Engine>>,
+    headers: HeaderMap,
+    parameters: Result<Query<Parameters>, QueryRejection>,
+) -> Response {
+    let Some(media) = accepted(&headers) else {
+        return not_acceptable();
+    };
+    match parameters
+        .map_err(|e| e.to_string())
+        .and_then(|Query(p)| p.request())
+    {
+        Ok(request) => answer(&engine, media, &request).await,
+        Err(problem) => error(StatusCode::BAD_REQUEST, media, &problem),
+    }
+}
+
+/// A request as a URL carries it: variables and extensions are JSON.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Parameters {
+    query: Option<String>,
+    operation_name: Option<String>,
+    variables: Option<String>,
+    extensions: Option<String>,
+}
+
+impl Parameters {
+    fn request(self) -> Result<Request, String> {
+        let object = |name: &str, text: Option<String>| match text.filter(|t| !t.is_empty()) {
+            None => Ok(JsonMap::new()),
+            Some(text) => serde_json::from_str::<Option<JsonMap>>(&text)
+                .map(Option::unwrap_or_default)
+                .map_err(|cause| format!("the parameter `{name}` is no JSON object: {cause}")),
+        };
+        Ok(Request {
+            query: self.query.ok_or("the parameter `query` is missing")?,
+            operation_name: self.operation_name.filter(|n| !n.is_empty()),
+            variables: object("variables", self.variables)?,
+            extensions: object("extensions", self.extensions)?,
+        })
+    }
+}
+
+async fn answer(engine: &Engine, media: HeaderValue, request: &Request) -> Response {
+    let response = engine.execute(request, Principal::Anonymous).await;
     let status = if response.executed || media == JSON {
         StatusCode::OK
     } else {
         StatusCode::BAD_REQUEST
     };
     (status, [(CONTENT_TYPE, media)], response.body).into_response()
+}
+
+fn not_acceptable() -> Response {
+    error(
+        StatusCode::NOT_ACCEPTABLE,
+        JSON,
+        "this server answers with application/graphql-response+json or application/json; name one in Accept",
+    )
 }
 
 /// The best of our media types that the client accepts; JSON where it does not say.
@@ -158,15 +216,14 @@ fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
-async fn only_post() -> Response {
+async fn other_method() -> Response {
     let mut response = error(
         StatusCode::METHOD_NOT_ALLOWED,
         JSON,
-        "send GraphQL requests with POST",
+        "send GraphQL requests with POST or GET",
     );
-    response
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static("POST"));
+    let allowed = HeaderValue::from_static("GET, POST");
+    response.headers_mut().insert(ALLOW, allowed);
     response
 }
 

@@ -75,7 +75,7 @@ impl<'a> Builder<'a> {
 
     fn root_output(&mut self, key: &Name, fields: &[&'a Node<Field>]) -> RootOutput {
         let field = fields[0];
-        let subsets: Vec<_> = fields.iter().map(|f| &f.selection_set).collect();
+        let subsets = subselections(fields);
         match field.name.as_str() {
             "__typename" => return RootOutput::Typename(json("Query")),
             "__schema" | "__type" => {
@@ -241,7 +241,7 @@ impl<'a> Builder<'a> {
             FieldSource::Id => self.id(level, entity_id),
             FieldSource::Column(column) => self.column(level, column),
             FieldSource::Relation(relation) => {
-                let subsets: Vec<_> = fields.iter().map(|f| &f.selection_set).collect();
+                let subsets = subselections(fields);
                 self.relation(level, key, field, relation, &subsets)
             }
         }
@@ -416,9 +416,10 @@ impl<'a> Builder<'a> {
                 continue;
             }
             match selection {
-                Syntax::Field(field) => {
-                    grouped.entry(field.response_key()).or_default().push(field)
-                }
+                Syntax::Field(field) => grouped
+                    .entry(field.response_name())
+                    .or_default()
+                    .push(field),
                 Syntax::InlineFragment(fragment) => {
                     let condition = fragment.type_condition.as_ref();
                     if condition.is_none_or(|c| applies(c, type_name)) {
@@ -462,6 +463,13 @@ impl<'a> Builder<'a> {
 /// every object type but the root implements.
 fn applies(condition: &Name, type_name: &str) -> bool {
     condition == type_name || (condition == "Node" && type_name != "Query")
+}
+
+fn subselections<'a>(fields: &[&'a Node<Field>]) -> Vec<&'a SelectionSet> {
+    fields
+        .iter()
+        .filter_map(|f| f.selection_set.as_ref())
+        .collect()
 }
 
 fn argument(field: &Field, name: &str) -> Option<Node<Value>> {

@@ -41,6 +41,11 @@ impl Document {
         let ast = parser
             .parse_ast(text, "request")
             .map_err(|e| errors(Code::GraphqlParseFailed, &e.errors))?;
+        if ast.definitions.iter().any(has_empty_selection) {
+            // apollo-compiler allows them ahead of the specification of September 2025.
+            let message = "syntax error: a selection set selects at least one field";
+            return Err(vec![Error::new(Code::GraphqlParseFailed, message)]);
+        }
         if expanded_fields(&ast) > MAX_FIELDS {
             return Err(vec![Error::new(
                 Code::LimitExceeded,
@@ -124,7 +129,11 @@ impl Document {
                 }
             }
             match selection {
-                Selection::Field(f) => self.condition_variables(&f.selection_set, visited, names),
+                Selection::Field(f) => {
+                    if let Some(set) = &f.selection_set {
+                        self.condition_variables(set, visited, names);
+                    }
+                }
                 Selection::InlineFragment(f) => {
                     self.condition_variables(&f.selection_set, visited, names)
                 }
@@ -150,6 +159,22 @@ fn errors(code: Code, list: &DiagnosticList) -> Vec<Error> {
             made
         })
         .collect()
+}
+
+fn has_empty_selection(definition: &Definition) -> bool {
+    fn empty(set: &[ast::Selection]) -> bool {
+        set.is_empty()
+            || set.iter().any(|s| match s {
+                ast::Selection::Field(f) => f.selection_set.as_deref().is_some_and(empty),
+                ast::Selection::InlineFragment(f) => empty(&f.selection_set),
+                ast::Selection::FragmentSpread(_) => false,
+            })
+    }
+    match definition {
+        Definition::OperationDefinition(o) => empty(&o.selection_set),
+        Definition::FragmentDefinition(f) => empty(&f.selection_set),
+        _ => false,
+    }
 }
 
 /// Fields in the document with every fragment written out, each fragment counted once per spread but
@@ -184,7 +209,10 @@ fn count<'a>(
     let mut sum = 0u64;
     for selection in set {
         let n = match selection {
-            ast::Selection::Field(f) => count(&f.selection_set, fragments, known).saturating_add(1),
+            ast::Selection::Field(f) => {
+                let set = f.selection_set.as_deref().unwrap_or_default();
+                count(set, fragments, known).saturating_add(1)
+            }
             ast::Selection::InlineFragment(f) => count(&f.selection_set, fragments, known),
             ast::Selection::FragmentSpread(s) => {
                 match (known.get(&s.fragment_name), fragments.get(&s.fragment_name)) {

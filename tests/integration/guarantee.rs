@@ -45,6 +45,7 @@ fn statements_stay_within_the_bound_at_both_sizes() {
                 query: case.query.clone(),
                 operation_name: case.operation_name.clone(),
                 variables: serde_json::from_value(case.variables.clone()).expect("an object"),
+                ..Request::default()
             };
             let prepared = small
                 .1

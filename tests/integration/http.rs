@@ -210,10 +210,22 @@ async fn media_types_and_status_codes_follow_graphql_over_http() {
             assert!(answer.json()["errors"][0]["message"].is_string());
         }
     }
-    let get = Request::get("/graphql")
-        .body(Body::empty())
-        .expect("a request");
-    assert_eq!(app.send(get).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    for (method, path, status) in [
+        ("GET", "/graphql?query=%7B__typename%7D", 200),
+        (
+            "GET",
+            "/graphql?query=query(%24n:Int)%7Busers(limit:%24n)%7Bid%7D%7D&variables=%7B%22n%22:1%7D",
+            200,
+        ),
+        ("GET", "/graphql", 400),
+        ("GET", "/graphql?query=%7B__typename%7D&variables=7", 400),
+        ("PUT", "/graphql", 405),
+    ] {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.body(Body::empty()).expect("a request");
+        let answer = app.send(request).await;
+        assert_eq!(answer.status.as_u16(), status, "{path}: {}", answer.text);
+    }
     let large = Request::post("/graphql").header("content-type", json);
     let large = large
         .body(Body::from(" ".repeat(2 << 20)))
