@@ -23,10 +23,11 @@ pub fn explain(planner: &Planner, prepared: &Prepared, dialect: Dialect) -> Stri
         }
         let indent = "  ".repeat(level.depth);
         let entity = &planner.catalog().entities[level.entity];
-        let page = match (&level.page, bound.pages[i]) {
-            (None, _) => String::new(),
-            (Some(_), (limit, 0)) => format!(", at most {limit} each"),
-            (Some(_), (limit, offset)) => format!(", at most {limit} each after {offset}"),
+        let page = &bound.pages[i];
+        let page = match (&level.page, page.limit, page.offset) {
+            (None, _, _) => String::new(),
+            (Some(_), limit, 0) => format!(", at most {limit} each"),
+            (Some(_), limit, offset) => format!(", at most {limit} each after {offset}"),
         };
         let page = if level.depth == 0 {
             page.replace(" each", "")

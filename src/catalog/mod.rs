@@ -125,7 +125,10 @@ pub enum Kind {
     Boolean,
     Text,
     Enum(Arc<EnumType>),
-    DateTime,
+    /// Without a zone it is taken as UTC.
+    DateTime {
+        zoned: bool,
+    },
     Date,
     Time,
     Json,

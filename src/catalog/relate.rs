@@ -216,7 +216,7 @@ impl<'g> Work<'g> {
         let primary_key: Vec<ColumnIx> = raw.primary_key.iter().filter_map(|k| index(k)).collect();
         let created = columns
             .iter()
-            .position(|c| c.field == "createdAt" && matches!(c.kind, Kind::DateTime));
+            .position(|c| c.field == "createdAt" && matches!(c.kind, Kind::DateTime { .. }));
         let default_order = match created {
             Some(created) => std::iter::once(created)
                 .chain(primary_key.iter().copied())

@@ -151,9 +151,11 @@ fn plain_text(kind: &Kind, raw: &Raw<'_>) -> Option<String> {
 /// Appends the text of a value that needs no escaping in JSON.
 fn plain(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
     match (kind, raw) {
-        (Kind::DateTime, Raw::Micros(micros)) => date_time(out, *micros),
-        (Kind::DateTime, Raw::Text(text)) => date_time_text(out, text)?,
-        (Kind::DateTime, Raw::Int(seconds)) => date_time(out, seconds.checked_mul(1_000_000)?),
+        (Kind::DateTime { .. }, Raw::Micros(micros)) => date_time(out, *micros),
+        (Kind::DateTime { .. }, Raw::Text(text)) => date_time_text(out, text)?,
+        (Kind::DateTime { .. }, Raw::Int(seconds)) => {
+            date_time(out, seconds.checked_mul(1_000_000)?)
+        }
         (Kind::Date, Raw::Days(days)) => date(out, *days)?,
         (Kind::Date, Raw::Text(text)) => {
             let day = text.get(..10).filter(|d| d.is_ascii())?;
@@ -420,9 +422,9 @@ mod tests {
         fn times_are_written_as_chrono_writes_them(micros in -62_167_219_200_000_000i64..253_402_300_800_000_000) {
             let time = ChronoDateTimeUtc::from_timestamp_micros(micros).unwrap();
             let text = time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
-            prop_assert_eq!(written(Kind::DateTime, Raw::Micros(micros)), format!("\"{text}\""));
+            prop_assert_eq!(written(Kind::DateTime { zoned: true }, Raw::Micros(micros)), format!("\"{text}\""));
             for stored in [text.clone(), text.replace('T', " ").replace('Z', "+00:00"), text.replace('Z', "")] {
-                prop_assert_eq!(written(Kind::DateTime, Raw::Text(&stored)), format!("\"{text}\""));
+                prop_assert_eq!(written(Kind::DateTime { zoned: true }, Raw::Text(&stored)), format!("\"{text}\""));
             }
         }
     }
@@ -433,7 +435,10 @@ mod tests {
         assert_eq!(written(Kind::Int, Raw::Null), "\0");
         assert_eq!(written(Kind::Float, Raw::Float(f64::NAN)), "\u{1}");
         assert_eq!(written(Kind::Json, Raw::Text("{")), "\u{1}");
-        assert_eq!(written(Kind::DateTime, Raw::Text("yesterday")), "\u{1}");
+        assert_eq!(
+            written(Kind::DateTime { zoned: true }, Raw::Text("yesterday")),
+            "\u{1}"
+        );
     }
 
     #[test]

@@ -284,10 +284,14 @@ fn written(kind: &Kind, text: &str) -> Option<String> {
         }
         Kind::Date => text.parse::<Date>().ok()?.to_string(),
         Kind::Time => text.parse::<Time>().ok()?.to_string(),
-        Kind::DateTime => {
-            let time = ChronoDateTimeWithTimeZone::parse_from_rfc3339(text).ok()?;
-            time.to_utc()
-                .to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false)
+        Kind::DateTime { zoned } => {
+            let time = ChronoDateTimeWithTimeZone::parse_from_rfc3339(text)
+                .ok()?
+                .to_utc();
+            match zoned {
+                true => time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false),
+                false => time.format("%F %T%.f").to_string(),
+            }
         }
         Kind::Decimal { .. } => text.parse::<Decimal>().ok()?.to_string(),
         Kind::Float => {

@@ -205,7 +205,7 @@ async fn batch<C: Connection>(
     own_key: &[usize],
     connection: &mut C,
 ) -> Result<Loaded, DatabaseError> {
-    if keys.len == 0 || (bound.plan.levels[i].page.is_some() && bound.pages[i].0 == 0) {
+    if keys.len == 0 || (bound.plan.levels[i].page.is_some() && bound.pages[i].limit == 0) {
         return Ok(Loaded::default());
     }
     let rows = run(catalog, bound, i, keys, connection).await?;
@@ -265,7 +265,7 @@ async fn run<C: Connection>(
         sql: &sql,
         keys: &keys.columns,
         len: keys.len,
-        offset: bound.pages[i].1,
+        offset: bound.pages[i].offset,
     };
     tracing::debug!(target: "backref::statement", path = %level.path, keys = keys.len, sql = %sql.text);
     let rows = connection.run(catalog, level, &statement).await?;
@@ -295,7 +295,7 @@ pub fn statement_sql(
             &bound.plan.principal,
             level,
             batch,
-            bound.pages[i],
+            &bound.pages[i],
         )
     };
     if level.page.as_ref().is_none_or(|p| p.is_literal()) {

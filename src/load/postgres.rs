@@ -11,7 +11,7 @@ use super::rows::{Rows, RowsBuilder};
 use super::{Connection, DatabaseError, Statement};
 use crate::catalog::{Catalog, Kind};
 use crate::plan::Level;
-use crate::sql::Dialect;
+use crate::sql::{BindValue, Dialect};
 
 /// One pooled connection, for the length of a request.
 pub struct Postgres(PoolConnection<sqlx::Postgres>);
@@ -73,6 +73,15 @@ fn arguments(statement: &Statement<'_>) -> Result<PgArguments, DatabaseError> {
             .add(i64::from(statement.offset))
             .map_err(sqlx::Error::Encode)?;
     }
+    for value in &*statement.sql.values {
+        let added = match value {
+            BindValue::Int(v) => arguments.add(v),
+            BindValue::Text(v) => arguments.add(&**v),
+            BindValue::Ints(v) => arguments.add(&v[..]),
+            BindValue::Texts(v) => arguments.add(v.iter().map(|s| &**s).collect::<Vec<&str>>()),
+        };
+        added.map_err(sqlx::Error::Encode)?;
+    }
     Ok(arguments)
 }
 
@@ -120,7 +129,7 @@ fn raw<'r>(kind: &Kind, bytes: &'r [u8]) -> Raw<'r> {
             std::str::from_utf8(&bytes[1..]).map_or(Raw::Strange, Raw::Text)
         }
         Kind::Json => text(),
-        Kind::DateTime => match (bytes.len(), integer(bytes)) {
+        Kind::DateTime { .. } => match (bytes.len(), integer(bytes)) {
             (8, Some(i64::MAX | i64::MIN)) | (_, None) => Raw::Strange,
             (8, Some(micros)) => Raw::Micros(micros.saturating_add(EPOCH_MICROS)),
             (_, Some(days)) => Raw::Micros((days + EPOCH_DAYS).saturating_mul(86_400_000_000)),

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::config::DbConfig;
+use rusqlite::functions::FunctionFlags;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use rusqlite::types::ValueRef;
 use rusqlite::{OpenFlags, ToSql};
@@ -19,7 +20,7 @@ use super::rows::{Rows, RowsBuilder};
 use super::{Connection, DatabaseError, Statement};
 use crate::catalog::{Catalog, Kind};
 use crate::plan::Level;
-use crate::sql::Dialect;
+use crate::sql::{BindValue, Dialect};
 
 type Job = Box<dyn FnOnce(&mut Sqlite) + Send>;
 
@@ -75,6 +76,13 @@ fn open(path: &Path) -> Result<rusqlite::Connection, DatabaseError> {
     connection.set_prepared_statement_cache_capacity(256);
     // Without it SQLite prepares a statement again whenever a bound OFFSET changes.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    // SQLite's own `lower` knows ASCII only.
+    let pure = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("backref_lower", 1, pure, |context| {
+        Ok(context
+            .get::<Option<String>>(0)?
+            .map(|text| text.to_lowercase()))
+    })?;
     connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(traced));
     connection.execute_batch(
         "PRAGMA query_only = ON; PRAGMA mmap_size = 268435456; PRAGMA cache_size = -16000;",
@@ -141,14 +149,12 @@ impl Connection for Sqlite {
         let mut prepared = self.0.prepare_cached(&statement.sql.text)?;
         let keys = bind(statement);
         let offset = i64::from(statement.offset);
+        let values: Vec<Box<dyn ToSql>> = statement.sql.values.iter().map(bind_value).collect();
         let mut binds: Vec<&dyn ToSql> = keys.iter().map(|k| &**k as &dyn ToSql).collect();
         if statement.sql.binds_offset {
-            if binds.is_empty() {
-                binds.push(&offset);
-            } else {
-                binds.insert(1, &offset);
-            }
+            binds.push(&offset);
         }
+        binds.extend(values.iter().map(|v| &**v as &dyn ToSql));
         let mut found = prepared.query(&binds[..])?;
         let mut rows = RowsBuilder::new(catalog, level);
         let skip = usize::from(statement.sql.ordinal);
@@ -187,6 +193,18 @@ fn bind(statement: &Statement<'_>) -> Option<Box<dyn ToSql>> {
         (columns, len) => Some(Box::new(json_list(
             (0..len).map(|i| json_tuple(columns, i)),
         ))),
+    }
+}
+
+fn bind_value(value: &BindValue) -> Box<dyn ToSql> {
+    match value {
+        BindValue::Int(v) => Box::new(*v),
+        BindValue::Text(v) => Box::new(v.to_string()),
+        BindValue::Ints(v) => Box::new(json_list(v.iter().map(i64::to_string))),
+        BindValue::Texts(v) => {
+            let item = |s: &Box<str>| serde_json::Value::from(&**s).to_string();
+            Box::new(json_list(v.iter().map(item)))
+        }
     }
 }
 

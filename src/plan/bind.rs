@@ -3,12 +3,15 @@
 
 use std::sync::Arc;
 
+use apollo_compiler::Node;
 use apollo_compiler::ast::Value;
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::response::{JsonMap, JsonValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::filter::{self, Filter, evaluate};
+use super::order::{self, OrderTerm};
 use super::{Choice, Count, Document, Level, Lookup, Page, Plan, RootOutput, Source};
 use crate::catalog::{Catalog, Entity, EntityId, Kind};
 use crate::error::{Code, Error};
@@ -43,13 +46,22 @@ impl Default for Limits {
 #[derive(Debug)]
 pub struct BoundPlan {
     pub plan: Arc<Plan>,
-    /// For each level its page's limit and offset.
-    pub pages: Vec<(u32, u32)>,
+    pub pages: Vec<BoundPage>,
     /// For each level of `Source::Keys` the keys asked for; empty where none is.
     pub keys: Vec<Keys>,
     /// For each root field what its arguments came to.
     pub roots: Vec<BoundRoot>,
     pub bound: Bound,
+}
+
+/// For a list which of its rows are asked for; for a single row the one there is.
+#[derive(Debug)]
+pub struct BoundPage {
+    pub limit: u32,
+    pub offset: u32,
+    pub filter: Option<Filter>,
+    /// Empty for the default order.
+    pub order: Vec<OrderTerm>,
 }
 
 /// The most a request can cost, whatever the data.
@@ -81,9 +93,24 @@ pub fn bind(
     let mut pages = Vec::with_capacity(plan.levels.len());
     for level in &plan.levels {
         let page = match &level.page {
-            Some(page) => bind_page(page, variables, limits)
-                .map_err(|e| e.of_level(level).at(located(level.location)))?,
-            None => (1, 0),
+            Some(page) => {
+                let (limit, offset) = bind_counts(page, variables, limits)
+                    .map_err(|e| e.of_level(level).at(located(level.location)))?;
+                let (filter, order) = bind_rows(catalog, &plan, level, page, variables)
+                    .map_err(|e| e.at(located(level.location)))?;
+                BoundPage {
+                    limit,
+                    offset,
+                    filter,
+                    order,
+                }
+            }
+            None => BoundPage {
+                limit: 1,
+                offset: 0,
+                filter: None,
+                order: Vec::new(),
+            },
         };
         if level.depth >= limits.depth {
             return Err(Error::new(
@@ -108,7 +135,7 @@ pub fn bind(
                 bind_lookup(catalog, type_name, lookups, variables, &mut keys)
             }
             RootOutput::Node { choices, id } => {
-                match bind_node(catalog, choices, &evaluate(id, variables), None) {
+                match bind_node(catalog, choices, &argument(id, variables), None) {
                     Ok((choice, key)) => {
                         keys[choices[choice].level] = Keys::from_rows(&[key]);
                         BoundRoot::Chosen(choice)
@@ -117,7 +144,7 @@ pub fn bind(
                 }
             }
             RootOutput::Nodes { choices, ids } => {
-                let ids = evaluate(ids, variables);
+                let ids = argument(ids, variables);
                 let ids = ids
                     .as_array()
                     .map_or(std::slice::from_ref(&ids), Vec::as_slice);
@@ -149,7 +176,7 @@ pub fn bind(
     })
 }
 
-fn bind_page(page: &Page, variables: &JsonMap, limits: &Limits) -> Result<(u32, u32), PageError> {
+fn bind_counts(page: &Page, variables: &JsonMap, limits: &Limits) -> Result<(u32, u32), PageError> {
     let limit = count("limit", &page.limit, variables)?;
     let offset = count("offset", &page.offset, variables)?;
     if limit > i64::from(limits.page) {
@@ -164,6 +191,27 @@ fn bind_page(page: &Page, variables: &JsonMap, limits: &Limits) -> Result<(u32, 
     }
     // `count` has refused what is negative, and GraphQL's Int what is above 2^31.
     Ok((limit as u32, offset as u32))
+}
+
+/// Which rows, in which order.
+fn bind_rows(
+    catalog: &Catalog,
+    plan: &Plan,
+    level: &Level,
+    page: &Page,
+    variables: &JsonMap,
+) -> Result<(Option<Filter>, Vec<OrderTerm>), Error> {
+    let given = |argument: &Option<Node<Value>>| {
+        let value = evaluate(argument.as_ref()?, variables)?;
+        (!value.is_null()).then_some(value)
+    };
+    let filter = given(&page.filter)
+        .map(|value| filter::bind(catalog, &plan.principal, level.entity, &value))
+        .transpose()?;
+    let order = given(&page.order)
+        .map(|value| order::bind(catalog, &plan.principal, level.entity, &value))
+        .transpose()?;
+    Ok((filter, order.unwrap_or_default()))
 }
 
 struct PageError {
@@ -207,7 +255,7 @@ fn bind_lookup(
     let given: Vec<_> = lookups
         .iter()
         .enumerate()
-        .map(|(i, l)| (i, l, evaluate(&l.value, variables)))
+        .map(|(i, l)| (i, l, argument(&l.value, variables)))
         .filter(|(_, _, value)| !value.is_null())
         .collect();
     let [(i, lookup, value)] = &given[..] else {
@@ -313,7 +361,11 @@ fn bind_node(
 }
 
 /// A key of `entity` from its global id or its bare form.
-fn key_of_text(catalog: &Catalog, entity: EntityId, text: &str) -> Result<Vec<KeyValue>, String> {
+pub(super) fn key_of_text(
+    catalog: &Catalog,
+    entity: EntityId,
+    text: &str,
+) -> Result<Vec<KeyValue>, String> {
     let of = &catalog.entities[entity];
     let bare = text
         .strip_prefix(&of.type_name)
@@ -322,7 +374,7 @@ fn key_of_text(catalog: &Catalog, entity: EntityId, text: &str) -> Result<Vec<Ke
     parse_key(of, bare).ok_or_else(|| text.to_owned())
 }
 
-fn column_key(kind: &Kind, value: &JsonValue) -> Result<Vec<KeyValue>, String> {
+pub(super) fn column_key(kind: &Kind, value: &JsonValue) -> Result<Vec<KeyValue>, String> {
     let text = text_of(value);
     if let Kind::Enum(of) = kind {
         let at = of.names.iter().position(|n| *n == text).ok_or(text)?;
@@ -365,24 +417,12 @@ fn bind_nodes(
     BoundRoot::Each(each)
 }
 
-/// The value of an argument: literals as they are, variables by their coerced values.
-fn evaluate(value: &Value, variables: &JsonMap) -> JsonValue {
-    match value {
-        Value::Variable(name) => variables
-            .get(name.as_str())
-            .cloned()
-            .unwrap_or(JsonValue::Null),
-        Value::String(s) => s.as_str().into(),
-        Value::Enum(name) => name.as_str().into(),
-        Value::Int(i) => i.as_str().into(),
-        Value::Float(f) => f.as_str().into(),
-        Value::Boolean(b) => (*b).into(),
-        Value::List(items) => items.iter().map(|v| evaluate(v, variables)).collect(),
-        Value::Null | Value::Object(_) => JsonValue::Null,
-    }
+/// The value of an argument, null where it was left out.
+fn argument(value: &Value, variables: &JsonMap) -> JsonValue {
+    evaluate(value, variables).unwrap_or(JsonValue::Null)
 }
 
-fn text_of(value: &JsonValue) -> String {
+pub(super) fn text_of(value: &JsonValue) -> String {
     match value.as_str() {
         Some(text) => text.to_owned(),
         None => value.to_string(),
@@ -390,10 +430,10 @@ fn text_of(value: &JsonValue) -> String {
 }
 
 /// The cost of each level, saturating: a page of a page multiplies.
-fn level_rows(plan: &Plan, pages: &[(u32, u32)], keys: &[Keys]) -> Vec<u64> {
+fn level_rows(plan: &Plan, pages: &[BoundPage], keys: &[Keys]) -> Vec<u64> {
     let mut rows: Vec<u64> = Vec::with_capacity(plan.levels.len());
     for (i, level) in plan.levels.iter().enumerate() {
-        let limit = u64::from(pages[i].0);
+        let limit = u64::from(pages[i].limit);
         rows.push(match &level.source {
             Source::List => limit,
             Source::Keys { .. } => keys[i].len as u64,
@@ -406,7 +446,7 @@ fn level_rows(plan: &Plan, pages: &[(u32, u32)], keys: &[Keys]) -> Vec<u64> {
     rows
 }
 
-fn bound(plan: &Plan, pages: &[(u32, u32)], keys: &[Keys]) -> Bound {
+fn bound(plan: &Plan, pages: &[BoundPage], keys: &[Keys]) -> Bound {
     let mut runs: Vec<bool> = Vec::with_capacity(plan.levels.len());
     for (i, level) in plan.levels.iter().enumerate() {
         runs.push(match &level.source {
@@ -425,7 +465,7 @@ fn bound(plan: &Plan, pages: &[(u32, u32)], keys: &[Keys]) -> Bound {
 
 fn check(
     plan: &Plan,
-    pages: &[(u32, u32)],
+    pages: &[BoundPage],
     keys: &[Keys],
     bound: Bound,
     limits: &Limits,

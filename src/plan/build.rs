@@ -308,10 +308,7 @@ impl<'a> Builder<'a> {
         let page = match (relation.cardinality, &relation.link) {
             (Cardinality::Many, _) => Some(page(field)),
             (_, Link::Direct { columns }) if target.is_unique(columns) => None,
-            _ => Some(Page {
-                limit: Count::Literal(1),
-                offset: Count::Literal(0),
-            }),
+            _ => Some(Page::first()),
         };
         let level = self.level(path, depth, relation.to, source, page, field.location());
         if let (None, Link::Direct { columns }) = (&self.levels[level].page, &relation.link) {
@@ -480,6 +477,8 @@ fn page(field: &Field) -> Page {
     Page {
         limit: count(field, "limit", DEFAULT_LIMIT.into()),
         offset: count(field, "offset", 0),
+        filter: argument(field, "where"),
+        order: argument(field, "orderBy"),
     }
 }
 

@@ -15,6 +15,8 @@
 mod bind;
 mod build;
 mod document;
+mod filter;
+mod order;
 
 use std::sync::OnceLock;
 
@@ -22,9 +24,11 @@ use apollo_compiler::ast::Value;
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::{Name, Node};
 
-pub use bind::{Bound, BoundPlan, BoundRoot, Limits, bind};
+pub use bind::{Bound, BoundPage, BoundPlan, BoundRoot, Limits, bind};
 pub use build::build;
 pub use document::Document;
+pub use filter::{Compare, Filter, Quantifier, TextPart};
+pub use order::{DIRECTIONS, Nulls, OrderTerm, OrderValue};
 
 use crate::catalog::{ColumnIx, EntityId, RelationId};
 use crate::policy::Principal;
@@ -108,6 +112,10 @@ pub enum Form {
 pub struct Page {
     pub limit: Count,
     pub offset: Count,
+    /// `where`
+    pub filter: Option<Node<Value>>,
+    /// `orderBy`
+    pub order: Option<Node<Value>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,10 +128,29 @@ pub enum Count {
 impl Page {
     /// Whether every request of this plan asks for the same page.
     pub fn is_literal(&self) -> bool {
-        matches!(
-            (&self.limit, &self.offset),
-            (Count::Literal(_), Count::Literal(_))
-        )
+        let counts = (&self.limit, &self.offset);
+        let arguments = [&self.filter, &self.order];
+        matches!(counts, (Count::Literal(_), Count::Literal(_)))
+            && !arguments.into_iter().flatten().any(|v| has_variables(v))
+    }
+
+    /// The first row alone, in the default order.
+    fn first() -> Self {
+        Page {
+            limit: Count::Literal(1),
+            offset: Count::Literal(0),
+            filter: None,
+            order: None,
+        }
+    }
+}
+
+fn has_variables(value: &Value) -> bool {
+    match value {
+        Value::Variable(_) => true,
+        Value::List(items) => items.iter().any(|v| has_variables(v)),
+        Value::Object(fields) => fields.iter().any(|(_, v)| has_variables(v)),
+        _ => false,
     }
 }
 

@@ -7,6 +7,8 @@
 //! **Invariant:** no field declared here has a resolver that runs; `plan` reads the document and `load`
 //! answers it.
 
+mod inputs;
+
 use std::collections::BTreeMap;
 
 use apollo_compiler::ast::Document;
@@ -69,6 +71,7 @@ fn declare(catalog: &Catalog) -> dynamic::SchemaBuilder {
     for (_, entity) in catalog.exposed() {
         schema = schema.register(object(catalog, entity));
     }
+    schema = inputs::register(schema, catalog);
     for of in enums(catalog).into_values() {
         schema = schema.register(enumeration(of));
     }
@@ -239,6 +242,7 @@ fn page_field(entity: &Entity) -> dynamic::Field {
             entity.plural,
             order(entity)
         )),
+        entity,
     )
 }
 
@@ -250,8 +254,11 @@ fn order(entity: &Entity) -> &'static str {
     }
 }
 
-fn paged(field: dynamic::Field) -> dynamic::Field {
-    field
+/// A list of `entity`'s rows, with the arguments of every list.
+fn paged(field: dynamic::Field, entity: &Entity) -> dynamic::Field {
+    inputs::arguments(entity)
+        .into_iter()
+        .fold(field, dynamic::Field::argument)
         .argument(
             InputValue::new("limit", TypeRef::named(TypeRef::INT))
                 .description("How many at most.")
@@ -316,7 +323,7 @@ fn named_type(column: &Column) -> &str {
         Kind::Boolean => TypeRef::BOOLEAN,
         Kind::Text | Kind::Other => TypeRef::STRING,
         Kind::Enum(of) => &of.type_name,
-        Kind::DateTime => "DateTime",
+        Kind::DateTime { .. } => "DateTime",
         Kind::Date => "Date",
         Kind::Time => "Time",
         Kind::Json => "JSON",
@@ -364,6 +371,7 @@ fn relation_field(catalog: &Catalog, relation: &Relation) -> dynamic::Field {
                     }
                 ),
             ),
+            target,
         ),
     }
 }

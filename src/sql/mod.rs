@@ -13,6 +13,8 @@
 //! **Invariant:** every table that a statement reads appears here with its entity's policy, unless the
 //! way to it has established it.
 
+mod condition;
+
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -23,7 +25,8 @@ use sea_orm::sea_query::{
 use crate::catalog::{
     Catalog, ColumnIx, Direction, Entity, EntityId, Kind, Link, Relation, RelationId,
 };
-use crate::plan::{Level, Source};
+use crate::load::keys::KeyValue;
+use crate::plan::{BoundPage, Level, Source};
 use crate::policy::{Principal, Row, Visibility};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub struct PreparedSql {
     pub ordinal: bool,
     /// The offset is bound after the keys.
     pub binds_offset: bool,
+    /// Bound last.
+    pub values: Arc<[BindValue]>,
 }
 
 /// How many keys a statement is for.
@@ -56,30 +61,57 @@ pub fn write(
     principal: &Principal,
     level: &Level,
     batch: Batch,
-    (limit, offset): (u32, u32),
+    page: &BoundPage,
 ) -> PreparedSql {
+    let binds_offset = page.offset > 0 && level.page.is_some();
+    let keys = match (&level.source, dialect) {
+        (Source::List, _) => 0,
+        (_, Dialect::Sqlite) => 1,
+        (Source::Keys { columns }, _) => columns.len(),
+        (Source::Relation { relation, .. }, _) => catalog.relations[*relation].from_columns.len(),
+    };
     let mut writer = Writer {
         catalog,
         dialect,
         principal,
         out: String::with_capacity(512),
         aliases: 0,
+        first_value: keys + usize::from(binds_offset) + 1,
+        values: Vec::new(),
     };
-    let page = PageSql {
-        limit,
-        offset: offset > 0,
-    };
-    let ordinal = writer.statement(level, batch, &page);
+    let ordinal = writer.statement(level, batch, page);
     PreparedSql {
         text: writer.out.into(),
         ordinal,
-        binds_offset: page.offset && level.page.is_some(),
+        binds_offset,
+        values: writer.values.into(),
     }
 }
 
-struct PageSql {
-    limit: u32,
-    offset: bool,
+/// A value of a `where`, bound after the keys and the offset.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BindValue {
+    Int(i64),
+    Text(Box<str>),
+    Ints(Vec<i64>),
+    Texts(Vec<Box<str>>),
+}
+
+impl BindValue {
+    fn list(integers: bool, values: &[KeyValue]) -> Self {
+        if integers {
+            let integer = |v: &KeyValue| match v {
+                KeyValue::Int(i) => Some(*i),
+                KeyValue::Text(_) => None,
+            };
+            return BindValue::Ints(values.iter().filter_map(integer).collect());
+        }
+        let text = |v: &KeyValue| match v {
+            KeyValue::Int(i) => i.to_string().into(),
+            KeyValue::Text(text) => text.clone(),
+        };
+        BindValue::Texts(values.iter().map(text).collect())
+    }
 }
 
 struct Writer<'a> {
@@ -88,6 +120,9 @@ struct Writer<'a> {
     principal: &'a Principal,
     out: String,
     aliases: usize,
+    /// The number of the first bind in `values`.
+    first_value: usize,
+    values: Vec<BindValue>,
 }
 
 /// A table in a FROM, by its entity and alias.
@@ -128,16 +163,17 @@ type KeySql = String;
 
 impl Writer<'_> {
     /// Writes the statement; true if its first column is the key's ordinal.
-    fn statement(&mut self, level: &Level, batch: Batch, page: &PageSql) -> bool {
+    fn statement(&mut self, level: &Level, batch: Batch, page: &BoundPage) -> bool {
         match &level.source {
             Source::List => {
                 let t = self.table(level.entity);
                 self.select(level, t);
                 self.from(t);
-                let filter = self.visible(t, Established::Nothing);
-                self.filter(&[filter]);
+                let visible = self.visible(t, Established::Nothing);
+                let asked = self.asked(t, page);
+                self.filter(&[visible, asked]);
                 let order = self.entity(t).default_order.clone();
-                self.order(t, &order);
+                self.ordered(t, page, &order);
                 self.limit(page, 1);
                 false
             }
@@ -258,7 +294,7 @@ impl Writer<'_> {
         id: RelationId,
         relation: &Relation,
         batch: Batch,
-        page: &PageSql,
+        page: &BoundPage,
     ) -> bool {
         let from = &self.catalog.entities[relation.from];
         let kinds: Vec<Kind> = relation
@@ -268,7 +304,8 @@ impl Writer<'_> {
             .collect();
         let binds = kinds.len();
         let established = self.established(id);
-        if let Some(junction) = self.bare_junction(level, relation, established) {
+        let plain = page.filter.is_none() && page.order.is_empty();
+        if plain && let Some(junction) = self.bare_junction(level, relation, established) {
             return self.paged_junction(level, &junction, &kinds, batch, page);
         }
         match (batch, self.dialect) {
@@ -317,9 +354,14 @@ impl Writer<'_> {
                 self.out.push_str(&inner.join(", "));
                 self.members(q, relation, &keys, established, page, 2);
                 self.out.push(')');
-                let order = self.order_of(relation);
                 self.out.push_str(" ORDER BY k.key, ");
-                self.order_list(t, &order);
+                if page.order.is_empty() {
+                    let order = self.order_of(relation);
+                    self.order_list(t, &order);
+                } else {
+                    let order = self.order_terms(t, &page.order);
+                    self.out.push_str(&order);
+                }
                 true
             }
         }
@@ -364,7 +406,7 @@ impl Writer<'_> {
         junction: &Junction<'_>,
         kinds: &[Kind],
         batch: Batch,
-        page: &PageSql,
+        page: &BoundPage,
     ) -> bool {
         let binds = kinds.len();
         let t = self.table(level.entity);
@@ -433,7 +475,7 @@ impl Writer<'_> {
         j: Table,
         junction: &Junction<'_>,
         keys: &[KeySql],
-        page: &PageSql,
+        page: &BoundPage,
         offset_bind: usize,
     ) {
         let far: Vec<_> = junction.far.iter().map(|&c| self.column(j, c)).collect();
@@ -461,7 +503,7 @@ impl Writer<'_> {
         relation: &Relation,
         keys: &[KeySql],
         established: Established,
-        page: &PageSql,
+        page: &BoundPage,
         offset_bind: usize,
     ) {
         let mut filters = Vec::new();
@@ -477,8 +519,9 @@ impl Writer<'_> {
                 );
                 filters.push(self.joined(relation, None, t));
                 filters.push(self.visible(t, established));
+                filters.push(self.asked(t, page));
                 self.filter(&filters);
-                self.order(t, &order);
+                self.ordered(t, page, &order);
             }
             Link::Through {
                 junction,
@@ -509,9 +552,10 @@ impl Writer<'_> {
                     filters.push(self.visible(j, Established::Nothing));
                 }
                 filters.push(self.visible(t, established));
+                filters.push(self.asked(t, page));
                 self.filter(&filters);
-                if relation.condition.is_some() {
-                    self.order(t, &order);
+                if relation.condition.is_some() || !page.order.is_empty() {
+                    self.ordered(t, page, &order);
                 } else {
                     // In the junction's own columns, so that its index serves the order.
                     let direction = order.first().map_or(Direction::Asc, |o| o.1);
@@ -682,13 +726,32 @@ impl Writer<'_> {
     }
 
     fn named(&mut self, t: Table) {
+        let name = self.name(t);
+        self.out.push_str(&name);
+    }
+
+    /// `"schema"."table" t0`
+    fn name(&self, t: Table) -> String {
         let entity = &self.catalog.entities[t.entity];
-        if let Some(schema) = &entity.schema {
-            self.out.push_str(&quoted(schema));
-            self.out.push('.');
+        let schema = entity.schema.as_ref();
+        let schema = schema.map_or_else(String::new, |s| format!("{}.", quoted(s)));
+        format!("{schema}{} t{}", quoted(&entity.table), t.alias)
+    }
+
+    /// What the client's `where` asks of a row of `t`; empty if nothing.
+    fn asked(&mut self, t: Table, page: &BoundPage) -> String {
+        let filter = page.filter.as_ref();
+        filter.map_or_else(String::new, |f| self.condition(t, f))
+    }
+
+    /// ` ORDER BY` the client's order, or else this.
+    fn ordered(&mut self, t: Table, page: &BoundPage, default: &[(ColumnIx, Direction)]) {
+        if page.order.is_empty() {
+            return self.order(t, default);
         }
-        self.out.push_str(&quoted(&entity.table));
-        self.out.push_str(&format!(" t{}", t.alias));
+        let order = self.order_terms(t, &page.order);
+        self.out.push_str(" ORDER BY ");
+        self.out.push_str(&order);
     }
 
     /// ` FROM unnest($1, …) AS k(k0, …)`
@@ -741,9 +804,9 @@ impl Writer<'_> {
         }
     }
 
-    fn limit(&mut self, page: &PageSql, offset_bind: usize) {
+    fn limit(&mut self, page: &BoundPage, offset_bind: usize) {
         self.out.push_str(&format!(" LIMIT {}", page.limit));
-        if page.offset {
+        if page.offset > 0 {
             self.out.push_str(&match self.dialect {
                 Dialect::Postgres => format!(" OFFSET ${offset_bind}"),
                 Dialect::Sqlite => format!(" OFFSET ?{offset_bind}"),
@@ -844,7 +907,8 @@ fn key_type(kind: &Kind) -> String {
         Kind::Decimal { .. } => "numeric".to_owned(),
         Kind::Boolean => "boolean".to_owned(),
         Kind::Enum(of) => quoted(&of.name),
-        Kind::DateTime => "timestamptz".to_owned(),
+        Kind::DateTime { zoned: true } => "timestamptz".to_owned(),
+        Kind::DateTime { zoned: false } => "timestamp".to_owned(),
         Kind::Date => "date".to_owned(),
         Kind::Time => "time".to_owned(),
         Kind::Json => "jsonb".to_owned(),

@@ -1,0 +1,167 @@
+//! `orderBy`: the client's order, then the primary key, so that no two rows ever tie.
+
+use apollo_compiler::response::JsonValue;
+
+use super::filter::require_visible;
+use crate::catalog::{
+    Cardinality, Catalog, ColumnIx, Direction, EntityId, FieldSource, RelationId,
+};
+use crate::error::Error;
+use crate::policy::Principal;
+
+/// One of the things that rows are ordered by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderTerm {
+    /// The to-one relations that lead to the row whose value counts.
+    pub path: Vec<RelationId>,
+    pub by: OrderValue,
+    pub direction: Direction,
+    pub nulls: Nulls,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderValue {
+    Column(ColumnIx),
+    /// How many visible rows a to-many relation leads to.
+    Count(RelationId),
+}
+
+/// Without a word on it null is the largest value, as in PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nulls {
+    First,
+    Last,
+}
+
+/// Binds an `orderBy` to its value, which GraphQL has coerced; empty for the default order.
+pub fn bind(
+    catalog: &Catalog,
+    principal: &Principal,
+    entity: EntityId,
+    value: &JsonValue,
+) -> Result<Vec<OrderTerm>, Error> {
+    let one = std::slice::from_ref(value);
+    let items = value.as_array().map_or(one, Vec::as_slice);
+    let mut terms = Vec::with_capacity(items.len() + 1);
+    for item in items {
+        if !item.is_null() {
+            terms.extend(bind_term(catalog, principal, entity, item)?);
+        }
+    }
+    if terms.is_empty() {
+        return Ok(terms);
+    }
+    let key = &catalog.entities[entity].primary_key;
+    terms.extend(key.iter().map(|&column| OrderTerm {
+        path: Vec::new(),
+        by: OrderValue::Column(column),
+        direction: Direction::Asc,
+        nulls: Nulls::Last,
+    }));
+    Ok(terms)
+}
+
+fn bind_term(
+    catalog: &Catalog,
+    principal: &Principal,
+    mut entity: EntityId,
+    mut value: &JsonValue,
+) -> Result<Vec<OrderTerm>, Error> {
+    let mut path = Vec::new();
+    let mut names = vec!["orderBy".to_owned()];
+    let incomplete = |names: &[String]| {
+        let at = names.join(".");
+        Error::input(format!("`{at}` needs a direction, ASC or DESC")).of_field(at.clone())
+    };
+    loop {
+        // By @oneOf there is exactly one.
+        let Some((name, inner)) = value.as_object().and_then(|o| o.iter().next()) else {
+            return Err(incomplete(&names));
+        };
+        names.push(name.as_str().to_owned());
+        let field = catalog.entities[entity].field(name.as_str());
+        let by: Vec<OrderValue> = match field.map(|f| f.source) {
+            Some(FieldSource::Id) => {
+                let key = &catalog.entities[entity].primary_key;
+                key.iter().map(|&c| OrderValue::Column(c)).collect()
+            }
+            Some(FieldSource::Column(column)) => {
+                require_visible(catalog, principal, entity, column)
+                    .map_err(|e| e.of_field(names.join(".")))?;
+                vec![OrderValue::Column(column)]
+            }
+            Some(FieldSource::Relation(id)) => {
+                let relation = &catalog.relations[id];
+                match relation.cardinality {
+                    Cardinality::One { .. } => {
+                        path.push(id);
+                        entity = relation.to;
+                        value = inner;
+                        continue;
+                    }
+                    Cardinality::Many => vec![OrderValue::Count(id)],
+                }
+            }
+            None => return Err(incomplete(&names)),
+        };
+        let direction = match inner.as_object() {
+            Some(of_count) => of_count.get("count").and_then(JsonValue::as_str),
+            None => inner.as_str(),
+        };
+        let Some((direction, nulls)) = direction.and_then(parse) else {
+            return Err(incomplete(&names));
+        };
+        let term = |by| OrderTerm {
+            path: path.clone(),
+            by,
+            direction,
+            nulls,
+        };
+        return Ok(by.into_iter().map(term).collect());
+    }
+}
+
+/// The values of `OrderDirection`.
+pub const DIRECTIONS: [(&str, Direction, Nulls, &str); 6] = [
+    (
+        "ASC",
+        Direction::Asc,
+        Nulls::Last,
+        "Smallest first, nulls last.",
+    ),
+    (
+        "DESC",
+        Direction::Desc,
+        Nulls::First,
+        "Largest first, nulls before them.",
+    ),
+    (
+        "ASC_NULLS_FIRST",
+        Direction::Asc,
+        Nulls::First,
+        "Smallest first, nulls before them.",
+    ),
+    (
+        "ASC_NULLS_LAST",
+        Direction::Asc,
+        Nulls::Last,
+        "Smallest first, nulls last.",
+    ),
+    (
+        "DESC_NULLS_FIRST",
+        Direction::Desc,
+        Nulls::First,
+        "Largest first, nulls before them.",
+    ),
+    (
+        "DESC_NULLS_LAST",
+        Direction::Desc,
+        Nulls::Last,
+        "Largest first, nulls last.",
+    ),
+];
+
+fn parse(name: &str) -> Option<(Direction, Nulls)> {
+    let found = DIRECTIONS.iter().find(|d| d.0 == name)?;
+    Some((found.1, found.2))
+}

@@ -1,0 +1,284 @@
+//! The input types of lists: `PostWhere`, `PostOrder`, and the operators of each scalar.
+
+use std::collections::BTreeMap;
+
+use async_graphql::dynamic::{Enum, EnumItem, InputObject, InputValue, SchemaBuilder, TypeRef};
+
+use super::named_type;
+use crate::catalog::{Cardinality, Catalog, Column, Entity, FieldSource, Kind};
+use crate::plan::DIRECTIONS;
+
+const DIRECTION: &str = "OrderDirection";
+const COUNT_ORDER: &str = "CountOrder";
+
+/// Registers every input type of the catalog.
+pub(super) fn register(mut schema: SchemaBuilder, catalog: &Catalog) -> SchemaBuilder {
+    let mut filters: BTreeMap<String, InputObject> = BTreeMap::new();
+    filters.insert(
+        "IDFilter".to_owned(),
+        filter("IDFilter", TypeRef::ID, Operators::Equality),
+    );
+    for (_, entity) in catalog.exposed() {
+        for column in columns(entity) {
+            let name = filter_name(column);
+            let of = filter(&name, named_type(column), operators(column));
+            filters.entry(name).or_insert(of);
+        }
+        schema = schema
+            .register(where_input(catalog, entity))
+            .register(list_where(entity))
+            .register(order_input(catalog, entity));
+    }
+    for of in filters.into_values() {
+        schema = schema.register(of);
+    }
+    schema.register(directions()).register(count_order())
+}
+
+/// The arguments that choose and order the rows of a list.
+pub(super) fn arguments(entity: &Entity) -> [InputValue; 2] {
+    [
+        InputValue::new("where", TypeRef::named(where_name(entity)))
+            .description("Which rows; all where it is left out."),
+        InputValue::new("orderBy", TypeRef::named_nn_list(order_name(entity)))
+            .description("In which order; ties are broken by the primary key."),
+    ]
+}
+
+fn where_name(entity: &Entity) -> String {
+    format!("{}Where", entity.type_name)
+}
+
+fn order_name(entity: &Entity) -> String {
+    format!("{}Order", entity.type_name)
+}
+
+fn list_where_name(entity: &Entity) -> String {
+    format!("{}ListWhere", entity.type_name)
+}
+
+fn columns(entity: &Entity) -> impl Iterator<Item = &Column> {
+    entity.fields.iter().filter_map(|f| match f.source {
+        FieldSource::Column(c) => Some(&entity.columns[c]),
+        _ => None,
+    })
+}
+
+fn where_input(catalog: &Catalog, entity: &Entity) -> InputObject {
+    let name = where_name(entity);
+    let logic = [
+        (
+            "and",
+            TypeRef::named_nn_list(&name),
+            "Every one of these holds.",
+        ),
+        (
+            "or",
+            TypeRef::named_nn_list(&name),
+            "At least one of these holds.",
+        ),
+        ("not", TypeRef::named(&name), "This does not hold."),
+    ];
+    let mut input = InputObject::new(&name).description(format!(
+        "A condition on {}: everything given holds.",
+        entity.plural
+    ));
+    for (field, of_type, description) in logic {
+        input = input.field(InputValue::new(field, of_type).description(description));
+    }
+    for field in &entity.fields {
+        let (of_type, description) = match field.source {
+            FieldSource::Id => ("IDFilter".to_owned(), "The global id.".to_owned()),
+            FieldSource::Column(c) => {
+                let column = &entity.columns[c];
+                (
+                    filter_name(column),
+                    format!("The column `{}`.", column.name),
+                )
+            }
+            FieldSource::Relation(r) => {
+                let relation = &catalog.relations[r];
+                let target = &catalog.entities[relation.to];
+                match relation.cardinality {
+                    Cardinality::One { .. } => (
+                        where_name(target),
+                        format!(
+                            "There is a {} that you may see, and it is like this.",
+                            target.single
+                        ),
+                    ),
+                    Cardinality::Many => (
+                        list_where_name(target),
+                        format!("The {} that you may see are like this.", target.plural),
+                    ),
+                }
+            }
+        };
+        input = input
+            .field(InputValue::new(&field.name, TypeRef::named(of_type)).description(description));
+    }
+    input
+}
+
+fn list_where(entity: &Entity) -> InputObject {
+    let of = || TypeRef::named(where_name(entity));
+    InputObject::new(list_where_name(entity))
+        .description(format!("A condition on related {}.", entity.plural))
+        .field(InputValue::new("some", of()).description("At least one is like this."))
+        .field(InputValue::new("none", of()).description("Not one is like this."))
+        .field(
+            InputValue::new("every", of())
+                .description("All are like this; so it is where there are none."),
+        )
+}
+
+fn order_input(catalog: &Catalog, entity: &Entity) -> InputObject {
+    let mut input = InputObject::new(order_name(entity))
+        .description(format!("What {} are ordered by: one thing.", entity.plural))
+        .oneof();
+    for field in &entity.fields {
+        let (of_type, description) = match field.source {
+            FieldSource::Id => (DIRECTION.to_owned(), "By the primary key.".to_owned()),
+            FieldSource::Column(c)
+                if matches!(entity.columns[c].kind, Kind::Json | Kind::Bytes) =>
+            {
+                continue;
+            }
+            FieldSource::Column(c) => (
+                DIRECTION.to_owned(),
+                format!("By the column `{}`.", entity.columns[c].name),
+            ),
+            FieldSource::Relation(r) => {
+                let relation = &catalog.relations[r];
+                let target = &catalog.entities[relation.to];
+                match relation.cardinality {
+                    Cardinality::One { .. } => (
+                        order_name(target),
+                        format!("By a value of the {}.", target.single),
+                    ),
+                    Cardinality::Many => (
+                        COUNT_ORDER.to_owned(),
+                        format!("By the number of {}.", target.plural),
+                    ),
+                }
+            }
+        };
+        input = input
+            .field(InputValue::new(&field.name, TypeRef::named(of_type)).description(description));
+    }
+    input
+}
+
+fn directions() -> Enum {
+    let directions = Enum::new(DIRECTION).description("Which values come first.");
+    DIRECTIONS
+        .iter()
+        .fold(directions, |e, (name, _, _, description)| {
+            e.item(EnumItem::new(*name).description(*description))
+        })
+}
+
+fn count_order() -> InputObject {
+    InputObject::new(COUNT_ORDER)
+        .description("An order by related rows.")
+        .oneof()
+        .field(
+            InputValue::new("count", TypeRef::named(DIRECTION))
+                .description("By how many there are that you may see."),
+        )
+}
+
+/// Which operators a type of values has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Operators {
+    /// Null or not.
+    Presence,
+    /// Equal or not, too.
+    Equality,
+    /// Less and greater, too.
+    Order,
+    /// Parts of a text, too.
+    Text,
+}
+
+fn operators(column: &Column) -> Operators {
+    if column.refers_to.is_some() {
+        return Operators::Equality;
+    }
+    match column.kind {
+        Kind::Json | Kind::Bytes => Operators::Presence,
+        Kind::Boolean | Kind::Uuid | Kind::Enum(_) => Operators::Equality,
+        Kind::Text | Kind::Other => Operators::Text,
+        _ => Operators::Order,
+    }
+}
+
+fn filter_name(column: &Column) -> String {
+    format!("{}Filter", named_type(column))
+}
+
+fn filter(name: &str, of: &str, operators: Operators) -> InputObject {
+    let one = || TypeRef::named(of);
+    let many = || TypeRef::named_nn_list(of);
+    let mut fields = Vec::new();
+    if operators != Operators::Presence {
+        fields.extend([
+            ("eq", one(), "Equal to this."),
+            ("ne", one(), "Not null, and not equal to this."),
+            (
+                "in",
+                many(),
+                "Equal to one of these; an empty list matches nothing.",
+            ),
+            ("notIn", many(), "Not null, and equal to none of these."),
+        ]);
+    }
+    if matches!(operators, Operators::Order | Operators::Text) {
+        fields.extend([
+            ("lt", one(), "Less than this."),
+            ("lte", one(), "Less than this or equal to it."),
+            ("gt", one(), "Greater than this."),
+            ("gte", one(), "Greater than this or equal to it."),
+        ]);
+    }
+    fields.push((
+        "isNull",
+        TypeRef::named(TypeRef::BOOLEAN),
+        "Null, or not null.",
+    ));
+    if operators == Operators::Text {
+        fields.extend([
+            (
+                "contains",
+                one(),
+                "This stands somewhere in it; nothing in it is a wildcard.",
+            ),
+            ("startsWith", one(), "It begins with this."),
+            ("endsWith", one(), "It ends with this."),
+            ("iEq", one(), "Equal to this but for upper and lower case."),
+            (
+                "iContains",
+                one(),
+                "This stands somewhere in it, in upper or lower case.",
+            ),
+            (
+                "iStartsWith",
+                one(),
+                "It begins with this, in upper or lower case.",
+            ),
+            (
+                "iEndsWith",
+                one(),
+                "It ends with this, in upper or lower case.",
+            ),
+        ]);
+    }
+    let filter = InputObject::new(name).description(format!(
+        "Conditions on a value of type {of}: all that are given hold."
+    ));
+    fields
+        .into_iter()
+        .fold(filter, |f, (name, of_type, description)| {
+            f.field(InputValue::new(name, of_type).description(description))
+        })
+}

@@ -1,0 +1,300 @@
+//! `where` and `orderBy` in SQL: relations as `EXISTS` and scalar subqueries, never as joins, so that no
+//! row is doubled.
+//!
+//! Texts compare and sort by their bytes on both databases (PostgreSQL's `COLLATE "C"`), enums by their
+//! text. Case is folded by the database: by its locale on PostgreSQL, by Unicode on SQLite.
+
+use super::{BindValue, Dialect, Established, Table, Writer, join_conditions, key_type};
+use crate::catalog::{ColumnIx, Direction, Kind, Link, RelationId};
+use crate::load::keys::KeyValue;
+use crate::plan::{Compare, Filter, Nulls, OrderTerm, OrderValue, Quantifier, TextPart};
+
+impl Writer<'_> {
+    /// The condition that a row of `t` is asked for; its values become binds.
+    pub(super) fn condition(&mut self, t: Table, filter: &Filter) -> String {
+        match filter {
+            Filter::All(filters) if filters.is_empty() => "TRUE".to_owned(),
+            Filter::Any(filters) if filters.is_empty() => "FALSE".to_owned(),
+            Filter::All(filters) => self.combined(t, filters, " AND "),
+            Filter::Any(filters) => self.combined(t, filters, " OR "),
+            // Of what is unknown the complement is true.
+            Filter::Not(inner) => format!("({}) IS NOT TRUE", self.condition(t, inner)),
+            Filter::Compare {
+                column,
+                compare,
+                value,
+            } => self.compare(t, *column, *compare, value),
+            Filter::In {
+                column,
+                negated,
+                values,
+            } => self.within(t, *column, *negated, values),
+            Filter::IsNull { column, is } => {
+                let not = if *is { "" } else { "NOT " };
+                format!("{} IS {not}NULL", self.column(t, *column))
+            }
+            Filter::Text {
+                column,
+                part,
+                fold,
+                text,
+            } => self.text(t, *column, *part, *fold, text),
+            Filter::Related {
+                relation,
+                quantifier,
+                filter,
+            } => self.related(t, *relation, *quantifier, filter),
+        }
+    }
+
+    fn combined(&mut self, t: Table, filters: &[Filter], with: &str) -> String {
+        let parts: Vec<_> = filters.iter().map(|f| self.condition(t, f)).collect();
+        format!("({})", parts.join(with))
+    }
+
+    fn compare(&mut self, t: Table, ix: ColumnIx, compare: Compare, value: &KeyValue) -> String {
+        let operator = match compare {
+            Compare::Eq => "=",
+            Compare::Ne => "<>",
+            Compare::Lt => "<",
+            Compare::Lte => "<=",
+            Compare::Gt => ">",
+            Compare::Gte => ">=",
+        };
+        let kind = &self.kind(t, ix).clone();
+        let ordered = !matches!(compare, Compare::Eq | Compare::Ne);
+        let column = self.comparable(t, ix);
+        let collate = if ordered { self.collation(kind) } else { "" };
+        let value = self.value(kind, value);
+        format!("{column}{collate} {operator} {value}")
+    }
+
+    fn within(&mut self, t: Table, ix: ColumnIx, negated: bool, values: &[KeyValue]) -> String {
+        let kind = &self.kind(t, ix).clone();
+        let column = self.comparable(t, ix);
+        let n = self.bind(BindValue::list(kind.is_integer(), values));
+        match self.dialect {
+            Dialect::Postgres => {
+                let array = match kind.is_integer() {
+                    true => format!("${n}::bigint[]"),
+                    false => format!("${n}::text[]::{}[]", key_type(kind)),
+                };
+                match negated {
+                    true => format!("{column} <> ALL({array})"),
+                    false => format!("{column} = ANY({array})"),
+                }
+            }
+            Dialect::Sqlite => {
+                let not = if negated { "NOT " } else { "" };
+                let item = self.sqlite_value(kind, "value".to_owned());
+                format!("{column} {not}IN (SELECT {item} FROM json_each(?{n}))")
+            }
+        }
+    }
+
+    fn text(&mut self, t: Table, ix: ColumnIx, part: TextPart, fold: bool, text: &str) -> String {
+        let mut column = self.comparable(t, ix);
+        if fold {
+            column = match self.dialect {
+                Dialect::Postgres => format!("lower({column})"),
+                Dialect::Sqlite => format!("backref_lower({column})"),
+            };
+        }
+        if self.dialect == Dialect::Postgres {
+            let (before, after) = match part {
+                TextPart::Whole => ("", ""),
+                TextPart::Anywhere => ("%", "%"),
+                TextPart::Start => ("", "%"),
+                TextPart::End => ("%", ""),
+            };
+            let literal = text
+                .replace('\\', "\\\\")
+                .replace('%', "\\%")
+                .replace('_', "\\_");
+            let n = self.bind(BindValue::Text(format!("{before}{literal}{after}").into()));
+            return format!("{column} LIKE ${n}");
+        }
+        let n = self.bind(BindValue::Text(text.into()));
+        match part {
+            TextPart::Whole => format!("{column} = ?{n}"),
+            TextPart::Anywhere => format!("instr({column}, ?{n}) > 0"),
+            TextPart::Start => format!("substr({column}, 1, length(?{n})) = ?{n}"),
+            TextPart::End => {
+                format!(
+                    "CASE ?{n} WHEN '' THEN {column} IS NOT NULL ELSE substr({column}, -length(?{n})) = ?{n} END"
+                )
+            }
+        }
+    }
+
+    fn related(
+        &mut self,
+        t: Table,
+        id: RelationId,
+        quantifier: Quantifier,
+        filter: &Filter,
+    ) -> String {
+        let (target, from, mut conditions) = self.reached(t, id);
+        let condition = self.condition(target, filter);
+        conditions.push(match quantifier {
+            Quantifier::Every => format!("({condition}) IS NOT TRUE"),
+            Quantifier::Some | Quantifier::None => condition,
+        });
+        let not = if quantifier == Quantifier::Some {
+            ""
+        } else {
+            "NOT "
+        };
+        format!(
+            "{not}EXISTS (SELECT 1 FROM {from} WHERE {})",
+            join_conditions(&conditions)
+        )
+    }
+
+    /// The visible rows that a relation leads to from a row of `t`: their table, what to select them from
+    /// and under which conditions.
+    fn reached(&mut self, t: Table, id: RelationId) -> (Table, String, Vec<String>) {
+        let relation = &self.catalog.relations[id];
+        let target = self.table(relation.to);
+        let mut conditions = Vec::new();
+        let from = match &relation.link {
+            Link::Direct { columns } => {
+                let pairs = columns.iter().zip(&relation.from_columns);
+                for (&c, &f) in pairs {
+                    conditions.push(format!(
+                        "{} = {}",
+                        self.column(target, c),
+                        self.column(t, f)
+                    ));
+                }
+                conditions.push(self.joined(relation, None, target));
+                self.name(target)
+            }
+            Link::Through {
+                junction,
+                near,
+                far,
+                columns,
+            } => {
+                let j = self.table(*junction);
+                for (&c, &f) in near.iter().zip(&relation.from_columns) {
+                    conditions.push(format!("{} = {}", self.column(j, c), self.column(t, f)));
+                }
+                let on = columns.iter().zip(far);
+                let on = on
+                    .map(|(&c, &f)| format!("{} = {}", self.column(target, c), self.column(j, f)));
+                let on = on.collect::<Vec<_>>().join(" AND ");
+                conditions.push(match relation.condition {
+                    Some(_) => self.joined(relation, Some(j), target),
+                    None => self.visible(j, Established::Nothing),
+                });
+                format!("{} JOIN {} ON {on}", self.name(j), self.name(target))
+            }
+        };
+        conditions.push(self.visible(target, self.established(id)));
+        (target, from, conditions)
+    }
+
+    /// ` ORDER BY` without the words.
+    pub(super) fn order_terms(&mut self, t: Table, terms: &[OrderTerm]) -> String {
+        let mut out = Vec::with_capacity(terms.len());
+        for term in terms {
+            let (value, nullable) = self.order_value(t, &term.path, term.by);
+            let direction = if term.direction == Direction::Desc {
+                " DESC"
+            } else {
+                ""
+            };
+            let nulls = match (nullable, term.nulls) {
+                (false, _) => "",
+                (true, Nulls::First) => " NULLS FIRST",
+                (true, Nulls::Last) => " NULLS LAST",
+            };
+            out.push(format!("{value}{direction}{nulls}"));
+        }
+        out.join(", ")
+    }
+
+    fn order_value(&mut self, t: Table, path: &[RelationId], by: OrderValue) -> (String, bool) {
+        if let [first, rest @ ..] = path {
+            let (target, from, conditions) = self.reached(t, *first);
+            let (inner, _) = self.order_value(target, rest, by);
+            let conditions = join_conditions(&conditions);
+            return (
+                format!("(SELECT {inner} FROM {from} WHERE {conditions} LIMIT 1)"),
+                true,
+            );
+        }
+        match by {
+            OrderValue::Column(ix) => {
+                let column = &self.entity(t).columns[ix];
+                let (kind, nullable) = (column.kind.clone(), column.nullable);
+                let mut value = self.column(t, ix);
+                if matches!(kind, Kind::Enum(_) | Kind::Other) && self.dialect == Dialect::Postgres
+                {
+                    value.push_str("::text");
+                }
+                (format!("{value}{}", self.collation(&kind)), nullable)
+            }
+            OrderValue::Count(id) => {
+                let (_, from, conditions) = self.reached(t, id);
+                let conditions = join_conditions(&conditions);
+                (
+                    format!("(SELECT count(*) FROM {from} WHERE {conditions})"),
+                    false,
+                )
+            }
+        }
+    }
+
+    fn kind(&self, t: Table, ix: ColumnIx) -> &Kind {
+        &self.entity(t).columns[ix].kind
+    }
+
+    /// The column in the type that its values are bound as.
+    fn comparable(&self, t: Table, ix: ColumnIx) -> String {
+        let column = self.column(t, ix);
+        match self.kind(t, ix) {
+            Kind::Other if self.dialect == Dialect::Postgres => format!("{column}::text"),
+            _ => column,
+        }
+    }
+
+    fn collation(&self, kind: &Kind) -> &'static str {
+        let text = matches!(kind, Kind::Text | Kind::Enum(_) | Kind::Other);
+        if text && self.dialect == Dialect::Postgres {
+            " COLLATE \"C\""
+        } else {
+            ""
+        }
+    }
+
+    fn bind(&mut self, value: BindValue) -> usize {
+        self.values.push(value);
+        self.first_value + self.values.len() - 1
+    }
+
+    fn value(&mut self, kind: &Kind, value: &KeyValue) -> String {
+        let n = self.bind(match value {
+            KeyValue::Int(i) => BindValue::Int(*i),
+            KeyValue::Text(text) => BindValue::Text(text.clone()),
+        });
+        match (self.dialect, kind) {
+            (Dialect::Postgres, Kind::Text | Kind::Int | Kind::BigInt | Kind::Other) => {
+                format!("${n}")
+            }
+            (Dialect::Postgres, _) => format!("${n}::text::{}", key_type(kind)),
+            (Dialect::Sqlite, _) => self.sqlite_value(kind, format!("?{n}")),
+        }
+    }
+
+    /// SQLite has no type for these: a value bound as text becomes what the column holds.
+    fn sqlite_value(&self, kind: &Kind, value: String) -> String {
+        match kind {
+            Kind::Float => format!("CAST({value} AS REAL)"),
+            Kind::Decimal { .. } => format!("CAST({value} AS NUMERIC)"),
+            Kind::Boolean => format!("({value} = 'true')"),
+            _ => super::blob(kind, value),
+        }
+    }
+}
