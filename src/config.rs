@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::plan::Limits;
@@ -35,10 +36,10 @@ pub enum Command {
 pub struct DatabaseArgs {
     /// postgres://… or sqlite://FILE; without it the embedded file backref.db, which is created, migrated
     /// and filled with sample content when new
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
     /// How many connections to the database at most
-    #[arg(long, env = "DATABASE_MAX_CONNECTIONS", default_value_t = 10, global = true, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "DATABASE_MAX_CONNECTIONS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub database_max_connections: u32,
 }
 
@@ -50,18 +51,21 @@ pub struct Serve {
     #[command(flatten)]
     pub database: DatabaseArgs,
     /// Apply pending migrations before serving
-    #[arg(long, env = "MIGRATE")]
+    #[arg(long, env = "MIGRATE", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub migrate: bool,
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// How long a request may take, in seconds; its database work is stopped then
+    #[arg(long, env = "REQUEST_TIMEOUT", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub request_timeout: u64,
     /// The largest request body, in bytes
     #[arg(long, env = "MAX_BODY_BYTES", default_value_t = 1 << 20)]
     pub max_body_bytes: usize,
     /// Serve the GraphiQL page at /
-    #[arg(long, env = "GRAPHIQL", default_value_t = true, action = clap::ArgAction::Set)]
+    #[arg(long, env = "GRAPHIQL", default_value_t = true, value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub graphiql: bool,
     /// Log lines as JSON objects
-    #[arg(long, env = "LOG_JSON")]
+    #[arg(long, env = "LOG_JSON", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub log_json: bool,
 }
 
@@ -96,8 +100,9 @@ impl LimitArgs {
 pub struct Migrate {
     #[command(subcommand)]
     pub action: MigrateAction,
-    #[command(flatten)]
-    pub database: DatabaseArgs,
+    /// postgres://… or sqlite://FILE; without it the embedded file backref.db
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
+    pub database_url: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -114,8 +119,9 @@ pub enum MigrateAction {
 
 #[derive(Debug, Args)]
 pub struct Seed {
-    #[command(flatten)]
-    pub database: DatabaseArgs,
+    /// postgres://… or sqlite://FILE, migrated and empty; without it the embedded file backref.db
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
     #[arg(long, default_value_t = 10_000, help = "How many users")]
     pub users: u64,
     #[arg(

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, Statement};
@@ -28,7 +28,10 @@ impl Database {
                 sqlx::query("SELECT 1").execute(pool).await?;
                 Ok(())
             }
-            Database::Sqlite(pool) => pool.run(|connection| connection.ping()).await,
+            Database::Sqlite(pool) => {
+                let deadline = Instant::now() + CONNECT_TIMEOUT;
+                pool.run(deadline, |connection| connection.ping()).await
+            }
         }
     }
 }
@@ -44,6 +47,8 @@ pub enum SetupError {
         "--database-url (DATABASE_URL) `{0}` names no database that Backref knows; use postgres://… or sqlite://FILE"
     )]
     UnknownUrl(String),
+    #[error("{file} cannot be used as an SQLite database: {cause}")]
+    Unusable { file: PathBuf, cause: String },
     #[error(
         "there is no database file {0}; `backref migrate up --database-url sqlite://{0}` makes one"
     )]
@@ -67,8 +72,36 @@ pub enum SetupError {
     },
 }
 
+/// How long to wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The embedded database: a file beside the server, created, migrated and filled when new.
 pub const EMBEDDED_FILE: &str = "backref.db";
+
+/// How to connect.
+#[derive(Debug, Clone, Copy)]
+pub struct Connect {
+    pub max_connections: u32,
+    /// Make an SQLite file that does not exist.
+    pub create: bool,
+    /// How long a statement may run on PostgreSQL. SQLite is told by each request.
+    pub statement_timeout: Option<Duration>,
+}
+
+impl Connect {
+    /// To a database that exists, without a limit on statements.
+    pub fn with(max_connections: u32) -> Self {
+        Connect {
+            max_connections,
+            create: false,
+            statement_timeout: None,
+        }
+    }
+
+    pub fn creating(self, create: bool) -> Self {
+        Connect { create, ..self }
+    }
+}
 
 /// A database by its URL, not yet connected.
 #[derive(Debug, Clone)]
@@ -117,19 +150,20 @@ impl Url {
         }
     }
 
-    /// Opens SeaORM's connection. `create` makes a SQLite file that does not exist.
-    pub async fn connect(
-        &self,
-        max_connections: u32,
-        create: bool,
-    ) -> Result<DatabaseConnection, SetupError> {
+    /// Opens SeaORM's connections.
+    pub async fn connect(&self, settings: Connect) -> Result<DatabaseConnection, SetupError> {
+        let Connect {
+            max_connections,
+            create,
+            statement_timeout,
+        } = settings;
         if let Some(file) = self.file.as_ref().filter(|f| !create && !f.exists()) {
             return Err(SetupError::NoFile(file.clone()));
         }
         let mut options = ConnectOptions::new(&self.text);
         options
             .max_connections(max_connections)
-            .acquire_timeout(Duration::from_secs(10))
+            .acquire_timeout(CONNECT_TIMEOUT)
             .sqlx_logging_level(log::LevelFilter::Trace)
             // A ping at every acquire costs a round trip; a connection long idle may have been closed.
             .test_before_acquire_if_idle_for(Duration::from_secs(10))
@@ -138,14 +172,26 @@ impl Url {
                 true => o.create_if_missing(true),
                 false => o,
             });
-        let unreachable = |cause: String| SetupError::Unreachable {
-            url: self.shown(),
-            cause,
+        if let (None, Some(timeout)) = (&self.file, statement_timeout) {
+            options.statement_timeout(timeout);
+        }
+        let unreachable = |cause: String| match &self.file {
+            Some(file) => SetupError::Unusable {
+                file: file.clone(),
+                cause,
+            },
+            None => SetupError::Unreachable {
+                url: self.shown(),
+                cause,
+            },
         };
         if self.file.is_none() {
             // A pool only says that it timed out; one connection says why.
-            let connection = sqlx::PgConnection::connect(&self.text).await;
-            let connection = connection.map_err(|cause| unreachable(cause.to_string()))?;
+            let connect = sqlx::PgConnection::connect(&self.text);
+            let connection = tokio::time::timeout(CONNECT_TIMEOUT, connect)
+                .await
+                .map_err(|_| unreachable(format!("no answer in {CONNECT_TIMEOUT:?}")))?
+                .map_err(|cause| unreachable(cause.to_string()))?;
             // Its farewell may fail: it has served its purpose.
             let _ = connection.close().await;
         }
@@ -219,31 +265,32 @@ pub async fn require_migrated(
 }
 
 /// Opens the embedded database, which is made whole first: a new file gets its name only when it is
-/// migrated and filled, so an interrupted start leaves none half done.
-pub async fn embedded(path: &Path, with_sample: bool) -> Result<Url, SetupError> {
+/// migrated and filled, so an interrupted start leaves none half done, and of two starts one makes it.
+pub async fn embedded(path: &Path) -> Result<Url, SetupError> {
     let url = Url::file(path);
     if !path.exists() {
-        let new = path.with_extension("db.new");
+        tracing::info!(file = %path.display(), "creating the embedded database");
+        let new = path.with_extension(format!("db.new-{}", std::process::id()));
         let io = |cause| SetupError::File {
             path: new.clone(),
             cause,
         };
-        if new.exists() {
-            std::fs::remove_file(&new).map_err(io)?;
-        }
-        tracing::info!(file = %path.display(), "creating the embedded database");
-        let connection = Url::file(&new).connect(1, true).await?;
+        let connection = Url::file(&new)
+            .connect(Connect::with(1).creating(true))
+            .await?;
         Migrator::up(&connection, None).await?;
-        if with_sample {
-            sample::fill(&connection).await?;
-        }
+        sample::fill(&connection).await?;
         connection.close().await?;
-        std::fs::rename(&new, path).map_err(io)?;
+        match std::fs::hard_link(&new, path) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(io(cause));
+            }
+            _ => std::fs::remove_file(&new).map_err(io)?,
+        }
     }
-    let connection = url.connect(1, false).await?;
-    connection
-        .execute_unprepared("PRAGMA journal_mode = WAL")
-        .await?;
+    let connection = url.connect(Connect::with(1)).await?;
+    let wal = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL";
+    connection.execute_unprepared(wal).await?;
     Migrator::up(&connection, None).await?;
     connection.close().await?;
     Ok(url)

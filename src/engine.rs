@@ -4,12 +4,12 @@
 //! and condition; both caches are bounded.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use apollo_compiler::executable::Operation;
 use apollo_compiler::introspection;
 use apollo_compiler::request::{RequestError, coerce_variable_values};
-use apollo_compiler::response::JsonMap;
+use apollo_compiler::response::{JsonMap, JsonValue};
 use apollo_compiler::validation::Valid;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -30,14 +30,16 @@ use crate::schema::Schema;
 pub struct Engine {
     planner: Planner,
     database: Database,
+    /// What a request may take, its database's work included.
+    timeout: Duration,
 }
 
 /// The part of the way that needs no database.
 pub struct Planner {
     shared: Arc<Shared>,
     limits: Limits,
-    documents: Cache<Box<str>, Arc<Document>, TextLength>,
-    plans: Cache<PlanKey, Arc<Plan>>,
+    documents: Cache<Box<str>, Arc<Document>, DocumentWeight>,
+    plans: Cache<PlanKey, Arc<Plan>, PlanWeight>,
 }
 
 /// What outlives a request on the threads that run it.
@@ -80,19 +82,27 @@ struct PlanKey {
     principal: Principal,
 }
 
-/// Documents are weighed by their text, plus what any plan costs.
+/// About what a parsed document costs, in bytes: its tree is some thirty times its text.
 #[derive(Clone)]
-struct TextLength;
+struct DocumentWeight;
 
-impl Weighter<Box<str>, Arc<Document>> for TextLength {
+impl Weighter<Box<str>, Arc<Document>> for DocumentWeight {
     fn weight(&self, text: &Box<str>, _: &Arc<Document>) -> u64 {
-        text.len() as u64 + 256
+        30 * text.len() as u64 + 1024
     }
 }
 
-/// Document text kept, in bytes.
-const DOCUMENT_CACHE: u64 = 8 << 20;
-const PLAN_CACHE: usize = 4096;
+#[derive(Clone)]
+struct PlanWeight;
+
+impl Weighter<PlanKey, Arc<Plan>> for PlanWeight {
+    fn weight(&self, _: &PlanKey, plan: &Arc<Plan>) -> u64 {
+        plan.weight()
+    }
+}
+
+/// Documents and plans kept, in bytes each.
+const CACHE: u64 = 64 << 20;
 
 /// A request ready to run.
 pub struct Prepared {
@@ -102,8 +112,12 @@ pub struct Prepared {
 }
 
 impl Engine {
-    pub fn new(planner: Planner, database: Database) -> Self {
-        Engine { planner, database }
+    pub fn new(planner: Planner, database: Database, timeout: Duration) -> Self {
+        Engine {
+            planner,
+            database,
+            timeout,
+        }
     }
 
     pub fn planner(&self) -> &Planner {
@@ -119,14 +133,31 @@ impl Engine {
         let started = Instant::now();
         let prepared = match self.planner.prepare(request, principal) {
             Ok(prepared) => prepared,
-            Err(errors) => return refuse(&errors),
+            Err(errors) => {
+                let first = errors.first();
+                tracing::debug!(
+                    code = ?first.map(|e| e.code),
+                    message = first.map(|e| e.message.as_str()),
+                    "refused"
+                );
+                return refuse(&errors);
+            }
         };
         let bound = prepared.bound.bound;
-        match self.run(prepared).await {
+        let deadline = started + self.timeout;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let run = async {
+            match left.is_zero() {
+                true => Err(DatabaseError::TimedOut),
+                false => self.run(prepared, deadline).await,
+            }
+        };
+        let ran = tokio::time::timeout(left, run).await;
+        match ran.unwrap_or(Err(DatabaseError::TimedOut)) {
             Ok(body) => {
                 tracing::debug!(
                     operation = request.operation_name.as_deref(),
-                    statements = bound.statements,
+                    statements_at_most = bound.statements,
                     micros = started.elapsed().as_micros() as u64,
                     bytes = body.len(),
                     "answered"
@@ -140,7 +171,7 @@ impl Engine {
         }
     }
 
-    async fn run(&self, prepared: Prepared) -> Result<Vec<u8>, DatabaseError> {
+    async fn run(&self, prepared: Prepared, deadline: Instant) -> Result<Vec<u8>, DatabaseError> {
         if prepared.bound.bound.statements == 0 {
             let loaded: Vec<_> = prepared
                 .bound
@@ -174,7 +205,7 @@ impl Engine {
                     ))??;
                     Ok(shared.write(&prepared, &loaded))
                 };
-                pool.run(work).await
+                pool.run(deadline, work).await
             }
         }
     }
@@ -185,8 +216,8 @@ impl Planner {
         Planner {
             shared: Arc::new(Shared { catalog, schema }),
             limits,
-            documents: Cache::with_weighter(1024, DOCUMENT_CACHE, TextLength),
-            plans: Cache::new(PLAN_CACHE),
+            documents: Cache::with_weighter(1024, CACHE, DocumentWeight),
+            plans: Cache::with_weighter(1024, CACHE, PlanWeight),
         }
     }
 
@@ -250,7 +281,11 @@ impl Planner {
         if operation.variables.is_empty() {
             return Ok(Valid::assume_valid(JsonMap::new()));
         }
-        coerce_variable_values(&self.shared.schema.types, operation, values)
+        let values = values
+            .iter()
+            .map(|(k, v)| (k.clone(), whole_numbers(v)))
+            .collect();
+        coerce_variable_values(&self.shared.schema.types, operation, &values)
             .map_err(|e| request_error(document, Code::BadUserInput, &e))
     }
 
@@ -277,7 +312,8 @@ impl Planner {
             operation,
             &conditions,
             principal,
-        ));
+            &self.limits,
+        )?);
         self.plans.insert(key, plan.clone());
         Ok(plan)
     }
@@ -316,6 +352,22 @@ impl Shared {
     }
 }
 
+/// JSON has one type of numbers: `2.0` is the whole number that an `Int` may hold.
+fn whole_numbers(value: &JsonValue) -> JsonValue {
+    match value {
+        JsonValue::Number(n) => match n.as_f64() {
+            Some(f) if n.is_f64() && f.fract() == 0.0 && f.abs() < 9e15 => (f as i64).into(),
+            _ => value.clone(),
+        },
+        JsonValue::Array(items) => items.iter().map(whole_numbers).collect(),
+        JsonValue::Object(fields) => {
+            let fields = fields.iter().map(|(k, v)| (k.clone(), whole_numbers(v)));
+            JsonValue::Object(fields.collect())
+        }
+        _ => value.clone(),
+    }
+}
+
 fn request_error(document: &Document, code: Code, error: &RequestError) -> Error {
     Error::new(code, error.message().to_string()).at(document.line_column(error.location()))
 }
@@ -339,12 +391,16 @@ fn failed(error: &DatabaseError) -> Response {
     let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let id = format!("{:x}-{number:x}", std::process::id());
     tracing::error!(id, error = %error, "a statement failed");
-    let shown = match error.is_unavailable() {
-        true => Error::new(
+    let shown = match error {
+        _ if error.is_timeout() => Error::new(
+            Code::Timeout,
+            format!("the request took too long and was stopped; ask for less (error {id})"),
+        ),
+        _ if error.is_unavailable() => Error::new(
             Code::Unavailable,
             format!("the database cannot be reached; try again (error {id})"),
         ),
-        false => Error::new(Code::InternalServerError, format!("internal error {id}")),
+        _ => Error::new(Code::InternalServerError, format!("internal error {id}")),
     };
     let mut body = b"{\"errors\":".to_vec();
     body.extend(serde_json::to_vec(&[shown]).unwrap_or_else(|_| b"[]".to_vec()));

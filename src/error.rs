@@ -17,6 +17,7 @@ pub enum Code {
     BadUserInput,
     Forbidden,
     LimitExceeded,
+    Timeout,
     Unavailable,
     InternalServerError,
     GraphqlParseFailed,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::engine::{Planner, Prepared};
 use crate::load::statement_sql;
-use crate::plan::Source;
+use crate::plan::{BoundRoot, Source};
 use crate::sql::Dialect;
 
 /// The plan as text: a tree of levels, each with its SQL, and the bound on statements and rows.
@@ -34,9 +34,19 @@ pub fn explain(planner: &Planner, prepared: &Prepared, dialect: Dialect) -> Stri
         } else {
             page
         };
-        let _ = writeln!(out, "{indent}{}: {}{page}", level.path, entity.type_name);
+        let _ = writeln!(
+            out,
+            "{indent}{}: {}{page}",
+            bound.plan.path(i),
+            entity.type_name
+        );
         let sql = statement_sql(planner.catalog(), bound, i, keys, dialect);
         let _ = writeln!(out, "{indent}  {}", sql.text);
+    }
+    for (field, root) in bound.plan.root.iter().zip(&bound.roots) {
+        if let BoundRoot::Failed(error) = root {
+            let _ = writeln!(out, "{}: error: {}", field.key, error.message);
+        }
     }
     let _ = writeln!(
         out,

@@ -1,11 +1,13 @@
 //! The command line: a thin shell over the library.
 
+use std::future::IntoFuture;
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use backref::config::{Cli, Command, DatabaseArgs, Explain, Migrate, MigrateAction, Seed, Serve};
-use backref::database::{self, EMBEDDED_FILE, Url};
+use backref::config::{Cli, Command, Explain, Migrate, MigrateAction, Seed, Serve};
+use backref::database::{self, Connect, EMBEDDED_FILE, Url};
 use backref::engine::{Engine, Planner, Request};
 use backref::plan::Limits;
 use backref::policy::Principal;
@@ -46,14 +48,22 @@ async fn serve(args: Serve) -> Result {
     let connections = args.database.database_max_connections;
     let url = match &args.database.database_url {
         Some(text) => text.parse::<Url>()?,
-        None => database::embedded(Path::new(EMBEDDED_FILE), true).await?,
+        None => database::embedded(Path::new(EMBEDDED_FILE)).await?,
     };
-    let connection = url.connect(connections, false).await?;
     if args.migrate {
+        let connection = url.connect(Connect::with(1)).await?;
         Migrator::up(&connection, None).await?;
+        connection.close().await?;
     }
+    let timeout = Duration::from_secs(args.request_timeout);
+    let settings = Connect {
+        statement_timeout: Some(timeout),
+        ..Connect::with(connections)
+    };
+    let connection = url.connect(settings).await?;
     database::require_migrated(&url, &connection).await?;
-    let engine = Arc::new(Engine::new(planner, url.readers(&connection, connections)?));
+    let readers = url.readers(&connection, connections)?;
+    let engine = Arc::new(Engine::new(planner, readers, timeout));
     let options = ServerOptions {
         max_body_bytes: args.max_body_bytes,
         graphiql: args.graphiql,
@@ -69,15 +79,29 @@ async fn serve(args: Serve) -> Result {
         database = url.shown(),
         "GraphQL at http://{address}/graphql, GraphiQL at http://{address}/"
     );
-    axum::serve(listener, server::router(engine, &options))
-        .with_graceful_shutdown(shutdown())
-        .await?;
+    let (stop, mut stopping) = tokio::sync::watch::channel(());
+    let drained = axum::serve(listener, server::router(engine, &options))
+        .with_graceful_shutdown(async move { drop(stopping.changed().await) })
+        .into_future();
+    let mut served = tokio::spawn(drained);
+    tokio::select! {
+        ended = &mut served => ended??,
+        () = asked_to_stop() => {
+            tracing::info!("stopping; requests that run are answered first");
+            drop(stop);
+            tokio::select! {
+                ended = served => ended??,
+                () = tokio::time::sleep(timeout) => tracing::warn!("stopped before a client had sent its request"),
+                () = asked_to_stop() => tracing::warn!("stopped at once"),
+            }
+        }
+    }
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Ends when the process is asked to: requests that run are answered, new ones are not taken.
-async fn shutdown() {
+/// Ends when the process gets an interrupt or is asked to terminate.
+async fn asked_to_stop() {
     let interrupt = async {
         let _ = tokio::signal::ctrl_c().await;
     };
@@ -94,7 +118,6 @@ async fn shutdown() {
         () = interrupt => {}
         () = terminate => {}
     }
-    tracing::info!("stopping; requests that run are answered first");
 }
 
 fn start_logging(json: bool) {
@@ -115,7 +138,9 @@ fn start_logging(json: bool) {
 }
 
 async fn migrate(args: Migrate) -> Result {
-    let (_, connection) = open(&args.database, true).await?;
+    // On one connection: dropping tables on SQLite turns foreign keys off for the connection.
+    let create = matches!(args.action, MigrateAction::Up | MigrateAction::Fresh);
+    let (_, connection) = open(&args.database_url, Connect::with(1).creating(create)).await?;
     match args.action {
         MigrateAction::Up => Migrator::up(&connection, None).await?,
         MigrateAction::Down => Migrator::down(&connection, Some(1)).await?,
@@ -133,7 +158,7 @@ async fn migrate(args: Migrate) -> Result {
 }
 
 async fn fill(args: Seed) -> Result {
-    let (url, connection) = open(&args.database, false).await?;
+    let (url, connection) = open(&args.database_url, Connect::with(1)).await?;
     database::require_migrated(&url, &connection).await?;
     let options = seed::Options {
         users: args.users,
@@ -157,13 +182,16 @@ async fn fill(args: Seed) -> Result {
     Ok(())
 }
 
-/// A database for a command that writes: by its URL, or the embedded one without sample content.
-async fn open(args: &DatabaseArgs, create: bool) -> Result<(Url, sea_orm::DatabaseConnection)> {
-    let url = match &args.database_url {
+/// A database for a command that changes it: by its URL, or the embedded file.
+async fn open(
+    url: &Option<String>,
+    settings: Connect,
+) -> Result<(Url, sea_orm::DatabaseConnection)> {
+    let url = match url {
         Some(text) => text.parse::<Url>()?,
-        None => database::embedded(Path::new(EMBEDDED_FILE), false).await?,
+        None => Url::file(Path::new(EMBEDDED_FILE)),
     };
-    let connection = url.connect(args.database_max_connections, create).await?;
+    let connection = url.connect(settings).await?;
     Ok((url, connection))
 }
 

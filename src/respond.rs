@@ -16,6 +16,11 @@ use crate::plan::{
     Selection,
 };
 
+/// Errors of fields that an answer lists; a last one says how many there were.
+const MAX_ERRORS: usize = 100;
+/// The largest answer, in bytes. Rows are bounded before they are read; how often a query writes a text is not.
+const MAX_ANSWER: usize = 32 << 20;
+
 /// Everything an answer is written from.
 pub struct Answer<'a> {
     pub catalog: &'a Catalog,
@@ -39,14 +44,20 @@ impl Answer<'_> {
             out: Vec::with_capacity(4096),
             path: Vec::new(),
             errors: Vec::new(),
+            more_errors: 0,
+            overflowed: false,
         };
         writer.out.extend_from_slice(b"{\"data\":");
         let start = writer.out.len();
-        if writer.root().is_err() {
+        if writer.root().is_err() || writer.overflowed {
             writer.out.truncate(start);
             writer.out.extend_from_slice(b"null");
         }
         writer.out.push(b'}');
+        if writer.more_errors > 0 {
+            let message = format!("{} more errors are not listed", writer.more_errors);
+            writer.errors.push(Error::new(Code::LimitExceeded, message));
+        }
         if writer.errors.is_empty() {
             return writer.out;
         }
@@ -64,6 +75,9 @@ struct Writer<'a> {
     out: Vec<u8>,
     path: Vec<Step<'a>>,
     errors: Vec<Error>,
+    more_errors: usize,
+    /// The answer has grown too large; nothing of it is kept.
+    overflowed: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -164,6 +178,9 @@ impl<'a> Writer<'a> {
     }
 
     fn object(&mut self, level: LevelId, row: u32, selection: &'a Selection) -> Written {
+        if self.overflowed || self.out.len() > MAX_ANSWER {
+            return self.too_large();
+        }
         self.out.push(b'{');
         for field in &selection.fields {
             self.out.extend_from_slice(&field.prefix);
@@ -203,6 +220,19 @@ impl<'a> Writer<'a> {
         }
         self.out.push(b'}');
         Ok(())
+    }
+
+    /// Ends the answer. What is written stays over the limit until the root empties it, so no nullable field
+    /// on the way up can go on.
+    fn too_large(&mut self) -> Written {
+        if !self.overflowed {
+            self.overflowed = true;
+            let message =
+                "the answer is larger than this server gives; ask for less in one request";
+            self.errors.clear();
+            self.errors.push(Error::new(Code::LimitExceeded, message));
+        }
+        Err(Propagated)
     }
 
     fn one(
@@ -298,6 +328,10 @@ impl<'a> Writer<'a> {
     }
 
     fn fail(&mut self, error: Error, location: Option<SourceSpan>) {
+        if self.errors.len() >= MAX_ERRORS {
+            self.more_errors += 1;
+            return;
+        }
         let mut error = error.at(self.answer.document.line_column(location));
         error.path = self
             .path

@@ -12,14 +12,13 @@ use async_graphql::http::GraphiQLSource;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{BytesRejection, QueryRejection};
-use axum::extract::{Query, State};
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::engine::{Engine, Request, refuse};
 use crate::error::{Code, Error};
@@ -54,7 +53,7 @@ pub fn router(engine: Arc<Engine>, options: &ServerOptions) -> Router {
         router = router.route("/", get(graphiql));
     }
     router
-        .layer(RequestBodyLimitLayer::new(options.max_body_bytes))
+        .layer(DefaultBodyLimit::max(options.max_body_bytes))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(engine)
 }

@@ -165,6 +165,11 @@ impl<'g> Work<'g> {
             }
         }
         for name in enums.keys() {
+            if RESERVED_TYPES.contains(&name.as_str()) {
+                self.mistakes.push(format!(
+                    "a database enum would be called `{name}`, which is a type of GraphQL's or Backref's; rename it in the database"
+                ));
+            }
             if let Some(module) = types.get(name) {
                 self.mistakes.push(format!(
                     "{module}: a database enum is called `{name}` too; name the type with `.type_name({module}::Entity, \"…\")`"
@@ -740,15 +745,16 @@ impl<'g> Work<'g> {
             };
             match self.by_key.get(&(entity, key.variant.clone())) {
                 Some(&id)
-                    if matches!(
-                        self.relations[id].relation.cardinality,
-                        Cardinality::One { .. }
-                    ) =>
+                    if self.relations[id].relation.condition.is_none()
+                        && matches!(
+                            self.relations[id].relation.cardinality,
+                            Cardinality::One { .. }
+                        ) =>
                 {
                     self.catalog_entities[entity].policy.through = Some(id);
                 }
                 _ => self.mistakes.push(format!(
-                    "`.visible_through({})` needs a relation to one row that is on the graph",
+                    "`.visible_through({})` needs a relation to one row, without `on_condition`, that is on the graph",
                     key.path
                 )),
             }

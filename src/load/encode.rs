@@ -1,6 +1,8 @@
 //! Values as JSON, and as the text of keys. Both databases arrive here in one form, so their answers agree
 //! to the byte.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sea_orm::prelude::{ChronoDateTimeUtc, Uuid};
@@ -109,21 +111,26 @@ pub fn id_part(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) {
         return out.push(NULL);
     }
     let start = out.len();
-    if part(out, kind, raw, true).is_none() || out.len() == start {
+    if part(out, kind, raw, true).is_none() {
         out.truncate(start);
         out.push(UNREPRESENTABLE);
     }
 }
 
 fn part(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>, composite: bool) -> Option<()> {
-    match raw {
-        Raw::Int(i) => integer(out, *i),
-        Raw::Text(s) if composite && s.contains([':', '%']) => {
-            escaped(out, &s.replace('%', "%25").replace(':', "%3A"));
+    let text = match (kind, raw) {
+        (_, Raw::Int(i)) => {
+            integer(out, *i);
+            return Some(());
         }
-        Raw::Text(s) => escaped(out, s),
-        Raw::Bytes(b) => out.extend_from_slice(hex(b).as_bytes()),
-        _ => plain(out, kind, raw)?,
+        (Kind::Text | Kind::Other | Kind::Enum(_) | Kind::Json, Raw::Text(s)) => Cow::from(*s),
+        (_, Raw::Bytes(b)) => Cow::from(hex(b)),
+        _ => Cow::from(plain_text(kind, raw)?),
+    };
+    if composite && text.contains([':', '%']) {
+        escaped(out, &text.replace('%', "%25").replace(':', "%3A"));
+    } else {
+        escaped(out, &text);
     }
     Some(())
 }

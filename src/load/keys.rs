@@ -265,8 +265,9 @@ pub fn parse_key(entity: &Entity, text: &str) -> Option<Vec<KeyValue>> {
 pub fn key_value(kind: &Kind, text: &str) -> Option<KeyValue> {
     match kind {
         Kind::Int | Kind::BigInt => {
-            let canonical = text.len() <= 20 && !text.starts_with('+');
-            text.parse().ok().filter(|_| canonical).map(KeyValue::Int)
+            // One spelling a key: `042` and `+42` are not 42.
+            let integer: i64 = text.parse().ok()?;
+            (integer.to_string() == text).then_some(KeyValue::Int(integer))
         }
         // PostgreSQL's text knows no zero.
         Kind::Text | Kind::Other => (!text.contains('\0')).then(|| KeyValue::Text(text.into())),

@@ -45,11 +45,25 @@ pub enum DatabaseError {
     Postgres(#[from] sqlx::Error),
     #[error("SQLite: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    #[error("the request's time is over")]
+    TimedOut,
     #[error("{0}")]
     Shape(String),
 }
 
 impl DatabaseError {
+    /// Whether the database stopped a statement for taking too long.
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            DatabaseError::TimedOut => true,
+            DatabaseError::Postgres(e) => {
+                let code = e.as_database_error().and_then(|e| e.code());
+                code.is_some_and(|c| c == "57014")
+            }
+            DatabaseError::Sqlite(_) | DatabaseError::Shape(_) => false,
+        }
+    }
+
     /// Whether the database could not be reached at all.
     pub fn is_unavailable(&self) -> bool {
         match self {
@@ -72,7 +86,7 @@ impl DatabaseError {
                 e.sqlite_error_code(),
                 Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::DatabaseBusy)
             ),
-            DatabaseError::Shape(_) => false,
+            DatabaseError::TimedOut | DatabaseError::Shape(_) => false,
         }
     }
 }
@@ -209,7 +223,7 @@ async fn batch<C: Connection>(
         return Ok(Loaded::default());
     }
     let rows = run(catalog, bound, i, keys, connection).await?;
-    let targets = if own_key.is_empty() {
+    let targets = if own_key.is_empty() || !rows.ordinals.is_empty() {
         many(&rows, keys.len)
     } else {
         let columns: Vec<_> = own_key.iter().filter_map(|&r| rows.key(r)).collect();
@@ -267,12 +281,13 @@ async fn run<C: Connection>(
         len: keys.len,
         offset: bound.pages[i].offset,
     };
-    tracing::debug!(target: "backref::statement", path = %level.path, keys = keys.len, sql = %sql.text);
+    tracing::debug!(target: "backref::statement", path = bound.plan.path(i), keys = keys.len, sql = %sql.text);
     let rows = connection.run(catalog, level, &statement).await?;
     if let Some(&stray) = rows.ordinals.iter().find(|&&o| o as usize >= keys.len) {
         return Err(DatabaseError::Shape(format!(
             "`{}` got a row for key {stray} of {}",
-            level.path, keys.len
+            bound.plan.path(i),
+            keys.len
         )));
     }
     Ok(rows)

@@ -7,6 +7,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
@@ -49,9 +50,10 @@ impl SqlitePool {
         Ok(SqlitePool { jobs })
     }
 
-    /// Runs `work` with a connection, inside one read transaction.
+    /// Runs `work` with a connection, inside one read transaction, which SQLite leaves at the deadline.
     pub async fn run<T: Send + 'static>(
         &self,
+        deadline: Instant,
         work: impl FnOnce(&mut Sqlite) -> Result<T, DatabaseError> + Send + 'static,
     ) -> Result<T, DatabaseError> {
         let (answer, answered) = tokio::sync::oneshot::channel();
@@ -59,7 +61,7 @@ impl SqlitePool {
         let subscriber = tracing::dispatcher::get_default(Clone::clone);
         let job: Job = Box::new(move |connection| {
             tracing::dispatcher::with_default(&subscriber, || {
-                let result = span.in_scope(|| connection.transaction(work));
+                let result = span.in_scope(|| connection.transaction(deadline, work));
                 let _ = answer.send(result);
             });
         });
@@ -117,12 +119,32 @@ impl Sqlite {
 
     fn transaction<T>(
         &mut self,
+        deadline: Instant,
         work: impl FnOnce(&mut Self) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
+        const INSTRUCTIONS_BETWEEN_LOOKS: i32 = 10_000;
+        let over = move || Instant::now() > deadline;
+        if over() {
+            // It waited in the queue for too long.
+            return Err(DatabaseError::TimedOut);
+        }
+        self.0
+            .progress_handler(INSTRUCTIONS_BETWEEN_LOOKS, Some(over))?;
         self.0.prepare_cached("BEGIN")?.execute([])?;
         let result = work(self);
-        self.0.prepare_cached("COMMIT")?.execute([])?;
-        result
+        // An interrupt has ended the transaction already.
+        if !self.0.is_autocommit() {
+            self.0.progress_handler(0, None::<fn() -> bool>)?;
+            self.0.prepare_cached("COMMIT")?.execute([])?;
+        }
+        result.map_err(|error| match error {
+            DatabaseError::Sqlite(e)
+                if e.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) =>
+            {
+                DatabaseError::TimedOut
+            }
+            other => other,
+        })
     }
 
     /// Runs a future that asks nothing but this connection, which never makes it wait.
@@ -202,8 +224,8 @@ fn bind_value(value: &BindValue) -> Box<dyn ToSql> {
         BindValue::Text(v) => Box::new(v.to_string()),
         BindValue::Ints(v) => Box::new(json_list(v.iter().map(i64::to_string))),
         BindValue::Texts(v) => {
-            let item = |s: &Box<str>| serde_json::Value::from(&**s).to_string();
-            Box::new(json_list(v.iter().map(item)))
+            let items = v.iter().map(|s| serde_json::Value::from(&**s).to_string());
+            Box::new(json_list(items))
         }
     }
 }

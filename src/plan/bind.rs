@@ -91,11 +91,11 @@ pub fn bind(
 ) -> Result<BoundPlan, Error> {
     let located = |span: Option<SourceSpan>| document.line_column(span);
     let mut pages = Vec::with_capacity(plan.levels.len());
-    for level in &plan.levels {
+    for (i, level) in plan.levels.iter().enumerate() {
         let page = match &level.page {
             Some(page) => {
                 let (limit, offset) = bind_counts(page, variables, limits)
-                    .map_err(|e| e.of_level(level).at(located(level.location)))?;
+                    .map_err(|e| e.of_level(&plan.path(i)).at(located(level.location)))?;
                 let (filter, order) = bind_rows(catalog, &plan, level, page, variables)
                     .map_err(|e| e.at(located(level.location)))?;
                 BoundPage {
@@ -112,20 +112,11 @@ pub fn bind(
                 order: Vec::new(),
             },
         };
-        if level.depth >= limits.depth {
-            return Err(Error::new(
-                Code::LimitExceeded,
-                format!(
-                    "`{}` nests relations deeper than {} levels; ask in several requests",
-                    level.path, limits.depth
-                ),
-            )
-            .at(located(level.location)));
-        }
         pages.push(page);
     }
     let mut keys: Vec<Keys> = plan.levels.iter().map(|_| Keys::default()).collect();
     let mut roots = Vec::with_capacity(plan.root.len());
+    let mut asked_ids = 0u64;
     for field in &plan.root {
         roots.push(match &field.value {
             RootOutput::Typename(_) | RootOutput::Introspection | RootOutput::Page { .. } => {
@@ -161,11 +152,14 @@ pub fn bind(
                     .of_field("ids")
                     .at(located(field.location)));
                 }
+                asked_ids = asked_ids.saturating_add(ids.len() as u64);
                 bind_nodes(catalog, choices, ids, &mut keys)
             }
         });
     }
-    let bound = bound(&plan, &pages, &keys);
+    let mut bound = bound(&plan, &pages, &keys);
+    // An id costs its place in the answer whether there is such a row or not.
+    bound.rows = bound.rows.max(asked_ids);
     check(&plan, &pages, &keys, bound, limits)?;
     Ok(BoundPlan {
         plan,
@@ -221,8 +215,8 @@ struct PageError {
 }
 
 impl PageError {
-    fn of_level(self, level: &Level) -> Error {
-        let message = format!("`{}` of `{}` {}", self.argument, level.path, self.problem);
+    fn of_level(self, path: &str) -> Error {
+        let message = format!("`{}` of `{}` {}", self.argument, path, self.problem);
         Error::new(self.code, message).of_field(self.argument)
     }
 }
@@ -317,6 +311,7 @@ fn bind_node(
     only: Option<EntityId>,
 ) -> Result<(usize, Vec<KeyValue>), Error> {
     let text = text_of(id);
+    let shown = shortened(&text);
     let shape = |entity: &Entity| {
         let parts: Vec<_> = entity
             .primary_key
@@ -333,14 +328,14 @@ fn bind_node(
         let Some(choice) = choices.iter().position(|c| c.entity == entity) else {
             let wanted = only.map_or("node", |e| &catalog.entities[e].type_name);
             return Err(Error::input(format!(
-                "`{text}` is the id of a {}, not of a {wanted}",
+                "`{shown}` is the id of a {}, not of a {wanted}",
                 of.type_name
             )));
         };
         return match parse_key(of, key) {
             Some(key) => Ok((choice, key)),
             None => Err(Error::input(format!(
-                "`{text}` is no id; one of this type looks like `{}`",
+                "`{shown}` is no id; one of this type looks like `{}`",
                 shape(of)
             ))),
         };
@@ -349,12 +344,12 @@ fn bind_node(
         Some(entity) => match parse_key(&catalog.entities[entity], &text) {
             Some(key) => Ok((0, key)),
             None => Err(Error::input(format!(
-                "`{text}` is no id; one of this type looks like `{}`",
+                "`{shown}` is no id; one of this type looks like `{}`",
                 shape(&catalog.entities[entity])
             ))),
         },
         None => Err(Error::input(format!(
-            "`{text}` is no global id; one looks like `{}`",
+            "`{shown}` is no global id; one looks like `{}`",
             shape(&catalog.entities[choices[0].entity])
         ))),
     }
@@ -415,6 +410,15 @@ fn bind_nodes(
         keys[choice.level] = Keys::from_rows(&of);
     }
     BoundRoot::Each(each)
+}
+
+/// Enough of an id to know it by.
+fn shortened(id: &str) -> String {
+    const LONGEST: usize = 80;
+    match id.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &id[..end]),
+        None => id.to_owned(),
+    }
 }
 
 /// The value of an argument, null where it was left out.
@@ -483,7 +487,7 @@ fn check(
         let rows = level_rows(plan, pages, keys);
         let largest = (0..rows.len())
             .max_by_key(|&i| rows[i])
-            .map_or("", |i| &plan.levels[i].path);
+            .map_or_else(String::new, |i| plan.path(i));
         return Err(Error::new(
             Code::LimitExceeded,
             format!(

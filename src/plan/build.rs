@@ -14,36 +14,46 @@ use apollo_compiler::{Name, Node};
 use sea_orm::sea_query::{Alias, IntoIden};
 
 use super::{
-    Cell, Choice, Count, Document, Form, Level, LevelId, Lookup, Output, Page, Plan, Read,
+    Cell, Choice, Count, Document, Form, Level, LevelId, Limits, Lookup, Output, Page, Plan, Read,
     RootField, RootOutput, SelectedField, Selection, Source,
 };
 use crate::catalog::{Cardinality, Catalog, ColumnIx, EntityId, FieldSource, Link, RelationId};
+use crate::error::{Code, Error};
 use crate::policy::{Principal, Row, Visibility};
 use crate::schema::DEFAULT_LIMIT;
 
-/// Plans one operation for one principal.
+/// Levels in a plan beyond the statements allowed: those of the types that a `node` turns out not to be.
+const SPARE_LEVELS: usize = 1000;
+
+/// Plans one operation for one principal. A plan that could never be bound is refused before it grows.
 pub fn build(
     catalog: &Catalog,
     document: &Document,
     operation: &Operation,
     conditions: &[(Name, bool)],
     principal: Principal,
-) -> Plan {
+    limits: &Limits,
+) -> Result<Plan, Error> {
     let mut builder = Builder {
         catalog,
         document,
         conditions,
         principal,
+        limits,
         levels: Vec::new(),
         introspects: false,
+        refused: None,
     };
     let root = builder.root(&operation.selection_set);
-    Plan {
+    if let Some(refused) = builder.refused {
+        return Err(refused);
+    }
+    Ok(Plan {
         principal: builder.principal,
         levels: builder.levels,
         root,
         introspects: builder.introspects,
-    }
+    })
 }
 
 struct Builder<'a> {
@@ -51,8 +61,11 @@ struct Builder<'a> {
     document: &'a Document,
     conditions: &'a [(Name, bool)],
     principal: Principal,
+    limits: &'a Limits,
     levels: Vec<Level>,
     introspects: bool,
+    /// Set once a limit is passed; nothing more is planned then.
+    refused: Option<Error>,
 }
 
 type Grouped<'a> = IndexMap<&'a Name, Vec<&'a Node<Field>>>;
@@ -127,10 +140,10 @@ impl<'a> Builder<'a> {
     ) -> RootOutput {
         let of = &self.catalog.entities[entity];
         let lookups = field.arguments.iter().map(|a| {
-            let column = of
-                .columns
-                .iter()
-                .position(|c| a.name != "id" && c.field == a.name.as_str());
+            let column = match of.field(&a.name).map(|f| f.source) {
+                Some(FieldSource::Column(column)) => Some(column),
+                _ => None,
+            };
             let columns = column.map_or_else(|| of.primary_key.clone(), |c| vec![c]);
             Lookup {
                 argument: a.name.clone(),
@@ -183,14 +196,14 @@ impl<'a> Builder<'a> {
 
     fn keyed(
         &mut self,
-        path: String,
+        name: String,
         entity: EntityId,
         columns: Vec<ColumnIx>,
         location: Option<SourceSpan>,
         subsets: &[&'a SelectionSet],
     ) -> Choice {
         let level = self.level(
-            path,
+            name,
             0,
             entity,
             Source::Keys {
@@ -211,6 +224,9 @@ impl<'a> Builder<'a> {
     }
 
     fn selection(&mut self, level: LevelId, sets: &[&'a SelectionSet]) -> Selection {
+        if self.refused.is_some() {
+            return Selection { fields: Vec::new() };
+        }
         let entity = &self.catalog.entities[self.levels[level].entity];
         let grouped = self.collect(&entity.type_name, sets);
         let mut fields: Vec<SelectedField> = Vec::with_capacity(grouped.len());
@@ -302,7 +318,6 @@ impl<'a> Builder<'a> {
             parent,
             parent_reads,
         };
-        let path = format!("{}.{key}", self.levels[parent].path);
         let depth = self.levels[parent].depth + 1;
         // A to-one relation whose target cannot be told apart by the key is a page of one.
         let page = match (relation.cardinality, &relation.link) {
@@ -310,7 +325,14 @@ impl<'a> Builder<'a> {
             (_, Link::Direct { columns }) if target.is_unique(columns) => None,
             _ => Some(Page::first()),
         };
-        let level = self.level(path, depth, relation.to, source, page, field.location());
+        let level = self.level(
+            key.to_string(),
+            depth,
+            relation.to,
+            source,
+            page,
+            field.location(),
+        );
         if let (None, Link::Direct { columns }) = (&self.levels[level].page, &relation.link) {
             for &c in columns {
                 self.key_read(level, c);
@@ -330,7 +352,7 @@ impl<'a> Builder<'a> {
     /// The level with this source and page, made if no branch has asked for it yet.
     fn level(
         &mut self,
-        path: String,
+        name: String,
         depth: usize,
         entity: EntityId,
         source: Source,
@@ -344,7 +366,7 @@ impl<'a> Builder<'a> {
             return found;
         }
         self.levels.push(Level {
-            path,
+            name,
             depth,
             entity,
             source,
@@ -354,7 +376,23 @@ impl<'a> Builder<'a> {
             location,
             sql: [OnceLock::new(), OnceLock::new()],
         });
-        self.levels.len() - 1
+        let level = self.levels.len() - 1;
+        let most = usize::try_from(self.limits.statements).unwrap_or(usize::MAX);
+        let problem = if depth >= self.limits.depth {
+            let most = self.limits.depth;
+            let path = super::path(&self.levels, level);
+            format!("`{path}` nests relations deeper than {most} levels; ask in several requests")
+        } else if level >= most.saturating_add(SPARE_LEVELS) {
+            format!(
+                "the request would run more than the {most} statements that are allowed; ask for fewer relations"
+            )
+        } else {
+            return level;
+        };
+        let error = Error::new(Code::LimitExceeded, problem);
+        self.refused
+            .get_or_insert_with(|| error.at(self.document.line_column(location)));
+        level
     }
 
     fn read(&mut self, level: LevelId, column: ColumnIx, masked: bool) -> usize {

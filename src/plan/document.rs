@@ -9,7 +9,7 @@ use apollo_compiler::parser::{LineColumn, Parser, SourceSpan};
 use apollo_compiler::response::JsonMap;
 use apollo_compiler::validation::{DiagnosticList, Valid};
 use apollo_compiler::{ExecutableDocument, Name, Node};
-use apollo_parser::{Lexer, Token, TokenKind};
+use apollo_parser::{Lexer, TokenKind};
 
 use crate::error::{Code, Error};
 use crate::schema::Schema;
@@ -34,7 +34,7 @@ pub struct Document {
 impl Document {
     pub fn parse(schema: &Schema, text: &str) -> Result<Self, Vec<Error>> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let text = without_descriptions(text).map_err(|e| vec![e])?;
+        check_strings(text).map_err(|e| vec![e])?;
         let mut parser = Parser::new()
             .token_limit(MAX_TOKENS)
             .recursion_limit(MAX_RECURSION);
@@ -233,64 +233,22 @@ fn count<'a>(
     sum
 }
 
-/// Blanks the descriptions of operations, fragments and variables, which GraphQL allows since September
-/// 2025 and apollo-parser does not know. Every byte keeps its place, so locations stay true.
-fn without_descriptions(text: &str) -> Result<String, Error> {
+/// Refuses the strings that apollo-parser lets pass and graphql-js does not.
+fn check_strings(text: &str) -> Result<(), Error> {
     if !text.contains('"') {
-        return Ok(text.to_owned());
+        return Ok(());
     }
     let (tokens, _) = Lexer::new(text).with_limit(MAX_TOKENS).lex();
-    let ignored = |t: &&Token<'_>| {
-        matches!(
-            t.kind(),
-            TokenKind::Whitespace | TokenKind::Comment | TokenKind::Comma
-        )
-    };
-    let tokens: Vec<_> = tokens.iter().filter(|t| !ignored(t)).collect();
-    let mut blanked = text.as_bytes().to_vec();
-    let mut depth = 0i32;
-    // Whether the next or the open parenthesis at the top holds an operation's variables.
-    let mut of_operation = false;
-    for (i, token) in tokens.iter().enumerate() {
-        let next = tokens.get(i + 1).map_or("", |t| t.data());
-        match token.kind() {
-            TokenKind::LCurly | TokenKind::LParen | TokenKind::LBracket => depth += 1,
-            TokenKind::RCurly | TokenKind::RParen | TokenKind::RBracket => {
-                depth -= 1;
-                of_operation &= depth > 0;
-            }
-            TokenKind::At if depth == 0 => of_operation = false,
-            TokenKind::Name if depth == 0 => {
-                of_operation |= matches!(token.data(), "query" | "mutation" | "subscription");
-            }
-            TokenKind::StringValue => {
-                if let Some(problem) = string_problem(token.data()) {
-                    let message = format!("syntax error: {problem}");
-                    return Err(Error::new(Code::GraphqlParseFailed, message)
-                        .at(line_column(text, token.index())));
-                }
-                let before_definition = depth == 0
-                    && matches!(next, "query" | "mutation" | "subscription" | "fragment");
-                let value = i
-                    .checked_sub(1)
-                    .is_some_and(|i| tokens[i].kind() == TokenKind::Eq);
-                let before_variable = depth == 1 && of_operation && next == "$" && !value;
-                if before_definition || before_variable {
-                    let start = token.index();
-                    for byte in &mut blanked[start..start + token.data().len()] {
-                        if !matches!(byte, b'\n' | b'\r') {
-                            *byte = b' ';
-                        }
-                    }
-                }
-            }
-            _ => {}
+    for token in tokens.iter().filter(|t| t.kind() == TokenKind::StringValue) {
+        if let Some(problem) = string_problem(token.data()) {
+            let message = format!("syntax error: {problem}");
+            let location = line_column(text, token.index());
+            return Err(Error::new(Code::GraphqlParseFailed, message).at(location));
         }
     }
-    Ok(String::from_utf8(blanked).unwrap_or_else(|_| text.to_owned()))
+    Ok(())
 }
 
-/// What apollo-parser lets pass in a string and graphql-js does not.
 fn string_problem(token: &str) -> Option<&'static str> {
     if token.starts_with("\"\"\"") {
         return None;

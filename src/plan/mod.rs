@@ -47,11 +47,51 @@ pub struct Plan {
     pub introspects: bool,
 }
 
+impl Plan {
+    /// Where a level's rows first appear in the answer, without indexes: `users.posts.author`.
+    pub fn path(&self, level: LevelId) -> String {
+        path(&self.levels, level)
+    }
+
+    /// About what keeping the plan costs, in bytes.
+    pub fn weight(&self) -> u64 {
+        fn of(selection: &Selection) -> u64 {
+            let fields = selection.fields.iter().map(|f| match &f.value {
+                Output::One { selection, .. } | Output::Many { selection, .. } => {
+                    160 + of(selection)
+                }
+                _ => 160,
+            });
+            fields.sum()
+        }
+        let roots = self.root.iter().map(|f| match &f.value {
+            RootOutput::Page { selection, .. } => of(selection),
+            RootOutput::Lookup { lookups, .. } => {
+                lookups.iter().map(|l| of(&l.choice.selection)).sum()
+            }
+            RootOutput::Node { choices, .. } | RootOutput::Nodes { choices, .. } => {
+                choices.iter().map(|c| of(&c.selection)).sum()
+            }
+            _ => 0,
+        });
+        1024 + 2048 * self.levels.len() as u64 + roots.map(|fields| 160 + fields).sum::<u64>()
+    }
+}
+
+fn path(levels: &[Level], mut level: LevelId) -> String {
+    let mut path = levels[level].name.clone();
+    while let Source::Relation { parent, .. } = levels[level].source {
+        level = parent;
+        path = format!("{}.{path}", levels[level].name);
+    }
+    path
+}
+
 /// All rows of one relation, or root field, below one parent level.
 #[derive(Debug)]
 pub struct Level {
-    /// The response path without indexes, for explanations: `users.posts.author`.
-    pub path: String,
+    /// The response key; for a `node` with the type that it may be.
+    pub name: String,
     pub depth: usize,
     pub entity: EntityId,
     pub source: Source,

@@ -177,17 +177,13 @@ impl Writer<'_> {
                 self.limit(page, 1);
                 false
             }
-            Source::Keys { columns } => {
-                self.by_key(level, columns, None, batch);
-                false
-            }
+            Source::Keys { columns } => self.by_key(level, columns, None, batch),
             Source::Relation { relation, .. } => {
                 let id = *relation;
                 let relation = &self.catalog.relations[id];
                 match (&level.page, &relation.link) {
                     (None, Link::Direct { columns }) => {
-                        self.by_key(level, columns, Some(id), batch);
-                        false
+                        self.by_key(level, columns, Some(id), batch)
                     }
                     _ => self.paged(level, id, relation, batch, page),
                 }
@@ -195,20 +191,35 @@ impl Writer<'_> {
         }
     }
 
-    /// Rows found by key columns that are unique: at most one row a key.
+    /// Rows found by key columns that are unique: at most one row a key. True if the rows say which key
+    /// found them; otherwise they are told apart by the key's own value.
     fn by_key(
         &mut self,
         level: &Level,
         columns: &[ColumnIx],
         way: Option<RelationId>,
         batch: Batch,
-    ) {
+    ) -> bool {
         let t = self.table(level.entity);
-        self.select(level, t);
         let kinds: Vec<Kind> = columns
             .iter()
             .map(|&c| self.entity(t).columns[c].kind.clone())
             .collect();
+        // Values of other types can be equal in the database and differ in their text.
+        let by_value = matches!(
+            kinds[..],
+            [Kind::Int | Kind::BigInt | Kind::Text | Kind::Uuid | Kind::Enum(_)]
+        );
+        let ordinal = batch == Batch::Many && !by_value;
+        if ordinal {
+            self.out.push_str(match self.dialect {
+                Dialect::Postgres => "SELECT k.ord",
+                Dialect::Sqlite => "SELECT k.key",
+            });
+            self.columns(level, t, ", ");
+        } else {
+            self.select(level, t);
+        }
         let mut filters = Vec::new();
         match (batch, self.dialect, columns) {
             (Batch::One, _, _) => {
@@ -221,7 +232,7 @@ impl Writer<'_> {
                     ));
                 }
             }
-            (Batch::Many, Dialect::Postgres, [c]) => {
+            (Batch::Many, Dialect::Postgres, [c]) if by_value => {
                 self.from(t);
                 filters.push(format!(
                     "{} = ANY({})",
@@ -229,31 +240,29 @@ impl Writer<'_> {
                     array_bind(0, &kinds[0])
                 ));
             }
-            (Batch::Many, Dialect::Postgres, _) => {
-                self.keys_table(&kinds, false);
+            (Batch::Many, Dialect::Sqlite, [c]) if by_value => {
+                self.from(t);
+                let key = json_key(0, 1, &kinds[0], "value");
+                let column = self.column(t, *c);
+                filters.push(format!("{column} IN (SELECT {key} FROM json_each(?1))"));
+            }
+            (Batch::Many, dialect, _) => {
+                if dialect == Dialect::Postgres {
+                    self.keys_table(&kinds, true);
+                } else {
+                    self.out.push_str(" FROM json_each(?1) k");
+                }
                 self.out.push_str(" JOIN ");
                 self.named(t);
-                self.out.push_str(" ON ");
-                let on: Vec<_> = (0..columns.len())
-                    .map(|i| format!("{} = k.k{i}", self.column(t, columns[i])))
-                    .collect();
-                self.out.push_str(&on.join(" AND "));
-            }
-            (Batch::Many, Dialect::Sqlite, _) => {
-                self.from(t);
-                let left: Vec<_> = columns.iter().map(|&c| self.column(t, c)).collect();
-                let right: Vec<_> = (0..columns.len())
-                    .map(|i| json_key(i, columns.len(), &kinds[i], "value"))
-                    .collect();
-                let left = if left.len() == 1 {
-                    left[0].clone()
-                } else {
-                    format!("({})", left.join(", "))
-                };
-                filters.push(format!(
-                    "{left} IN (SELECT {} FROM json_each(?1))",
-                    right.join(", ")
-                ));
+                let on = columns.iter().enumerate().map(|(i, &c)| {
+                    let key = match dialect {
+                        Dialect::Postgres => format!("k.k{i}"),
+                        Dialect::Sqlite => json_key(i, columns.len(), &kinds[i], "k.value"),
+                    };
+                    format!("{} = {key}", self.column(t, c))
+                });
+                let on = on.collect::<Vec<_>>().join(" AND ");
+                self.out.push_str(&format!(" ON {on}"));
             }
         }
         if let Some(id) = way {
@@ -264,6 +273,7 @@ impl Writer<'_> {
             way.map_or(Established::Nothing, |id| self.established(id)),
         ));
         self.filter(&filters);
+        ordinal
     }
 
     /// A relation's own condition, empty if it has none. The source has no table in the statement where

@@ -317,3 +317,35 @@ async fn connections_that_the_database_closed_are_replaced() {
         .expect("a superuser may");
     app.query("{ tags { name } }").await.data();
 }
+
+#[tokio::test]
+async fn answers_and_errors_are_bounded() {
+    let (_database, app) = app().await;
+    let bad: Vec<String> = (0..900)
+        .map(|i| format!("{}{i}", "x".repeat(900)))
+        .collect();
+    let fields: String = (0..20)
+        .map(|i| format!("a{i}: nodes(ids: $ids) {{ id }} "))
+        .collect();
+    let query = format!("query($ids: [ID!]!) {{ {fields} }}");
+    let answer = app.request(&query, None, &json!({ "ids": bad })).await;
+    assert!(answer.text.len() < 200_000, "{}", answer.text.len());
+    assert_eq!(answer.json()["errors"].as_array().map(Vec::len), Some(101));
+
+    let fields: String = (0..9000).map(|i| format!("a{i}: body ")).collect();
+    let answer = app
+        .query(&format!("{{ posts(limit: 1000) {{ {fields} }} }}"))
+        .await;
+    assert_eq!(answer.code(), "LIMIT_EXCEEDED", "{}", answer.text.len());
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_stopped() {
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let app = TestApp::with_timeout(&database, std::time::Duration::ZERO);
+        let answer = app.query("{ posts { title } }").await;
+        assert_eq!(answer.code(), "TIMEOUT", "{}", answer.text);
+        assert!(answer.json()["data"].is_null());
+    }
+}

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use backref::database::Connect;
 use entity::{comment, follow, post, post_tag, profile, tag, user};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -19,6 +20,17 @@ async fn migrations_and_entities_agree() {
     for backend in Backend::all() {
         let database = TestDatabase::empty(backend).await;
         up_down_and_up(&database.connection).await;
+    }
+}
+
+#[tokio::test]
+async fn fresh_drops_what_is_there() {
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        // As the command does: on SQLite foreign keys are turned off for one connection.
+        let connection = database.url.connect(Connect::with(1)).await.unwrap();
+        Migrator::fresh(&connection).await.unwrap();
+        assert_eq!(user::Entity::find().all(&connection).await.unwrap(), []);
     }
 }
 

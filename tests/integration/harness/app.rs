@@ -1,6 +1,7 @@
 //! The real router over a real database, driven in process.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -63,14 +64,24 @@ impl TestApp {
         Self::new(database, blog::graph(), Limits::default())
     }
 
+    /// The blog, with so much time for a request.
+    pub fn with_timeout(database: &TestDatabase, timeout: Duration) -> Self {
+        Self::start(database, blog::graph(), Limits::default(), timeout)
+    }
+
     pub fn new(database: &TestDatabase, graph: Graph, limits: Limits) -> Self {
+        Self::start(database, graph, limits, Duration::from_secs(60))
+    }
+
+    fn start(database: &TestDatabase, graph: Graph, limits: Limits, timeout: Duration) -> Self {
         let catalog = graph.build().unwrap_or_else(|e| panic!("{e}"));
         let schema = Schema::new(&catalog).unwrap_or_else(|e| panic!("{e}"));
         let readers = database
             .url
             .readers(&database.connection, 4)
             .expect("the database opens for reading");
-        let engine = Arc::new(Engine::new(Planner::new(catalog, schema, limits), readers));
+        let planner = Planner::new(catalog, schema, limits);
+        let engine = Arc::new(Engine::new(planner, readers, timeout));
         TestApp {
             router: server::router(engine.clone(), &ServerOptions::default()),
             engine,

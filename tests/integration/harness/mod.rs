@@ -12,7 +12,7 @@ pub use statements::Statements;
 
 use std::path::PathBuf;
 
-use backref::database::Url;
+use backref::database::{Connect, Url};
 use migration::{Migrator, MigratorTrait};
 use proptest::test_runner::{Config, FileFailurePersistence};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
@@ -75,7 +75,10 @@ impl TestDatabase {
             }
         };
         let url: Url = text.parse().expect("a URL of our own");
-        let connection = url.connect(4, true).await.expect("a database of our own");
+        let connection = url
+            .connect(Connect::with(4).creating(true))
+            .await
+            .expect("a database of our own");
         if backend == Backend::Sqlite {
             let wal = "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF";
             connection
