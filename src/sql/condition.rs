@@ -4,7 +4,8 @@
 //! Texts compare and sort by their bytes on both databases (PostgreSQL's `COLLATE "C"`), enums by their
 //! text. Case is folded by the database: by its locale on PostgreSQL, by Unicode on SQLite.
 
-use super::{BindValue, Dialect, Established, Table, Writer, join_conditions, key_type};
+use super::value::{blob, key_type};
+use super::{BindValue, Dialect, Established, Table, Writer, join_conditions};
 use crate::catalog::{ColumnIx, Direction, Kind, Link, RelationId};
 use crate::load::keys::KeyValue;
 use crate::plan::{Compare, Filter, Nulls, OrderTerm, OrderValue, Quantifier, TextPart};
@@ -294,7 +295,7 @@ impl Writer<'_> {
             Kind::Float => format!("CAST({value} AS REAL)"),
             Kind::Decimal { .. } => format!("CAST({value} AS NUMERIC)"),
             Kind::Boolean => format!("({value} = 'true')"),
-            _ => super::blob(kind, value),
+            _ => blob(kind, value),
         }
     }
 }

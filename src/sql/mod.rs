@@ -14,6 +14,8 @@
 //! way to it has established it.
 
 mod condition;
+mod requalify;
+mod value;
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -28,6 +30,8 @@ use crate::catalog::{
 use crate::load::keys::KeyValue;
 use crate::plan::{BoundPage, Level, Source};
 use crate::policy::{Principal, Row, Visibility};
+use requalify::requalified;
+use value::{array_bind, blob, json_key, key_type, read_cast};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
@@ -845,133 +849,7 @@ fn join_conditions(conditions: &[String]) -> String {
     some.join(" AND ")
 }
 
-/// A condition with its tables called otherwise. SeaORM's attribute `on_condition = "…"` names columns by
-/// their table's own name, while its builder is given aliases; where both ends are one table, the name
-/// means the far one, which comes first in `renamed`.
-fn requalified(text: &str, renamed: &[(&str, String)]) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(['\'', '"']) {
-        let (before, quoted_on) = rest.split_at(at);
-        out.push_str(before);
-        let quote = &quoted_on[..1];
-        let end = closing(quoted_on, quote == "'" && before.ends_with('E'));
-        let (token, after) = quoted_on.split_at(end);
-        let table = renamed.iter().find(|(table, _)| token == quoted(table));
-        match table {
-            Some((_, alias)) if after.starts_with('.') && !before.ends_with('.') => {
-                out.push_str(alias)
-            }
-            _ => out.push_str(token),
-        }
-        rest = after;
-    }
-    out.push_str(rest);
-    out
-}
-
-/// The end of the quoted token that `text` starts with. Doubled quotes in it come out as two tokens side by
-/// side, which is as good.
-fn closing(text: &str, backslashes: bool) -> usize {
-    let bytes = text.as_bytes();
-    let mut i = 1;
-    while i < bytes.len() && bytes[i] != bytes[0] {
-        i += if backslashes && bytes[i] == b'\\' {
-            2
-        } else {
-            1
-        };
-    }
-    (i + 1).min(bytes.len())
-}
-
 /// `"name"`, with quotes in it doubled.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// The cast that makes PostgreSQL send a value in a form `load` reads.
-fn read_cast(kind: &Kind) -> Option<&'static str> {
-    match kind {
-        Kind::Decimal { .. } => Some("numeric::text"),
-        // An enum's own type would cost each connection a query of the catalog to learn it.
-        Kind::Other | Kind::Enum(_) => Some("text"),
-        _ => None,
-    }
-}
-
-/// The bind of the `i`th key column's array on PostgreSQL.
-fn array_bind(i: usize, kind: &Kind) -> String {
-    if kind.is_integer() {
-        format!("${}::bigint[]", i + 1)
-    } else {
-        format!("${}::text[]::{}[]", i + 1, key_type(kind))
-    }
-}
-
-/// PostgreSQL's name of a key column's type, to which its text is cast.
-fn key_type(kind: &Kind) -> String {
-    match kind {
-        Kind::Int | Kind::BigInt => "bigint".to_owned(),
-        Kind::Float => "double precision".to_owned(),
-        Kind::Decimal { .. } => "numeric".to_owned(),
-        Kind::Boolean => "boolean".to_owned(),
-        Kind::Enum(of) => quoted(&of.name),
-        Kind::DateTime { zoned: true } => "timestamptz".to_owned(),
-        Kind::DateTime { zoned: false } => "timestamp".to_owned(),
-        Kind::Date => "date".to_owned(),
-        Kind::Time => "time".to_owned(),
-        Kind::Json => "jsonb".to_owned(),
-        Kind::Uuid => "uuid".to_owned(),
-        Kind::Bytes => "bytea".to_owned(),
-        Kind::Text | Kind::Other => "text".to_owned(),
-    }
-}
-
-/// The `i`th column of a key among many in SQLite's JSON: an array of keys, or of arrays.
-fn json_key(i: usize, of: usize, kind: &Kind, value: &str) -> KeySql {
-    blob(
-        kind,
-        if of > 1 {
-            format!("{value} ->> {i}")
-        } else {
-            value.to_owned()
-        },
-    )
-}
-
-/// JSON has no bytes, so they travel as hexadecimal digits, PostgreSQL's way: after `\x`.
-fn blob(kind: &Kind, value: String) -> KeySql {
-    match kind {
-        Kind::Uuid => format!("unhex({value}, '-')"),
-        Kind::Bytes => format!("unhex({value}, '\\x')"),
-        _ => value,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::requalified;
-
-    #[test]
-    fn a_condition_follows_its_tables_to_their_aliases() {
-        let renamed = [("fruit", "t1".to_owned()), ("cake", "t0".to_owned())];
-        for (condition, expected) in [
-            (
-                r#"("fruit"."name" = "cake"."name")"#,
-                r#"(t1."name" = t0."name")"#,
-            ),
-            (
-                r#"("t1"."cake" LIKE '"fruit".''"cake".')"#,
-                r#"("t1"."cake" LIKE '"fruit".''"cake".')"#,
-            ),
-            (
-                r#"("a" = E'\'"fruit".' AND "fruit"."cake")"#,
-                r#"("a" = E'\'"fruit".' AND t1."cake")"#,
-            ),
-            (r#"("other"."fruit"."name")"#, r#"("other"."fruit"."name")"#),
-        ] {
-            assert_eq!(requalified(condition, &renamed), expected);
-        }
-    }
 }

@@ -9,6 +9,7 @@ mod generality;
 mod guarantee;
 mod harness;
 mod http;
+mod lists;
 mod migrations;
 mod reading;
 mod schema;
