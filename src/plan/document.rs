@@ -1,6 +1,6 @@
 //! A document's text, parsed, bounded and validated: everything about it that no request changes.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use apollo_compiler::ast::{self, Definition};
@@ -45,6 +45,10 @@ impl Document {
             // apollo-compiler allows them ahead of the specification of September 2025.
             let message = "syntax error: a selection set selects at least one field";
             return Err(vec![Error::new(Code::GraphqlParseFailed, message)]);
+        }
+        if let Some(name) = ast.definitions.iter().find_map(repeated_input_field) {
+            let message = format!("an input object has two fields named `{name}`");
+            return Err(vec![Error::new(Code::GraphqlValidationFailed, message)]);
         }
         if expanded_fields(&ast) > MAX_FIELDS {
             return Err(vec![Error::new(
@@ -174,6 +178,50 @@ fn has_empty_selection(definition: &Definition) -> bool {
         Definition::OperationDefinition(o) => empty(&o.selection_set),
         Definition::FragmentDefinition(f) => empty(&f.selection_set),
         _ => false,
+    }
+}
+
+/// The rule of unique input field names, which apollo-compiler does not check.
+fn repeated_input_field(definition: &Definition) -> Option<&Name> {
+    fn in_value(value: &ast::Value) -> Option<&Name> {
+        match value {
+            ast::Value::List(items) => items.iter().find_map(|v| in_value(v)),
+            ast::Value::Object(fields) => {
+                let mut seen = HashSet::new();
+                fields.iter().find_map(|(name, v)| match seen.insert(name) {
+                    true => in_value(v),
+                    false => Some(name),
+                })
+            }
+            _ => None,
+        }
+    }
+    fn in_directives(directives: &ast::DirectiveList) -> Option<&Name> {
+        let arguments = directives.iter().flat_map(|d| &d.arguments);
+        arguments.map(|a| &a.value).find_map(|v| in_value(v))
+    }
+    fn in_selections(set: &[ast::Selection]) -> Option<&Name> {
+        set.iter().find_map(|selection| match selection {
+            ast::Selection::Field(f) => in_directives(&f.directives)
+                .or_else(|| f.arguments.iter().find_map(|a| in_value(&a.value)))
+                .or_else(|| in_selections(f.selection_set.as_deref().unwrap_or_default())),
+            ast::Selection::InlineFragment(f) => {
+                in_directives(&f.directives).or_else(|| in_selections(&f.selection_set))
+            }
+            ast::Selection::FragmentSpread(s) => in_directives(&s.directives),
+        })
+    }
+    match definition {
+        Definition::OperationDefinition(o) => {
+            let defaults = o.variables.iter().filter_map(|v| v.default_value.as_ref());
+            in_directives(&o.directives)
+                .or_else(|| defaults.map(|v| in_value(v)).find_map(|found| found))
+                .or_else(|| in_selections(&o.selection_set))
+        }
+        Definition::FragmentDefinition(f) => {
+            in_directives(&f.directives).or_else(|| in_selections(&f.selection_set))
+        }
+        _ => None,
     }
 }
 

@@ -146,10 +146,18 @@ impl Writer<'_> {
         } else {
             "NOT "
         };
-        format!(
-            "{not}EXISTS (SELECT 1 FROM {from} WHERE {})",
-            join_conditions(&conditions)
-        )
+        format!("{not}{}", self.exists(&from, &conditions))
+    }
+
+    /// `EXISTS (…)`. SQLite 3.51 turns a plain one into a join, and with an OFFSET then skips a row for each
+    /// match; one with a LIMIT it leaves alone.
+    pub(super) fn exists(&self, from: &str, conditions: &[String]) -> String {
+        let conditions = join_conditions(conditions);
+        let limit = match self.dialect {
+            Dialect::Postgres => "",
+            Dialect::Sqlite => " LIMIT 1",
+        };
+        format!("EXISTS (SELECT 1 FROM {from} WHERE {conditions}{limit})")
     }
 
     /// The visible rows that a relation leads to from a row of `t`: their table, what to select them from

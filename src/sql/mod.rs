@@ -650,12 +650,7 @@ impl Writer<'_> {
             return String::new();
         }
         filters.push(visible);
-        let outer = std::mem::take(&mut self.out);
-        self.out.push_str("EXISTS (SELECT 1");
-        self.from(target);
-        self.filter(&filters);
-        self.out.push(')');
-        std::mem::replace(&mut self.out, outer)
+        self.exists(&self.name(target), &filters)
     }
 
     fn render(&self, condition: Condition) -> String {

@@ -27,6 +27,7 @@ pub fn unique_text(index: usize) -> String {
         4 => "fünf 五 🖐".to_owned(),
         5 => String::new(),
         6 => "line\nbreak % _ seven".to_owned(),
+        8 => "N1".to_owned(),
         _ => format!("n{index}"),
     }
 }
@@ -212,7 +213,7 @@ fn post_seed() -> impl Strategy<Value = PostSeed> {
         1 => Just(post::Status::Draft),
         1 => Just(post::Status::Archived),
     ];
-    let texts = (text(), text());
+    let texts = (text(), long_text());
     let times = (prop::option::of(time()), time(), time());
     let version = select(vec![1, 2, i32::MAX]);
     (any::<Index>(), texts, status, times, version).prop_map(
@@ -244,7 +245,7 @@ struct CommentSeed {
 
 fn comment_seed() -> impl Strategy<Value = CommentSeed> {
     let indices = (any::<Index>(), any::<Index>(), any::<Index>());
-    (indices, any::<bool>(), text(), time(), time()).prop_map(
+    (indices, any::<bool>(), long_text(), time(), time()).prop_map(
         |((post, author, parent), is_reply, body, created_at, updated_at)| CommentSeed {
             post,
             author,
@@ -264,49 +265,69 @@ struct ProfileSeed {
 }
 
 fn profile_seed() -> impl Strategy<Value = ProfileSeed> {
-    let text = || prop::option::of(text());
-    (any::<Index>(), [text(), text(), text()]).prop_map(|(user, texts)| ProfileSeed { user, texts })
+    let bio = prop::option::of(long_text()).boxed();
+    let text = || prop::option::of(text()).boxed();
+    (any::<Index>(), [bio, text(), text()]).prop_map(|(user, texts)| ProfileSeed { user, texts })
 }
 
 fn pairs(size: impl Into<SizeRange>) -> impl Strategy<Value = Vec<(Index, Index)>> {
     vec((any::<Index>(), any::<Index>()), size)
 }
 
-/// One of a few moments, so that many rows share theirs, and fractions of a second beside whole
+/// The moments of rows: few, so that many rows share theirs, and fractions of a second beside whole
 /// ones. No finer than microseconds, which is what PostgreSQL keeps.
+pub const TIMES: [&str; 6] = [
+    "2025-03-01T12:00:00Z",
+    "2025-03-01T12:00:00.5Z",
+    "2025-03-01T12:00:00.500001Z",
+    "2025-03-01T12:00:01Z",
+    "1969-07-20T20:17:40Z",
+    "2038-01-19T03:14:08.999Z",
+];
+
 fn time() -> impl Strategy<Value = DateTime<Utc>> {
-    let times = [
-        "2025-03-01T12:00:00Z",
-        "2025-03-01T12:00:00.5Z",
-        "2025-03-01T12:00:00.500001Z",
-        "2025-03-01T12:00:01Z",
-        "1969-07-20T20:17:40Z",
-        "2038-01-19T03:14:08.999Z",
-    ];
-    let times = times.map(|time| time.parse::<DateTime<Utc>>().expect("a time"));
+    let times = TIMES.map(|time| time.parse::<DateTime<Utc>>().expect("a time"));
     select(times.to_vec())
 }
 
 /// Texts that are hard to quote, escape or cut. PostgreSQL has no NUL.
+pub const AWKWARD: [&str; 9] = [
+    "",
+    "say \"hi\"",
+    "back\\slash \\u0041 \\n",
+    "two\nlines\r\n\tand a tab",
+    "\u{1}\u{8}\u{c}\u{1b}\u{1f}\u{7f}\u{80}\u{9f}",
+    "👩‍👩‍👧 😀 \u{10ffff}",
+    // By bytes before the emoji, by the units of UTF-16 after them.
+    "\u{e000}\u{2028}\u{2029}\u{feff}",
+    "</script>&amp;'--;%_$1",
+    "null",
+];
+
+/// Texts that differ in case, and in what is a pattern to SQL.
+pub const ALIKE: [&str; 5] = ["plain é", "Plain É", "PLAIN é", "pl_in É", "p%n \\%"];
+
+/// Whether the column holds texts whose lower case is not the same everywhere.
+pub fn folds_unlike(column: &str) -> bool {
+    ["body", "bio"].contains(&column)
+}
+
+/// Any text, for the columns of [`folds_unlike`].
+fn long_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        10 => text(),
+        1 => Just("e\u{301} é ﬃ İ ß ΑΣ ǅ".to_owned()),
+    ]
+}
+
+/// A text in which each letter has at most one other case.
 fn text() -> impl Strategy<Value = String> {
-    let awkward = [
-        "",
-        "plain",
-        "say \"hi\"",
-        "back\\slash \\u0041 \\n",
-        "two\nlines\r\n\tand a tab",
-        "\u{1}\u{8}\u{c}\u{1b}\u{1f}\u{7f}\u{80}\u{9f}",
-        "👩‍👩‍👧 😀 \u{10ffff}",
-        "\u{2028}\u{2029}\u{feff}\u{e000}",
-        "e\u{301} é ﬃ İ ß",
-        "</script>&amp;'--;%_$1",
-        "null",
-    ];
-    let characters: Vec<char> = "aZ0 \"\\/\n\r\t\u{1}\u{1f}\u{7f}é漢😀\u{10000}{}$"
+    let characters: Vec<char> = "aZ0 \"\\/\n\r\t\u{1}\u{1f}\u{7f}éÉ漢\u{fffd}😀\u{10000}{}$%_"
         .chars()
         .collect();
     prop_oneof![
-        2 => select(awkward.to_vec()).prop_map(str::to_owned),
+        2 => select(ALIKE.to_vec()).prop_map(str::to_owned),
+        2 => select(AWKWARD.to_vec()).prop_map(str::to_owned),
         1 => vec(select(characters), 0..8).prop_map(String::from_iter),
     ]
 }

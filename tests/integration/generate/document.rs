@@ -1,5 +1,6 @@
 //! A GraphQL document as a value that prints itself, valid or not.
 
+use serde_json::Value as Json;
 use std::fmt::{self, Display, Formatter};
 
 #[derive(Clone, Debug, Default)]
@@ -88,7 +89,9 @@ pub enum Value {
     Int(i64),
     String(String),
     Variable(String),
+    Enum(String),
     List(Vec<Value>),
+    Object(Vec<(String, Value)>),
     /// Printed as it is.
     Raw(String),
 }
@@ -115,6 +118,52 @@ impl Argument {
     pub fn new(name: &str, value: Value) -> Self {
         let name = name.to_owned();
         Self { name, value }
+    }
+}
+
+impl Value {
+    /// The value as it is sent for a variable. There are no variables in it.
+    pub fn json(&self) -> Json {
+        match self {
+            Value::Null | Value::Variable(_) => Json::Null,
+            Value::Boolean(value) => (*value).into(),
+            Value::Int(value) => (*value).into(),
+            Value::String(text) | Value::Enum(text) | Value::Raw(text) => text.as_str().into(),
+            Value::List(items) => items.iter().map(Value::json).collect(),
+            Value::Object(entries) => {
+                let entries = entries.iter();
+                let entries = entries.map(|(name, value)| (name.clone(), value.json()));
+                Json::Object(entries.collect())
+            }
+        }
+    }
+
+    /// Turns the order of entries around, in all objects there are. It means the same then.
+    pub fn reverse_entries(&mut self) {
+        self.each(&mut |value| {
+            if let Value::Object(entries) = value {
+                entries.reverse();
+            }
+        });
+    }
+
+    /// Puts the entries of all objects in the order of their names.
+    pub fn sort_entries(&mut self) {
+        self.each(&mut |value| {
+            if let Value::Object(entries) = value {
+                entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+            }
+        });
+    }
+
+    /// Calls the function with the value and all that are in it, innermost last.
+    pub fn each(&mut self, visit: &mut dyn FnMut(&mut Value)) {
+        visit(self);
+        match self {
+            Value::List(items) => items.iter_mut().for_each(|item| item.each(visit)),
+            Value::Object(entries) => entries.iter_mut().for_each(|(_, item)| item.each(visit)),
+            _ => {}
+        }
     }
 }
 
@@ -150,6 +199,15 @@ impl Document {
                 if let Selection::Field(field) = selection {
                     visit(field);
                 }
+            }
+        });
+    }
+
+    /// Calls the function with the values of all arguments of fields, and with all that are in them.
+    pub fn each_value(&mut self, visit: &mut dyn FnMut(&mut Value)) {
+        self.each_field(&mut |field| {
+            for argument in &mut field.arguments {
+                argument.value.each(visit);
             }
         });
     }
@@ -304,7 +362,14 @@ impl Display for Value {
                 let items: Vec<_> = items.iter().map(ToString::to_string).collect();
                 write!(f, "[{}]", items.join(", "))
             }
-            Value::Raw(text) => f.write_str(text),
+            Value::Object(entries) => {
+                let entries = entries.iter();
+                let entries: Vec<_> = entries
+                    .map(|(name, value)| format!("{name}: {value}"))
+                    .collect();
+                write!(f, "{{{}}}", entries.join(", "))
+            }
+            Value::Enum(text) | Value::Raw(text) => f.write_str(text),
         }
     }
 }

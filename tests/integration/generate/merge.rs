@@ -114,10 +114,15 @@ pub fn meaning(parent: &str, field: &Field) -> (String, String, String) {
     (field.name.clone(), arguments, shape(parent, field))
 }
 
+/// The arguments as texts that are equal where the arguments are: neither they nor the entries of an
+/// object have an order.
 fn sorted_arguments(field: &Field) -> Vec<String> {
-    let arguments = field.arguments.iter();
+    let arguments = field.arguments.iter().cloned();
     let mut arguments: Vec<_> = arguments
-        .map(|argument| format!("{}:{}", argument.name, argument.value))
+        .map(|mut argument| {
+            argument.value.sort_entries();
+            format!("{}:{}", argument.name, argument.value)
+        })
         .collect();
     arguments.sort();
     arguments

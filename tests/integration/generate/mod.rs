@@ -10,6 +10,7 @@ mod document;
 mod merge;
 mod mutate;
 mod operation;
+mod refine;
 mod repair;
 mod tests;
 mod value;

@@ -46,7 +46,7 @@ pub fn mutated() -> impl Strategy<Value = String> {
 impl Change {
     /// Changes the document. Where there is no place for the change it stays as it is.
     fn apply(self, document: &mut Document) {
-        match self.kind % 28 {
+        match self.kind % 36 {
             0 => self.field(document, |field, with| {
                 let names = [
                     "bogus",
@@ -86,7 +86,17 @@ impl Change {
             }),
             6 => self.operation(document, |operation, with| {
                 let types = [
-                    "Int", "[ID!]!", "Boolean", "Bogus", "Post", "UserRole", "[[Int]]", "Node",
+                    "Int",
+                    "[ID!]!",
+                    "Boolean",
+                    "Bogus",
+                    "Post",
+                    "UserRole",
+                    "[[Int]]",
+                    "Node",
+                    "PostWhere",
+                    "[PostOrder!]",
+                    "CountOrder",
                 ];
                 operation.variables.push(Variable {
                     name: "extra".to_owned(),
@@ -161,7 +171,17 @@ impl Change {
             19 => self.operation(document, |operation, with| {
                 if let Some(variable) = operation.variables.first_mut() {
                     let types = [
-                        "String", "ID", "Int!", "[Int]", "Boolean", "Float", "[ID]", "ID!",
+                        "String",
+                        "ID",
+                        "Int!",
+                        "[Int]",
+                        "Boolean",
+                        "Float",
+                        "[ID]",
+                        "ID!",
+                        "PostWhere",
+                        "PostOrder!",
+                        "OrderDirection!",
                     ];
                     variable.ty = pick(&types, with).to_owned();
                 }
@@ -201,6 +221,32 @@ impl Change {
             26 => self.selections(document, |selections, with| match with % 4 {
                 0 => selections.clear(),
                 _ => selections.extend(selections.first().cloned()),
+            }),
+            27 | 28 => self.refine(document),
+            29 => self.value(
+                document,
+                |_| true,
+                |value, with| {
+                    *value = any_value(with);
+                },
+            ),
+            30..=32 => self.value(document, is_object, change_object),
+            33 => self.value(
+                document,
+                |value| matches!(value, Value::List(_)),
+                |value, with| {
+                    if let Value::List(items) = value {
+                        items.push(any_value(with));
+                    }
+                },
+            ),
+            34 => self.operation(document, |operation, with| {
+                // Null is let in where perhaps it must not be.
+                if !operation.variables.is_empty() {
+                    let index = usize::from(with) % operation.variables.len();
+                    let ty = &mut operation.variables[index].ty;
+                    *ty = ty.trim_end_matches('!').to_owned();
+                }
             }),
             _ => {
                 if let Some(fragment) = document.fragments.first_mut() {
@@ -318,11 +364,24 @@ impl Change {
 
     /// Changes one field of the document.
     fn field(self, document: &mut Document, change: impl Fn(&mut Field, u8)) {
+        self.some_field(document, |_| true, change);
+    }
+
+    /// Changes one of the fields that the function selects.
+    fn some_field(
+        self,
+        document: &mut Document,
+        selects: impl Fn(&Field) -> bool,
+        change: impl Fn(&mut Field, u8),
+    ) {
         let mut count = 0;
-        document.each_field(&mut |_| count += 1);
+        document.each_field(&mut |field| count += usize::from(selects(field)));
         let mut left = usize::from(self.place) % count.max(1);
         let mut done = false;
         document.each_field(&mut |field| {
+            if !selects(field) {
+                return;
+            }
             if left == 0 && !done {
                 change(field, self.with);
                 done = true;
@@ -345,6 +404,62 @@ impl Change {
                 }
                 left = left.saturating_sub(1);
             }
+        });
+    }
+
+    /// Gives one field a condition or an order that is perhaps none, and defines the variable that
+    /// may be in it in every operation.
+    fn refine(self, document: &mut Document) {
+        let types = [
+            "OrderDirection",
+            "OrderDirection!",
+            "OrderDirection = ASC",
+            "OrderDirection! = ASC",
+            "String!",
+            "[ID!]",
+        ];
+        let (name, value) = match self.with % 2 {
+            0 => ("where", any_condition(self.with / 2)),
+            _ => ("orderBy", any_order(self.with / 2)),
+        };
+        if value.contains("$refining") {
+            for operation in &mut document.operations {
+                operation.variables.push(Variable {
+                    name: "refining".to_owned(),
+                    ty: pick(&types, self.place).to_owned(),
+                    default: None,
+                });
+            }
+        }
+        let lists = ["posts", "comments", "users", "tags", "followers", "replies"];
+        let is_list = |field: &Field| lists.contains(&field.name.as_str());
+        self.some_field(document, is_list, |field, _| {
+            field.arguments.retain(|argument| argument.name != name);
+            let value = Value::Raw(value.to_owned());
+            field.arguments.push(Argument::new(name, value));
+        });
+    }
+
+    /// Changes one of the values that the function selects, in the arguments of fields.
+    fn value(
+        self,
+        document: &mut Document,
+        selects: impl Fn(&Value) -> bool,
+        change: impl Fn(&mut Value, u8),
+    ) {
+        let mut count = 0;
+        document.each_value(&mut |value| count += usize::from(selects(value)));
+        let mut left = usize::from(self.place) % count.max(1);
+        let mut done = false;
+        document.each_value(&mut |value| {
+            if !selects(value) {
+                return;
+            }
+            if left == 0 && !done {
+                change(value, self.with);
+                done = true;
+            }
+            left = left.saturating_sub(1);
         });
     }
 
@@ -409,6 +524,117 @@ fn any_value(with: u8) -> Value {
         "false",
     ];
     Value::Raw(pick(&raw, with).to_owned())
+}
+
+fn is_object(value: &Value) -> bool {
+    matches!(value, Value::Object(_))
+}
+
+/// Renames, repeats, empties or adds an entry.
+fn change_object(value: &mut Value, with: u8) {
+    let names = [
+        "id", "eq", "in", "title", "isNull", "some", "count", "and", "Bogus",
+    ];
+    let Value::Object(entries) = value else {
+        return;
+    };
+    let name = pick(&names, with / 4).to_owned();
+    match (with % 4, &mut entries[..]) {
+        (0, [(first, _), ..]) => *first = name,
+        (1, [(_, first), ..]) => *first = Value::Null,
+        (2, [first, ..]) => {
+            let first = first.clone();
+            entries.push(first);
+        }
+        _ => entries.push((name, any_value(with))),
+    }
+}
+
+/// A condition on a row of any type, often not quite one.
+fn any_condition(with: u8) -> &'static str {
+    let raw = [
+        "{id: {eq: 1}}",
+        "{id: {is: 1}}",
+        "{ID: {eq: 1}}",
+        "{id: {eq: 1.5}}",
+        "{id: {eq: [1]}}",
+        "{id: {in: 1}}",
+        "{id: {in: [1, null]}}",
+        "{id: {in: [1, [2]]}}",
+        "{id: {in: $refining}}",
+        "{id: {in: [$refining]}}",
+        "{id: {isNull: 1}}",
+        "{id: {isNull: null}}",
+        "{id: {eq: 1, eq: 1}}",
+        "{id: {eq: 1}, id: {ne: 1}}",
+        "{id: 1}",
+        "{id: null}",
+        "{id: {}}",
+        "{id: [{eq: 1}]}",
+        "{id: {lt: 1}}",
+        "{and: {or: {not: {}}}}",
+        "{and: [{}, null]}",
+        "{not: [{}]}",
+        "{title: {eq: 1}}",
+        "{title: {eq: ENUM}}",
+        "{title: {eq: $refining}}",
+        "{title: {iContains: \"a\", gt: \"\"}}",
+        "{status: {eq: PUBLISHED}}",
+        "{status: {eq: \"PUBLISHED\"}}",
+        "{status: {in: [DRAFT, GONE]}}",
+        "{createdAt: {gt: \"2025-03-01T12:00:00Z\"}}",
+        "{createdAt: {gt: 3}}",
+        "{version: {gt: 1, lt: 2147483648}}",
+        "{version: {gt: \"1\"}}",
+        "{posts: {some: {}}}",
+        "{posts: {}}",
+        "{posts: {id: {eq: 1}}}",
+        "{author: {some: {}}}",
+        "{author: {id: {eq: 1}}}",
+        "[]",
+        "[{}]",
+        "\"id = 1\"",
+        "null",
+        "$refining",
+    ];
+    pick(&raw, with)
+}
+
+/// An order of rows of any type, often not quite one.
+fn any_order(with: u8) -> &'static str {
+    let raw = [
+        "{id: ASC}",
+        "[{id: ASC}, {id: DESC_NULLS_LAST}]",
+        "{id: ASC, createdAt: DESC}",
+        "{id: ASC, id: ASC}",
+        "[{id: ASC}, {}]",
+        "{}",
+        "{id: null}",
+        "[null]",
+        "[[{id: ASC}]]",
+        "{id: \"ASC\"}",
+        "{id: SIDEWAYS}",
+        "{id: asc}",
+        "{id: $refining}",
+        "[{id: $refining}]",
+        "{id: $refining, title: ASC}",
+        "[$refining]",
+        "{bogus: ASC}",
+        "{bogus: ASC, id: ASC}",
+        "{posts: {count: ASC}}",
+        "{posts: {count: $refining}}",
+        "{posts: {}}",
+        "{posts: ASC}",
+        "{author: {id: ASC, name: ASC}}",
+        "{author: {id: DESC}}",
+        "{author: null}",
+        "{author: {id: null}}",
+        "ASC",
+        "[]",
+        "null",
+        "$refining",
+    ];
+    pick(&raw, with)
 }
 
 fn any_directive(with: u8) -> Directive {

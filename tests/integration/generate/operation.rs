@@ -9,9 +9,11 @@ use super::{
     document::{
         Argument, Directive, Document, Field, Fragment, Inline, Operation, Selection, Spread, Value,
     },
+    refine::Choices,
     repair,
     value::{
-        NODE_TYPES, Role, ids, key_literal, limit, node, pick, text, text_literal, variable_seed,
+        Input, NODE_TYPES, Presence, Role, VariableSeed, ids, key_literal, limit, node, pick, text,
+        text_literal, variable_seed,
     },
 };
 use crate::reference::{SURFACE, named_type};
@@ -25,9 +27,19 @@ const ALIASES: [&str; 10] = [
     "a", "b", "id", "name", "title", "on", "type", "null", "_0", "posts",
 ];
 
+/// Ways to refine a list, and the first of them that is one.
+const FORMS: u8 = 20;
+const REFINED: u8 = 5;
+/// So many ways to define a variable in one document, taken in turn.
+const VARIABLE_SEEDS: usize = 24;
+
 /// Valid requests in which no field fails.
 pub fn case() -> impl Strategy<Value = Case> {
-    program(false, true).prop_map(|program| program.case())
+    prop_oneof![
+        2 => program(false, true).boxed(),
+        1 => lists().boxed(),
+    ]
+    .prop_map(|program| program.case())
 }
 
 /// Valid requests in which fields may fail: lookups by nothing, by two things at once, by an id of
@@ -61,6 +73,8 @@ struct Seed {
     choice: u8,
     alias: u8,
     arguments: (u8, u8),
+    /// For `where` and `orderBy`.
+    refinement: (u8, u8),
     directive: u8,
     children: Vec<Seed>,
 }
@@ -70,18 +84,19 @@ fn seeds(depth: usize) -> BoxedStrategy<Vec<Seed>> {
         0 => Just(Vec::new()).boxed(),
         _ => seeds(depth - 1),
     };
-    let numbers = (0..16_u8, any::<u8>(), 0..30_u8, any::<(u8, u8)>(), 0..48_u8);
-    let seed =
-        (numbers, children).prop_map(|((kind, choice, alias, arguments, directive), children)| {
-            Seed {
-                kind,
-                choice,
-                alias,
-                arguments,
-                directive,
-                children,
-            }
-        });
+    let numbers = (0..16_u8, any::<u8>(), 0..30_u8, 0..48_u8);
+    let pairs = any::<((u8, u8), (u8, u8))>();
+    let seed = (numbers, pairs, children).prop_map(
+        |((kind, choice, alias, directive), (arguments, refinement), children)| Seed {
+            kind,
+            choice,
+            alias,
+            arguments,
+            refinement,
+            directive,
+            children,
+        },
+    );
     vec(seed, 1..=(2 + depth / 2)).boxed()
 }
 
@@ -90,27 +105,24 @@ fn seeds(depth: usize) -> BoxedStrategy<Vec<Seed>> {
 pub fn program(may_fail: bool, can_merge: bool) -> impl Strategy<Value = Program> {
     let operations = prop_oneof![vec(seeds(5), 1), vec(seeds(5), 1..=3)];
     let fragments = vec((any::<u8>(), seeds(3)), 0..=FRAGMENT_NAMES.len());
-    let variables = vec(variable_seed(), Role::ALL.len());
+    let variables = vec(variable_seed(), VARIABLE_SEEDS);
+    let refinements = vec(vec(any::<u8>(), 0..=48), 1..=6);
+    let values = (variables, refinements);
     let style = (any::<Index>(), 0..4_u8, any::<bool>(), any::<bool>());
-    (operations, fragments, variables, style).prop_map(
-        move |(operations, fragments, variables, (selected, naming, fragments_first, compact))| {
+    (operations, fragments, values, style).prop_map(
+        move |(operations, fragments, values, (selected, naming, fragments_first, compact))| {
+            let (variables, refinements) = values;
             let fragment_types = fragments.iter().map(|(on, _)| fragment_type(*on));
             let builder = Builder {
                 fragments: FRAGMENT_NAMES.into_iter().zip(fragment_types).collect(),
+                refinements,
                 may_fail,
                 can_merge,
             };
             let mut document = Document {
                 operations: operations
                     .iter()
-                    .map(|seeds| Operation {
-                        description: None,
-                        keyword: "query".to_owned(),
-                        name: None,
-                        variables: Vec::new(),
-                        directives: Vec::new(),
-                        selections: builder.selections("Query", seeds, 0),
-                    })
+                    .map(|seeds| anonymous(builder.selections("Query", seeds, 0)))
                     .collect(),
                 fragments: fragments
                     .iter()
@@ -133,31 +145,58 @@ pub fn program(may_fail: bool, can_merge: bool) -> impl Strategy<Value = Program
             }
 
             let selected = selected.index(document.operations.len());
-            let mut values = serde_json::Map::new();
-            for index in 0..document.operations.len() {
-                let used = repair::used_variables(&document, &document.operations[index]);
-                for (role, seed) in Role::ALL.into_iter().zip(&variables) {
-                    if !used.contains(&role.name()) {
-                        continue;
-                    }
-                    let (definition, value) = role.define(*seed, index);
-                    document.operations[index].variables.push(definition);
-                    if let Some(value) = value.filter(|_| index == selected) {
-                        values.insert(role.name(), value);
-                    }
-                }
-            }
-            let operation_name = name_operations(&mut document, selected, naming);
-            if naming == 3 {
-                values.insert("unknown".to_owned(), json!([1, null]));
-            }
-            Program {
-                document,
-                operation_name,
-                variables: Json::Object(values),
-            }
+            builder.program(document, &variables, selected, naming)
         },
     )
+}
+
+/// Programs of nothing but lists, each with a condition or an order of its own: more of these than
+/// in other programs come to be compared with rows.
+fn lists() -> impl Strategy<Value = Program> {
+    let list = (any::<u8>(), any::<u8>(), vec(any::<u8>(), 0..=48));
+    let variables = vec(variable_seed(), VARIABLE_SEEDS);
+    let style = (0..4_u8, any::<bool>());
+    (vec(list, 1..=16), variables, style).prop_map(|(lists, variables, (naming, compact))| {
+        let refinements = lists.iter().map(|(_, _, bytes)| bytes.clone());
+        let builder = Builder {
+            fragments: Vec::new(),
+            refinements: refinements.collect(),
+            may_fail: false,
+            can_merge: true,
+        };
+        let fields = SURFACE.fields("Query").into_iter();
+        let fields: Vec<_> = fields
+            .filter(|field| matches!(field.ty.node.base, BaseType::List(_)))
+            .map(|field| (field.name.node.as_str(), named_type(&field.ty.node)))
+            .filter(|(_, ty)| *ty != "Node")
+            .collect();
+        let lists = (0_u8..).zip(&lists).map(|(index, (choice, form, _))| {
+            let (name, ty) = *pick(&fields, *choice);
+            Selection::Field(Field {
+                alias: Some(format!("list{index}")),
+                arguments: builder.refinement(ty, (REFINED + form % (FORMS - REFINED), index)),
+                selections: vec![Selection::Field(Field::leaf("id"))],
+                ..Field::leaf(name)
+            })
+        });
+        let document = Document {
+            operations: vec![anonymous(lists.collect())],
+            compact,
+            ..Document::default()
+        };
+        builder.program(document, &variables, 0, naming)
+    })
+}
+
+fn anonymous(selections: Vec<Selection>) -> Operation {
+    Operation {
+        description: None,
+        keyword: "query".to_owned(),
+        name: None,
+        variables: Vec::new(),
+        directives: Vec::new(),
+        selections,
+    }
 }
 
 /// Names the operations where they need names, and says by which the selected one is asked for.
@@ -194,6 +233,9 @@ fn fragment_type(choice: u8) -> &'static str {
 struct Builder {
     /// Names and type conditions. A fragment spreads only those after it, so there is no cycle.
     fragments: Vec<(&'static str, &'static str)>,
+    /// The bytes that conditions and orders are read from, never none. They are few, so that several
+    /// fields have the same.
+    refinements: Vec<Vec<u8>>,
     may_fail: bool,
     /// Whether conflicts are resolved afterwards. If they are not, `__typename` keeps its name:
     /// graphql-js does not compare its type with that of other fields, as the specification does.
@@ -201,6 +243,39 @@ struct Builder {
 }
 
 impl Builder {
+    /// Defines the variables and names the operations, one of which is selected.
+    fn program(
+        &self,
+        mut document: Document,
+        variables: &[VariableSeed],
+        selected: usize,
+        naming: u8,
+    ) -> Program {
+        let mut values = serde_json::Map::new();
+        for index in 0..document.operations.len() {
+            let used = repair::used_variables(&document, &document.operations[index]);
+            for (role, seed) in Role::all().into_iter().zip(variables.iter().cycle()) {
+                if !used.contains(&role.name()) {
+                    continue;
+                }
+                let (definition, value) = role.define(*seed, index, &self.refinements);
+                document.operations[index].variables.push(definition);
+                if let Some(value) = value.filter(|_| index == selected) {
+                    values.insert(role.name(), value);
+                }
+            }
+        }
+        let operation_name = name_operations(&mut document, selected, naming);
+        if naming == 3 {
+            values.insert("unknown".to_owned(), json!([1, null]));
+        }
+        Program {
+            document,
+            operation_name,
+            variables: Json::Object(values),
+        }
+    }
+
     /// A selection set on this type, never empty.
     fn selections(&self, parent: &str, seeds: &[Seed], first_fragment: usize) -> Vec<Selection> {
         let mut selections = Vec::<Selection>::new();
@@ -256,7 +331,7 @@ impl Builder {
                 .get(usize::from(seed.alias.wrapping_sub(20)))
                 .filter(|_| self.can_merge || name != "__typename")
                 .map(|alias| (*alias).to_owned()),
-            arguments: self.arguments(parent, name, seed.arguments),
+            arguments: self.arguments(parent, name, seed),
             directives: directives(seed.directive, seed.choice),
             selections: match SURFACE.is_composite(ty) {
                 true => self.selections(ty, &seed.children, first_fragment),
@@ -285,6 +360,9 @@ impl Builder {
         let field = *pick(&fields, seed.choice);
         let mut arguments = field.arguments.clone();
         arguments.reverse();
+        for argument in &mut arguments {
+            argument.value.reverse_entries();
+        }
         let selections = match SURFACE.field(parent, &field.name) {
             Some(definition) if !field.selections.is_empty() => self.selections(
                 named_type(&definition.ty.node),
@@ -328,7 +406,8 @@ impl Builder {
         })
     }
 
-    fn arguments(&self, parent: &str, field: &str, (form, value): (u8, u8)) -> Vec<Argument> {
+    fn arguments(&self, parent: &str, field: &str, seed: &Seed) -> Vec<Argument> {
+        let (form, value) = seed.arguments;
         let Some(definition) = SURFACE.field(parent, field) else {
             return Vec::new();
         };
@@ -338,10 +417,39 @@ impl Builder {
             .collect();
         match names[..] {
             [] => Vec::new(),
-            ["limit", "offset"] => self.page(form, value),
+            ["where", "orderBy", "limit", "offset"] => {
+                let ty = named_type(&definition.ty.node);
+                let mut arguments = self.refinement(ty, seed.refinement);
+                arguments.extend(self.page(form, value));
+                arguments
+            }
             ["ids"] => vec![Argument::new("ids", ids(form, value))],
             ["id"] if field == "node" => vec![Argument::new("id", node(form, value))],
             _ => self.lookup(named_type(&definition.ty.node), &names, form, value),
+        }
+    }
+
+    /// What the rows of this type are to be, and in which order.
+    fn refinement(&self, ty: &str, (form, choice): (u8, u8)) -> Vec<Argument> {
+        let node = NODE_TYPES.iter().position(|name| *name == ty).unwrap_or(0);
+        let condition = |value| Argument::new("where", value);
+        let order = |value| Argument::new("orderBy", value);
+        let choices = |choice| Choices::new(pick::<Vec<u8>>(&self.refinements, choice));
+        let some_condition = || condition(choices(choice).whole_condition(ty));
+        let some_order = || order(choices(choice / 8).orders(ty));
+        let any_condition =
+            || condition(Role::Input(Presence::OrNull, Input::Where(node)).variable());
+        let any_order = || order(Role::Input(Presence::OrNull, Input::Orders(node)).variable());
+        match form % FORMS {
+            0..REFINED => vec![],
+            REFINED..=10 => vec![some_condition()],
+            11..=12 => vec![some_order()],
+            13..=14 => vec![some_condition(), some_order()],
+            15 => vec![any_condition()],
+            16 => vec![any_order()],
+            17 => vec![any_condition(), some_order()],
+            18 => vec![any_order(), some_condition()],
+            _ => vec![order(Value::Null), condition(Value::Null)],
         }
     }
 

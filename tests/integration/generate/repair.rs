@@ -102,6 +102,7 @@ pub fn used_variables(document: &Document, operation: &Operation) -> BTreeSet<St
                 names.insert(name.clone());
             }
             Value::List(items) => items.iter().for_each(|item| collect(item, names)),
+            Value::Object(entries) => entries.iter().for_each(|(_, item)| collect(item, names)),
             _ => {}
         }
     }

@@ -32,6 +32,28 @@ fn generated_cases_are_answered_without_errors() {
 }
 
 #[test]
+fn conditions_and_orders_matter_often() {
+    let mut runner = TestRunner::deterministic();
+    let (mut refined, mut empty, mut full) = (0, 0, 0);
+    for _ in 0..200 {
+        let case = case().new_tree(&mut runner).unwrap().current();
+        let data = data().new_tree(&mut runner).unwrap().current();
+        refined += usize::from(case.query.contains("where: {"));
+        let answer = reference::execute(
+            &data,
+            &case.query,
+            case.operation_name.as_deref(),
+            &case.variables,
+        );
+        let answer = answer.unwrap();
+        empty += answer.matches("[]").count();
+        full += answer.matches("[{").count();
+    }
+    assert!(refined > 60, "{refined} of 200 have conditions");
+    assert!(full > empty, "{empty} lists are empty, {full} are not");
+}
+
+#[test]
 fn generated_cases_are_valid() {
     let Some(mut judge) = GraphqlJs::start(SURFACE) else {
         return;

@@ -3,6 +3,7 @@
 use super::{
     content::{key, unique_text},
     document::{Value, Variable},
+    refine::Choices,
 };
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -26,27 +27,142 @@ pub enum Role {
     /// An id that is never given, beside another argument that is.
     NoKey,
     NoText,
+    /// Something in `where` or `orderBy`.
+    Input(Presence, Input),
+}
+
+/// Whether a variable has a value.
+#[derive(Clone, Copy)]
+pub enum Presence {
+    /// Always: it is in a list, or in an object that takes exactly one of its fields.
+    Given,
+    /// It may be left out, and then the field that it is the value of counts as not given. Null
+    /// would be refused there.
+    Perhaps,
+    /// It is an argument, and may be null.
+    OrNull,
+}
+
+/// A type of which there are values in `where` and `orderBy`, with the node type that they are about.
+#[derive(Clone, Copy)]
+pub enum Input {
+    Where(usize),
+    Order(usize),
+    Orders(usize),
+    Id(usize),
+    Ids(usize),
+    Text,
+    Texts,
+    Int,
+    Time,
+    Flag,
+    Enum(&'static str),
+}
+
+impl Input {
+    fn all() -> Vec<Self> {
+        let about_nodes = [Self::Where, Self::Order, Self::Orders, Self::Id, Self::Ids];
+        let about_nodes = about_nodes
+            .into_iter()
+            .flat_map(|input| (0..NODE_TYPES.len()).map(input));
+        let enums = ["PostStatus", "UserRole", "OrderDirection"].map(Self::Enum);
+        about_nodes
+            .chain([Self::Text, Self::Texts, Self::Int, Self::Time, Self::Flag])
+            .chain(enums)
+            .collect()
+    }
+
+    fn type_name(self) -> String {
+        match self {
+            Input::Where(node) => format!("{}Where", NODE_TYPES[node]),
+            Input::Order(node) => format!("{}Order", NODE_TYPES[node]),
+            Input::Orders(node) => format!("[{}Order!]", NODE_TYPES[node]),
+            Input::Id(_) => "ID".to_owned(),
+            Input::Ids(_) => "[ID!]".to_owned(),
+            Input::Text => "String".to_owned(),
+            Input::Texts => "[String!]".to_owned(),
+            Input::Int => "Int".to_owned(),
+            Input::Time => "DateTime".to_owned(),
+            Input::Flag => "Boolean".to_owned(),
+            Input::Enum(name) => name.to_owned(),
+        }
+    }
+
+    /// The part of a variable's name.
+    fn name(self) -> String {
+        match self {
+            Input::Id(node) => format!("{}Id", NODE_TYPES[node]),
+            Input::Ids(node) => format!("{}Ids", NODE_TYPES[node]),
+            Input::Orders(node) => format!("{}Orders", NODE_TYPES[node]),
+            Input::Texts => "Strings".to_owned(),
+            _ => self.type_name(),
+        }
+    }
+
+    fn is_order(self) -> bool {
+        matches!(self, Input::Order(_) | Input::Enum("OrderDirection"))
+    }
+
+    /// The definition of a variable, and what is sent for it.
+    fn define(
+        self,
+        presence: Presence,
+        form: usize,
+        default: &[u8],
+        value: &[u8],
+    ) -> (String, Option<Value>, Option<Json>) {
+        let ty = self.type_name();
+        let default = Choices::constant(default).input(presence, self);
+        let value = Choices::constant(value).input(presence, self).json();
+        let forms: &[u8] = match presence {
+            // Only a type that is not null will do in an object that takes exactly one field.
+            Presence::Given if self.is_order() => &[0, 1, 2],
+            Presence::Given => &[0, 1, 2, 5, 6],
+            Presence::Perhaps => &[0, 1, 2, 3, 4, 5, 6],
+            Presence::OrNull => &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+        };
+        match forms[form % forms.len()] {
+            0 => (format!("{ty}!"), None, Some(value)),
+            1 => (format!("{ty}!"), Some(default), None),
+            2 => (format!("{ty}!"), Some(default), Some(value)),
+            3 => (ty, None, None),
+            4 => (ty, None, Some(value)),
+            5 => (ty, Some(default), None),
+            6 => (ty, Some(default), Some(value)),
+            7 => (ty, None, Some(Json::Null)),
+            8 => (ty, Some(default), Some(Json::Null)),
+            _ => (ty, Some(Value::Null), None),
+        }
+    }
 }
 
 impl Role {
-    pub const ALL: [Self; 16] = [
-        Self::Limit(0),
-        Self::Limit(1),
-        Self::Offset,
-        Self::Flag(0),
-        Self::Flag(1),
-        Self::Flag(2),
-        Self::Node,
-        Self::Ids,
-        Self::Key(0),
-        Self::Key(1),
-        Self::Key(2),
-        Self::Key(3),
-        Self::Key(4),
-        Self::Text,
-        Self::NoKey,
-        Self::NoText,
-    ];
+    pub fn all() -> Vec<Self> {
+        let presences = [Presence::Given, Presence::Perhaps, Presence::OrNull];
+        let inputs = presences.into_iter().flat_map(|presence| {
+            let inputs = Input::all().into_iter();
+            inputs.map(move |input| Self::Input(presence, input))
+        });
+        let roles = [
+            Self::Limit(0),
+            Self::Limit(1),
+            Self::Offset,
+            Self::Flag(0),
+            Self::Flag(1),
+            Self::Flag(2),
+            Self::Node,
+            Self::Ids,
+            Self::Key(0),
+            Self::Key(1),
+            Self::Key(2),
+            Self::Key(3),
+            Self::Key(4),
+            Self::Text,
+            Self::NoKey,
+            Self::NoText,
+        ];
+        roles.into_iter().chain(inputs).collect()
+    }
 
     pub fn name(self) -> String {
         match self {
@@ -59,6 +175,14 @@ impl Role {
             Role::Text => "text".to_owned(),
             Role::NoKey => "noKey".to_owned(),
             Role::NoText => "noText".to_owned(),
+            Role::Input(presence, input) => {
+                let presence = match presence {
+                    Presence::Given => "the",
+                    Presence::Perhaps => "some",
+                    Presence::OrNull => "any",
+                };
+                format!("{presence}{}", input.name())
+            }
         }
     }
 
@@ -67,8 +191,21 @@ impl Role {
     }
 
     /// The definition of the variable in the operation of this number, and what is sent for it.
-    pub fn define(self, seed: VariableSeed, operation: usize) -> (Variable, Option<Json>) {
+    /// Conditions and orders are read from one of the refinements.
+    pub fn define(
+        self,
+        seed: VariableSeed,
+        operation: usize,
+        refinements: &[Vec<u8>],
+    ) -> (Variable, Option<Json>) {
         let form = usize::from(seed.form) + operation;
+        if let Role::Input(presence, input) = self {
+            let default = pick(refinements, seed.default);
+            let value = pick(refinements, seed.value);
+            let (ty, default, value) = input.define(presence, form, default, value);
+            let name = self.name();
+            return (Variable { name, ty, default }, value);
+        }
         let (ty, default, value) = match self {
             Role::Limit(_) | Role::Offset => {
                 // An offset is small, or there would be nothing behind it.
@@ -165,6 +302,7 @@ impl Role {
                     _ => (ty, Some(Value::Null), None),
                 }
             }
+            Role::Input(..) => unreachable!("defined above"),
         };
         let definition = Variable {
             name: self.name(),
@@ -240,7 +378,7 @@ pub fn text(value: u8) -> String {
 }
 
 /// The index of a row, more often of one that is there even in a small table.
-fn row(value: u8) -> usize {
+pub fn row(value: u8) -> usize {
     *pick(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2, 0, 1, 2], value)
 }
 

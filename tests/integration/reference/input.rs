@@ -1,6 +1,6 @@
 //! Input coercion: variables and arguments to values of their declared types.
 
-use super::execute::Variables;
+use super::{execute::Variables, surface::SURFACE};
 use async_graphql::{
     Name, Value as ConstValue,
     parser::{
@@ -8,7 +8,8 @@ use async_graphql::{
         types::{BaseType, Field, FieldDefinition, OperationDefinition, Type},
     },
 };
-use async_graphql_value::Value;
+use async_graphql_value::{Value, indexmap::IndexMap};
+use chrono::DateTime;
 use std::collections::HashMap;
 
 /// The argument values of one field. An argument that is missing here was not given.
@@ -56,8 +57,7 @@ pub fn coerce_argument_values(
         let ty = &argument.ty.node;
         let given = field.get_argument(name).map(|value| &value.node);
         let value = match given {
-            Some(Value::Variable(variable)) => variables.get(variable).cloned(),
-            Some(literal) => Some(substitute(literal, variables)),
+            Some(literal) => substitute(literal, variables),
             None => None,
         };
         match (value, &argument.default_value) {
@@ -77,13 +77,26 @@ pub fn coerce_argument_values(
     Ok(coerced)
 }
 
-/// Puts the values of variables into a list or object literal. Inside a list, a variable without
-/// a value stands for null.
-fn substitute(literal: &Value, variables: &Variables) -> ConstValue {
-    let value = literal.clone().into_const_with(|name| {
-        Ok::<_, std::convert::Infallible>(variables.get(&name).cloned().unwrap_or_default())
-    });
-    value.unwrap_or_else(|never| match never {})
+/// Puts the values of variables into a literal. A variable without a value leaves the position as if
+/// nothing were written there: an argument or a field of an input object is not given. In a list
+/// there has to be something, and it stands for null.
+fn substitute(literal: &Value, variables: &Variables) -> Option<ConstValue> {
+    Some(match literal {
+        Value::Variable(name) => variables.get(name)?.clone(),
+        Value::List(items) => {
+            let items = items.iter();
+            let items = items.map(|item| substitute(item, variables).unwrap_or_default());
+            ConstValue::List(items.collect())
+        }
+        Value::Object(fields) => {
+            let fields = fields.iter().filter_map(|(name, value)| {
+                let value = substitute(value, variables)?;
+                Some((name.clone(), value))
+            });
+            ConstValue::Object(fields.collect())
+        }
+        leaf => leaf.clone().into_const()?,
+    })
 }
 
 /// The input coercion rules of section 3, for the input types of the surface.
@@ -118,7 +131,48 @@ fn coerce_value(value: &ConstValue, ty: &Type) -> Result<ConstValue, String> {
             ("ID", ConstValue::Number(number)) if !number.is_f64() => {
                 Ok(ConstValue::String(number.to_string()))
             }
+            ("DateTime", ConstValue::String(text))
+                if DateTime::parse_from_rfc3339(text).is_ok() =>
+            {
+                Ok(value.clone())
+            }
+            (input, ConstValue::Object(given)) => coerce_input_object(given, input),
+            // A document writes an enum's value as a name, JSON as a string.
+            (input, ConstValue::Enum(given)) => coerce_enum(given, input),
+            (input, ConstValue::String(given)) => coerce_enum(given, input),
             _ => Err(format!("{value} is no {ty}")),
         },
+    }
+}
+
+/// Section 3.10, Input Coercion. No field of the surface's input objects has a default.
+fn coerce_input_object(
+    given: &IndexMap<Name, ConstValue>,
+    type_name: &str,
+) -> Result<ConstValue, String> {
+    let fields = SURFACE.input_fields(type_name);
+    let mut coerced = IndexMap::new();
+    for (name, value) in given {
+        let field = fields.iter().find(|field| field.name.node == *name);
+        let field = field.ok_or_else(|| format!("{type_name} has no field {name}"))?;
+        coerced.insert(name.clone(), coerce_value(value, &field.ty.node)?);
+    }
+    let missing = fields
+        .iter()
+        .find(|field| !field.ty.node.nullable && !coerced.contains_key(&field.name.node));
+    if let Some(field) = missing {
+        return Err(format!("{type_name} lacks {}", field.name.node));
+    }
+    let is_one = coerced.len() == 1 && !coerced.values().any(|value| *value == ConstValue::Null);
+    match is_one || !SURFACE.is_one_of(type_name) {
+        true => Ok(ConstValue::Object(coerced)),
+        false => Err(format!("{type_name} takes exactly one of its fields")),
+    }
+}
+
+fn coerce_enum(given: &str, type_name: &str) -> Result<ConstValue, String> {
+    match SURFACE.enum_values(type_name).contains(&given) {
+        true => Ok(ConstValue::Enum(Name::new(given))),
+        false => Err(format!("{given} is no {type_name}")),
     }
 }

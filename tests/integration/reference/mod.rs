@@ -4,9 +4,12 @@
 //! and under their names: one row at a time, over tables held in vectors. It shares nothing with the
 //! server: neither its parser nor its types, and it never sees SQL. It expects a valid document.
 
+mod condition;
 mod execute;
 mod input;
+mod order;
 mod resolve;
+mod rows;
 mod surface;
 mod tests;
 

@@ -2,7 +2,10 @@
 
 use async_graphql::parser::{
     parse_schema,
-    types::{BaseType, FieldDefinition, Type, TypeDefinition, TypeKind, TypeSystemDefinition},
+    types::{
+        BaseType, FieldDefinition, InputValueDefinition, Type, TypeDefinition, TypeKind,
+        TypeSystemDefinition,
+    },
 };
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -24,9 +27,13 @@ pub struct Surface {
 }
 
 impl Surface {
+    fn kind(&self, type_name: &str) -> Option<&TypeKind> {
+        self.types.get(type_name).map(|definition| &definition.kind)
+    }
+
     /// The fields of an object or interface type in the order of the file; none for a leaf type.
     pub fn fields(&self, type_name: &str) -> Vec<&FieldDefinition> {
-        let fields = match self.types.get(type_name).map(|definition| &definition.kind) {
+        let fields = match self.kind(type_name) {
             Some(TypeKind::Object(object)) => &object.fields,
             Some(TypeKind::Interface(interface)) => &interface.fields,
             _ => return Vec::new(),
@@ -40,9 +47,37 @@ impl Surface {
             .find(|field| field.name.node == *field_name)
     }
 
+    /// The fields of an input object type in the order of the file; none for another type.
+    pub fn input_fields(&self, type_name: &str) -> Vec<&InputValueDefinition> {
+        match self.kind(type_name) {
+            Some(TypeKind::InputObject(object)) => {
+                object.fields.iter().map(|field| &field.node).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether the input object type takes exactly one of its fields.
+    pub fn is_one_of(&self, type_name: &str) -> bool {
+        self.types.get(type_name).is_some_and(|definition| {
+            let mut directives = definition.directives.iter();
+            directives.any(|directive| directive.node.name.node == *"oneOf")
+        })
+    }
+
+    /// The values of an enum type in the order of the file; none for another type.
+    pub fn enum_values(&self, type_name: &str) -> Vec<&str> {
+        match self.kind(type_name) {
+            Some(TypeKind::Enum(definition)) => {
+                let values = definition.values.iter();
+                values.map(|value| value.node.value.node.as_str()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     pub fn is_object(&self, type_name: &str) -> bool {
-        let kind = self.types.get(type_name).map(|definition| &definition.kind);
-        matches!(kind, Some(TypeKind::Object(_)))
+        matches!(self.kind(type_name), Some(TypeKind::Object(_)))
     }
 
     pub fn is_composite(&self, type_name: &str) -> bool {
@@ -51,7 +86,7 @@ impl Surface {
 
     /// Whether the object type declares the interface.
     pub fn implements(&self, object: &str, interface: &str) -> bool {
-        match self.types.get(object).map(|definition| &definition.kind) {
+        match self.kind(object) {
             Some(TypeKind::Object(object)) => {
                 object.implements.iter().any(|name| name.node == *interface)
             }
