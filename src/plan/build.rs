@@ -75,6 +75,7 @@ impl<'a> Builder<'a> {
         let grouped = self.collect("Query", &[set]);
         let mut root = Vec::with_capacity(grouped.len());
         for (key, fields) in grouped {
+            self.check_merged(key, &fields);
             let value = self.root_output(key, &fields);
             root.push(RootField {
                 key: key.clone(),
@@ -231,6 +232,7 @@ impl<'a> Builder<'a> {
         let grouped = self.collect(&entity.type_name, sets);
         let mut fields: Vec<SelectedField> = Vec::with_capacity(grouped.len());
         for (key, of_key) in grouped {
+            self.check_merged(key, &of_key);
             let value = self.output(level, key, &of_key);
             fields.push(SelectedField {
                 prefix: prefix(key, fields.is_empty()),
@@ -240,6 +242,25 @@ impl<'a> Builder<'a> {
             });
         }
         Selection { fields }
+    }
+
+    /// Fields of one key have the same arguments, or validation would have refused the document; but it
+    /// takes a list for another that it is the beginning of.
+    fn check_merged(&mut self, key: &Name, fields: &[&'a Node<Field>]) {
+        let same = |other: &&Node<Field>| {
+            fields[0].arguments.iter().all(|argument| {
+                let other = other.specified_argument_by_name(&argument.name);
+                other.is_some_and(|other| same_lengths(&argument.value, other))
+            })
+        };
+        if let Some(other) = fields[1..].iter().find(|f| !same(f)) {
+            let message = format!(
+                "fields named `{key}` differ in their arguments; use an alias for one of them"
+            );
+            let error = Error::new(Code::GraphqlValidationFailed, message)
+                .at(self.document.line_column(other.location()));
+            self.refused.get_or_insert(error);
+        }
     }
 
     fn output(&mut self, level: LevelId, key: &Name, fields: &[&'a Node<Field>]) -> Output {
@@ -525,6 +546,19 @@ fn count(field: &Field, name: &str, default: i64) -> Count {
         Some(Value::Int(i)) => Count::Literal(i.try_to_i32().map_or(i64::MAX, i64::from)),
         Some(Value::Variable(v)) => Count::Variable(v.clone(), default),
         _ => Count::Literal(default),
+    }
+}
+
+fn same_lengths(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::List(one), Value::List(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(a, b)| same_lengths(a, b))
+        }
+        (Value::Object(one), Value::Object(other)) => one.iter().all(|(name, a)| {
+            let b = other.iter().find(|(n, _)| n == name);
+            b.is_some_and(|(_, b)| same_lengths(a, b))
+        }),
+        _ => true,
     }
 }
 

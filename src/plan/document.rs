@@ -50,6 +50,11 @@ impl Document {
             let message = format!("an input object has two fields named `{name}`");
             return Err(vec![Error::new(Code::GraphqlValidationFailed, message)]);
         }
+        if let Some(name) = undefined_variable(&ast) {
+            let message =
+                format!("variable `${name}` is not defined by the operation that uses it");
+            return Err(vec![Error::new(Code::GraphqlValidationFailed, message)]);
+        }
         if expanded_fields(&ast) > MAX_FIELDS {
             return Err(vec![Error::new(
                 Code::LimitExceeded,
@@ -222,6 +227,79 @@ fn repeated_input_field(definition: &Definition) -> Option<&Name> {
             in_directives(&f.directives).or_else(|| in_selections(&f.selection_set))
         }
         _ => None,
+    }
+}
+
+/// The rule that all variable uses are defined, also inside the values of custom scalars, where
+/// apollo-compiler does not look.
+fn undefined_variable(ast: &ast::Document) -> Option<&Name> {
+    let mut fragments: HashMap<&Name, Uses<'_>> = HashMap::new();
+    for definition in &ast.definitions {
+        if let Definition::FragmentDefinition(f) = definition {
+            let uses = fragments.entry(&f.name).or_default();
+            uses.directives(&f.directives);
+            uses.selections(&f.selection_set);
+        }
+    }
+    ast.definitions.iter().find_map(|definition| {
+        let Definition::OperationDefinition(operation) = definition else {
+            return None;
+        };
+        let mut uses = Uses::default();
+        uses.directives(&operation.directives);
+        uses.selections(&operation.selection_set);
+        let mut reached: HashSet<&Name> = HashSet::new();
+        while let Some(spread) = uses.spreads.pop() {
+            if let (true, Some(of)) = (reached.insert(spread), fragments.get(spread)) {
+                uses.variables.extend(&of.variables);
+                uses.spreads.extend(&of.spreads);
+            }
+        }
+        let defined = |name: &Name| operation.variables.iter().any(|v| v.name == *name);
+        uses.variables.into_iter().find(|name| !defined(name))
+    })
+}
+
+/// What a definition uses by itself.
+#[derive(Default)]
+struct Uses<'a> {
+    variables: Vec<&'a Name>,
+    spreads: Vec<&'a Name>,
+}
+
+impl<'a> Uses<'a> {
+    fn selections(&mut self, set: &'a [ast::Selection]) {
+        for selection in set {
+            match selection {
+                ast::Selection::Field(f) => {
+                    self.directives(&f.directives);
+                    f.arguments.iter().for_each(|a| self.value(&a.value));
+                    self.selections(f.selection_set.as_deref().unwrap_or_default());
+                }
+                ast::Selection::InlineFragment(f) => {
+                    self.directives(&f.directives);
+                    self.selections(&f.selection_set);
+                }
+                ast::Selection::FragmentSpread(s) => {
+                    self.directives(&s.directives);
+                    self.spreads.push(&s.fragment_name);
+                }
+            }
+        }
+    }
+
+    fn directives(&mut self, directives: &'a ast::DirectiveList) {
+        let arguments = directives.iter().flat_map(|d| &d.arguments);
+        arguments.for_each(|a| self.value(&a.value));
+    }
+
+    fn value(&mut self, value: &'a ast::Value) {
+        match value {
+            ast::Value::Variable(name) => self.variables.push(name),
+            ast::Value::List(items) => items.iter().for_each(|v| self.value(v)),
+            ast::Value::Object(fields) => fields.iter().for_each(|(_, v)| self.value(v)),
+            _ => {}
+        }
     }
 }
 

@@ -65,6 +65,11 @@ async fn bad_input_is_refused_with_a_code_that_tells_why() {
                 "is no id",
             ),
             (
+                "{ nodes(ids: [\"User:1\"]) { id } nodes(ids: [\"User:1\", \"User:2\"]) { id } }",
+                "GRAPHQL_VALIDATION_FAILED",
+                "differ in their arguments",
+            ),
+            (
                 "{ post { title } }",
                 "BAD_USER_INPUT",
                 "exactly one argument",

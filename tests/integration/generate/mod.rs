@@ -19,7 +19,7 @@ pub use content::{data, insert};
 pub use mutate::mutated;
 pub use operation::{case, failing_case};
 
-use proptest::test_runner::Config;
+use proptest::test_runner::{Config, RngSeed};
 use std::fmt;
 
 /// For so many cases, and for as many steps as it takes to make a failing one small. Put the case
@@ -27,6 +27,7 @@ use std::fmt;
 pub fn config(cases: u32) -> Config {
     Config {
         cases,
+        rng_seed: RngSeed::Fixed(1),
         max_shrink_iters: 50_000,
         ..Config::default()
     }
