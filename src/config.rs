@@ -64,6 +64,9 @@ pub struct Serve {
     /// Serve the GraphiQL page at /
     #[arg(long, env = "GRAPHIQL", default_value_t = true, value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub graphiql: bool,
+    /// Answer a request that has the header `x-backref-explain: 1` with what it cost, its SQL among that
+    #[arg(long, env = "EXPLAIN", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    pub explain: bool,
     /// Log lines as JSON objects
     #[arg(long, env = "LOG_JSON", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub log_json: bool,

@@ -60,6 +60,9 @@ pub struct Request {
     /// For protocols on top of GraphQL; none is served yet, but it must be an object.
     #[serde(default, deserialize_with = "null_as_empty")]
     pub extensions: JsonMap,
+    /// Whether the answer says what it cost, in `extensions.backref`.
+    #[serde(skip)]
+    pub explain: bool,
 }
 
 fn null_as_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<JsonMap, D::Error> {
@@ -112,6 +115,7 @@ pub struct Prepared {
     pub document: Arc<Document>,
     pub bound: BoundPlan,
     introspection: Option<JsonMap>,
+    explain: bool,
 }
 
 impl Engine {
@@ -279,6 +283,7 @@ impl Planner {
             document,
             bound,
             introspection,
+            explain: request.explain,
         })
     }
 
@@ -366,6 +371,7 @@ impl Shared {
             bound: &prepared.bound,
             loaded,
             introspection: prepared.introspection.as_ref(),
+            explain: prepared.explain,
         }
         .write()
     }

@@ -67,6 +67,7 @@ async fn serve(args: Serve) -> Result {
     let options = ServerOptions {
         max_body_bytes: args.max_body_bytes,
         graphiql: args.graphiql,
+        explain: args.explain,
     };
     let listener = TcpListener::bind(args.listen).await.map_err(|e| {
         format!(

@@ -29,6 +29,8 @@ pub struct ServerOptions {
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
     pub graphiql: bool,
+    /// Whether the header `x-backref-explain: 1` is heeded.
+    pub explain: bool,
 }
 
 impl Default for ServerOptions {
@@ -36,6 +38,7 @@ impl Default for ServerOptions {
         ServerOptions {
             max_body_bytes: 1 << 20,
             graphiql: true,
+            explain: false,
         }
     }
 }
@@ -55,7 +58,24 @@ pub fn router(engine: Arc<Engine>, options: &ServerOptions) -> Router {
     router
         .layer(DefaultBodyLimit::max(options.max_body_bytes))
         .layer(CatchPanicLayer::custom(panicked))
-        .with_state(engine)
+        .with_state(Served {
+            engine,
+            explain: options.explain,
+        })
+}
+
+/// What the handlers of `/graphql` share.
+#[derive(Clone)]
+struct Served {
+    engine: Arc<Engine>,
+    explain: bool,
+}
+
+impl Served {
+    /// Whether a request asks what it costs, and may.
+    fn explains(&self, headers: &HeaderMap) -> bool {
+        self.explain && headers.get("x-backref-explain").is_some_and(|v| v == "1")
+    }
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -63,7 +83,7 @@ const GRAPHQL_JSON: HeaderValue =
     HeaderValue::from_static("application/graphql-response+json; charset=utf-8");
 
 async fn graphql(
-    State(engine): State<Arc<Engine>>,
+    State(served): State<Served>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
@@ -90,8 +110,11 @@ async fn graphql(
             return error(status, media, &message);
         }
     };
-    let request: Request = match serde_json::from_slice(&body) {
-        Ok(request) => request,
+    let request = match serde_json::from_slice::<Request>(&body) {
+        Ok(request) => Request {
+            explain: served.explains(&headers),
+            ..request
+        },
         Err(cause) => {
             let message = format!(
                 "the body is no GraphQL request, a JSON object with a string `query`: {cause}"
@@ -99,12 +122,12 @@ async fn graphql(
             return error(StatusCode::BAD_REQUEST, media, &message);
         }
     };
-    answer(&engine, media, &request).await
+    answer(&served.engine, media, &request).await
 }
 
 /// A request in a URL, for caches and links. What a GET asks never changes anything: there are only queries.
 async fn graphql_by_get(
-    State(engine): State<Arc<Engine>>,
+    State(served): State<Served>,
     headers: HeaderMap,
     parameters: Result<Query<Parameters>, QueryRejection>,
 ) -> Response {
@@ -115,7 +138,11 @@ async fn graphql_by_get(
         .map_err(|e| e.to_string())
         .and_then(|Query(p)| p.request())
     {
-        Ok(request) => answer(&engine, media, &request).await,
+        Ok(request) => {
+            let explain = served.explains(&headers);
+            let request = Request { explain, ..request };
+            answer(&served.engine, media, &request).await
+        }
         Err(problem) => error(StatusCode::BAD_REQUEST, media, &problem),
     }
 }
@@ -143,6 +170,7 @@ impl Parameters {
             operation_name: self.operation_name.filter(|n| !n.is_empty()),
             variables: object("variables", self.variables)?,
             extensions: object("extensions", self.extensions)?,
+            explain: false,
         })
     }
 }
@@ -247,8 +275,8 @@ fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response<Body> {
         .into_response()
 }
 
-async fn ready(State(engine): State<Arc<Engine>>) -> Response {
-    match engine.database().ping().await {
+async fn ready(State(served): State<Served>) -> Response {
+    match served.engine.database().ping().await {
         Ok(()) => "ready\n".into_response(),
         Err(cause) => {
             tracing::warn!(error = %cause, "not ready");

@@ -88,7 +88,7 @@ pub struct Seek {
 }
 
 /// The most a request can cost, whatever the data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Bound {
     pub statements: u64,
     pub rows: u64,

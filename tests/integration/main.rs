@@ -5,6 +5,7 @@ mod reference;
 mod validity_peer;
 
 mod differential;
+mod explain;
 mod generality;
 mod guarantee;
 mod harness;
