@@ -98,6 +98,8 @@ pub struct Entity {
     pub fields: Vec<Field>,
     /// What its rows can be grouped by, as the values of an enum: `AUTHOR_ID`.
     pub groupings: Vec<(String, ColumnIx)>,
+    /// The columns that its full-text index holds, the weightiest first; empty where it has none.
+    pub searched: Vec<ColumnIx>,
     /// False for a junction: its rows appear only as links between two other types.
     pub exposed: bool,
     pub policy: Policy,
@@ -106,6 +108,11 @@ pub struct Entity {
 impl Entity {
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|f| f.name == name)
+    }
+
+    /// The table of its full-text index: `post_search`.
+    pub fn search_table(&self) -> String {
+        format!("{}_search", self.table)
     }
 
     pub fn newest_first(&self) -> bool {

@@ -20,6 +20,7 @@ pub(super) fn complete(graph: Graph) -> Result<Catalog, GraphError> {
     work.undeclared_keys();
     work.junctions();
     work.policies();
+    work.searches();
     work.nullability();
     work.fields();
     work.unused_definitions();
@@ -273,6 +274,7 @@ impl<'g> Work<'g> {
             default_order,
             fields: Vec::new(),
             groupings: Vec::new(),
+            searched: Vec::new(),
             exposed: self.graph.exposed.contains(&raw.table)
                 || !is_junction(raw)
                 || self.is_referred_to(raw),
@@ -810,6 +812,42 @@ impl<'g> Work<'g> {
         }
     }
 
+    fn searches(&mut self) {
+        for (table, columns) in &self.graph.searches {
+            let Some(&id) = self.by_table.get(table) else {
+                continue;
+            };
+            let entity = &mut self.catalog_entities[id];
+            let key = &entity.primary_key;
+            let mistake = match (&key[..], columns.len()) {
+                ([key], 1..=4) if entity.columns[*key].kind.is_integer() => None,
+                (_, 1..=4) => {
+                    Some("its primary key must be one integer, by which the index finds its rows")
+                }
+                _ => Some("name one to four columns"),
+            };
+            if let Some(mistake) = mistake {
+                self.mistakes
+                    .push(format!("{}: `.search(…)`: {mistake}", entity.module));
+                continue;
+            }
+            for name in columns {
+                let found = entity.columns.iter().position(|c| c.name == *name);
+                let text = found.filter(|&c| {
+                    let column = &entity.columns[c];
+                    matches!(column.kind, Kind::Text) && !column.hidden && column.policy.is_none()
+                });
+                match text {
+                    Some(column) => entity.searched.push(column),
+                    None => self.mistakes.push(format!(
+                        "{}: `.search(…)`: column `{name}` must be a text that everybody may see; leave it out",
+                        entity.module
+                    )),
+                }
+            }
+        }
+    }
+
     /// A foreign key's field is non-null where neither the key nor a rule can leave it empty.
     fn nullability(&mut self) {
         for id in 0..self.relations.len() {
@@ -1078,6 +1116,7 @@ impl<'g> Work<'g> {
             .keys()
             .chain(&graph.exposed)
             .chain(graph.policies.keys());
+        let tables = tables.chain(graph.searches.keys());
         for key in tables.chain(graph.visible_through.keys()) {
             if !self.by_table.contains_key(key) {
                 mistakes.push(format!(

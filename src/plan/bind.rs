@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use super::cursor::{self, Cursor, NoCursor};
 use super::filter::{self, Filter, evaluate};
 use super::order::{self, OrderTerm};
+use super::search::Search;
 use super::{Choice, Count, Document, Level, Lookup, Page, Plan, RootOutput, Source, Window};
 use crate::catalog::{Catalog, Column, ColumnIx, Direction, Entity, EntityId, Kind};
 use crate::error::{Code, Error};
@@ -67,7 +68,8 @@ pub struct BoundPage {
     pub fetch: u32,
     pub offset: u32,
     pub filter: Option<Filter>,
-    /// Empty for the default order.
+    pub search: Option<Search>,
+    /// Empty for the default order, or the best found first.
     pub order: Vec<OrderTerm>,
     pub seek: Seek,
     /// What groups are made by.
@@ -262,8 +264,10 @@ fn bind_page(
     let order = given(&page.order)
         .map(|value| order::bind(catalog, &plan.principal, level.entity, &value))
         .transpose()?;
+    let search = given(&page.search).map(|text| Search::parse(&text_of(&text)));
     let bound = BoundPage {
         filter,
+        search,
         order: order.unwrap_or_default(),
         ..BoundPage::default()
     };

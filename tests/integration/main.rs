@@ -14,3 +14,4 @@ mod lists;
 mod migrations;
 mod reading;
 mod schema;
+mod search;
