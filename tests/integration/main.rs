@@ -5,6 +5,7 @@ mod reference;
 mod validity_peer;
 
 mod differential;
+mod doctor;
 mod generality;
 mod guarantee;
 mod harness;
