@@ -30,6 +30,13 @@ pub enum Command {
     Schema,
     /// Print what a document's operation would run: its SQL, level by level, and the most it can cost
     Explain(Explain),
+    /// Check the database against the graph, and print what is missing and what mends it
+    ///
+    /// Missing tables, columns, keys, foreign keys and the indexes of each relation and order are found, each
+    /// with what it costs and the statement that mends it; a migration with all of them comes last. The
+    /// database is only read. Exits with 0 if nothing is missing, with 1 if something is, and with 2 if the
+    /// check could not be made.
+    Doctor(Doctor),
 }
 
 #[derive(Debug, Args)]
@@ -139,6 +146,13 @@ pub struct Seed {
     pub tags: u64,
     #[arg(long, default_value_t = 1, help = "What the content is made from")]
     pub seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// postgres://… or sqlite://FILE; without it the embedded file backref.db, which must be there
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use super::graph::{ColumnKey, Graph, GraphError, RelationKey};
 use super::reflect::{RawEntity, RawRelation, Shape, TableKey};
 use super::{
     Cardinality, Catalog, Column, ColumnIx, Direction, Entity, EntityId, Field, FieldSource,
-    JoinCondition, Kind, Link, Relation, RelationId, names,
+    ForeignKey, JoinCondition, Kind, Link, Relation, RelationId, names,
 };
 
 pub(super) fn complete(graph: Graph) -> Result<Catalog, GraphError> {
@@ -271,6 +271,7 @@ impl<'g> Work<'g> {
             single,
             plural,
             columns,
+            foreign_keys: Vec::new(),
             default_order,
             fields: Vec::new(),
             groupings: Vec::new(),
@@ -314,6 +315,7 @@ impl<'g> Work<'g> {
                 }
                 if relation.shape == Shape::BelongsTo {
                     self.mark_reference(from, to, &from_columns, &to_columns);
+                    self.foreign_key(from, to, &from_columns, &to_columns, relation);
                 }
                 if !self.catalog_entities[from].exposed || !self.catalog_entities[to].exposed {
                     continue;
@@ -423,6 +425,32 @@ impl<'g> Work<'g> {
             let column = &mut self.catalog_entities[from].columns[*column];
             column.refers_to.get_or_insert(to);
         }
+    }
+
+    /// Notes the constraint that a relation declares, once for the columns it joins.
+    fn foreign_key(
+        &mut self,
+        from: EntityId,
+        to: EntityId,
+        columns: &[ColumnIx],
+        to_columns: &[ColumnIx],
+        declared: &RawRelation,
+    ) {
+        let keys = &mut self.catalog_entities[from].foreign_keys;
+        let known = keys
+            .iter()
+            .any(|k| k.to == to && k.columns == columns && k.to_columns == to_columns);
+        if known || declared.condition.is_some() || declared.skip_fk {
+            return;
+        }
+        keys.push(ForeignKey {
+            columns: columns.to_vec(),
+            to,
+            to_columns: to_columns.to_vec(),
+            on_delete: declared.on_delete,
+            on_update: declared.on_update,
+            declared: declared.declared.clone(),
+        });
     }
 
     /// Whether the other table declares the foreign key that this `has_…` walks backwards.
@@ -625,6 +653,7 @@ impl<'g> Work<'g> {
                 continue;
             }
             self.mark_reference(owner, from, &key_columns, &to_columns);
+            self.foreign_key(owner, from, &key_columns, &to_columns, raw);
             let table = &graph.entities[from].table;
             let named = graph
                 .backrefs

@@ -6,6 +6,7 @@ mod validity_peer;
 
 mod differential;
 mod explain;
+mod doctor;
 mod generality;
 mod guarantee;
 mod harness;
