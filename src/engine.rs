@@ -396,6 +396,10 @@ fn failed(error: &DatabaseError) -> Response {
             Code::Timeout,
             format!("the request took too long and was stopped; ask for less (error {id})"),
         ),
+        _ if error.is_too_complex() => Error::new(
+            Code::LimitExceeded,
+            format!("the request is more than the database can take; ask for less (error {id})"),
+        ),
         _ if error.is_unavailable() => Error::new(
             Code::Unavailable,
             format!("the database cannot be reached; try again (error {id})"),
