@@ -267,7 +267,8 @@ impl Planner {
         if let Some(found) = self.documents.get(text) {
             return Ok(found);
         }
-        let document = Arc::new(Document::parse(&self.shared.schema, text)?);
+        let document = Document::parse(&self.shared.schema, text, &self.limits.document)?;
+        let document = Arc::new(document);
         self.documents.insert(text.into(), document.clone());
         Ok(document)
     }

@@ -10,9 +10,12 @@ use apollo_compiler::response::{JsonMap, JsonValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::conditions::Conditions;
 use super::filter::{self, Filter, evaluate};
 use super::order::{self, OrderTerm};
-use super::{Choice, Count, Document, Level, Lookup, Page, Plan, RootOutput, Source};
+use super::{
+    Choice, Count, Document, DocumentLimits, Level, Lookup, Page, Plan, RootOutput, Source,
+};
 use crate::catalog::{Catalog, Entity, EntityId, Kind};
 use crate::error::{Code, Error};
 use crate::load::encode::{self, Raw};
@@ -29,6 +32,13 @@ pub struct Limits {
     pub rows: u64,
     /// Statements a request may run.
     pub statements: u64,
+    /// Conditions in all `where` of a request, `and`, `or`, `not` and relations among them.
+    pub conditions: usize,
+    /// How deep a condition or an order may nest: relations, `and`, `or` and `not`.
+    pub condition_depth: usize,
+    /// Orders in one `orderBy`.
+    pub orders: usize,
+    pub document: DocumentLimits,
 }
 
 impl Default for Limits {
@@ -38,6 +48,10 @@ impl Default for Limits {
             depth: 15,
             rows: 250_000,
             statements: 100,
+            conditions: 1000,
+            condition_depth: 10,
+            orders: 10,
+            document: DocumentLimits::default(),
         }
     }
 }
@@ -91,12 +105,17 @@ pub fn bind(
 ) -> Result<BoundPlan, Error> {
     let located = |span: Option<SourceSpan>| document.line_column(span);
     let mut pages = Vec::with_capacity(plan.levels.len());
+    let mut conditions = Conditions::default();
     for (i, level) in plan.levels.iter().enumerate() {
         let page = match &level.page {
             Some(page) => {
                 let (limit, offset) = bind_counts(page, variables, limits)
                     .map_err(|e| e.of_level(&plan.path(i)).at(located(level.location)))?;
                 let (filter, order) = bind_rows(catalog, &plan, level, page, variables)
+                    .map_err(|e| e.at(located(level.location)))?;
+                let key = catalog.entities[level.entity].primary_key.len();
+                conditions
+                    .add(&plan.path(i), filter.as_ref(), &order, key, limits)
                     .map_err(|e| e.at(located(level.location)))?;
                 BoundPage {
                     limit,
@@ -123,7 +142,11 @@ pub fn bind(
                 BoundRoot::Plain
             }
             RootOutput::Lookup { type_name, lookups } => {
-                bind_lookup(catalog, type_name, lookups, variables, &mut keys)
+                let root = bind_lookup(catalog, type_name, lookups, variables, &mut keys);
+                if let BoundRoot::Chosen(choice) = root {
+                    conditions.add_keys(&keys[lookups[choice].choice.level])?;
+                }
+                root
             }
             RootOutput::Node { choices, id } => {
                 match bind_node(catalog, choices, &argument(id, variables), None) {

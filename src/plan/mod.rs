@@ -14,6 +14,7 @@
 
 mod bind;
 mod build;
+mod conditions;
 mod document;
 mod filter;
 mod order;
@@ -26,7 +27,7 @@ use apollo_compiler::{Name, Node};
 
 pub use bind::{Bound, BoundPage, BoundPlan, BoundRoot, Limits, bind};
 pub use build::build;
-pub use document::Document;
+pub use document::{Document, DocumentLimits};
 pub use filter::{Compare, Filter, Quantifier, TextPart};
 pub use order::{DIRECTIONS, Nulls, OrderTerm, OrderValue};
 

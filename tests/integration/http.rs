@@ -400,7 +400,10 @@ async fn connections_that_the_database_closed_are_replaced() {
 
 #[tokio::test]
 async fn answers_and_errors_are_bounded() {
-    let (_database, app) = app().await;
+    let database = TestDatabase::sample(Backend::Sqlite).await;
+    let mut limits = Limits::default();
+    limits.document.aliases = 10_000;
+    let app = TestApp::new(&database, blog::graph(), limits);
     let bad: Vec<String> = (0..900)
         .map(|i| format!("{}{i}", "x".repeat(900)))
         .collect();

@@ -8,6 +8,7 @@ mod differential;
 mod generality;
 mod guarantee;
 mod harness;
+mod hostile;
 mod http;
 mod lists;
 mod migrations;
