@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::plan::Limits;
+use crate::plan::{DocumentLimits, Limits};
 
 /// A GraphQL server for related data. Without a command it serves.
 #[derive(Debug, Parser)]
@@ -93,6 +93,27 @@ pub struct LimitArgs {
     /// How many statements a request may run
     #[arg(long, env = "MAX_STATEMENTS", default_value_t = Limits::default().statements)]
     pub max_statements: u64,
+    /// How many conditions a request may have in all its `where`, with `and`, `or`, `not` and relations
+    #[arg(long, env = "MAX_CONDITIONS", default_value_t = Limits::default().conditions)]
+    pub max_conditions: usize,
+    /// How deep a condition or an order may nest: relations, `and`, `or` and `not`
+    #[arg(long, env = "MAX_CONDITION_DEPTH", default_value_t = Limits::default().condition_depth)]
+    pub max_condition_depth: usize,
+    /// How many orders an `orderBy` may have
+    #[arg(long, env = "MAX_ORDERS", default_value_t = Limits::default().orders)]
+    pub max_orders: usize,
+    /// How many tokens a document may have
+    #[arg(long, env = "MAX_TOKENS", default_value_t = Limits::default().document.tokens)]
+    pub max_tokens: usize,
+    /// How many fields and fragments a document may have once its fragments are written out
+    #[arg(long, env = "MAX_FIELDS", default_value_t = Limits::default().document.fields)]
+    pub max_fields: u64,
+    /// How many aliases a document may have once its fragments are written out
+    #[arg(long, env = "MAX_ALIASES", default_value_t = Limits::default().document.aliases)]
+    pub max_aliases: u64,
+    /// How many directives a document may have once its fragments are written out
+    #[arg(long, env = "MAX_DIRECTIVES", default_value_t = Limits::default().document.directives)]
+    pub max_directives: u64,
 }
 
 impl LimitArgs {
@@ -102,6 +123,15 @@ impl LimitArgs {
             depth: self.max_depth,
             rows: self.max_rows,
             statements: self.max_statements,
+            conditions: self.max_conditions,
+            condition_depth: self.max_condition_depth,
+            orders: self.max_orders,
+            document: DocumentLimits {
+                tokens: self.max_tokens,
+                fields: self.max_fields,
+                aliases: self.max_aliases,
+                directives: self.max_directives,
+            },
         }
     }
 }

@@ -172,7 +172,8 @@ impl Url {
             .sqlx_logging_level(log::LevelFilter::Trace)
             // A ping at every acquire costs a round trip; a connection long idle may have been closed.
             .test_before_acquire_if_idle_for(Duration::from_secs(10))
-            .map_sqlx_postgres_opts(|o| o.statement_cache_capacity(500))
+            // Compiling a statement takes PostgreSQL seconds where it has many subqueries, and running it less.
+            .map_sqlx_postgres_opts(|o| o.statement_cache_capacity(500).options([("jit", "off")]))
             .map_sqlx_sqlite_opts(move |o| match (create, read_only) {
                 (true, _) => o.create_if_missing(true),
                 (false, true) => o.create_if_missing(false).pragma("query_only", "ON"),

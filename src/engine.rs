@@ -291,7 +291,8 @@ impl Planner {
         if let Some(found) = self.documents.get(text) {
             return Ok(found);
         }
-        let document = Arc::new(Document::parse(&self.shared.schema, text)?);
+        let document = Document::parse(&self.shared.schema, text, &self.limits.document)?;
+        let document = Arc::new(document);
         self.documents.insert(text.into(), document.clone());
         Ok(document)
     }
@@ -420,6 +421,10 @@ fn failed(error: &DatabaseError) -> Response {
         _ if error.is_timeout() => Error::new(
             Code::Timeout,
             format!("the request took too long and was stopped; ask for less (error {id})"),
+        ),
+        _ if error.is_too_complex() => Error::new(
+            Code::LimitExceeded,
+            format!("the request is more than the database can take; ask for less (error {id})"),
         ),
         _ if error.is_unavailable() => Error::new(
             Code::Unavailable,

@@ -193,39 +193,53 @@ fn not_acceptable() -> Response {
     )
 }
 
-/// The best of our media types that the client accepts; JSON where it does not say.
+/// The one of our media types that the client weighs higher, by RFC 9110; `None` where it accepts neither.
+///
+/// JSON where it does not say: a range like `*/*` is what clients send that know nothing of
+/// `application/graphql-response+json`. One that names both alike gets the latter.
 fn accepted(headers: &HeaderMap) -> Option<HeaderValue> {
-    let mut lines = headers
-        .get_all(ACCEPT)
-        .iter()
-        .filter_map(|v| v.to_str().ok())
-        .peekable();
-    if lines.peek().is_none() {
+    let lines = headers.get_all(ACCEPT).iter();
+    let ranges: Vec<(&str, u16)> = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .map(weighed)
+        .filter(|(media, _)| !media.is_empty())
+        .collect();
+    if ranges.is_empty() {
         return Some(JSON);
     }
-    let ranges: Vec<String> = lines
-        .flat_map(|line| line.split(','))
-        .filter(|range| {
-            !range
-                .split(';')
-                .any(|p| p.trim().eq_ignore_ascii_case("q=0"))
-        })
-        .map(|range| {
-            range
-                .split(';')
-                .next()
-                .unwrap_or_default()
-                .trim()
-                .to_ascii_lowercase()
-        })
-        .collect();
-    let accepts = |media: &str| ranges.iter().any(|r| r == media);
-    if accepts("application/graphql-response+json") {
+    let weight = |media: &str| {
+        let of =
+            |(range, weight): &(&str, u16)| range.eq_ignore_ascii_case(media).then_some(*weight);
+        ranges.iter().filter_map(of).max()
+    };
+    let any = weight("application/*")
+        .or_else(|| weight("*/*"))
+        .unwrap_or(0);
+    let named = weight("application/graphql-response+json");
+    let graphql_json = named.unwrap_or(any);
+    let json = weight("application/json").unwrap_or(any);
+    if graphql_json > json || (graphql_json == json && json > 0 && named.is_some()) {
         Some(GRAPHQL_JSON)
-    } else if accepts("application/json") || accepts("application/*") || accepts("*/*") {
-        Some(JSON)
     } else {
-        None
+        (json > 0).then_some(JSON)
+    }
+}
+
+/// A media range and its weight in thousandths; 1 where its `q` is no number from 0 to 1.
+fn weighed(range: &str) -> (&str, u16) {
+    let mut parts = range.split(';').map(str::trim);
+    let media = parts.next().unwrap_or_default();
+    let q = parts.find_map(|p| {
+        let (name, value) = p.split_once('=')?;
+        name.trim()
+            .eq_ignore_ascii_case("q")
+            .then_some(value.trim())
+    });
+    let number = q.and_then(|q| q.parse::<f32>().ok());
+    match number.filter(|q| (0.0..=1.0).contains(q)) {
+        Some(q) => (media, (q * 1000.0).round() as u16),
+        None => (media, 1000),
     }
 }
 

@@ -14,6 +14,7 @@
 
 mod bind;
 mod build;
+mod conditions;
 mod cursor;
 mod document;
 mod filter;
@@ -29,7 +30,7 @@ use apollo_compiler::{Name, Node};
 pub use bind::{Bound, BoundPage, BoundPlan, BoundRoot, Limits, Seek, bind, default_order};
 pub use build::build;
 pub use cursor::{Cursor, CursorValue, write as write_cursor};
-pub use document::Document;
+pub use document::{Document, DocumentLimits};
 pub use filter::{Compare, Filter, Quantifier, TextPart};
 pub use order::{DIRECTIONS, Nulls, OrderTerm, OrderValue, default as default_terms};
 pub use search::Search;

@@ -5,11 +5,12 @@ mod reference;
 mod validity_peer;
 
 mod differential;
-mod explain;
 mod doctor;
+mod explain;
 mod generality;
 mod guarantee;
 mod harness;
+mod hostile;
 mod http;
 mod lists;
 mod migrations;

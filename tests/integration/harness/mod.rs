@@ -7,7 +7,7 @@ mod app;
 mod postgres;
 mod statements;
 
-pub use app::TestApp;
+pub use app::{Answer, TestApp};
 pub use statements::Statements;
 
 use std::path::PathBuf;
