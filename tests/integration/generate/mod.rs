@@ -5,8 +5,11 @@
 //!
 //! The strategies know `reference/surface.graphql` and no server.
 
+mod arguments;
 mod content;
 mod document;
+mod lists;
+mod mask;
 mod merge;
 mod mutate;
 mod operation;
@@ -14,8 +17,10 @@ mod refine;
 mod repair;
 mod tests;
 mod value;
+mod variable;
 
 pub use content::{data, insert};
+pub use mask::without_cursors;
 pub use mutate::mutated;
 pub use operation::{case, failing_case};
 

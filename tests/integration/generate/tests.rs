@@ -54,6 +54,35 @@ fn conditions_and_orders_matter_often() {
 }
 
 #[test]
+fn connections_and_aggregates_find_something_often() {
+    let mut runner = TestRunner::deterministic();
+    let mut answers = String::new();
+    for _ in 0..200 {
+        let case = case().new_tree(&mut runner).unwrap().current();
+        let data = data().new_tree(&mut runner).unwrap().current();
+        let answer = reference::execute(
+            &data,
+            &case.query,
+            case.operation_name.as_deref(),
+            &case.variables,
+        );
+        answers += &answer.unwrap();
+    }
+    let found = |text: &str| answers.matches(text).count();
+    for (text, times) in [
+        (r#""cursor":""#, 200),
+        (r#""edges":[{"#, 50),
+        (r#""hasNextPage":true"#, 20),
+        (r#""hasPreviousPage":true"#, 20),
+        (r#""totalCount":"#, 100),
+        (r#""groups":[{"#, 50),
+        (r#""sum":{"version":""#, 10),
+    ] {
+        assert!(found(text) > times, "{text} {} times", found(text));
+    }
+}
+
+#[test]
 fn generated_cases_are_valid() {
     let Some(mut judge) = GraphqlJs::start(SURFACE) else {
         return;
