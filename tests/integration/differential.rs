@@ -6,14 +6,11 @@ use std::collections::BTreeSet;
 use backref::blog;
 use backref::plan::Document;
 use backref::schema::Schema;
-use entity::{comment, follow, post, post_tag, profile, tag, user};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use sea_orm::{DatabaseConnection, EntityTrait};
-use tokio::runtime::Runtime;
 
 use crate::generate::{self, Case, without_cursors};
-use crate::harness::{Backend, TestApp, TestDatabase, config};
+use crate::harness::{config, on_every_database};
 use crate::reference::{self, Data};
 use crate::validity_peer::GraphqlJs;
 
@@ -113,55 +110,23 @@ fn on_random_content(
     case: impl Strategy<Value = Case>,
     check: impl Fn(&Case, &Data, &str) -> Result<(), TestCaseError>,
 ) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
     let strategy = (
         proptest::collection::vec(case, 1..=OPERATIONS),
         generate::data(),
     );
-    for backend in Backend::all() {
-        let database = runtime.block_on(TestDatabase::migrated(backend));
-        let app = {
-            let _inside = runtime.enter();
-            TestApp::blog(&database)
-        };
-        let mut runner = TestRunner::new(config(property, contents));
-        let outcome = runner.run(&strategy, |(cases, data)| {
-            runtime.block_on(replace(&database.connection, &data));
+    on_every_database(
+        &config(property, contents),
+        &strategy,
+        |stage, (cases, data)| {
+            stage.wait_for(generate::replace(&stage.database.connection, &data));
             for case in &cases {
-                let answer = ask(&runtime, &app, case);
-                check(case, &data, &answer)?;
+                let name = case.operation_name.as_deref();
+                let answer = stage.ask(&case.query, name, &case.variables);
+                check(case, &data, &answer.text)?;
             }
             Ok(())
-        });
-        outcome.unwrap_or_else(|e| panic!("{backend:?}: {e}"));
-    }
-}
-
-fn ask(runtime: &Runtime, app: &TestApp, case: &Case) -> String {
-    runtime
-        .block_on(app.request(&case.query, case.operation_name.as_deref(), &case.variables))
-        .text
-}
-
-/// Empties the tables and fills them with `data`.
-async fn replace(db: &DatabaseConnection, data: &Data) {
-    async fn empty<E: EntityTrait>(db: &DatabaseConnection, _: E) {
-        E::delete_many()
-            .exec(db)
-            .await
-            .expect("the table can be emptied");
-    }
-    empty(db, follow::Entity).await;
-    empty(db, comment::Entity).await;
-    empty(db, post_tag::Entity).await;
-    empty(db, post::Entity).await;
-    empty(db, tag::Entity).await;
-    empty(db, profile::Entity).await;
-    empty(db, user::Entity).await;
-    generate::insert(db, data).await;
+        },
+    );
 }
 
 /// Without Node.js and its `graphql` package there is nobody to compare with; continuous integration

@@ -4,6 +4,7 @@ mod generate;
 mod reference;
 mod validity_peer;
 
+mod cursors;
 mod differential;
 mod generality;
 mod guarantee;
@@ -11,5 +12,6 @@ mod harness;
 mod http;
 mod lists;
 mod migrations;
+mod paging;
 mod reading;
 mod schema;

@@ -20,6 +20,23 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 use serde_json::{Value as Json, json};
 
 const FRAGMENT_NAMES: [&str; 5] = ["A", "Parts", "onNode", "fragment", "true"];
+const FRAGMENT_TYPES: [&str; 16] = [
+    "Post", "Post", "Post", "Post", "User", "User", "User", "Comment", "Comment", "Tag", "Profile",
+    "Query", "Query", "Node", "Node", "Node",
+];
+const PART_TYPES: [&str; 11] = [
+    "PostConnection",
+    "UserConnection",
+    "UserFollowersConnection",
+    "PostEdge",
+    "UserFollowersEdge",
+    "PageInfo",
+    "PostAggregate",
+    "CommentAggregate",
+    "PostGroup",
+    "PostMax",
+    "UserGroupKey",
+];
 const OPERATION_NAMES: [&str; 3] = ["First", "query", "_3"];
 /// Fields of which nobody knows what they are. Their response names begin with theirs.
 pub const CURSORS: [&str; 3] = ["cursor", "startCursor", "endCursor"];
@@ -193,26 +210,9 @@ fn name_operations(document: &mut Document, selected: usize, naming: u8) -> Opti
 }
 
 fn fragment_type(choice: u8) -> &'static str {
-    let types = [
-        "Post", "Post", "Post", "Post", "User", "User", "User", "Comment", "Comment", "Tag",
-        "Profile", "Query", "Query", "Node", "Node", "Node",
-    ];
-    let parts = [
-        "PostConnection",
-        "UserConnection",
-        "UserFollowersConnection",
-        "PostEdge",
-        "UserFollowersEdge",
-        "PageInfo",
-        "PostAggregate",
-        "CommentAggregate",
-        "PostGroup",
-        "PostMax",
-        "UserGroupKey",
-    ];
     match choice % 3 {
-        0 => *pick(&parts, choice / 3),
-        _ => *pick(&types, choice / 3),
+        0 => pick::<&str>(&PART_TYPES, choice / 3),
+        _ => pick::<&str>(&FRAGMENT_TYPES, choice / 3),
     }
 }
 

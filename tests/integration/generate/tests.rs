@@ -1,12 +1,13 @@
 //! The generator keeps what it promises.
 
-use super::{case, config, data, failing_case, insert, mutated};
+use super::{case, change, config, data, failing_case, insert, mutated, write};
 use crate::{
     reference::{self, Data},
     validity_peer::GraphqlJs,
 };
 use migration::{Migrator, MigratorTrait};
 use proptest::{
+    collection::vec,
     prelude::*,
     strategy::ValueTree,
     test_runner::{Config, TestRunner},
@@ -122,4 +123,25 @@ async fn content_comes_back_from_the_database_as_it_was_inserted() {
         insert(&db, &data).await;
         assert_eq!(Data::load(&db).await, data);
     }
+}
+
+#[tokio::test]
+async fn changes_reach_the_database_and_leave_it_consistent() {
+    let mut runner = TestRunner::deterministic();
+    let mut altered = 0;
+    for _ in 0..8 {
+        let mut data = data().new_tree(&mut runner).unwrap().current();
+        let db = sea_orm::Database::connect("sqlite::memory:").await.unwrap();
+        Migrator::up(&db, None).await.unwrap();
+        insert(&db, &data).await;
+        let changes = vec(change(), 40).new_tree(&mut runner).unwrap().current();
+        for change in changes {
+            let old = data.clone();
+            change.apply(&mut data);
+            write(&db, &old, &data).await;
+            assert_eq!(Data::load(&db).await, data);
+            altered += usize::from(data != old);
+        }
+    }
+    assert!(altered > 160, "{altered} of 320 changed something");
 }
