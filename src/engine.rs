@@ -101,6 +101,9 @@ impl Weighter<PlanKey, Arc<Plan>> for PlanWeight {
     }
 }
 
+/// Connections that one request takes at most, the second and further only while they are idle.
+const MOST_CONNECTIONS: usize = 4;
+
 /// Documents and plans kept, in bytes each.
 const CACHE: u64 = 64 << 20;
 
@@ -144,6 +147,7 @@ impl Engine {
             }
         };
         let bound = prepared.bound.bound;
+        let seeks = prepared.bound.seeks();
         let deadline = started + self.timeout;
         let left = deadline.saturating_duration_since(Instant::now());
         let run = async {
@@ -167,6 +171,17 @@ impl Engine {
                     executed: true,
                 }
             }
+            Err(DatabaseError::TooManyGroups { path, most }) => {
+                let message = format!(
+                    "`{path}` has more than {most} groups; ask for fewer with `where`, or for a page of them with `limit`"
+                );
+                refuse(&[Error::new(Code::LimitExceeded, message)])
+            }
+            Err(error) if error.is_bad_value() && seeks => {
+                tracing::debug!(error = %error, "a forged cursor");
+                let message = "a cursor holds a value that its order cannot have; give cursors as an edge or `pageInfo` gave them";
+                refuse(&[Error::input(message)])
+            }
             Err(error) => failed(&error),
         }
     }
@@ -185,14 +200,18 @@ impl Engine {
         match &self.database {
             Database::Postgres(pool) => {
                 let catalog = &self.planner.shared.catalog;
-                let mut connection = Postgres::acquire(pool).await?;
-                let mut loaded = load::load(catalog, &prepared.bound, &mut connection).await;
+                let mut connections = vec![Postgres::acquire(pool).await?];
+                // Siblings run side by side where connections are idle; none is waited for.
+                let width = prepared.bound.plan.width().min(MOST_CONNECTIONS);
+                connections.extend((1..width).map_while(|_| Postgres::idle(pool)));
+                let mut loaded = load::load(catalog, &prepared.bound, &mut connections).await;
                 if loaded.as_ref().is_err_and(DatabaseError::is_unavailable) {
                     // A pooled connection had been closed by the other side. Reads can be asked again.
-                    connection = Postgres::acquire_live(pool).await?;
-                    loaded = load::load(catalog, &prepared.bound, &mut connection).await;
+                    drop(connections);
+                    connections = vec![Postgres::acquire_live(pool).await?];
+                    loaded = load::load(catalog, &prepared.bound, &mut connections).await;
                 }
-                drop(connection);
+                drop(connections);
                 Ok(self.planner.shared.write(&prepared, &loaded?))
             }
             Database::Sqlite(pool) => {
@@ -201,7 +220,7 @@ impl Engine {
                     let loaded = Sqlite::complete(load::load(
                         &shared.catalog,
                         &prepared.bound,
-                        connection,
+                        std::slice::from_mut(connection),
                     ))??;
                     Ok(shared.write(&prepared, &loaded))
                 };

@@ -46,6 +46,7 @@ impl Answer<'_> {
             errors: Vec::new(),
             more_errors: 0,
             overflowed: false,
+            rows: vec![0; self.bound.plan.levels.len()],
         };
         writer.out.extend_from_slice(b"{\"data\":");
         let start = writer.out.len();
@@ -78,6 +79,8 @@ struct Writer<'a> {
     more_errors: usize,
     /// The answer has grown too large; nothing of it is kept.
     overflowed: bool,
+    /// For each level the row that is being written, for the fields below it that lead back to it.
+    rows: Vec<u32>,
 }
 
 #[derive(Clone, Copy)]
@@ -118,6 +121,7 @@ impl<'a> Writer<'a> {
                     .extend_from_slice(json.as_deref().unwrap_or(b"null"));
             }
             (RootOutput::Page { level, selection }, _) => return self.list(*level, 0, selection),
+            (RootOutput::Object(selection), _) => return self.fields(0, 0, selection),
             (RootOutput::Lookup { lookups, .. }, BoundRoot::Chosen(i)) => {
                 self.nullable_row(&lookups[*i].choice, 0);
             }
@@ -162,9 +166,38 @@ impl<'a> Writer<'a> {
 
     /// A non-null list of non-null rows.
     fn list(&mut self, level: LevelId, parent: u32, selection: &'a Selection) -> Written {
-        let loaded = &self.answer.loaded[level];
+        let rows = self.answer.loaded[level].many(parent);
+        self.items(level, rows, selection)
+    }
+
+    /// The rows of a connection's page, in the client's order.
+    fn page(&mut self, level: LevelId, parent: u32, selection: &'a Selection) -> Written {
+        let rows = self.page_rows(level, parent);
+        match self.answer.bound.pages[level].seek.backward {
+            true => self.items(level, rows.rev(), selection),
+            false => self.items(level, rows, selection),
+        }
+    }
+
+    /// The rows of a connection's page, in the order they were read.
+    fn page_rows(
+        &self,
+        level: LevelId,
+        parent: u32,
+    ) -> impl DoubleEndedIterator<Item = u32> + ExactSizeIterator + use<'a> {
+        let answer = self.answer;
+        let limit = answer.bound.pages[level].limit as usize;
+        answer.loaded[level].many(parent).take(limit)
+    }
+
+    fn items(
+        &mut self,
+        level: LevelId,
+        rows: impl Iterator<Item = u32>,
+        selection: &'a Selection,
+    ) -> Written {
         self.out.push(b'[');
-        for (i, row) in loaded.many(parent).enumerate() {
+        for (i, row) in rows.enumerate() {
             if i > 0 {
                 self.out.push(b',');
             }
@@ -181,6 +214,14 @@ impl<'a> Writer<'a> {
         if self.overflowed || self.out.len() > MAX_ANSWER {
             return self.too_large();
         }
+        let outer = std::mem::replace(&mut self.rows[level], row);
+        let written = self.fields(level, row, selection);
+        self.rows[level] = outer;
+        written
+    }
+
+    /// The fields of an object that is about a row.
+    fn fields(&mut self, level: LevelId, row: u32, selection: &'a Selection) -> Written {
         self.out.push(b'{');
         for field in &selection.fields {
             self.out.extend_from_slice(&field.prefix);
@@ -188,11 +229,23 @@ impl<'a> Writer<'a> {
                 Output::Typename(json) => self.out.extend_from_slice(json),
                 Output::Null => self.null(),
                 Output::Cell { cell, nullable } => {
-                    match self.answer.loaded[level].rows.cell(row, *cell) {
-                        CellValue::Json(json) => self.out.extend_from_slice(json),
-                        CellValue::Null if *nullable => self.null(),
-                        other => self.bad_cell(field, level, other, *nullable)?,
-                    }
+                    self.cell(field, level, row, *cell, *nullable)?;
+                }
+                Output::Total {
+                    level,
+                    cell,
+                    nullable,
+                } => match self.answer.loaded[*level].one(row) {
+                    Some(row) => self.cell(field, *level, row, *cell, *nullable)?,
+                    None => self.null(),
+                },
+                Output::HasNextPage(level) => self.has_more(*level, row, false),
+                Output::HasPreviousPage(level) => self.has_more(*level, row, true),
+                Output::StartCursor { level, cell } => {
+                    self.end_cursor(field, *level, row, *cell, true)?;
+                }
+                Output::EndCursor { level, cell } => {
+                    self.end_cursor(field, *level, row, *cell, false)?;
                 }
                 Output::CompositeId { prefix, cells } => {
                     self.composite_id(field, level, row, prefix, cells)?
@@ -216,10 +269,88 @@ impl<'a> Writer<'a> {
                     self.path.pop();
                     written?;
                 }
+                Output::Page {
+                    level: child,
+                    selection,
+                } => {
+                    self.path.push(Step::Key(&field.key));
+                    let written = self.page(*child, row, selection);
+                    self.path.pop();
+                    written?;
+                }
+                Output::Enclosing {
+                    level: outer,
+                    selection,
+                } => {
+                    self.path.push(Step::Key(&field.key));
+                    let written = self.object(*outer, self.rows[*outer], selection);
+                    self.path.pop();
+                    written?;
+                }
+                Output::Object(selection) => {
+                    self.path.push(Step::Key(&field.key));
+                    let written = self.fields(level, row, selection);
+                    self.path.pop();
+                    written?;
+                }
             }
         }
         self.out.push(b'}');
         Ok(())
+    }
+
+    fn cell(
+        &mut self,
+        field: &'a SelectedField,
+        level: LevelId,
+        row: u32,
+        cell: usize,
+        nullable: bool,
+    ) -> Written {
+        match self.answer.loaded[level].rows.cell(row, cell) {
+            CellValue::Json(json) => self.out.extend_from_slice(json),
+            CellValue::Null if nullable => self.null(),
+            other => self.bad_cell(field, level, other, nullable)?,
+        }
+        Ok(())
+    }
+
+    /// Whether more rows come after the page, or before it. In the direction it is read one row more tells;
+    /// in the other there is what the cursor came from.
+    fn has_more(&mut self, level: LevelId, parent: u32, before: bool) {
+        let page = &self.answer.bound.pages[level];
+        let has = match (before, page.seek.backward) {
+            (true, true) | (false, false) => {
+                self.answer.loaded[level].many(parent).len() > page.limit as usize
+            }
+            (true, false) => page.seek.after.is_some(),
+            (false, true) => page.seek.before.is_some(),
+        };
+        self.out
+            .extend_from_slice(if has { b"true" } else { b"false" });
+    }
+
+    /// The cursor at the beginning or the end of a page, null where the page is empty.
+    fn end_cursor(
+        &mut self,
+        field: &'a SelectedField,
+        level: LevelId,
+        parent: u32,
+        cell: usize,
+        start: bool,
+    ) -> Written {
+        let mut rows = self.page_rows(level, parent);
+        let row = match start == self.answer.bound.pages[level].seek.backward {
+            true => rows.next_back(),
+            false => rows.next(),
+        };
+        match row {
+            Some(row) => self.cell(field, level, row, cell, true),
+            None => {
+                self.null();
+                Ok(())
+            }
+        }
     }
 
     /// Ends the answer. What is written stays over the limit until the root empties it, so no nullable field

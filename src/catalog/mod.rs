@@ -41,6 +41,35 @@ impl Catalog {
         self.by_type.get(type_name).copied()
     }
 
+    /// The columns that a junction has beyond its two keys: fields of the edges of this relation's connection.
+    pub fn edge_columns(&self, relation: &Relation) -> impl Iterator<Item = (ColumnIx, &Column)> {
+        let junction = match relation.link {
+            Link::Through { junction, .. } if relation.condition.is_none() => Some(junction),
+            _ => None,
+        };
+        junction.into_iter().flat_map(|junction| {
+            let of = &self.entities[junction];
+            let columns = of.columns.iter().enumerate();
+            columns.filter(|(ix, c)| !of.primary_key.contains(ix) && !c.hidden)
+        })
+    }
+
+    /// The order of a relation's rows where the client gives none, in columns of the target: through a
+    /// junction that of its key, so that its index serves the page.
+    pub fn order_of(&self, relation: &Relation) -> Vec<(ColumnIx, Direction)> {
+        let target = &self.entities[relation.to];
+        match &relation.link {
+            Link::Through { columns, .. } if relation.condition.is_none() => {
+                let direction = match target.newest_first() {
+                    true => Direction::Desc,
+                    false => Direction::Asc,
+                };
+                columns.iter().map(|&c| (c, direction)).collect()
+            }
+            _ => target.default_order.clone(),
+        }
+    }
+
     /// The entities that are types of their own, in registration order. Junctions are not.
     pub fn exposed(&self) -> impl Iterator<Item = (EntityId, &Entity)> {
         self.entities.iter().enumerate().filter(|(_, e)| e.exposed)
@@ -67,6 +96,8 @@ pub struct Entity {
     pub default_order: Vec<(ColumnIx, Direction)>,
     /// The fields of the type, in the order of the SDL.
     pub fields: Vec<Field>,
+    /// What its rows can be grouped by, as the values of an enum: `AUTHOR_ID`.
+    pub groupings: Vec<(String, ColumnIx)>,
     /// False for a junction: its rows appear only as links between two other types.
     pub exposed: bool,
     pub policy: Policy,
@@ -109,6 +140,31 @@ pub struct Column {
     /// The entity this column alone refers to by its whole primary key.
     pub refers_to: Option<EntityId>,
     pub policy: Option<ColumnPolicy>,
+}
+
+impl Column {
+    /// Whether its values have a least and a greatest one to ask for.
+    pub fn has_extremes(&self) -> bool {
+        let ordered = matches!(
+            self.kind,
+            Kind::Text | Kind::DateTime { .. } | Kind::Date | Kind::Time
+        );
+        self.is_number() || (ordered && self.refers_to.is_none())
+    }
+
+    /// Whether its values can be added up.
+    pub fn is_number(&self) -> bool {
+        let number = matches!(
+            self.kind,
+            Kind::Int | Kind::BigInt | Kind::Float | Kind::Decimal { .. }
+        );
+        number && self.refers_to.is_none()
+    }
+
+    /// Whether rows can be grouped by it.
+    pub fn can_group(&self) -> bool {
+        !matches!(self.kind, Kind::Json | Kind::Bytes | Kind::Other)
+    }
 }
 
 /// What a column holds, as far as reading, writing JSON and binding keys are concerned.
@@ -166,6 +222,10 @@ pub enum FieldSource {
     Id,
     Column(ColumnIx),
     Relation(RelationId),
+    /// The rows of a to-many relation as a connection, with cursors.
+    Connection(RelationId),
+    /// What the rows of a to-many relation come to: their number, sums, groups.
+    Aggregate(RelationId),
 }
 
 /// One direction of a relation: from the rows of one entity to rows of another (or the same).

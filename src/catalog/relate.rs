@@ -70,6 +70,24 @@ enum Naming {
     },
 }
 
+/// What a type's name is followed by in the names of the types that are made for it.
+const GENERATED_TYPES: [&str; 14] = [
+    "Where",
+    "ListWhere",
+    "Order",
+    "Filter",
+    "Connection",
+    "Edge",
+    "Column",
+    "Aggregate",
+    "AggregateGroup",
+    "AggregateKey",
+    "AggregateMin",
+    "AggregateMax",
+    "AggregateSum",
+    "AggregateAvg",
+];
+
 const RESERVED_TYPES: [&str; 18] = [
     "Query",
     "Mutation",
@@ -152,10 +170,25 @@ impl<'g> Work<'g> {
                 ));
             }
         }
-        let mut roots: HashMap<&str, &Entity> = HashMap::new();
+        for of in enums.keys().chain(types.keys()) {
+            let made = GENERATED_TYPES.iter().find_map(|suffix| {
+                let stem = of.strip_suffix(suffix)?;
+                types.contains_key(stem).then_some(stem)
+            });
+            if let Some(stem) = made {
+                self.mistakes.push(format!(
+                    "`{of}` is the name of a type that Backref makes for `{stem}`; name one of the two with `.type_name(…::Entity, \"…\")`, or the enum in the database"
+                ));
+            }
+        }
+        let mut roots: HashMap<String, &Entity> = HashMap::new();
         for entity in self.catalog_entities.iter().filter(|e| e.exposed) {
-            for root in [&entity.single, &entity.plural] {
-                let other = roots.insert(root, entity);
+            let made = ["Connection", "Aggregate"].map(|s| format!("{}{s}", entity.plural));
+            for root in [entity.single.clone(), entity.plural.clone()]
+                .into_iter()
+                .chain(made)
+            {
+                let other = roots.insert(root.clone(), entity);
                 if let Some(other) = other.filter(|o| o.type_name != entity.type_name) {
                     self.mistakes.push(format!(
                         "{} and {} would both be read by `{root}`; name one with `.type_name({}::Entity, \"…\")`",
@@ -239,6 +272,7 @@ impl<'g> Work<'g> {
             columns,
             default_order,
             fields: Vec::new(),
+            groupings: Vec::new(),
             exposed: self.graph.exposed.contains(&raw.table)
                 || !is_junction(raw)
                 || self.is_referred_to(raw),
@@ -815,12 +849,73 @@ impl<'g> Work<'g> {
                     self.claim(&mut taken, r);
                 }
             }
-            let relations = of_entity.into_iter().map(|r| Field {
-                name: self.relations[r].relation.name.clone(),
-                source: FieldSource::Relation(r),
+            let mut fields = own;
+            for r in of_entity {
+                let relation = &self.relations[r].relation;
+                let field = |suffix: &str, source| Field {
+                    name: format!("{}{suffix}", relation.name),
+                    source,
+                };
+                fields.push(field("", FieldSource::Relation(r)));
+                if let Cardinality::Many = relation.cardinality {
+                    fields.push(field("Connection", FieldSource::Connection(r)));
+                    fields.push(field("Aggregate", FieldSource::Aggregate(r)));
+                }
+            }
+            self.made_of_lists(id, &fields);
+            self.edges(id);
+            let entity = &mut self.catalog_entities[id];
+            let columns = fields.iter().filter_map(|f| match f.source {
+                FieldSource::Column(c) if entity.columns[c].can_group() => Some((&f.name, c)),
+                _ => None,
             });
-            let fields = own.into_iter().chain(relations).collect();
-            self.catalog_entities[id].fields = fields;
+            let (names, columns): (Vec<String>, Vec<ColumnIx>) =
+                columns.map(|(name, c)| (name.clone(), c)).unzip();
+            entity.groupings = names::enum_values(&names)
+                .into_iter()
+                .zip(columns)
+                .collect();
+            entity.fields = fields;
+        }
+    }
+
+    /// What a list brings along (`postsConnection`, `postsAggregate`) may be called as a field that is declared.
+    fn made_of_lists(&mut self, id: EntityId, fields: &[Field]) {
+        for field in fields {
+            let (FieldSource::Connection(r) | FieldSource::Aggregate(r)) = field.source else {
+                continue;
+            };
+            if fields.iter().filter(|f| f.name == field.name).count() > 1 {
+                let entity = &self.catalog_entities[id];
+                self.mistakes.push(format!(
+                    "{}: `{}` is a field of its own, and what the list `{}` brings along would be called so too; name the one with `.rename_column(…)` or the other with `.rename(…)`, `.backref(…)` or `.through(…)`",
+                    entity.module, field.name, self.relations[r].relation.name
+                ));
+            }
+        }
+    }
+
+    /// The columns of a junction that become fields of edges.
+    fn edges(&mut self, id: EntityId) {
+        for draft in &self.relations {
+            let Link::Through { junction, .. } = draft.relation.link else {
+                continue;
+            };
+            if draft.relation.from != id || draft.relation.condition.is_some() {
+                continue;
+            }
+            let of = &self.catalog_entities[junction];
+            let columns = of.columns.iter().enumerate();
+            let mut names = vec!["cursor", "node"];
+            for (_, column) in columns.filter(|(ix, c)| !of.primary_key.contains(ix) && !c.hidden) {
+                if names.contains(&column.field.as_str()) {
+                    self.mistakes.push(format!(
+                        "{}: column `{}` would be a second field `{}` of an edge; name it with `.rename_column({}::Column::…, \"…\")`",
+                        of.module, column.name, column.field, of.module
+                    ));
+                }
+                names.push(&column.field);
+            }
         }
     }
 

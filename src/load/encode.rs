@@ -89,6 +89,33 @@ fn scalar(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
     Some(())
 }
 
+/// Appends the mean of values from their exact sum and their number.
+pub fn mean(out: &mut Vec<u8>, sum: &Raw<'_>, count: &Raw<'_>) {
+    let sum = match sum {
+        Raw::Float(f) => Some(*f),
+        Raw::Int(i) => Some(*i as f64),
+        Raw::Text(text) => text.parse::<f64>().ok(),
+        _ => None,
+    };
+    match (sum, count) {
+        (Some(sum), Raw::Int(count @ 1..)) => {
+            let mean = Raw::Float(sum / *count as f64);
+            value(out, &Kind::Float, &mean);
+        }
+        (None, Raw::Int(1..)) => out.push(UNREPRESENTABLE),
+        _ => out.push(NULL),
+    }
+}
+
+/// Appends a cursor of the order with this digest.
+pub fn cursor(out: &mut Vec<u8>, digest: u32, values: &[Raw<'_>]) {
+    let start = out.len();
+    if !crate::plan::write_cursor(out, digest, values) {
+        out.truncate(start);
+        out.push(UNREPRESENTABLE);
+    }
+}
+
 /// Appends a whole global id: `"Post:42"`.
 pub fn id(out: &mut Vec<u8>, type_name: &str, kind: &Kind, raw: &Raw<'_>) {
     if let Raw::Null = raw {

@@ -11,9 +11,16 @@ pub mod keys;
 pub mod postgres;
 pub mod rows;
 pub mod sqlite;
+mod sum;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
 
 use crate::catalog::{Catalog, Relation};
-use crate::plan::{BoundPlan, Level, Source};
+use crate::plan::{BoundPlan, Expression, Level, Source, Window};
 use crate::sql::{self, Batch, Dialect, PreparedSql};
 use keys::{KeyColumn, Keys, NONE, Nullable};
 use rows::Rows;
@@ -36,6 +43,8 @@ pub struct Statement<'a> {
     pub keys: &'a [KeyColumn],
     pub len: usize,
     pub offset: u32,
+    /// The digest of the order that cursors are of.
+    pub digest: u32,
 }
 
 /// What the database or its driver said. For the log; a client never sees it.
@@ -47,6 +56,8 @@ pub enum DatabaseError {
     Sqlite(#[from] rusqlite::Error),
     #[error("the request's time is over")]
     TimedOut,
+    #[error("`{path}` has more than {most} groups")]
+    TooManyGroups { path: String, most: u32 },
     #[error("{0}")]
     Shape(String),
 }
@@ -60,7 +71,20 @@ impl DatabaseError {
                 let code = e.as_database_error().and_then(|e| e.code());
                 code.is_some_and(|c| c == "57014")
             }
-            DatabaseError::Sqlite(_) | DatabaseError::Shape(_) => false,
+            _ => false,
+        }
+    }
+
+    /// Whether the database found a value that is none of its type: of what clients send only cursors carry
+    /// values that it alone can judge.
+    pub fn is_bad_value(&self) -> bool {
+        match self {
+            DatabaseError::Postgres(e) => {
+                let code = e.as_database_error().and_then(|e| e.code());
+                // Class 22: data exception.
+                code.is_some_and(|c| c.starts_with("22"))
+            }
+            _ => false,
         }
     }
 
@@ -86,7 +110,7 @@ impl DatabaseError {
                 e.sqlite_error_code(),
                 Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::DatabaseBusy)
             ),
-            DatabaseError::TimedOut | DatabaseError::Shape(_) => false,
+            _ => false,
         }
     }
 }
@@ -98,6 +122,19 @@ pub struct Loaded {
     /// For each row of the parent the index of its key; `NONE` where it has none.
     key_of: Vec<u32>,
     targets: Targets,
+    /// The row of those that have none: what no rows come to.
+    absent: Option<u32>,
+    /// The statement that was run, if one was.
+    pub ran: Option<Ran>,
+}
+
+/// What a statement was, and what came of it.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    pub sql: Arc<str>,
+    pub keys: usize,
+    pub rows: usize,
+    pub took: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -118,17 +155,19 @@ enum Targets {
 impl Loaded {
     /// The row of a parent's row, or of a root key.
     pub fn one(&self, parent: u32) -> Option<u32> {
-        let key = *self.key_of.get(parent as usize)?;
         let row = match &self.targets {
-            Targets::One(rows) => *rows.get(key as usize)?,
-            Targets::Many { .. } => return self.many(parent).next(),
-            Targets::All | Targets::Nothing => return None,
+            Targets::One(rows) => {
+                let key = *self.key_of.get(parent as usize)?;
+                rows.get(key as usize).copied().filter(|&row| row != NONE)
+            }
+            Targets::Many { .. } | Targets::All => self.many(parent).next(),
+            Targets::Nothing => None,
         };
-        (row != NONE).then_some(row)
+        row.or(self.absent)
     }
 
     /// The rows of a parent's row, or all of a root list.
-    pub fn many(&self, parent: u32) -> impl Iterator<Item = u32> {
+    pub fn many(&self, parent: u32) -> impl DoubleEndedIterator<Item = u32> + ExactSizeIterator {
         let (range, order) = match &self.targets {
             Targets::All => (0..self.rows.count() as u32, None),
             Targets::Many { starts, order } => {
@@ -142,54 +181,127 @@ impl Loaded {
     }
 }
 
-/// Loads every level of a request.
+/// Loads every level of a request. What does not depend on each other runs side by side, as far as there are
+/// connections.
 pub async fn load<C: Connection>(
     catalog: &Catalog,
     bound: &BoundPlan,
-    connection: &mut C,
+    connections: &mut [C],
 ) -> Result<Vec<Loaded>, DatabaseError> {
-    let mut loaded: Vec<Loaded> = Vec::with_capacity(bound.plan.levels.len());
-    for (i, level) in bound.plan.levels.iter().enumerate() {
-        let next = match &level.source {
-            Source::List => {
-                let rows = run(catalog, bound, i, &Keys::default(), connection).await?;
-                Loaded {
-                    rows,
-                    key_of: Vec::new(),
-                    targets: Targets::All,
+    let mut loaded: Vec<Loaded> = Vec::new();
+    loaded.resize_with(bound.plan.levels.len(), Loaded::default);
+    for stage in bound.plan.stages() {
+        match (&mut *connections, &stage[..]) {
+            ([connection, ..], [only]) => {
+                loaded[*only] = load_level(catalog, bound, *only, &loaded, connection).await?;
+            }
+            ([connection], levels) => {
+                for &i in levels {
+                    loaded[i] = load_level(catalog, bound, i, &loaded, connection).await?;
                 }
             }
-            Source::Keys { columns } => {
-                let keys = &bound.keys[i];
-                let reads: Vec<_> = columns.iter().map(|c| read_of(level, *c)).collect();
-                let key_of = (0..keys.len as u32).collect();
-                batch(catalog, bound, i, keys, key_of, &reads, connection).await?
+            (connections, levels) => {
+                let next = AtomicUsize::new(0);
+                let workers = connections.iter_mut().map(async |connection| {
+                    let mut done = Vec::new();
+                    while let Some(&i) = levels.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        done.push((i, load_level(catalog, bound, i, &loaded, connection).await?));
+                    }
+                    Ok::<_, DatabaseError>(done)
+                });
+                for (i, level) in try_join_all(workers).await?.into_iter().flatten() {
+                    loaded[i] = level;
+                }
             }
-            Source::Relation {
-                relation,
-                parent,
-                parent_reads,
-            } => {
-                let columns: Vec<_> = parent_reads
-                    .iter()
-                    .map(|&r| loaded[*parent].rows.key(r))
-                    .collect();
-                let Some(columns) = columns
-                    .into_iter()
-                    .collect::<Option<Vec<&KeyColumn<Nullable>>>>()
-                else {
-                    // The parent level has no rows.
-                    loaded.push(Loaded::default());
-                    continue;
-                };
-                let (keys, key_of) = Keys::distinct(&columns);
-                let reads = own_key(&catalog.relations[*relation], level);
-                batch(catalog, bound, i, &keys, key_of, &reads, connection).await?
-            }
-        };
-        loaded.push(next);
+        }
     }
     Ok(loaded)
+}
+
+/// Loads a level, whose parent is.
+async fn load_level<C: Connection>(
+    catalog: &Catalog,
+    bound: &BoundPlan,
+    i: usize,
+    loaded: &[Loaded],
+    connection: &mut C,
+) -> Result<Loaded, DatabaseError> {
+    let level = &bound.plan.levels[i];
+    let mut loaded = match &level.source {
+        Source::List if bound.pages[i].fetch == 0 => Loaded::default(),
+        Source::List => {
+            let (rows, ran) = run(catalog, bound, i, &Keys::default(), connection).await?;
+            Loaded {
+                rows,
+                targets: Targets::All,
+                ran: Some(ran),
+                ..Loaded::default()
+            }
+        }
+        Source::Keys { columns } => {
+            let keys = &bound.keys[i];
+            let reads: Vec<_> = columns.iter().map(|c| read_of(level, *c)).collect();
+            let key_of = (0..keys.len as u32).collect();
+            batch(catalog, bound, i, keys, key_of, &reads, connection).await?
+        }
+        Source::Relation {
+            relation,
+            parent,
+            parent_reads,
+        } => {
+            let columns = parent_reads.iter().map(|&r| loaded[*parent].rows.key(r));
+            let Some(columns) = columns.collect::<Option<Vec<&KeyColumn<Nullable>>>>() else {
+                // The parent level has no rows.
+                return Ok(Loaded::default());
+            };
+            let (keys, key_of) = Keys::distinct(&columns);
+            let reads = own_key(&catalog.relations[*relation], level);
+            batch(catalog, bound, i, &keys, key_of, &reads, connection).await?
+        }
+    };
+    check_page(bound, i, &mut loaded)?;
+    Ok(loaded)
+}
+
+/// What was read to learn whether there is more leads to nothing, and of all groups there are not too many.
+fn check_page(bound: &BoundPlan, i: usize, loaded: &mut Loaded) -> Result<(), DatabaseError> {
+    let (level, page) = (&bound.plan.levels[i], &bound.pages[i]);
+    if let Some(Window::Totals) = level.page.as_ref().map(|p| &p.window) {
+        loaded.absent = Some(loaded.rows.count() as u32);
+        loaded.rows.add_empty_totals(level);
+    }
+    if page.fetch <= page.limit {
+        return Ok(());
+    }
+    let limit = page.limit as usize;
+    let keys = match &loaded.targets {
+        Targets::All => 1,
+        Targets::Many { starts, .. } => starts.len() - 1,
+        Targets::One(_) | Targets::Nothing => return Ok(()),
+    };
+    let of_key = |key: usize| match &loaded.targets {
+        Targets::Many { starts, .. } => starts[key]..starts[key + 1],
+        _ => 0..loaded.rows.count() as u32,
+    };
+    let mut beyond = Vec::new();
+    for range in (0..keys).map(of_key).filter(|r| r.len() > limit) {
+        if page.all {
+            return Err(DatabaseError::TooManyGroups {
+                path: bound.plan.path(i),
+                most: page.limit,
+            });
+        }
+        let order = match &loaded.targets {
+            Targets::Many { order, .. } => order.as_deref(),
+            _ => None,
+        };
+        let rows = range.skip(limit);
+        beyond.extend(rows.map(|i| order.map_or(i, |o| o[i as usize])));
+    }
+    for row in beyond {
+        loaded.rows.forget_keys(row);
+    }
+    Ok(())
 }
 
 /// Where a level's rows carry the key they were found by; empty for a page, whose rows carry its ordinal.
@@ -206,7 +318,9 @@ fn read_of(level: &Level, column: usize) -> usize {
     level
         .reads
         .iter()
-        .position(|r| r.column == column && r.key)
+        .position(|r| {
+            r.key && matches!(r.value, Expression::Column { column: c, .. } if c == column)
+        })
         .unwrap_or_default()
 }
 
@@ -219,10 +333,10 @@ async fn batch<C: Connection>(
     own_key: &[usize],
     connection: &mut C,
 ) -> Result<Loaded, DatabaseError> {
-    if keys.len == 0 || (bound.plan.levels[i].page.is_some() && bound.pages[i].limit == 0) {
+    if keys.len == 0 || (bound.plan.levels[i].page.is_some() && bound.pages[i].fetch == 0) {
         return Ok(Loaded::default());
     }
-    let rows = run(catalog, bound, i, keys, connection).await?;
+    let (rows, ran) = run(catalog, bound, i, keys, connection).await?;
     let targets = if own_key.is_empty() || !rows.ordinals.is_empty() {
         many(&rows, keys.len)
     } else {
@@ -237,6 +351,8 @@ async fn batch<C: Connection>(
         rows,
         key_of,
         targets,
+        absent: None,
+        ran: Some(ran),
     })
 }
 
@@ -272,7 +388,7 @@ async fn run<C: Connection>(
     i: usize,
     keys: &Keys,
     connection: &mut C,
-) -> Result<Rows, DatabaseError> {
+) -> Result<(Rows, Ran), DatabaseError> {
     let level = &bound.plan.levels[i];
     let sql = statement_sql(catalog, bound, i, keys.len, C::DIALECT);
     let statement = Statement {
@@ -280,9 +396,17 @@ async fn run<C: Connection>(
         keys: &keys.columns,
         len: keys.len,
         offset: bound.pages[i].offset,
+        digest: bound.pages[i].seek.digest,
     };
     tracing::debug!(target: "backref::statement", path = bound.plan.path(i), keys = keys.len, sql = %sql.text);
+    let started = Instant::now();
     let rows = connection.run(catalog, level, &statement).await?;
+    let ran = Ran {
+        sql: sql.text.clone(),
+        keys: keys.len,
+        rows: rows.count(),
+        took: started.elapsed(),
+    };
     if let Some(&stray) = rows.ordinals.iter().find(|&&o| o as usize >= keys.len) {
         return Err(DatabaseError::Shape(format!(
             "`{}` got a row for key {stray} of {}",
@@ -290,7 +414,7 @@ async fn run<C: Connection>(
             keys.len
         )));
     }
-    Ok(rows)
+    Ok((rows, ran))
 }
 
 /// The text of a level's statement for this many keys, made once where no variable changes it.

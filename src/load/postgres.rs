@@ -21,6 +21,11 @@ impl Postgres {
         Ok(Postgres(pool.acquire().await?))
     }
 
+    /// A connection that nobody uses, if there is one now.
+    pub fn idle(pool: &PgPool) -> Option<Self> {
+        pool.try_acquire().map(Postgres)
+    }
+
     /// A connection that has just answered: what the pool holds may have been closed by a restart.
     pub async fn acquire_live(pool: &PgPool) -> Result<Self, DatabaseError> {
         for _ in 0..=pool.options().get_max_connections() {
@@ -48,7 +53,11 @@ impl Connection for Postgres {
         let query = sqlx::query_with(AssertSqlSafe(statement.sql.text.clone()), arguments);
         let connection: &mut PgConnection = &mut self.0;
         let mut stream = query.fetch(connection);
-        let mut rows = RowsBuilder::new(catalog, level);
+        let mut rows = RowsBuilder::new(catalog, level, statement, |integer| match integer {
+            true => &Kind::BigInt,
+            // A cursor's other values are sent as PostgreSQL's text of them.
+            false => &Kind::Text,
+        });
         let kinds = rows.kinds.clone();
         while let Some(row) = stream.try_next().await? {
             read(&mut rows, &kinds, &row, statement.sql.ordinal)?;
@@ -76,7 +85,9 @@ fn arguments(statement: &Statement<'_>) -> Result<PgArguments, DatabaseError> {
     for value in &*statement.sql.values {
         let added = match value {
             BindValue::Int(v) => arguments.add(v),
+            BindValue::Float(v) => arguments.add(v),
             BindValue::Text(v) => arguments.add(&**v),
+            BindValue::Bytes(v) => arguments.add(&**v),
             BindValue::Ints(v) => arguments.add(&v[..]),
             BindValue::Texts(v) => arguments.add(v.iter().map(|s| &**s).collect::<Vec<&str>>()),
         };

@@ -3,10 +3,13 @@
 //! A value is encoded once, when its row arrives, however many times it is written (an author of a
 //! thousand posts is one row). Keys are kept as values beside it.
 
+use std::ops::Range;
+
+use super::Statement;
 use super::encode::{self, Raw};
 use super::keys::{KeyColumn, Nullable};
 use crate::catalog::{Catalog, Kind};
-use crate::plan::{Form, Level};
+use crate::plan::{Cell, Expression, Form, Level};
 
 /// A value that cannot be written: what stands in its place, since no JSON begins with it.
 pub const NULL: u8 = 0;
@@ -50,6 +53,27 @@ impl Rows {
         }
     }
 
+    /// What no rows come to, for a level of totals: counts are 0, and there is nothing else.
+    pub fn add_empty_totals(&mut self, level: &Level) {
+        self.width = level.cells.len();
+        for cell in &level.cells {
+            let count = matches!(cell, Cell::Read { read, .. } if level.reads[*read].value == Expression::Count);
+            self.json.push(if count { b'0' } else { NULL });
+            self.ends.push(self.json.len() as u32);
+        }
+        self.len += 1;
+    }
+
+    /// Takes a row's keys away, so that nothing is loaded below it.
+    pub fn forget_keys(&mut self, row: u32) {
+        for column in self.keys.iter_mut().flatten() {
+            match column {
+                KeyColumn::Int(keys) => keys[row as usize] = None,
+                KeyColumn::Text(keys) => keys[row as usize] = None,
+            }
+        }
+    }
+
     /// The values of a read as keys; `None` if it is not one.
     pub fn key(&self, read: usize) -> Option<&KeyColumn<Nullable>> {
         self.keys.get(read)?.as_ref()
@@ -59,42 +83,47 @@ impl Rows {
 /// Builds [`Rows`] as they come from a driver.
 pub struct RowsBuilder<'a> {
     rows: Rows,
-    /// For each read its column's kind, in the order of the SELECT list.
+    /// For each column of the SELECT list its kind.
     pub kinds: Vec<&'a Kind>,
-    /// For each cell its read, and the global id's prefix where it is one.
-    cells: Vec<(usize, Encoding<'a>)>,
+    cells: Vec<Encoding<'a>>,
+    /// The digest of the order that cursors are of.
+    digest: u32,
 }
 
+/// How a cell is made of the columns at these places.
 enum Encoding<'a> {
-    Value(&'a Kind),
-    Id { prefix: &'a str, kind: &'a Kind },
-    IdPart(&'a Kind),
+    Value(usize),
+    Id { prefix: &'a str, at: usize },
+    IdPart(usize),
+    Mean { sum: usize, count: usize },
+    Cursor(Range<usize>),
 }
 
 impl<'a> RowsBuilder<'a> {
-    pub fn new(catalog: &'a Catalog, level: &Level) -> Self {
-        let columns = &catalog.entities[level.entity].columns;
-        let kinds: Vec<&Kind> = level
-            .reads
-            .iter()
-            .map(|r| &columns[r.column].kind)
+    /// `cursor_kind` is what a cursor's values are read as, by whether they are integers.
+    pub fn new(
+        catalog: &'a Catalog,
+        level: &Level,
+        statement: &Statement<'_>,
+        cursor_kind: fn(bool) -> &'static Kind,
+    ) -> Self {
+        let reads = level.reads.iter().map(|r| level.kind(catalog, r.value));
+        let cursor = &statement.sql.cursor;
+        let kinds: Vec<&Kind> = reads
+            .chain(cursor.iter().map(|&i| cursor_kind(i)))
             .collect();
-        let cells = level
-            .cells
-            .iter()
-            .map(|cell| {
-                let kind = kinds[cell.read];
-                let encoding = match cell.form {
-                    Form::Value => Encoding::Value(kind),
-                    Form::Id(entity) => Encoding::Id {
-                        prefix: &catalog.entities[entity].type_name,
-                        kind,
-                    },
-                    Form::IdPart => Encoding::IdPart(kind),
-                };
-                (cell.read, encoding)
-            })
-            .collect();
+        let cells = level.cells.iter().map(|cell| match *cell {
+            Cell::Read { read, form } => match form {
+                Form::Value => Encoding::Value(read),
+                Form::Id(entity) => Encoding::Id {
+                    prefix: &catalog.entities[entity].type_name,
+                    at: read,
+                },
+                Form::IdPart => Encoding::IdPart(read),
+            },
+            Cell::Mean { sum, count } => Encoding::Mean { sum, count },
+            Cell::Cursor => Encoding::Cursor(level.reads.len()..kinds.len()),
+        });
         let keys = level.reads.iter().zip(&kinds).map(|(read, kind)| {
             read.key.then(|| {
                 if kind.is_integer() {
@@ -109,10 +138,15 @@ impl<'a> RowsBuilder<'a> {
             keys: keys.collect(),
             ..Rows::default()
         };
-        RowsBuilder { rows, kinds, cells }
+        RowsBuilder {
+            rows,
+            cells: cells.collect(),
+            kinds,
+            digest: statement.digest,
+        }
     }
 
-    /// Adds a row, whose `i`th read `value` gives.
+    /// Adds a row, whose `i`th column `value` gives.
     pub fn push<'r, E>(
         &mut self,
         ordinal: Option<u32>,
@@ -132,14 +166,22 @@ impl<'a> RowsBuilder<'a> {
                 None => {}
             }
         }
-        for (read, encoding) in &self.cells {
-            let raw = value(*read)?;
+        let out = &mut rows.json;
+        for encoding in &self.cells {
             match encoding {
-                Encoding::Value(kind) => encode::value(&mut rows.json, kind, &raw),
-                Encoding::Id { prefix, kind } => encode::id(&mut rows.json, prefix, kind, &raw),
-                Encoding::IdPart(kind) => encode::id_part(&mut rows.json, kind, &raw),
+                Encoding::Value(at) => encode::value(out, self.kinds[*at], &value(*at)?),
+                Encoding::Id { prefix, at } => {
+                    encode::id(out, prefix, self.kinds[*at], &value(*at)?)
+                }
+                Encoding::IdPart(at) => encode::id_part(out, self.kinds[*at], &value(*at)?),
+                Encoding::Mean { sum, count } => encode::mean(out, &value(*sum)?, &value(*count)?),
+                Encoding::Cursor(columns) => {
+                    let values = columns.clone().map(&mut value);
+                    let values: Vec<_> = values.collect::<Result<_, _>>()?;
+                    encode::cursor(out, self.digest, &values)
+                }
             }
-            rows.ends.push(rows.json.len() as u32);
+            rows.ends.push(out.len() as u32);
         }
         rows.len += 1;
         Ok(())

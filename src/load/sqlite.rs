@@ -85,6 +85,7 @@ fn open(path: &Path) -> Result<rusqlite::Connection, DatabaseError> {
             .get::<Option<String>>(0)?
             .map(|text| text.to_lowercase()))
     })?;
+    connection.create_aggregate_function("backref_sum", 2, pure, super::sum::ExactSum)?;
     connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(traced));
     connection.execute_batch(
         "PRAGMA query_only = ON; PRAGMA mmap_size = 268435456; PRAGMA cache_size = -16000;",
@@ -178,7 +179,10 @@ impl Connection for Sqlite {
         }
         binds.extend(values.iter().map(|v| &**v as &dyn ToSql));
         let mut found = prepared.query(&binds[..])?;
-        let mut rows = RowsBuilder::new(catalog, level);
+        let mut rows = RowsBuilder::new(catalog, level, statement, |_| {
+            // As it is stored, whatever that is.
+            &Kind::Bytes
+        });
         let skip = usize::from(statement.sql.ordinal);
         let kinds = rows.kinds.clone();
         while let Some(row) = found.next()? {
@@ -221,7 +225,9 @@ fn bind(statement: &Statement<'_>) -> Option<Box<dyn ToSql>> {
 fn bind_value(value: &BindValue) -> Box<dyn ToSql> {
     match value {
         BindValue::Int(v) => Box::new(*v),
+        BindValue::Float(v) => Box::new(*v),
         BindValue::Text(v) => Box::new(v.to_string()),
+        BindValue::Bytes(v) => Box::new(v.to_vec()),
         BindValue::Ints(v) => Box::new(json_list(v.iter().map(i64::to_string))),
         BindValue::Texts(v) => {
             let items = v.iter().map(|s| serde_json::Value::from(&**s).to_string());

@@ -10,13 +10,15 @@ use apollo_compiler::response::{JsonMap, JsonValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::cursor::{self, Cursor, NoCursor};
 use super::filter::{self, Filter, evaluate};
 use super::order::{self, OrderTerm};
-use super::{Choice, Count, Document, Level, Lookup, Page, Plan, RootOutput, Source};
-use crate::catalog::{Catalog, Entity, EntityId, Kind};
+use super::{Choice, Count, Document, Level, Lookup, Page, Plan, RootOutput, Source, Window};
+use crate::catalog::{Catalog, Column, ColumnIx, Direction, Entity, EntityId, Kind};
 use crate::error::{Code, Error};
 use crate::load::encode::{self, Raw};
 use crate::load::keys::{KeyValue, Keys, key_value, parse_key};
+use crate::schema::DEFAULT_LIMIT;
 
 /// What a request may cost. Beyond is an error, never a cut.
 #[derive(Debug, Clone, Copy)]
@@ -51,17 +53,38 @@ pub struct BoundPlan {
     pub keys: Vec<Keys>,
     /// For each root field what its arguments came to.
     pub roots: Vec<BoundRoot>,
+    /// For each of the plan's paths the most rows read there.
+    pub rows: Vec<u64>,
     pub bound: Bound,
 }
 
 /// For a list which of its rows are asked for; for a single row the one there is.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct BoundPage {
+    /// Rows, or groups, given at most.
     pub limit: u32,
+    /// Rows read at most: one more where it is asked whether there is one.
+    pub fetch: u32,
     pub offset: u32,
     pub filter: Option<Filter>,
     /// Empty for the default order.
     pub order: Vec<OrderTerm>,
+    pub seek: Seek,
+    /// What groups are made by.
+    pub by: Vec<ColumnIx>,
+    /// More groups than `limit` are an error.
+    pub all: bool,
+}
+
+/// Where in its order a connection's page stands.
+#[derive(Debug, Default)]
+pub struct Seek {
+    pub after: Option<Cursor>,
+    pub before: Option<Cursor>,
+    /// The page is read from its end, so its rows come the other way round.
+    pub backward: bool,
+    /// What the cursors of the order are told by.
+    pub digest: u32,
 }
 
 /// The most a request can cost, whatever the data.
@@ -69,6 +92,14 @@ pub struct BoundPage {
 pub struct Bound {
     pub statements: u64,
     pub rows: u64,
+}
+
+impl BoundPlan {
+    /// Whether a client's cursors are in it.
+    pub fn seeks(&self) -> bool {
+        let cursors = |p: &BoundPage| p.seek.after.is_some() || p.seek.before.is_some();
+        self.pages.iter().any(cursors)
+    }
 }
 
 #[derive(Debug)]
@@ -92,26 +123,23 @@ pub fn bind(
     let located = |span: Option<SourceSpan>| document.line_column(span);
     let mut pages = Vec::with_capacity(plan.levels.len());
     for (i, level) in plan.levels.iter().enumerate() {
-        let page = match &level.page {
+        let mut page = match &level.page {
             Some(page) => {
-                let (limit, offset) = bind_counts(page, variables, limits)
-                    .map_err(|e| e.of_level(&plan.path(i)).at(located(level.location)))?;
-                let (filter, order) = bind_rows(catalog, &plan, level, page, variables)
-                    .map_err(|e| e.at(located(level.location)))?;
-                BoundPage {
-                    limit,
-                    offset,
-                    filter,
-                    order,
-                }
+                bind_page(catalog, &plan, level, page, variables, limits).map_err(|e| {
+                    let at = located(level.location);
+                    match e {
+                        Problem::Argument(e) => e.of_level(&plan.path(i)).at(at),
+                        Problem::Error(e) => e.at(at),
+                    }
+                })?
             }
             None => BoundPage {
                 limit: 1,
-                offset: 0,
-                filter: None,
-                order: Vec::new(),
+                ..BoundPage::default()
             },
         };
+        let ahead = level.looks_ahead[usize::from(page.seek.backward)];
+        page.fetch = page.fetch.max(page.limit) + u32::from(ahead);
         pages.push(page);
     }
     let mut keys: Vec<Keys> = plan.levels.iter().map(|_| Keys::default()).collect();
@@ -119,9 +147,10 @@ pub fn bind(
     let mut asked_ids = 0u64;
     for field in &plan.root {
         roots.push(match &field.value {
-            RootOutput::Typename(_) | RootOutput::Introspection | RootOutput::Page { .. } => {
-                BoundRoot::Plain
-            }
+            RootOutput::Typename(_)
+            | RootOutput::Introspection
+            | RootOutput::Page { .. }
+            | RootOutput::Object(_) => BoundRoot::Plain,
             RootOutput::Lookup { type_name, lookups } => {
                 bind_lookup(catalog, type_name, lookups, variables, &mut keys)
             }
@@ -157,44 +186,72 @@ pub fn bind(
             }
         });
     }
-    let mut bound = bound(&plan, &pages, &keys);
+    let rows = path_rows(&plan, &pages, &keys);
+    let mut bound = Bound {
+        statements: statements(&plan, &keys),
+        rows: rows.iter().fold(0, |sum, n| sum.saturating_add(*n)),
+    };
     // An id costs its place in the answer whether there is such a row or not.
     bound.rows = bound.rows.max(asked_ids);
-    check(&plan, &pages, &keys, bound, limits)?;
+    check(&plan, &rows, bound, limits)?;
     Ok(BoundPlan {
         plan,
         pages,
         keys,
         roots,
+        rows,
         bound,
     })
 }
 
-fn bind_counts(page: &Page, variables: &JsonMap, limits: &Limits) -> Result<(u32, u32), PageError> {
-    let limit = count("limit", &page.limit, variables)?;
-    let offset = count("offset", &page.offset, variables)?;
-    if limit > i64::from(limits.page) {
-        return Err(PageError {
-            code: Code::LimitExceeded,
-            argument: "limit",
-            problem: format!(
-                "is {limit}, and at most {} is allowed; read further pages with `offset`",
-                limits.page
-            ),
-        });
-    }
-    // `count` has refused what is negative, and GraphQL's Int what is above 2^31.
-    Ok((limit as u32, offset as u32))
+/// Why a page cannot be bound.
+enum Problem {
+    /// One of its own arguments is wrong.
+    Argument(ArgumentProblem),
+    Error(Error),
 }
 
-/// Which rows, in which order.
-fn bind_rows(
+struct ArgumentProblem {
+    code: Code,
+    argument: &'static str,
+    problem: String,
+}
+
+impl ArgumentProblem {
+    fn input(argument: &'static str, problem: impl Into<String>) -> Self {
+        ArgumentProblem {
+            code: Code::BadUserInput,
+            argument,
+            problem: problem.into(),
+        }
+    }
+
+    fn of_level(self, path: &str) -> Error {
+        let message = format!("`{}` of `{}` {}", self.argument, path, self.problem);
+        Error::new(self.code, message).of_field(self.argument)
+    }
+}
+
+impl From<ArgumentProblem> for Problem {
+    fn from(problem: ArgumentProblem) -> Self {
+        Problem::Argument(problem)
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Problem::Error(error)
+    }
+}
+
+fn bind_page(
     catalog: &Catalog,
     plan: &Plan,
     level: &Level,
     page: &Page,
     variables: &JsonMap,
-) -> Result<(Option<Filter>, Vec<OrderTerm>), Error> {
+    limits: &Limits,
+) -> Result<BoundPage, Problem> {
     let given = |argument: &Option<Node<Value>>| {
         let value = evaluate(argument.as_ref()?, variables)?;
         (!value.is_null()).then_some(value)
@@ -205,23 +262,154 @@ fn bind_rows(
     let order = given(&page.order)
         .map(|value| order::bind(catalog, &plan.principal, level.entity, &value))
         .transpose()?;
-    Ok((filter, order.unwrap_or_default()))
+    let bound = BoundPage {
+        filter,
+        order: order.unwrap_or_default(),
+        ..BoundPage::default()
+    };
+    Ok(match &page.window {
+        Window::Totals => BoundPage { limit: 1, ..bound },
+        Window::Offset { limit, offset } => BoundPage {
+            limit: within("limit", count("limit", limit, variables)?, limits)?,
+            offset: count("offset", offset, variables)?,
+            ..bound
+        },
+        Window::Cursors {
+            first,
+            after,
+            last,
+            before,
+        } => {
+            let number = |name, argument| {
+                let value = given(argument).map(|v| whole(name, &v)).transpose()?;
+                value.map(|v| within(name, v, limits)).transpose()
+            };
+            let (first, last) = (number("first", first)?, number("last", last)?);
+            if first.is_some() && last.is_some() {
+                let problem = "is given together with `first`; give one of the two";
+                return Err(ArgumentProblem::input("last", problem).into());
+            }
+            let default = || order::default(&default_order(catalog, level));
+            let terms = match bound.order.is_empty() {
+                true => &default(),
+                false => &bound.order,
+            };
+            let digest = cursor::digest(&order::described(catalog, level.entity, terms));
+            let place = |name, argument| {
+                let text = given(argument).map(|v| text_of(&v));
+                let cursor = text.map(|text| cursor::read(&text, digest, terms.len()));
+                cursor.transpose().map_err(|cause| {
+                    ArgumentProblem::input(
+                        name,
+                        match cause {
+                            NoCursor::Broken => "is no cursor; give one as an edge or `pageInfo` gave it",
+                            NoCursor::OtherOrder => {
+                                "is a cursor of another list or order; give it with the `orderBy` it was read with"
+                            }
+                        },
+                    )
+                })
+            };
+            let seek = Seek {
+                after: place("after", after)?,
+                before: place("before", before)?,
+                backward: last.is_some(),
+                digest,
+            };
+            BoundPage {
+                limit: first
+                    .or(last)
+                    .unwrap_or(DEFAULT_LIMIT.unsigned_abs().min(limits.page)),
+                seek,
+                ..bound
+            }
+        }
+        Window::Groups { by, limit, offset } => {
+            let entity = &catalog.entities[level.entity];
+            let by = given(by).unwrap_or_default();
+            let by = by
+                .as_array()
+                .map_or(std::slice::from_ref(&by), Vec::as_slice);
+            let mut columns = Vec::with_capacity(by.len());
+            for name in by {
+                let named = |(of, _): &&(String, ColumnIx)| Some(of.as_str()) == name.as_str();
+                if let Some(&(_, column)) = entity.groupings.iter().find(named)
+                    && !columns.contains(&column)
+                {
+                    filter::require_visible(catalog, &plan.principal, level.entity, column)
+                        .map_err(|e| e.of_field("by"))?;
+                    columns.push(column);
+                }
+            }
+            if columns.is_empty() {
+                return Err(
+                    ArgumentProblem::input("by", "names no column; name at least one").into(),
+                );
+            }
+            let limit = given(limit).map(|v| whole("limit", &v)).transpose()?;
+            let all = limit.is_none();
+            let limit = match limit {
+                Some(limit) => within("limit", limit, limits)?,
+                None => limits.page,
+            };
+            let possible = columns.iter().map(|&c| values_of(&entity.columns[c]));
+            let possible = possible.fold(1u32, u32::saturating_mul);
+            BoundPage {
+                limit: limit.min(possible),
+                // Of all there are one more shows that they are too many.
+                fetch: (limit + u32::from(all)).min(possible),
+                offset: count("offset", offset, variables)?,
+                by: columns,
+                all,
+                ..bound
+            }
+        }
+    })
 }
 
-struct PageError {
-    code: Code,
-    argument: &'static str,
-    problem: String,
-}
-
-impl PageError {
-    fn of_level(self, path: &str) -> Error {
-        let message = format!("`{}` of `{}` {}", self.argument, path, self.problem);
-        Error::new(self.code, message).of_field(self.argument)
+/// The order of a level's rows where the client gives none.
+pub fn default_order(catalog: &Catalog, level: &Level) -> Vec<(ColumnIx, Direction)> {
+    match level.source {
+        Source::Relation { relation, .. } => catalog.order_of(&catalog.relations[relation]),
+        _ => catalog.entities[level.entity].default_order.clone(),
     }
 }
 
-fn count(argument: &'static str, count: &Count, variables: &JsonMap) -> Result<i64, PageError> {
+/// How many values a column can have, null among them.
+fn values_of(column: &Column) -> u32 {
+    let values = match &column.kind {
+        Kind::Enum(of) => of.values.len() as u32,
+        Kind::Boolean => 2,
+        _ => u32::MAX,
+    };
+    values.saturating_add(u32::from(column.nullable))
+}
+
+/// A number of rows that a page may have.
+fn within(argument: &'static str, number: u32, limits: &Limits) -> Result<u32, ArgumentProblem> {
+    if number > limits.page {
+        let further = match argument {
+            "limit" => "read further pages with `offset`",
+            "first" => "read further pages with `after`",
+            _ => "read further pages with `before`",
+        };
+        return Err(ArgumentProblem {
+            code: Code::LimitExceeded,
+            argument,
+            problem: format!(
+                "is {number}, and at most {} is allowed; {further}",
+                limits.page
+            ),
+        });
+    }
+    Ok(number)
+}
+
+fn count(
+    argument: &'static str,
+    count: &Count,
+    variables: &JsonMap,
+) -> Result<u32, ArgumentProblem> {
     let value = match count {
         Count::Literal(value) => *value,
         Count::Variable(name, default) => variables
@@ -229,14 +417,21 @@ fn count(argument: &'static str, count: &Count, variables: &JsonMap) -> Result<i
             .and_then(JsonValue::as_i64)
             .unwrap_or(*default),
     };
+    not_negative(argument, value)
+}
+
+/// The value of an argument of type Int.
+fn whole(argument: &'static str, value: &JsonValue) -> Result<u32, ArgumentProblem> {
+    // What GraphQL's Int cannot hold is above every limit.
+    not_negative(argument, text_of(value).parse().unwrap_or(i64::MAX))
+}
+
+fn not_negative(argument: &'static str, value: i64) -> Result<u32, ArgumentProblem> {
     if value < 0 {
-        return Err(PageError {
-            code: Code::BadUserInput,
-            argument,
-            problem: format!("is {value}; it must be 0 or more"),
-        });
+        let problem = format!("is {value}; it must be 0 or more");
+        return Err(ArgumentProblem::input(argument, problem));
     }
-    Ok(value)
+    Ok(u32::try_from(value).unwrap_or(u32::MAX))
 }
 
 fn bind_lookup(
@@ -433,47 +628,42 @@ pub(super) fn text_of(value: &JsonValue) -> String {
     }
 }
 
-/// The cost of each level, saturating: a page of a page multiplies.
-fn level_rows(plan: &Plan, pages: &[BoundPage], keys: &[Keys]) -> Vec<u64> {
-    let mut rows: Vec<u64> = Vec::with_capacity(plan.levels.len());
-    for (i, level) in plan.levels.iter().enumerate() {
-        let limit = u64::from(pages[i].limit);
-        rows.push(match &level.source {
-            Source::List => limit,
-            Source::Keys { .. } => keys[i].len as u64,
-            Source::Relation { parent, .. } => match level.page {
-                Some(_) => rows[*parent].saturating_mul(limit),
-                None => rows[*parent],
-            },
-        });
+/// The most rows at each path, saturating: a page of a page multiplies.
+fn path_rows(plan: &Plan, pages: &[BoundPage], keys: &[Keys]) -> Vec<u64> {
+    // What is below a row is multiplied by the rows given, and what is read may be one more for each page.
+    let mut given: Vec<u64> = Vec::with_capacity(plan.paths.len());
+    let mut read: Vec<u64> = Vec::with_capacity(plan.paths.len());
+    for path in &plan.paths {
+        let level = &plan.levels[path.level];
+        let parent = path.parent.map_or(1, |parent| given[parent]);
+        let page = &pages[path.level];
+        let [each, fetched] = match (&level.source, &level.page) {
+            _ if path.enclosing => [1, 0],
+            _ if !level.runs => [0, 0],
+            (Source::Keys { .. }, _) => [keys[path.level].len as u64; 2],
+            (Source::Relation { .. }, None) => [1, 1],
+            _ => [page.limit.into(), page.fetch.into()],
+        };
+        given.push(parent.saturating_mul(each));
+        read.push(parent.saturating_mul(fetched.max(each)));
     }
-    rows
+    read
 }
 
-fn bound(plan: &Plan, pages: &[BoundPage], keys: &[Keys]) -> Bound {
-    let mut runs: Vec<bool> = Vec::with_capacity(plan.levels.len());
+fn statements(plan: &Plan, keys: &[Keys]) -> u64 {
+    let mut asked: Vec<bool> = Vec::with_capacity(plan.levels.len());
     for (i, level) in plan.levels.iter().enumerate() {
-        runs.push(match &level.source {
+        let found = match &level.source {
             Source::List => true,
             Source::Keys { .. } => keys[i].len > 0,
-            Source::Relation { parent, .. } => runs[*parent],
-        });
+            Source::Relation { parent, .. } => asked[*parent],
+        };
+        asked.push(found && level.runs);
     }
-    Bound {
-        statements: runs.iter().filter(|r| **r).count() as u64,
-        rows: level_rows(plan, pages, keys)
-            .iter()
-            .fold(0, |sum, n| sum.saturating_add(*n)),
-    }
+    asked.iter().filter(|asked| **asked).count() as u64
 }
 
-fn check(
-    plan: &Plan,
-    pages: &[BoundPage],
-    keys: &[Keys],
-    bound: Bound,
-    limits: &Limits,
-) -> Result<(), Error> {
+fn check(plan: &Plan, rows: &[u64], bound: Bound, limits: &Limits) -> Result<(), Error> {
     if bound.statements > limits.statements {
         return Err(Error::new(
             Code::LimitExceeded,
@@ -484,10 +674,9 @@ fn check(
         ));
     }
     if bound.rows > limits.rows {
-        let rows = level_rows(plan, pages, keys);
         let largest = (0..rows.len())
             .max_by_key(|&i| rows[i])
-            .map_or_else(String::new, |i| plan.path(i));
+            .map_or_else(String::new, |i| super::path(&plan.paths, i));
         return Err(Error::new(
             Code::LimitExceeded,
             format!(

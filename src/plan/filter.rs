@@ -135,7 +135,9 @@ impl Binder<'_> {
             Some(FieldSource::Id) => self.id(entity, value),
             Some(FieldSource::Column(column)) => self.column(entity, column, value),
             Some(FieldSource::Relation(relation)) => self.relation(relation, value),
-            None => Err(self.null("leave it out")),
+            Some(FieldSource::Connection(_) | FieldSource::Aggregate(_)) | None => {
+                Err(self.null("leave it out"))
+            }
         }
     }
 

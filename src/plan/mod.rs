@@ -14,6 +14,7 @@
 
 mod bind;
 mod build;
+mod cursor;
 mod document;
 mod filter;
 mod order;
@@ -24,13 +25,14 @@ use apollo_compiler::ast::Value;
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::{Name, Node};
 
-pub use bind::{Bound, BoundPage, BoundPlan, BoundRoot, Limits, bind};
+pub use bind::{Bound, BoundPage, BoundPlan, BoundRoot, Limits, Seek, bind, default_order};
 pub use build::build;
+pub use cursor::{Cursor, CursorValue, write as write_cursor};
 pub use document::Document;
 pub use filter::{Compare, Filter, Quantifier, TextPart};
-pub use order::{DIRECTIONS, Nulls, OrderTerm, OrderValue};
+pub use order::{DIRECTIONS, Nulls, OrderTerm, OrderValue, default as default_terms};
 
-use crate::catalog::{ColumnIx, EntityId, RelationId};
+use crate::catalog::{Catalog, ColumnIx, EntityId, Kind, Link, RelationId};
 use crate::policy::Principal;
 use crate::sql::PreparedSql;
 
@@ -42,6 +44,8 @@ pub struct Plan {
     pub principal: Principal,
     /// Parents before children.
     pub levels: Vec<Level>,
+    /// Every field that gives rows, parents before children.
+    pub paths: Vec<FieldPath>,
     pub root: Vec<RootField>,
     /// Whether `__schema` or `__type` is asked.
     pub introspects: bool,
@@ -50,22 +54,48 @@ pub struct Plan {
 impl Plan {
     /// Where a level's rows first appear in the answer, without indexes: `users.posts.author`.
     pub fn path(&self, level: LevelId) -> String {
-        path(&self.levels, level)
+        path(&self.paths, self.levels[level].path)
+    }
+
+    /// The levels that run, in stages: none depends on another of its own stage, each only on those before.
+    pub fn stages(&self) -> Vec<Vec<LevelId>> {
+        let mut stages: Vec<Vec<LevelId>> = Vec::new();
+        let mut stage_of = Vec::with_capacity(self.levels.len());
+        for (i, level) in self.levels.iter().enumerate() {
+            let stage = match level.source {
+                Source::Relation { parent, .. } => stage_of[parent] + 1,
+                Source::List | Source::Keys { .. } => 0,
+            };
+            stage_of.push(stage);
+            if !level.runs {
+                continue;
+            }
+            stages.resize_with(stages.len().max(stage + 1), Vec::new);
+            stages[stage].push(i);
+        }
+        stages
+    }
+
+    /// How many levels can run side by side.
+    pub fn width(&self) -> usize {
+        self.stages().iter().map(Vec::len).max().unwrap_or(0)
     }
 
     /// About what keeping the plan costs, in bytes.
     pub fn weight(&self) -> u64 {
         fn of(selection: &Selection) -> u64 {
             let fields = selection.fields.iter().map(|f| match &f.value {
-                Output::One { selection, .. } | Output::Many { selection, .. } => {
-                    160 + of(selection)
-                }
+                Output::One { selection, .. }
+                | Output::Many { selection, .. }
+                | Output::Page { selection, .. }
+                | Output::Enclosing { selection, .. }
+                | Output::Object(selection) => 160 + of(selection),
                 _ => 160,
             });
             fields.sum()
         }
         let roots = self.root.iter().map(|f| match &f.value {
-            RootOutput::Page { selection, .. } => of(selection),
+            RootOutput::Page { selection, .. } | RootOutput::Object(selection) => of(selection),
             RootOutput::Lookup { lookups, .. } => {
                 lookups.iter().map(|l| of(&l.choice.selection)).sum()
             }
@@ -78,31 +108,86 @@ impl Plan {
     }
 }
 
-fn path(levels: &[Level], mut level: LevelId) -> String {
-    let mut path = levels[level].name.clone();
-    while let Source::Relation { parent, .. } = levels[level].source {
-        level = parent;
-        path = format!("{}.{path}", levels[level].name);
-    }
-    path
+/// A field that gives rows, where it stands in the answer. Several can be of one level.
+#[derive(Debug)]
+pub struct FieldPath {
+    pub parent: Option<usize>,
+    /// The response key; for a `node` with the type that it may be.
+    pub name: String,
+    pub level: LevelId,
+    /// The row is one that the field stands below, so there is one and nothing is loaded for it.
+    pub enclosing: bool,
+}
+
+fn path(paths: &[FieldPath], at: usize) -> String {
+    let names = std::iter::successors(Some(at), |&i| paths[i].parent);
+    let mut names: Vec<_> = names.map(|i| paths[i].name.as_str()).collect();
+    names.reverse();
+    names.join(".")
 }
 
 /// All rows of one relation, or root field, below one parent level.
 #[derive(Debug)]
 pub struct Level {
-    /// The response key; for a `node` with the type that it may be.
-    pub name: String,
-    pub depth: usize,
+    /// Where its rows first appear: an index in the plan's `paths`.
+    pub path: usize,
     pub entity: EntityId,
     pub source: Source,
-    /// The columns of the SELECT list, each once.
+    /// The SELECT list, each expression once.
     pub reads: Vec<Read>,
     /// What is kept of each row, already as JSON.
     pub cells: Vec<Cell>,
     pub page: Option<Page>,
+    /// Whether any of it is asked for. Of a connection perhaps only the number of its rows is.
+    pub runs: bool,
+    /// For pages forwards and backwards whether one row more is read, to learn if there is one.
+    pub looks_ahead: [bool; 2],
     pub location: Option<SourceSpan>,
     /// The statement's text for one key and for many, once it is known.
     pub sql: [OnceLock<PreparedSql>; 2],
+}
+
+impl Level {
+    /// The kind of values that an expression of the level's SELECT list gives.
+    pub fn kind<'c>(&self, catalog: &'c Catalog, value: Expression) -> &'c Kind {
+        let of = |column: ColumnIx| &catalog.entities[self.entity].columns[column].kind;
+        match value {
+            Expression::Column { column, .. } | Expression::Group(column) => of(column),
+            Expression::Edge { column, .. } => match self.junction(catalog) {
+                Some(junction) => &catalog.entities[junction].columns[column].kind,
+                None => of(column),
+            },
+            Expression::Count => &Kind::Int,
+            Expression::Of(Function::Count, _) => &Kind::BigInt,
+            Expression::Of(Function::Min | Function::Max, column) => of(column),
+            Expression::Of(Function::Sum, column) => match of(column) {
+                Kind::Float => &Kind::Float,
+                _ => &Kind::Text,
+            },
+        }
+    }
+
+    /// The junction that the level's relation goes through.
+    pub fn junction(&self, catalog: &Catalog) -> Option<EntityId> {
+        let Source::Relation { relation, .. } = self.source else {
+            return None;
+        };
+        match catalog.relations[relation].link {
+            Link::Through { junction, .. } => Some(junction),
+            Link::Direct { .. } => None,
+        }
+    }
+
+    /// Whether it reads columns of that junction.
+    pub fn reads_edges(&self) -> bool {
+        let edge = |r: &Read| matches!(r.value, Expression::Edge { .. });
+        self.reads.iter().any(edge)
+    }
+
+    /// Whether its rows carry cursors.
+    pub fn has_cursors(&self) -> bool {
+        self.cells.contains(&Cell::Cursor)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,21 +205,56 @@ pub enum Source {
     },
 }
 
-/// A column to read. Masked, its column policy applies; a key is read unmasked.
+/// Something to read of each row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Read {
-    pub column: ColumnIx,
-    pub masked: bool,
+    pub value: Expression,
     /// Whether the value is needed as (a part of) a key.
     pub key: bool,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expression {
+    /// A column. Masked, its column policy applies; a key is read unmasked.
+    Column {
+        column: ColumnIx,
+        masked: bool,
+    },
+    /// A column of the junction that leads to the row.
+    Edge {
+        column: ColumnIx,
+        masked: bool,
+    },
+    /// A column that rows are grouped by; null where they are not.
+    Group(ColumnIx),
+    /// How many rows there are.
+    Count,
+    Of(Function, ColumnIx),
+}
+
+/// A function of all values of a column that are not null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Function {
+    Min,
+    Max,
+    /// Exact, as text, but for floats.
+    Sum,
+    /// How many values there are.
+    Count,
+}
+
 /// A value of a row that is written into answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cell {
-    /// Index in the level's `reads`.
-    pub read: usize,
-    pub form: Form,
+pub enum Cell {
+    Read {
+        /// Index in the level's `reads`.
+        read: usize,
+        form: Form,
+    },
+    /// A sum divided by the number of its values, both indexes in `reads`.
+    Mean { sum: usize, count: usize },
+    /// The row's place in the page's order.
+    Cursor,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,15 +267,37 @@ pub enum Form {
     IdPart,
 }
 
-/// A page's bounds, as written in the document.
+/// What is asked of a list, as written in the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    pub limit: Count,
-    pub offset: Count,
+    pub window: Window,
     /// `where`
     pub filter: Option<Node<Value>>,
     /// `orderBy`
     pub order: Option<Node<Value>>,
+}
+
+/// Which part of a list's rows, or what of all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Window {
+    Offset {
+        limit: Count,
+        offset: Count,
+    },
+    Cursors {
+        first: Option<Node<Value>>,
+        after: Option<Node<Value>>,
+        last: Option<Node<Value>>,
+        before: Option<Node<Value>>,
+    },
+    /// What all rows come to: one row.
+    Totals,
+    /// What they come to by groups: a row a group.
+    Groups {
+        by: Option<Node<Value>>,
+        limit: Option<Node<Value>>,
+        offset: Count,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,20 +310,45 @@ pub enum Count {
 impl Page {
     /// Whether every request of this plan asks for the same page.
     pub fn is_literal(&self) -> bool {
-        let counts = (&self.limit, &self.offset);
-        let arguments = [&self.filter, &self.order];
-        matches!(counts, (Count::Literal(_), Count::Literal(_)))
-            && !arguments.into_iter().flatten().any(|v| has_variables(v))
+        let literal =
+            |value: &Option<Node<Value>>| value.as_ref().is_none_or(|v| !has_variables(v));
+        let window = match &self.window {
+            Window::Offset { limit, offset } => limit.is_literal() && offset.is_literal(),
+            Window::Cursors {
+                first,
+                after,
+                last,
+                before,
+            } => [first, after, last, before].into_iter().all(literal),
+            Window::Totals => true,
+            Window::Groups { by, limit, offset } => {
+                literal(by) && literal(limit) && offset.is_literal()
+            }
+        };
+        window && literal(&self.filter) && literal(&self.order)
+    }
+
+    /// Whether it gives what rows come to instead of the rows.
+    pub fn aggregates(&self) -> bool {
+        matches!(self.window, Window::Totals | Window::Groups { .. })
     }
 
     /// The first row alone, in the default order.
     fn first() -> Self {
         Page {
-            limit: Count::Literal(1),
-            offset: Count::Literal(0),
+            window: Window::Offset {
+                limit: Count::Literal(1),
+                offset: Count::Literal(0),
+            },
             filter: None,
             order: None,
         }
+    }
+}
+
+impl Count {
+    fn is_literal(&self) -> bool {
+        matches!(self, Count::Literal(_))
     }
 }
 
@@ -232,6 +399,34 @@ pub enum Output {
         level: LevelId,
         selection: Selection,
     },
+    /// A page of a connection, whose rows may be one too many and the wrong way round.
+    Page {
+        level: LevelId,
+        selection: Selection,
+    },
+    /// The row of a level that this one stands below: `user { posts { author } }`.
+    Enclosing {
+        level: LevelId,
+        selection: Selection,
+    },
+    /// An object about the same row: the node of an edge, a connection, what an aggregate is made of.
+    Object(Selection),
+    /// A value of the one row that a level of totals has for this row.
+    Total {
+        level: LevelId,
+        cell: usize,
+        nullable: bool,
+    },
+    HasNextPage(LevelId),
+    HasPreviousPage(LevelId),
+    StartCursor {
+        level: LevelId,
+        cell: usize,
+    },
+    EndCursor {
+        level: LevelId,
+        cell: usize,
+    },
 }
 
 #[derive(Debug)]
@@ -251,6 +446,8 @@ pub enum RootOutput {
         level: LevelId,
         selection: Selection,
     },
+    /// A connection or an aggregate.
+    Object(Selection),
     /// One row found by exactly one of the arguments written.
     Lookup {
         type_name: String,

@@ -17,6 +17,8 @@ pub struct OrderTerm {
     pub by: OrderValue,
     pub direction: Direction,
     pub nulls: Nulls,
+    /// As the database itself sorts the column, so that an index serves; else texts by their bytes.
+    pub native: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +59,48 @@ pub fn bind(
         by: OrderValue::Column(column),
         direction: Direction::Asc,
         nulls: Nulls::Last,
+        native: false,
     }));
     Ok(terms)
+}
+
+/// The order of a list where the client gives none.
+pub fn default(order: &[(ColumnIx, Direction)]) -> Vec<OrderTerm> {
+    let term = |&(column, direction)| OrderTerm {
+        path: Vec::new(),
+        by: OrderValue::Column(column),
+        direction,
+        nulls: Nulls::Last,
+        native: true,
+    };
+    order.iter().map(term).collect()
+}
+
+/// What an order is, as text: equal for equal orders of one entity, in any process.
+pub fn described(catalog: &Catalog, entity: EntityId, terms: &[OrderTerm]) -> String {
+    let mut text = catalog.entities[entity].type_name.clone();
+    for term in terms {
+        let mut of = entity;
+        for &step in &term.path {
+            text.push('.');
+            text.push_str(&catalog.relations[step].name);
+            of = catalog.relations[step].to;
+        }
+        text.push('.');
+        text.push_str(match term.by {
+            OrderValue::Column(column) => &catalog.entities[of].columns[column].name,
+            OrderValue::Count(relation) => &catalog.relations[relation].name,
+        });
+        text.push_str(match (term.direction, term.nulls, term.native) {
+            (Direction::Asc, Nulls::First, _) => " asc first",
+            (Direction::Asc, Nulls::Last, false) => " asc last",
+            (Direction::Asc, Nulls::Last, true) => " asc",
+            (Direction::Desc, Nulls::First, _) => " desc first",
+            (Direction::Desc, Nulls::Last, false) => " desc last",
+            (Direction::Desc, Nulls::Last, true) => " desc",
+        });
+    }
+    text
 }
 
 fn bind_term(
@@ -102,7 +144,9 @@ fn bind_term(
                     Cardinality::Many => vec![OrderValue::Count(id)],
                 }
             }
-            None => return Err(incomplete(&names)),
+            Some(FieldSource::Connection(_) | FieldSource::Aggregate(_)) | None => {
+                return Err(incomplete(&names));
+            }
         };
         let direction = match inner.as_object() {
             Some(of_count) => of_count.get("count").and_then(JsonValue::as_str),
@@ -116,6 +160,7 @@ fn bind_term(
             by,
             direction,
             nulls,
+            native: false,
         };
         return Ok(by.into_iter().map(term).collect());
     }

@@ -35,11 +35,16 @@ pub(super) fn register(mut schema: SchemaBuilder, catalog: &Catalog) -> SchemaBu
     schema.register(directions()).register(count_order())
 }
 
+/// The argument that chooses the rows of a list.
+pub(super) fn where_argument(entity: &Entity) -> InputValue {
+    InputValue::new("where", TypeRef::named(where_name(entity)))
+        .description("Which rows; all where it is left out.")
+}
+
 /// The arguments that choose and order the rows of a list.
 pub(super) fn arguments(entity: &Entity) -> [InputValue; 2] {
     [
-        InputValue::new("where", TypeRef::named(where_name(entity)))
-            .description("Which rows; all where it is left out."),
+        where_argument(entity),
         InputValue::new("orderBy", TypeRef::named_nn_list(order_name(entity)))
             .description("In which order; ties are broken by the primary key."),
     ]
@@ -113,6 +118,7 @@ fn where_input(catalog: &Catalog, entity: &Entity) -> InputObject {
                     ),
                 }
             }
+            FieldSource::Connection(_) | FieldSource::Aggregate(_) => continue,
         };
         input = input
             .field(InputValue::new(&field.name, TypeRef::named(of_type)).description(description));
@@ -162,6 +168,7 @@ fn order_input(catalog: &Catalog, entity: &Entity) -> InputObject {
                     ),
                 }
             }
+            FieldSource::Connection(_) | FieldSource::Aggregate(_) => continue,
         };
         input = input
             .field(InputValue::new(&field.name, TypeRef::named(of_type)).description(description));

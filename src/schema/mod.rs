@@ -7,6 +7,8 @@
 //! **Invariant:** no field declared here has a resolver that runs; `plan` reads the document and `load`
 //! answers it.
 
+mod aggregates;
+mod connections;
 mod inputs;
 
 use std::collections::BTreeMap;
@@ -72,6 +74,8 @@ fn declare(catalog: &Catalog) -> dynamic::SchemaBuilder {
         schema = schema.register(object(catalog, entity));
     }
     schema = inputs::register(schema, catalog);
+    schema = connections::register(schema, catalog);
+    schema = aggregates::register(schema, catalog);
     for of in enums(catalog).into_values() {
         schema = schema.register(enumeration(of));
     }
@@ -145,12 +149,25 @@ fn visible_columns(catalog: &Catalog) -> impl Iterator<Item = (&Entity, &Column)
 }
 
 fn uses(catalog: &Catalog, scalar: &str) -> bool {
-    visible_columns(catalog).any(|(_, c)| named_type(c) == scalar)
+    let edges = catalog
+        .relations
+        .iter()
+        .flat_map(|r| catalog.edge_columns(r));
+    visible_columns(catalog)
+        .map(|(_, c)| c)
+        .chain(edges.map(|(_, c)| c))
+        .any(|c| named_type(c) == scalar || (c.is_number() && aggregates::sum_type(c) == scalar))
 }
 
 fn enums(catalog: &Catalog) -> BTreeMap<&str, &EnumType> {
+    let edges = catalog
+        .relations
+        .iter()
+        .flat_map(|r| catalog.edge_columns(r));
     visible_columns(catalog)
-        .filter_map(|(_, c)| match &c.kind {
+        .map(|(_, c)| c)
+        .chain(edges.map(|(_, c)| c))
+        .filter_map(|c| match &c.kind {
             Kind::Enum(of) => Some((of.type_name.as_str(), &**of)),
             _ => None,
         })
@@ -195,7 +212,11 @@ fn query(catalog: &Catalog) -> Object {
                 .argument(InputValue::new("ids", TypeRef::named_nn_list_nn(TypeRef::ID)).description(ids)),
         );
     catalog.exposed().fold(query, |query, (_, entity)| {
-        query.field(one_field(entity)).field(page_field(entity))
+        query
+            .field(one_field(entity))
+            .field(page_field(entity))
+            .field(connections::root_field(entity))
+            .field(aggregates::root_field(entity))
     })
 }
 
@@ -281,6 +302,8 @@ fn object(catalog: &Catalog, entity: &Entity) -> Object {
                 .description(format!("The global id, `{}:…`.", entity.type_name)),
             FieldSource::Column(c) => column_field(catalog, entity, &entity.columns[c]),
             FieldSource::Relation(r) => relation_field(catalog, &catalog.relations[r]),
+            FieldSource::Connection(r) => connections::field(catalog, &f.name, r),
+            FieldSource::Aggregate(r) => aggregates::field(catalog, &f.name, r),
         })
     })
 }

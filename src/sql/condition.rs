@@ -1,14 +1,13 @@
-//! `where` and `orderBy` in SQL: relations as `EXISTS` and scalar subqueries, never as joins, so that no
-//! row is doubled.
+//! `where` in SQL: relations as `EXISTS`, never as joins, so that no row is doubled.
 //!
 //! Texts compare and sort by their bytes on both databases (PostgreSQL's `COLLATE "C"`), enums by their
 //! text. Case is folded by the database: by its locale on PostgreSQL, by Unicode on SQLite.
 
 use super::value::{blob, key_type};
 use super::{BindValue, Dialect, Established, Table, Writer, join_conditions};
-use crate::catalog::{ColumnIx, Direction, Kind, Link, RelationId};
+use crate::catalog::{ColumnIx, Kind, Link, RelationId};
 use crate::load::keys::KeyValue;
-use crate::plan::{Compare, Filter, Nulls, OrderTerm, OrderValue, Quantifier, TextPart};
+use crate::plan::{Compare, Filter, Quantifier, TextPart};
 
 impl Writer<'_> {
     /// The condition that a row of `t` is asked for; its values become binds.
@@ -162,7 +161,7 @@ impl Writer<'_> {
 
     /// The visible rows that a relation leads to from a row of `t`: their table, what to select them from
     /// and under which conditions.
-    fn reached(&mut self, t: Table, id: RelationId) -> (Table, String, Vec<String>) {
+    pub(super) fn reached(&mut self, t: Table, id: RelationId) -> (Table, String, Vec<String>) {
         let relation = &self.catalog.relations[id];
         let target = self.table(relation.to);
         let mut conditions = Vec::new();
@@ -204,58 +203,6 @@ impl Writer<'_> {
         (target, from, conditions)
     }
 
-    /// ` ORDER BY` without the words.
-    pub(super) fn order_terms(&mut self, t: Table, terms: &[OrderTerm]) -> String {
-        let mut out = Vec::with_capacity(terms.len());
-        for term in terms {
-            let (value, nullable) = self.order_value(t, &term.path, term.by);
-            let direction = if term.direction == Direction::Desc {
-                " DESC"
-            } else {
-                ""
-            };
-            let nulls = match (nullable, term.nulls) {
-                (false, _) => "",
-                (true, Nulls::First) => " NULLS FIRST",
-                (true, Nulls::Last) => " NULLS LAST",
-            };
-            out.push(format!("{value}{direction}{nulls}"));
-        }
-        out.join(", ")
-    }
-
-    fn order_value(&mut self, t: Table, path: &[RelationId], by: OrderValue) -> (String, bool) {
-        if let [first, rest @ ..] = path {
-            let (target, from, conditions) = self.reached(t, *first);
-            let (inner, _) = self.order_value(target, rest, by);
-            let conditions = join_conditions(&conditions);
-            return (
-                format!("(SELECT {inner} FROM {from} WHERE {conditions} LIMIT 1)"),
-                true,
-            );
-        }
-        match by {
-            OrderValue::Column(ix) => {
-                let column = &self.entity(t).columns[ix];
-                let (kind, nullable) = (column.kind.clone(), column.nullable);
-                let mut value = self.column(t, ix);
-                if matches!(kind, Kind::Enum(_) | Kind::Other) && self.dialect == Dialect::Postgres
-                {
-                    value.push_str("::text");
-                }
-                (format!("{value}{}", self.collation(&kind)), nullable)
-            }
-            OrderValue::Count(id) => {
-                let (_, from, conditions) = self.reached(t, id);
-                let conditions = join_conditions(&conditions);
-                (
-                    format!("(SELECT count(*) FROM {from} WHERE {conditions})"),
-                    false,
-                )
-            }
-        }
-    }
-
     fn kind(&self, t: Table, ix: ColumnIx) -> &Kind {
         &self.entity(t).columns[ix].kind
     }
@@ -269,7 +216,7 @@ impl Writer<'_> {
         }
     }
 
-    fn collation(&self, kind: &Kind) -> &'static str {
+    pub(super) fn collation(&self, kind: &Kind) -> &'static str {
         let text = matches!(kind, Kind::Text | Kind::Enum(_) | Kind::Other);
         if text && self.dialect == Dialect::Postgres {
             " COLLATE \"C\""
@@ -278,7 +225,7 @@ impl Writer<'_> {
         }
     }
 
-    fn bind(&mut self, value: BindValue) -> usize {
+    pub(super) fn bind(&mut self, value: BindValue) -> usize {
         self.values.push(value);
         self.first_value + self.values.len() - 1
     }

@@ -5,6 +5,7 @@
 //! | root list | `WHERE … ORDER BY … LIMIT n` | the same |
 //! | rows by key | `key = ANY($1)` | `key IN (SELECT value FROM json_each(?1))` |
 //! | a page of each parent | `unnest($1) WITH ORDINALITY … CROSS JOIN LATERAL (… LIMIT n)` | `json_each(?1) CROSS JOIN t ON t.pk IN (… LIMIT n)` |
+//! | totals, groups | `unnest($1) WITH ORDINALITY … CROSS JOIN t WHERE … GROUP BY k.ord` | `json_each(?1) CROSS JOIN t WHERE … GROUP BY k.key` |
 //!
 //! Keys of any number are one bind a key column, so one prepared statement serves every batch; one key
 //! alone is compared with `=`. Limits are literals, for the planner's sake; an offset, rarely given and
@@ -13,8 +14,11 @@
 //! **Invariant:** every table that a statement reads appears here with its entity's policy, unless the
 //! way to it has established it.
 
+mod aggregate;
 mod condition;
+mod page;
 mod requalify;
+mod sort;
 mod value;
 
 use std::fmt::Write;
@@ -24,14 +28,13 @@ use sea_orm::sea_query::{
     Alias, Condition, DynIden, Expr, IntoIden, PostgresQueryBuilder, Query, SqliteQueryBuilder,
 };
 
-use crate::catalog::{
-    Catalog, ColumnIx, Direction, Entity, EntityId, Kind, Link, Relation, RelationId,
-};
+use crate::catalog::{Catalog, ColumnIx, Entity, EntityId, Kind, Link, Relation, RelationId};
 use crate::load::keys::KeyValue;
-use crate::plan::{BoundPage, Level, Source};
+use crate::plan::{BoundPage, Expression, Level, Page, Source};
 use crate::policy::{Principal, Row, Visibility};
 use requalify::requalified;
-use value::{array_bind, blob, json_key, key_type, read_cast};
+use sort::SortKey;
+use value::{array_bind, json_key, read_cast};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
@@ -49,6 +52,8 @@ pub struct PreparedSql {
     pub binds_offset: bool,
     /// Bound last.
     pub values: Arc<[BindValue]>,
+    /// The values of a row's cursor, the last columns: whether each is an integer.
+    pub cursor: Arc<[bool]>,
 }
 
 /// How many keys a statement is for.
@@ -67,7 +72,7 @@ pub fn write(
     batch: Batch,
     page: &BoundPage,
 ) -> PreparedSql {
-    let binds_offset = page.offset > 0 && level.page.is_some();
+    let binds_offset = page.offset > 0;
     let keys = match (&level.source, dialect) {
         (Source::List, _) => 0,
         (_, Dialect::Sqlite) => 1,
@@ -82,6 +87,8 @@ pub fn write(
         aliases: 0,
         first_value: keys + usize::from(binds_offset) + 1,
         values: Vec::new(),
+        cursor: Vec::new(),
+        by: Vec::new(),
     };
     let ordinal = writer.statement(level, batch, page);
     PreparedSql {
@@ -89,14 +96,17 @@ pub fn write(
         ordinal,
         binds_offset,
         values: writer.values.into(),
+        cursor: writer.cursor.into(),
     }
 }
 
-/// A value of a `where`, bound after the keys and the offset.
+/// A value of a `where` or a cursor, bound after the keys and the offset.
 #[derive(Debug, Clone, PartialEq)]
 pub enum BindValue {
     Int(i64),
+    Float(f64),
     Text(Box<str>),
+    Bytes(Box<[u8]>),
     Ints(Vec<i64>),
     Texts(Vec<Box<str>>),
 }
@@ -127,6 +137,9 @@ struct Writer<'a> {
     /// The number of the first bind in `values`.
     first_value: usize,
     values: Vec<BindValue>,
+    cursor: Vec<bool>,
+    /// What the level's groups are made by.
+    by: Vec<ColumnIx>,
 }
 
 /// A table in a FROM, by its entity and alias.
@@ -138,7 +151,11 @@ struct Table {
 
 impl Table {
     fn iden(self) -> DynIden {
-        Alias::new(format!("t{}", self.alias)).into_iden()
+        Alias::new(self.called()).into_iden()
+    }
+
+    fn called(self) -> String {
+        format!("t{}", self.alias)
     }
 }
 
@@ -152,16 +169,6 @@ enum Established {
     Row,
 }
 
-/// A many-to-many link whose pages are those of its junction.
-struct Junction<'a> {
-    entity: EntityId,
-    near: &'a [ColumnIx],
-    far: &'a [ColumnIx],
-    /// The target's columns that `far` refers to.
-    columns: &'a [ColumnIx],
-    descending: bool,
-}
-
 /// An expression for one key column.
 type KeySql = String;
 
@@ -170,15 +177,15 @@ impl Writer<'_> {
     fn statement(&mut self, level: &Level, batch: Batch, page: &BoundPage) -> bool {
         match &level.source {
             Source::List => {
+                if level.page.as_ref().is_some_and(Page::aggregates) {
+                    return self.totals(level, None, batch, page);
+                }
                 let t = self.table(level.entity);
-                self.select(level, t);
-                self.from(t);
-                let visible = self.visible(t, Established::Nothing);
-                let asked = self.asked(t, page);
-                self.filter(&[visible, asked]);
-                let order = self.entity(t).default_order.clone();
-                self.ordered(t, page, &order);
-                self.limit(page, 1);
+                let order = self.page_order(level, t, None, page);
+                self.select(level, t, "", &order.keys);
+                let from = self.name(t);
+                let filters = vec![self.visible(t, Established::Nothing), self.asked(t, page)];
+                self.rows(&from, filters, &order, page, 1);
                 false
             }
             Source::Keys { columns } => self.by_key(level, columns, None, batch),
@@ -189,7 +196,10 @@ impl Writer<'_> {
                     (None, Link::Direct { columns }) => {
                         self.by_key(level, columns, Some(id), batch)
                     }
-                    _ => self.paged(level, id, relation, batch, page),
+                    (Some(asked), _) if asked.aggregates() => {
+                        self.totals(level, Some(id), batch, page)
+                    }
+                    _ => self.paged(level, id, batch, page),
                 }
             }
         }
@@ -220,9 +230,9 @@ impl Writer<'_> {
                 Dialect::Postgres => "SELECT k.ord",
                 Dialect::Sqlite => "SELECT k.key",
             });
-            self.columns(level, t, ", ");
+            self.columns(level, t, "", &[], ", ");
         } else {
-            self.select(level, t);
+            self.select(level, t, "", &[]);
         }
         let mut filters = Vec::new();
         match (batch, self.dialect, columns) {
@@ -252,7 +262,7 @@ impl Writer<'_> {
             }
             (Batch::Many, dialect, _) => {
                 if dialect == Dialect::Postgres {
-                    self.keys_table(&kinds, true);
+                    self.keys_table(&kinds);
                 } else {
                     self.out.push_str(" FROM json_each(?1) k");
                 }
@@ -299,302 +309,6 @@ impl Writer<'_> {
             [to, from]
         };
         requalified(&text, &renamed)
-    }
-
-    /// A page of the rows that a relation leads to, for each key.
-    fn paged(
-        &mut self,
-        level: &Level,
-        id: RelationId,
-        relation: &Relation,
-        batch: Batch,
-        page: &BoundPage,
-    ) -> bool {
-        let from = &self.catalog.entities[relation.from];
-        let kinds: Vec<Kind> = relation
-            .from_columns
-            .iter()
-            .map(|&c| from.columns[c].kind.clone())
-            .collect();
-        let binds = kinds.len();
-        let established = self.established(id);
-        let plain = page.filter.is_none() && page.order.is_empty();
-        if plain && let Some(junction) = self.bare_junction(level, relation, established) {
-            return self.paged_junction(level, &junction, &kinds, batch, page);
-        }
-        match (batch, self.dialect) {
-            (Batch::One, dialect) => {
-                let keys: Vec<_> = kinds
-                    .iter()
-                    .enumerate()
-                    .map(|(i, k)| self.one_key(i, binds, k))
-                    .collect();
-                let t = self.table(level.entity);
-                self.select(level, t);
-                let offset_bind = if dialect == Dialect::Sqlite {
-                    2
-                } else {
-                    binds + 1
-                };
-                self.members(t, relation, &keys, established, page, offset_bind);
-                false
-            }
-            (Batch::Many, Dialect::Postgres) => {
-                let keys: Vec<_> = (0..binds).map(|i| format!("k.k{i}")).collect();
-                self.out.push_str("SELECT k.ord, r.*");
-                self.keys_table(&kinds, true);
-                self.out.push_str(" CROSS JOIN LATERAL (");
-                let t = self.table(level.entity);
-                self.select(level, t);
-                self.members(t, relation, &keys, established, page, binds + 1);
-                self.out.push_str(") r");
-                true
-            }
-            (Batch::Many, Dialect::Sqlite) => {
-                let keys: Vec<_> = (0..binds)
-                    .map(|i| json_key(i, binds, &kinds[i], "k.value"))
-                    .collect();
-                let t = self.table(level.entity);
-                self.out.push_str("SELECT k.key");
-                self.columns(level, t, ", ");
-                self.out.push_str(" FROM json_each(?1) k CROSS JOIN ");
-                self.named(t);
-                let primary_key = self.entity(t).primary_key.clone();
-                self.out.push_str(" ON ");
-                self.tuple(t, &primary_key);
-                self.out.push_str(" IN (SELECT ");
-                let q = self.table(level.entity);
-                let inner: Vec<_> = primary_key.iter().map(|&c| self.column(q, c)).collect();
-                self.out.push_str(&inner.join(", "));
-                self.members(q, relation, &keys, established, page, 2);
-                self.out.push(')');
-                self.out.push_str(" ORDER BY k.key, ");
-                if page.order.is_empty() {
-                    let order = self.order_of(relation);
-                    self.order_list(t, &order);
-                } else {
-                    let order = self.order_terms(t, &page.order);
-                    self.out.push_str(&order);
-                }
-                true
-            }
-        }
-    }
-
-    /// The junction of a relation, if all rows it leads to are visible, so that pages can be cut from the
-    /// junction alone.
-    fn bare_junction<'r>(
-        &mut self,
-        level: &Level,
-        relation: &'r Relation,
-        established: Established,
-    ) -> Option<Junction<'r>> {
-        let Link::Through {
-            junction,
-            near,
-            far,
-            columns,
-        } = &relation.link
-        else {
-            return None;
-        };
-        let target = Table {
-            entity: level.entity,
-            alias: 0,
-        };
-        let bare = relation.condition.is_none() && self.visible(target, established).is_empty();
-        bare.then_some(Junction {
-            entity: *junction,
-            near,
-            far,
-            columns,
-            descending: self.catalog.entities[relation.to].newest_first(),
-        })
-    }
-
-    /// Pages of a junction, and then the rows they name: joined inside the page, a small target would be
-    /// scanned once a parent.
-    fn paged_junction(
-        &mut self,
-        level: &Level,
-        junction: &Junction<'_>,
-        kinds: &[Kind],
-        batch: Batch,
-        page: &BoundPage,
-    ) -> bool {
-        let binds = kinds.len();
-        let t = self.table(level.entity);
-        let j = self.table(junction.entity);
-        let desc = if junction.descending { " DESC" } else { "" };
-        let many = batch == Batch::Many;
-        if many && self.dialect == Dialect::Sqlite {
-            let keys: Vec<_> = (0..binds)
-                .map(|i| json_key(i, binds, &kinds[i], "k.value"))
-                .collect();
-            self.out.push_str("SELECT k.key");
-            self.columns(level, t, ", ");
-            self.out.push_str(" FROM json_each(?1) k CROSS JOIN ");
-            self.named(t);
-            self.out.push_str(" ON ");
-            self.tuple(t, junction.columns);
-            self.out.push_str(" IN (");
-            self.junction_page(j, junction, &keys, page, 2);
-            self.out.push_str(") ORDER BY k.key");
-            for &c in junction.columns {
-                let name = self.column(t, c);
-                self.out.push_str(&format!(", {name}{desc}"));
-            }
-            return true;
-        }
-        self.out
-            .push_str(if many { "SELECT k.ord" } else { "SELECT" });
-        self.columns(level, t, if many { ", " } else { " " });
-        let keys: Vec<_> = if many {
-            self.keys_table(kinds, true);
-            self.out.push_str(" CROSS JOIN LATERAL (");
-            (0..binds).map(|i| format!("k.k{i}")).collect()
-        } else {
-            self.out.push_str(" FROM (");
-            let kinds = kinds.iter().enumerate();
-            kinds.map(|(i, k)| self.one_key(i, binds, k)).collect()
-        };
-        let offset_bind = match self.dialect {
-            Dialect::Sqlite => 2,
-            Dialect::Postgres => binds + 1,
-        };
-        self.junction_page(j, junction, &keys, page, offset_bind);
-        self.out.push_str(") j JOIN ");
-        self.named(t);
-        let names = junction.far.iter().map(|&f| {
-            let column = &self.catalog.entities[junction.entity].columns[f];
-            format!("j.{}", quoted(&column.name))
-        });
-        let names: Vec<_> = names.collect();
-        let on = junction.columns.iter().zip(&names);
-        let on = on.map(|(&c, name)| format!("{} = {name}", self.column(t, c)));
-        let on = on.collect::<Vec<_>>().join(" AND ");
-        let order: Vec<_> = many
-            .then(|| "k.ord".to_owned())
-            .into_iter()
-            .chain(names.iter().map(|name| format!("{name}{desc}")))
-            .collect();
-        self.out
-            .push_str(&format!(" ON {on} ORDER BY {}", order.join(", ")));
-        many
-    }
-
-    /// `SELECT far FROM junction WHERE near = key … ORDER BY far LIMIT …`
-    fn junction_page(
-        &mut self,
-        j: Table,
-        junction: &Junction<'_>,
-        keys: &[KeySql],
-        page: &BoundPage,
-        offset_bind: usize,
-    ) {
-        let far: Vec<_> = junction.far.iter().map(|&c| self.column(j, c)).collect();
-        self.out.push_str(&format!("SELECT {}", far.join(", ")));
-        self.from(j);
-        let near = junction.near.iter().zip(keys);
-        let mut filters: Vec<_> = near
-            .map(|(&c, key)| format!("{} = {key}", self.column(j, c)))
-            .collect();
-        filters.push(self.visible(j, Established::Nothing));
-        self.filter(&filters);
-        let direction = match junction.descending {
-            true => Direction::Desc,
-            false => Direction::Asc,
-        };
-        let order: Vec<_> = junction.far.iter().map(|&c| (c, direction)).collect();
-        self.order(j, &order);
-        self.limit(page, offset_bind);
-    }
-
-    /// ` FROM … WHERE … ORDER BY … LIMIT …` of the rows that `relation` leads to from the key.
-    fn members(
-        &mut self,
-        t: Table,
-        relation: &Relation,
-        keys: &[KeySql],
-        established: Established,
-        page: &BoundPage,
-        offset_bind: usize,
-    ) {
-        let mut filters = Vec::new();
-        let order = self.order_of(relation);
-        match &relation.link {
-            Link::Direct { columns } => {
-                self.from(t);
-                filters.extend(
-                    columns
-                        .iter()
-                        .zip(keys)
-                        .map(|(&c, key)| format!("{} = {key}", self.column(t, c))),
-                );
-                filters.push(self.joined(relation, None, t));
-                filters.push(self.visible(t, established));
-                filters.push(self.asked(t, page));
-                self.filter(&filters);
-                self.ordered(t, page, &order);
-            }
-            Link::Through {
-                junction,
-                near,
-                far,
-                columns,
-            } => {
-                let j = self.table(*junction);
-                self.from(j);
-                self.out.push_str(" JOIN ");
-                self.named(t);
-                self.out.push_str(" ON ");
-                let on = columns
-                    .iter()
-                    .zip(far)
-                    .map(|(&c, &f)| format!("{} = {}", self.column(t, c), self.column(j, f)));
-                let on = on.collect::<Vec<_>>().join(" AND ");
-                self.out.push_str(&on);
-                filters.extend(
-                    near.iter()
-                        .zip(keys)
-                        .map(|(&c, key)| format!("{} = {key}", self.column(j, c))),
-                );
-                if relation.condition.is_some() {
-                    filters.push(self.joined(relation, Some(j), t));
-                    // The junction is the source itself, which its own level has found visible.
-                } else {
-                    filters.push(self.visible(j, Established::Nothing));
-                }
-                filters.push(self.visible(t, established));
-                filters.push(self.asked(t, page));
-                self.filter(&filters);
-                if relation.condition.is_some() || !page.order.is_empty() {
-                    self.ordered(t, page, &order);
-                } else {
-                    // In the junction's own columns, so that its index serves the order.
-                    let direction = order.first().map_or(Direction::Asc, |o| o.1);
-                    let order: Vec<_> = far.iter().map(|&c| (c, direction)).collect();
-                    self.order(j, &order);
-                }
-            }
-        }
-        self.limit(page, offset_bind);
-    }
-
-    /// The order of a relation's rows, in columns of the target.
-    fn order_of(&self, relation: &Relation) -> Vec<(ColumnIx, Direction)> {
-        let target = &self.catalog.entities[relation.to];
-        match &relation.link {
-            Link::Through { columns, .. } if relation.condition.is_none() => {
-                let direction = if target.newest_first() {
-                    Direction::Desc
-                } else {
-                    Direction::Asc
-                };
-                columns.iter().map(|&c| (c, direction)).collect()
-            }
-            _ => target.default_order.clone(),
-        }
     }
 
     /// What walking a relation from a visible row says about the row it leads to.
@@ -691,35 +405,60 @@ impl Writer<'_> {
         }
     }
 
-    fn select(&mut self, level: &Level, t: Table) {
+    /// `SELECT` of a level's reads from `t`, those of edges from what is called `edge`, and of what makes
+    /// cursors by `keys`.
+    fn select(&mut self, level: &Level, t: Table, edge: &str, keys: &[SortKey]) {
         self.out.push_str("SELECT");
-        self.columns(level, t, " ");
+        self.columns(level, t, edge, keys, " ");
     }
 
-    fn columns(&mut self, level: &Level, t: Table, mut separator: &'static str) {
-        if level.reads.is_empty() {
-            self.out.push_str(separator);
-            self.out.push('1');
-        }
-        for read in &level.reads {
-            self.out.push_str(separator);
-            separator = ", ";
-            let mut value = self.column(t, read.column);
-            if self.dialect == Dialect::Postgres
-                && let Some(cast) = read_cast(&self.entity(t).columns[read.column].kind)
-            {
-                value = format!("{value}::{cast}");
-            }
-            if read.masked {
-                value = self.masked(t, read.column, value);
-            }
-            self.out.push_str(&value);
-        }
+    fn columns(&mut self, level: &Level, t: Table, edge: &str, keys: &[SortKey], separator: &str) {
+        let reads = self.reads(level, t, edge, keys);
+        self.out.push_str(separator);
+        self.out.push_str(&reads.join(", "));
     }
 
-    fn masked(&self, t: Table, column: ColumnIx, value: String) -> String {
-        let policy = self.entity(t).columns[column].policy.as_ref();
-        let visibility = policy.map(|p| p.visibility(self.principal, &Row(t.iden())));
+    fn reads(&mut self, level: &Level, t: Table, edge: &str, keys: &[SortKey]) -> Vec<String> {
+        let read = |value: Expression| match value {
+            Expression::Column { column, masked } => {
+                self.readable(t.entity, column, &t.called(), masked)
+            }
+            Expression::Edge { column, masked } => match level.junction(self.catalog) {
+                Some(junction) => self.readable(junction, column, edge, masked),
+                None => "NULL".to_owned(),
+            },
+            Expression::Count | Expression::Of(..) | Expression::Group(_) => {
+                self.aggregated(t, value)
+            }
+        };
+        let mut reads: Vec<_> = level.reads.iter().map(|r| read(r.value)).collect();
+        if level.has_cursors() {
+            reads.extend(keys.iter().map(|key| self.cursor_value(key)));
+            self.cursor = keys.iter().map(|k| k.integer).collect();
+        }
+        if reads.is_empty() {
+            reads.push("1".to_owned());
+        }
+        reads
+    }
+
+    /// A column in a form that `load` reads.
+    fn readable(&self, entity: EntityId, column: ColumnIx, called: &str, masked: bool) -> String {
+        let of = &self.catalog.entities[entity].columns[column];
+        let mut value = format!("{called}.{}", quoted(&of.name));
+        if self.dialect == Dialect::Postgres
+            && let Some(cast) = read_cast(&of.kind)
+        {
+            value = format!("{value}::{cast}");
+        }
+        if !masked {
+            return value;
+        }
+        let row = Row(Alias::new(called).into_iden());
+        let visibility = of
+            .policy
+            .as_ref()
+            .map(|p| p.visibility(self.principal, &row));
         match visibility {
             None | Some(Visibility::All) => value,
             Some(Visibility::Nothing) => "NULL".to_owned(),
@@ -753,31 +492,16 @@ impl Writer<'_> {
         filter.map_or_else(String::new, |f| self.condition(t, f))
     }
 
-    /// ` ORDER BY` the client's order, or else this.
-    fn ordered(&mut self, t: Table, page: &BoundPage, default: &[(ColumnIx, Direction)]) {
-        if page.order.is_empty() {
-            return self.order(t, default);
-        }
-        let order = self.order_terms(t, &page.order);
-        self.out.push_str(" ORDER BY ");
-        self.out.push_str(&order);
-    }
-
     /// ` FROM unnest($1, …) AS k(k0, …)`
-    fn keys_table(&mut self, kinds: &[Kind], ordinal: bool) {
+    fn keys_table(&mut self, kinds: &[Kind]) {
         let arrays: Vec<_> = kinds
             .iter()
             .enumerate()
             .map(|(i, k)| array_bind(i, k))
             .collect();
         let names: Vec<_> = (0..kinds.len()).map(|i| format!("k{i}")).collect();
-        let (with, ord) = if ordinal {
-            (" WITH ORDINALITY", ", ord")
-        } else {
-            ("", "")
-        };
         self.out.push_str(&format!(
-            " FROM unnest({}){with} AS k({}{ord})",
+            " FROM unnest({}) WITH ORDINALITY AS k({}, ord)",
             arrays.join(", "),
             names.join(", ")
         ));
@@ -791,46 +515,13 @@ impl Writer<'_> {
         }
     }
 
-    fn order(&mut self, t: Table, order: &[(ColumnIx, Direction)]) {
-        self.out.push_str(" ORDER BY ");
-        self.order_list(t, order);
-    }
-
-    fn order_list(&mut self, t: Table, order: &[(ColumnIx, Direction)]) {
-        for (i, &(column, direction)) in order.iter().enumerate() {
-            if i > 0 {
-                self.out.push_str(", ");
-            }
-            let name = self.column(t, column);
-            self.out.push_str(&name);
-            if direction == Direction::Desc {
-                self.out.push_str(" DESC");
-            }
-            // The databases disagree on where nulls belong.
-            if self.entity(t).columns[column].nullable {
-                self.out.push_str(" NULLS LAST");
-            }
-        }
-    }
-
     fn limit(&mut self, page: &BoundPage, offset_bind: usize) {
-        self.out.push_str(&format!(" LIMIT {}", page.limit));
+        self.out.push_str(&format!(" LIMIT {}", page.fetch));
         if page.offset > 0 {
             self.out.push_str(&match self.dialect {
                 Dialect::Postgres => format!(" OFFSET ${offset_bind}"),
                 Dialect::Sqlite => format!(" OFFSET ?{offset_bind}"),
             });
-        }
-    }
-
-    /// The bind of one key's `i`th column. SQLite gets a key of several columns as one JSON array, as it
-    /// gets many keys.
-    fn one_key(&self, i: usize, of: usize, kind: &Kind) -> KeySql {
-        match self.dialect {
-            Dialect::Postgres if kind.is_integer() => format!("${}", i + 1),
-            Dialect::Postgres => format!("${}::text::{}", i + 1, key_type(kind)),
-            Dialect::Sqlite if of > 1 => blob(kind, format!("?1 ->> {i}")),
-            Dialect::Sqlite => blob(kind, "?1".to_owned()),
         }
     }
 }

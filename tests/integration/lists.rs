@@ -1,11 +1,11 @@
-//! `where` and `orderBy`: for each feature a snapshot with the query, its statements and its answer, for
+//! What lists can be asked: for each feature a snapshot with the query, its statements and its answer, for
 //! each database. `INSTA_UPDATE=always cargo test` renews them; read the difference.
 
 use serde_json::{Value, json};
 
 use crate::harness::{Backend, TestApp, TestDatabase};
 
-const FEATURES: [(&str, &str); 12] = [
+const FEATURES: [(&str, &str); 20] = [
     (
         "columns",
         r#"{ posts(where: { status: { eq: PUBLISHED }, createdAt: { gte: "2026-01-01T00:00:00Z" }, version: { in: [1, 2] } }, limit: 3) { title } }"#,
@@ -54,7 +54,77 @@ const FEATURES: [(&str, &str); 12] = [
         "junctions",
         r#"{ posts(limit: 2) { tags(orderBy: { name: DESC }, limit: 2, offset: 1) { name } } }"#,
     ),
+    (
+        "connection",
+        r#"{ postsConnection(where: { title: { iContains: "a" } }, first: 2, orderBy: [{ author: { name: ASC } }, { publishedAt: DESC }]) { totalCount nodes { title } pageInfo { hasNextPage hasPreviousPage } } }"#,
+    ),
+    (
+        "connection_backwards",
+        r#"{ postsConnection(last: 2) { edges { node { title } } pageInfo { hasNextPage hasPreviousPage } } }"#,
+    ),
+    (
+        "connection_of_each",
+        r#"{ users(limit: 2) { postsConnection(first: 1) { totalCount edges { node { title author { name } } } pageInfo { hasNextPage } } } }"#,
+    ),
+    (
+        "edges_of_a_junction",
+        r#"{ users(limit: 2) { followersConnection(first: 2) { edges { createdAt node { name } } } followingConnection(first: 1, orderBy: { name: ASC }) { edges { createdAt node { name } } } } }"#,
+    ),
+    (
+        "totals",
+        r#"{ postsAggregate(where: { title: { iContains: "a" } }) { count min { createdAt title } max { version } sum { version } avg { version } } }"#,
+    ),
+    (
+        "totals_of_each",
+        r#"{ users(limit: 3) { postsAggregate { count max { publishedAt } } followersAggregate { count } } }"#,
+    ),
+    (
+        "groups",
+        r#"{ commentsAggregate { groups(by: [AUTHOR_ID, PARENT_ID], limit: 3, offset: 1) { key { authorId parentId } count min { createdAt } } } }"#,
+    ),
+    (
+        "groups_of_each",
+        r#"{ tags(limit: 2) { postsAggregate { count groups(by: [STATUS, VERSION]) { key { status version title } count } } } }"#,
+    ),
 ];
+
+/// Orders whose cursors are compared in different ways: as a row, column by column, with nulls.
+const SEEKS: [(&str, &str); 4] = [
+    ("alike", "[{ createdAt: DESC }, { id: DESC }]"),
+    ("mixed", "[{ author: { name: ASC } }, { createdAt: DESC }]"),
+    ("nullable", "{ publishedAt: DESC_NULLS_LAST }"),
+    ("counted", "{ comments: { count: DESC } }"),
+];
+
+#[tokio::test]
+async fn a_page_after_a_cursor_has_its_sql_and_its_answer() {
+    let mut of_backends: Vec<Vec<String>> = Vec::new();
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let app = TestApp::blog(&database);
+        let mut answers = Vec::new();
+        for (name, order) in SEEKS {
+            let first = format!("{{ postsConnection(first: 3, orderBy: {order}) {{ pageInfo {{ endCursor }} }} }}");
+            let data = app.query(&first).await.data();
+            let after = &data["postsConnection"]["pageInfo"]["endCursor"];
+            assert!(after.is_string(), "{name}");
+            for (way, arguments) in [("after", "first: 2, after: $at"), ("before", "last: 2, before: $at")] {
+                let query = format!("query($at: String) {{ postsConnection({arguments}, orderBy: {order}) {{ nodes {{ title }} pageInfo {{ hasNextPage hasPreviousPage }} }} }}");
+                let (answer, statements) = app.counted(&query, &json!({ "at": after })).await;
+                answer.data();
+                let shown = format!("{query}\n\n{}\n\n{}", statements.join("\n"), answer.text);
+                let name = format!("seek_{name}_{way}_{backend:?}").to_lowercase();
+                insta::assert_snapshot!(name, shown);
+                answers.push(answer.text);
+            }
+        }
+        of_backends.push(answers);
+    }
+    assert!(
+        of_backends.windows(2).all(|w| w[0] == w[1]),
+        "{of_backends:#?}"
+    );
+}
 
 #[tokio::test]
 async fn every_feature_has_its_sql_and_its_answer() {
@@ -130,6 +200,42 @@ async fn what_is_no_condition_is_refused_by_name() {
             json!({}),
             "FORBIDDEN",
             "orderBy.author.email",
+        ),
+        (
+            "{ postsAggregate { groups(by: []) { count } } }",
+            json!({}),
+            "BAD_USER_INPUT",
+            "by",
+        ),
+        (
+            "{ usersAggregate { groups(by: [ROLE, EMAIL]) { count } } }",
+            json!({}),
+            "FORBIDDEN",
+            "by",
+        ),
+        (
+            "{ usersAggregate { min { email } } }",
+            json!({}),
+            "FORBIDDEN",
+            "",
+        ),
+        (
+            "{ postsConnection(first: 1, last: 1) { totalCount } }",
+            json!({}),
+            "BAD_USER_INPUT",
+            "last",
+        ),
+        (
+            "{ users { postsConnection(first: -1) { totalCount } } }",
+            json!({}),
+            "BAD_USER_INPUT",
+            "first",
+        ),
+        (
+            "{ postsConnection(last: 1001) { nodes { id } } }",
+            json!({}),
+            "LIMIT_EXCEEDED",
+            "last",
         ),
         (
             "query($o: [PostOrder!]) { posts(orderBy: $o) { id } }",

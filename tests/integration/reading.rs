@@ -7,7 +7,7 @@ use crate::harness::{Backend, TestApp, TestDatabase};
 const SHOWCASE: &str = "{ users(limit: 20) { name posts(limit: 5) { title author { name } tags { name } comments(limit: 3) { body author { name } } } } }";
 
 #[tokio::test]
-async fn the_showcase_query_runs_at_most_six_statements_at_any_size() {
+async fn the_showcase_query_runs_five_statements_at_any_size() {
     for backend in Backend::all() {
         let mut counts = Vec::new();
         for factor in [1, 10] {
@@ -28,7 +28,8 @@ async fn the_showcase_query_runs_at_most_six_statements_at_any_size() {
             assert_eq!(answer.data()["users"].as_array().map(Vec::len), Some(20));
             counts.push(statements.len());
         }
-        assert_eq!(counts, [6, 6], "{backend:?}");
+        // Users, posts, tags, comments and their authors; the posts' author is the user above them.
+        assert_eq!(counts, [5, 5], "{backend:?}");
     }
 }
 

@@ -41,11 +41,14 @@ fn catalog() -> Catalog {
 fn fields_of(type_name: &str) -> Vec<String> {
     let schema = backref::schema::Schema::new(&catalog()).expect("a schema");
     let object = schema.types.get_object(type_name).expect("the type");
-    object
-        .fields
-        .values()
-        .map(|f| format!("{}: {}", f.name, f.ty))
-        .collect()
+    let brought = |name: &str| {
+        let list = name
+            .strip_suffix("Connection")
+            .or_else(|| name.strip_suffix("Aggregate"));
+        list.is_some_and(|list| object.fields.contains_key(list))
+    };
+    let fields = object.fields.values().filter(|f| !brought(&f.name));
+    fields.map(|f| format!("{}: {}", f.name, f.ty)).collect()
 }
 
 #[test]
@@ -103,6 +106,29 @@ fn relations_are_named_by_their_variants_or_by_their_keys() {
     for (type_name, fields) in expected {
         assert_eq!(fields_of(type_name).join(", "), fields, "{type_name}");
     }
+}
+
+/// Every list brings a connection and an aggregate along; a junction's own columns are on its edges.
+#[test]
+fn lists_bring_connections_and_aggregates() {
+    let schema = backref::schema::Schema::new(&catalog()).expect("a schema");
+    let fields_of = |type_name: &str| -> Vec<String> {
+        let object = schema.types.get_object(type_name).expect("the type");
+        let fields = object.fields.values();
+        fields.map(|f| format!("{}: {}", f.name, f.ty)).collect()
+    };
+    let album = fields_of("Album");
+    for field in [
+        "artistsConnection: ArtistConnection!",
+        "artistsAggregate: ArtistAggregate!",
+        "employeesConnection: AlbumEmployeesConnection!",
+    ] {
+        assert!(album.iter().any(|f| f == field), "{field}: {album:?}");
+    }
+    assert!(!album.iter().any(|f| f.starts_with("artistConnection")));
+    let edge = fields_of("AlbumEmployeesEdge");
+    assert_eq!(edge[..2], ["cursor: String!", "node: Employee!"]);
+    assert!(edge.len() > 2, "{edge:?}");
 }
 
 #[test]

@@ -3,21 +3,25 @@
 //! Fields are collected by the specification's CollectFields and merged by CollectSubfields, with the
 //! Booleans of `@skip` and `@include` known, so a plan has no conditions left in it.
 
-use std::collections::HashSet;
+mod aggregate;
+mod collect;
+mod connection;
+
 use std::sync::OnceLock;
 
 use apollo_compiler::ast::Value;
-use apollo_compiler::collections::IndexMap;
-use apollo_compiler::executable::{Field, Operation, Selection as Syntax, SelectionSet};
+use apollo_compiler::executable::{Field, Operation, SelectionSet};
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::{Name, Node};
 use sea_orm::sea_query::{Alias, IntoIden};
 
 use super::{
-    Cell, Choice, Count, Document, Form, Level, LevelId, Limits, Lookup, Output, Page, Plan, Read,
-    RootField, RootOutput, SelectedField, Selection, Source,
+    Cell, Choice, Count, Document, Expression, FieldPath, Form, Level, LevelId, Limits, Lookup,
+    Output, Page, Plan, Read, RootField, RootOutput, SelectedField, Selection, Source, Window,
 };
-use crate::catalog::{Cardinality, Catalog, ColumnIx, EntityId, FieldSource, Link, RelationId};
+use crate::catalog::{
+    Cardinality, Catalog, Column, ColumnIx, EntityId, FieldSource, Link, RelationId,
+};
 use crate::error::{Code, Error};
 use crate::policy::{Principal, Row, Visibility};
 use crate::schema::DEFAULT_LIMIT;
@@ -41,6 +45,7 @@ pub fn build(
         principal,
         limits,
         levels: Vec::new(),
+        paths: Vec::new(),
         introspects: false,
         refused: None,
     };
@@ -51,9 +56,31 @@ pub fn build(
     Ok(Plan {
         principal: builder.principal,
         levels: builder.levels,
+        paths: builder.paths,
         root,
         introspects: builder.introspects,
     })
+}
+
+/// Where a field that gives rows stands, and what they are.
+#[derive(Clone)]
+struct Place<'f> {
+    /// The path of the field it stands below.
+    parent: Option<usize>,
+    name: String,
+    field: &'f Node<Field>,
+    entity: EntityId,
+    source: Source,
+}
+
+impl Place<'_> {
+    /// What a field of the object here gives of the same rows.
+    fn within(&self, field: &Name) -> Self {
+        Place {
+            name: format!("{}.{field}", self.name),
+            ..self.clone()
+        }
+    }
 }
 
 struct Builder<'a> {
@@ -63,12 +90,11 @@ struct Builder<'a> {
     principal: Principal,
     limits: &'a Limits,
     levels: Vec<Level>,
+    paths: Vec<FieldPath>,
     introspects: bool,
     /// Set once a limit is passed; nothing more is planned then.
     refused: Option<Error>,
 }
-
-type Grouped<'a> = IndexMap<&'a Name, Vec<&'a Node<Field>>>;
 
 impl<'a> Builder<'a> {
     fn root(&mut self, set: &'a SelectionSet) -> Vec<RootField> {
@@ -112,24 +138,36 @@ impl<'a> Builder<'a> {
         }
         let mut entities = self.catalog.exposed();
         let name = field.name.as_str();
-        let Some((entity, of)) = entities.find(|(_, e)| e.single == name || e.plural == name)
-        else {
+        let found = entities.find_map(|(id, e)| {
+            if e.single == name {
+                return Some((id, None));
+            }
+            let brought = name.strip_prefix(e.plural.as_str())?;
+            matches!(brought, "" | "Connection" | "Aggregate").then_some((id, Some(brought)))
+        });
+        match found {
             // Validation has let only the schema's fields through: what is not the catalog's is GraphQL's.
-            return RootOutput::Introspection;
-        };
-        if of.plural == name {
-            let level = self.level(
-                key.to_string(),
-                0,
-                entity,
-                Source::List,
-                Some(page(field)),
-                field.location(),
-            );
-            let selection = self.selection(level, &subsets);
-            return RootOutput::Page { level, selection };
+            None => RootOutput::Introspection,
+            Some((entity, None)) => self.lookup(key, field, entity, &subsets),
+            Some((entity, Some(brought))) => {
+                let place = Place {
+                    parent: None,
+                    name: key.to_string(),
+                    field,
+                    entity,
+                    source: Source::List,
+                };
+                match brought {
+                    "Connection" => RootOutput::Object(self.connection(&place, &subsets)),
+                    "Aggregate" => RootOutput::Object(self.aggregate(&place, &subsets)),
+                    _ => {
+                        let (level, path) = self.level(&place, Some(page(field)));
+                        let selection = self.selection(level, path, &subsets);
+                        RootOutput::Page { level, selection }
+                    }
+                }
+            }
         }
-        self.lookup(key, field, entity, &subsets)
     }
 
     fn lookup(
@@ -151,7 +189,7 @@ impl<'a> Builder<'a> {
                 column,
                 value: a.value.clone(),
                 forbidden: column.is_some_and(|c| !self.sees_all(entity, c)),
-                choice: self.keyed(key.to_string(), entity, columns, field.location(), subsets),
+                choice: self.keyed(key.to_string(), entity, columns, field, subsets),
             }
         });
         RootOutput::Lookup {
@@ -188,7 +226,7 @@ impl<'a> Builder<'a> {
                     format!("{key}({name})"),
                     entity,
                     primary_key,
-                    field.location(),
+                    field,
                     subsets,
                 )
             })
@@ -200,23 +238,17 @@ impl<'a> Builder<'a> {
         name: String,
         entity: EntityId,
         columns: Vec<ColumnIx>,
-        location: Option<SourceSpan>,
+        field: &Node<Field>,
         subsets: &[&'a SelectionSet],
     ) -> Choice {
-        let level = self.level(
-            name,
-            0,
-            entity,
-            Source::Keys {
-                columns: columns.clone(),
-            },
-            None,
-            location,
-        );
+        let source = Source::Keys {
+            columns: columns.clone(),
+        };
+        let (level, path) = self.new_level(name, None, entity, source, None, field.location());
         for column in columns {
             self.key_read(level, column);
         }
-        let selection = self.selection(level, subsets);
+        let selection = self.selection(level, path, subsets);
         Choice {
             entity,
             level,
@@ -224,16 +256,32 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn selection(&mut self, level: LevelId, sets: &[&'a SelectionSet]) -> Selection {
+    /// What is asked of each row of a level.
+    fn selection(&mut self, level: LevelId, path: usize, sets: &[&'a SelectionSet]) -> Selection {
+        let entity = &self.catalog.entities[self.levels[level].entity];
+        self.object(&entity.type_name, sets, |builder, key, fields| {
+            builder.output(level, path, key, fields)
+        })
+    }
+
+    /// The fields of an object, each answered by `output`; `__typename` is answered here.
+    fn object(
+        &mut self,
+        type_name: &str,
+        sets: &[&'a SelectionSet],
+        mut output: impl FnMut(&mut Self, &Name, &[&'a Node<Field>]) -> Output,
+    ) -> Selection {
         if self.refused.is_some() {
             return Selection { fields: Vec::new() };
         }
-        let entity = &self.catalog.entities[self.levels[level].entity];
-        let grouped = self.collect(&entity.type_name, sets);
+        let grouped = self.collect(type_name, sets);
         let mut fields: Vec<SelectedField> = Vec::with_capacity(grouped.len());
         for (key, of_key) in grouped {
             self.check_merged(key, &of_key);
-            let value = self.output(level, key, &of_key);
+            let value = match of_key[0].name.as_str() {
+                "__typename" => Output::Typename(json(type_name)),
+                _ => output(self, key, &of_key),
+            };
             fields.push(SelectedField {
                 prefix: prefix(key, fields.is_empty()),
                 key: key.clone(),
@@ -244,50 +292,45 @@ impl<'a> Builder<'a> {
         Selection { fields }
     }
 
-    /// Fields of one key have the same arguments, or validation would have refused the document; but it
-    /// takes a list for another that it is the beginning of.
-    fn check_merged(&mut self, key: &Name, fields: &[&'a Node<Field>]) {
-        let same = |other: &&Node<Field>| {
-            fields[0].arguments.iter().all(|argument| {
-                let other = other.specified_argument_by_name(&argument.name);
-                other.is_some_and(|other| same_lengths(&argument.value, other))
-            })
-        };
-        if let Some(other) = fields[1..].iter().find(|f| !same(f)) {
-            let message = format!(
-                "fields named `{key}` differ in their arguments; use an alias for one of them"
-            );
-            let error = Error::new(Code::GraphqlValidationFailed, message)
-                .at(self.document.line_column(other.location()));
-            self.refused.get_or_insert(error);
-        }
-    }
-
-    fn output(&mut self, level: LevelId, key: &Name, fields: &[&'a Node<Field>]) -> Output {
+    fn output(
+        &mut self,
+        level: LevelId,
+        path: usize,
+        key: &Name,
+        fields: &[&'a Node<Field>],
+    ) -> Output {
         let field = fields[0];
         let entity_id = self.levels[level].entity;
         let entity = &self.catalog.entities[entity_id];
-        if field.name == "__typename" {
-            return Output::Typename(json(&entity.type_name));
-        }
         // Validation has let only the type's fields through.
         let Some(found) = entity.field(&field.name) else {
             return Output::Null;
         };
+        let relation = match found.source {
+            FieldSource::Id => return self.id(level, entity_id),
+            FieldSource::Column(column) => return self.column(level, column),
+            FieldSource::Relation(id)
+            | FieldSource::Connection(id)
+            | FieldSource::Aggregate(id) => id,
+        };
+        let subsets = subselections(fields);
+        if let Some(output) = self.enclosing(level, path, key, relation, &subsets) {
+            return output;
+        }
+        let place = self.below(level, path, key, field, relation);
         match found.source {
-            FieldSource::Id => self.id(level, entity_id),
-            FieldSource::Column(column) => self.column(level, column),
-            FieldSource::Relation(relation) => {
-                let subsets = subselections(fields);
-                self.relation(level, key, field, relation, &subsets)
-            }
+            FieldSource::Connection(_) => Output::Object(self.connection(&place, &subsets)),
+            FieldSource::Aggregate(_) => Output::Object(self.aggregate(&place, &subsets)),
+            _ => self.relation(&place, relation, &subsets),
         }
     }
 
     fn id(&mut self, level: LevelId, entity_id: EntityId) -> Output {
         let entity = &self.catalog.entities[entity_id];
+        let masked = false;
         if let [column] = entity.primary_key[..] {
-            let cell = self.cell(level, column, Form::Id(entity_id), false);
+            let value = Expression::Column { column, masked };
+            let cell = self.cell(level, value, Form::Id(entity_id));
             return Output::Cell {
                 cell,
                 nullable: false,
@@ -296,7 +339,10 @@ impl<'a> Builder<'a> {
         let cells = entity
             .primary_key
             .iter()
-            .map(|&c| self.cell(level, c, Form::IdPart, false))
+            .map(|&column| {
+                let value = Expression::Column { column, masked };
+                self.cell(level, value, Form::IdPart)
+            })
             .collect();
         let prefix = format!("\"{}:", entity.type_name).into_bytes().into();
         Output::CompositeId { prefix, cells }
@@ -304,6 +350,18 @@ impl<'a> Builder<'a> {
 
     fn column(&mut self, level: LevelId, ix: ColumnIx) -> Output {
         let column = &self.catalog.entities[self.levels[level].entity].columns[ix];
+        self.column_of(level, column, |masked| Expression::Column {
+            column: ix,
+            masked,
+        })
+    }
+
+    fn column_of(
+        &mut self,
+        level: LevelId,
+        column: &Column,
+        value: impl Fn(bool) -> Expression,
+    ) -> Output {
         let form = column.refers_to.map_or(Form::Value, Form::Id);
         let mut masked = false;
         if let Some(policy) = &column.policy {
@@ -315,51 +373,98 @@ impl<'a> Builder<'a> {
             }
         }
         let nullable = column.nullable || column.policy.is_some();
-        let cell = self.cell(level, ix, form, masked);
+        let cell = self.cell(level, value(masked), form);
         Output::Cell { cell, nullable }
     }
 
-    fn relation(
+    /// A belongs-to whose row the field stands below already, since its parent's rows were found by walking
+    /// the same key from that row: `user { posts { author } }` asks for no author.
+    fn enclosing(
         &mut self,
-        parent: LevelId,
+        level: LevelId,
+        path: usize,
         key: &Name,
-        field: &Node<Field>,
         id: RelationId,
         subsets: &[&'a SelectionSet],
-    ) -> Output {
+    ) -> Option<Output> {
+        let Source::Relation {
+            relation: way,
+            parent,
+            ..
+        } = self.levels[level].source
+        else {
+            return None;
+        };
         let relation = &self.catalog.relations[id];
-        let target = &self.catalog.entities[relation.to];
+        let Link::Direct { columns } = &relation.link else {
+            return None;
+        };
+        let way = &self.catalog.relations[way];
+        let back = relation.holds_key
+            && way.inverse == Some(id)
+            && relation.condition.is_none()
+            && way.condition.is_none()
+            && self.catalog.entities[relation.to].is_unique(columns);
+        if !back {
+            return None;
+        }
+        let path = self.path(key.to_string(), Some(path), parent, true, None);
+        let selection = self.selection(parent, path, subsets);
+        Some(Output::Enclosing {
+            level: parent,
+            selection,
+        })
+    }
+
+    /// Where the rows of a relation stand.
+    fn below<'f>(
+        &mut self,
+        parent: LevelId,
+        path: usize,
+        key: &Name,
+        field: &'f Node<Field>,
+        id: RelationId,
+    ) -> Place<'f> {
+        let relation = &self.catalog.relations[id];
         let parent_reads = relation
             .from_columns
             .iter()
             .map(|&c| self.key_read(parent, c))
             .collect();
-        let source = Source::Relation {
-            relation: id,
-            parent,
-            parent_reads,
-        };
-        let depth = self.levels[parent].depth + 1;
+        Place {
+            parent: Some(path),
+            name: key.to_string(),
+            field,
+            entity: relation.to,
+            source: Source::Relation {
+                relation: id,
+                parent,
+                parent_reads,
+            },
+        }
+    }
+
+    fn relation(
+        &mut self,
+        place: &Place<'_>,
+        id: RelationId,
+        subsets: &[&'a SelectionSet],
+    ) -> Output {
+        let relation = &self.catalog.relations[id];
+        let target = &self.catalog.entities[relation.to];
         // A to-one relation whose target cannot be told apart by the key is a page of one.
         let page = match (relation.cardinality, &relation.link) {
-            (Cardinality::Many, _) => Some(page(field)),
+            (Cardinality::Many, _) => Some(page(place.field)),
             (_, Link::Direct { columns }) if target.is_unique(columns) => None,
             _ => Some(Page::first()),
         };
-        let level = self.level(
-            key.to_string(),
-            depth,
-            relation.to,
-            source,
-            page,
-            field.location(),
-        );
+        let (level, path) = self.level(place, page);
         if let (None, Link::Direct { columns }) = (&self.levels[level].page, &relation.link) {
             for &c in columns {
                 self.key_read(level, c);
             }
         }
-        let selection = self.selection(level, subsets);
+        let selection = self.selection(level, path, subsets);
         match relation.cardinality {
             Cardinality::One { nullable } => Output::One {
                 level,
@@ -370,155 +475,121 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// The level with this source and page, made if no branch has asked for it yet.
-    fn level(
+    /// The level with this source and page, made if no branch has asked for it yet, and the path to it from
+    /// here.
+    fn level(&mut self, place: &Place<'_>, page: Option<Page>) -> (LevelId, usize) {
+        let shared = |l: &Level| {
+            l.entity == place.entity && l.source == place.source && l.page == page
+        };
+        if let Some(level) = self.levels.iter().position(shared) {
+            let location = place.field.location();
+            let path = self.path(place.name.clone(), place.parent, level, false, location);
+            return (level, path);
+        }
+        self.new_level(
+            place.name.clone(),
+            place.parent,
+            place.entity,
+            place.source.clone(),
+            page,
+            place.field.location(),
+        )
+    }
+
+    fn new_level(
         &mut self,
         name: String,
-        depth: usize,
+        parent: Option<usize>,
         entity: EntityId,
         source: Source,
         page: Option<Page>,
         location: Option<SourceSpan>,
-    ) -> LevelId {
-        let shared = |l: &Level| l.source == source && l.page == page;
-        if matches!(source, Source::Relation { .. })
-            && let Some(found) = self.levels.iter().position(shared)
-        {
-            return found;
-        }
+    ) -> (LevelId, usize) {
+        let level = self.levels.len();
+        let path = self.path(name, parent, level, false, location);
         self.levels.push(Level {
-            name,
-            depth,
+            path,
             entity,
             source,
             reads: Vec::new(),
             cells: Vec::new(),
             page,
+            runs: true,
+            looks_ahead: [false; 2],
             location,
             sql: [OnceLock::new(), OnceLock::new()],
         });
-        let level = self.levels.len() - 1;
         let most = usize::try_from(self.limits.statements).unwrap_or(usize::MAX);
-        let problem = if depth >= self.limits.depth {
-            let most = self.limits.depth;
-            let path = super::path(&self.levels, level);
-            format!("`{path}` nests relations deeper than {most} levels; ask in several requests")
-        } else if level >= most.saturating_add(SPARE_LEVELS) {
-            format!(
+        if level >= most.saturating_add(SPARE_LEVELS) {
+            let problem = format!(
                 "the request would run more than the {most} statements that are allowed; ask for fewer relations"
-            )
-        } else {
-            return level;
-        };
+            );
+            self.refuse(problem, location);
+        }
+        (level, path)
+    }
+
+    fn path(
+        &mut self,
+        name: String,
+        parent: Option<usize>,
+        level: LevelId,
+        enclosing: bool,
+        location: Option<SourceSpan>,
+    ) -> usize {
+        let path = self.paths.len();
+        self.paths.push(FieldPath {
+            parent,
+            name,
+            level,
+            enclosing,
+        });
+        let depth = std::iter::successors(Some(path), |&i| self.paths[i].parent).count();
+        if depth > self.limits.depth {
+            let most = self.limits.depth;
+            let path = super::path(&self.paths, path);
+            let problem = format!(
+                "`{path}` nests relations deeper than {most} levels; ask in several requests"
+            );
+            self.refuse(problem, location);
+        }
+        path
+    }
+
+    fn refuse(&mut self, problem: String, location: Option<SourceSpan>) {
         let error = Error::new(Code::LimitExceeded, problem);
         self.refused
             .get_or_insert_with(|| error.at(self.document.line_column(location)));
-        level
     }
 
-    fn read(&mut self, level: LevelId, column: ColumnIx, masked: bool) -> usize {
+    fn read(&mut self, level: LevelId, value: Expression) -> usize {
         let reads = &mut self.levels[level].reads;
-        let found = reads
-            .iter()
-            .position(|r| r.column == column && r.masked == masked);
+        let found = reads.iter().position(|r| r.value == value);
         found.unwrap_or_else(|| {
-            reads.push(Read {
-                column,
-                masked,
-                key: false,
-            });
+            reads.push(Read { value, key: false });
             reads.len() - 1
         })
     }
 
     fn key_read(&mut self, level: LevelId, column: ColumnIx) -> usize {
-        let read = self.read(level, column, false);
+        let masked = false;
+        let read = self.read(level, Expression::Column { column, masked });
         self.levels[level].reads[read].key = true;
         read
     }
 
-    fn cell(&mut self, level: LevelId, column: ColumnIx, form: Form, masked: bool) -> usize {
-        let cell = Cell {
-            read: self.read(level, column, masked),
-            form,
-        };
+    fn cell(&mut self, level: LevelId, value: Expression, form: Form) -> usize {
+        let read = self.read(level, value);
+        self.add_cell(level, Cell::Read { read, form })
+    }
+
+    fn add_cell(&mut self, level: LevelId, cell: Cell) -> usize {
         let cells = &mut self.levels[level].cells;
         cells.iter().position(|c| *c == cell).unwrap_or_else(|| {
             cells.push(cell);
             cells.len() - 1
         })
     }
-
-    /// CollectFields over several selection sets of one object type. A fragment is visited once: a second
-    /// visit would add fields to groups that have them.
-    fn collect(&self, type_name: &str, sets: &[&'a SelectionSet]) -> Grouped<'a> {
-        let mut grouped = Grouped::default();
-        let mut visited = HashSet::new();
-        for set in sets {
-            self.collect_into(type_name, set, &mut visited, &mut grouped);
-        }
-        grouped
-    }
-
-    fn collect_into(
-        &self,
-        type_name: &str,
-        set: &'a SelectionSet,
-        visited: &mut HashSet<&'a Name>,
-        grouped: &mut Grouped<'a>,
-    ) {
-        for selection in &set.selections {
-            if !self.included(selection) {
-                continue;
-            }
-            match selection {
-                Syntax::Field(field) => grouped
-                    .entry(field.response_name())
-                    .or_default()
-                    .push(field),
-                Syntax::InlineFragment(fragment) => {
-                    let condition = fragment.type_condition.as_ref();
-                    if condition.is_none_or(|c| applies(c, type_name)) {
-                        self.collect_into(type_name, &fragment.selection_set, visited, grouped);
-                    }
-                }
-                Syntax::FragmentSpread(spread) => {
-                    if visited.insert(&spread.fragment_name)
-                        && let Some(fragment) = self
-                            .document
-                            .executable
-                            .fragments
-                            .get(&spread.fragment_name)
-                        && applies(fragment.type_condition(), type_name)
-                    {
-                        self.collect_into(type_name, &fragment.selection_set, visited, grouped);
-                    }
-                }
-            }
-        }
-    }
-
-    fn included(&self, selection: &Syntax) -> bool {
-        let condition = |name: &str| {
-            let directive = selection.directives().get(name)?;
-            match &**directive.specified_argument_by_name("if")? {
-                Value::Boolean(b) => Some(*b),
-                Value::Variable(v) => self
-                    .conditions
-                    .iter()
-                    .find(|(n, _)| n == v)
-                    .map(|(_, b)| *b),
-                _ => None,
-            }
-        };
-        condition("skip") != Some(true) && condition("include") != Some(false)
-    }
-}
-
-/// Whether a fragment on `condition` applies to an object type. The only abstract type is `Node`, which
-/// every object type but the root implements.
-fn applies(condition: &Name, type_name: &str) -> bool {
-    condition == type_name || (condition == "Node" && type_name != "Query")
 }
 
 fn subselections<'a>(fields: &[&'a Node<Field>]) -> Vec<&'a SelectionSet> {
@@ -534,8 +605,10 @@ fn argument(field: &Field, name: &str) -> Option<Node<Value>> {
 
 fn page(field: &Field) -> Page {
     Page {
-        limit: count(field, "limit", DEFAULT_LIMIT.into()),
-        offset: count(field, "offset", 0),
+        window: Window::Offset {
+            limit: count(field, "limit", DEFAULT_LIMIT.into()),
+            offset: count(field, "offset", 0),
+        },
         filter: argument(field, "where"),
         order: argument(field, "orderBy"),
     }
@@ -546,19 +619,6 @@ fn count(field: &Field, name: &str, default: i64) -> Count {
         Some(Value::Int(i)) => Count::Literal(i.try_to_i32().map_or(i64::MAX, i64::from)),
         Some(Value::Variable(v)) => Count::Variable(v.clone(), default),
         _ => Count::Literal(default),
-    }
-}
-
-fn same_lengths(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::List(one), Value::List(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(a, b)| same_lengths(a, b))
-        }
-        (Value::Object(one), Value::Object(other)) => one.iter().all(|(name, a)| {
-            let b = other.iter().find(|(n, _)| n == name);
-            b.is_some_and(|(_, b)| same_lengths(a, b))
-        }),
-        _ => true,
     }
 }
 
