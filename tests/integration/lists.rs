@@ -104,12 +104,19 @@ async fn a_page_after_a_cursor_has_its_sql_and_its_answer() {
         let app = TestApp::blog(&database);
         let mut answers = Vec::new();
         for (name, order) in SEEKS {
-            let first = format!("{{ postsConnection(first: 3, orderBy: {order}) {{ pageInfo {{ endCursor }} }} }}");
+            let first = format!(
+                "{{ postsConnection(first: 3, orderBy: {order}) {{ pageInfo {{ endCursor }} }} }}"
+            );
             let data = app.query(&first).await.data();
             let after = &data["postsConnection"]["pageInfo"]["endCursor"];
             assert!(after.is_string(), "{name}");
-            for (way, arguments) in [("after", "first: 2, after: $at"), ("before", "last: 2, before: $at")] {
-                let query = format!("query($at: String) {{ postsConnection({arguments}, orderBy: {order}) {{ nodes {{ title }} pageInfo {{ hasNextPage hasPreviousPage }} }} }}");
+            for (way, arguments) in [
+                ("after", "first: 2, after: $at"),
+                ("before", "last: 2, before: $at"),
+            ] {
+                let query = format!(
+                    "query($at: String) {{ postsConnection({arguments}, orderBy: {order}) {{ nodes {{ title }} pageInfo {{ hasNextPage hasPreviousPage }} }} }}"
+                );
                 let (answer, statements) = app.counted(&query, &json!({ "at": after })).await;
                 answer.data();
                 let shown = format!("{query}\n\n{}\n\n{}", statements.join("\n"), answer.text);

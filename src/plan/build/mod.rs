@@ -478,9 +478,8 @@ impl<'a> Builder<'a> {
     /// The level with this source and page, made if no branch has asked for it yet, and the path to it from
     /// here.
     fn level(&mut self, place: &Place<'_>, page: Option<Page>) -> (LevelId, usize) {
-        let shared = |l: &Level| {
-            l.entity == place.entity && l.source == place.source && l.page == page
-        };
+        let shared =
+            |l: &Level| l.entity == place.entity && l.source == place.source && l.page == page;
         if let Some(level) = self.levels.iter().position(shared) {
             let location = place.field.location();
             let path = self.path(place.name.clone(), place.parent, level, false, location);

@@ -82,7 +82,9 @@ fn aggregate(ty: &str, name: &str, choice: u8) -> Field {
     let functions = || {
         let functions = ["Min", "Max", "Sum", "Avg"].into_iter();
         let functions = functions.filter_map(|function| {
-            let columns = SURFACE.fields(&format!("{ty}{function}")).into_iter();
+            let columns = SURFACE
+                .fields(&format!("{ty}Aggregate{function}"))
+                .into_iter();
             let columns: Vec<_> = columns
                 .map(|field| field.name.node.as_str())
                 .filter(|name| !GUARDED.contains(name))
@@ -92,7 +94,7 @@ fn aggregate(ty: &str, name: &str, choice: u8) -> Field {
         });
         functions.chain([leaf("count")])
     };
-    let key = SURFACE.fields(&format!("{ty}GroupKey")).into_iter();
+    let key = SURFACE.fields(&format!("{ty}AggregateKey")).into_iter();
     let key = nested("key", key.map(|field| leaf(&field.name.node)));
     let mut groups = with("groups", functions().chain([key]));
     groups.arguments = vec![Argument::new("by", columns(ty, choice / 16, choice))];

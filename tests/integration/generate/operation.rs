@@ -33,9 +33,9 @@ const PART_TYPES: [&str; 11] = [
     "PageInfo",
     "PostAggregate",
     "CommentAggregate",
-    "PostGroup",
-    "PostMax",
-    "UserGroupKey",
+    "PostAggregateGroup",
+    "PostAggregateMax",
+    "UserAggregateKey",
 ];
 const OPERATION_NAMES: [&str; 3] = ["First", "query", "_3"];
 /// Fields of which nobody knows what they are. Their response names begin with theirs.
@@ -311,7 +311,7 @@ impl Builder {
             });
             fields.extend(lists.copied().collect::<Vec<_>>());
         }
-        if SURFACE.is_part(parent) && !self.may_fail && !parent.ends_with("GroupKey") {
+        if SURFACE.is_part(parent) && !self.may_fail && !parent.ends_with("AggregateKey") {
             fields.retain(|(name, _)| !GUARDED.contains(name));
         }
         let names = fields.into_iter().map(|(name, ty)| (name, named_type(ty)));

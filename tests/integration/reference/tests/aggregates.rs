@@ -71,7 +71,7 @@ fn groups_come_by_their_columns_with_nulls_last() {
     );
     grouped(
         "usersAggregate { groups(by: ROLE) { __typename key { __typename role email } max { username } count } }",
-        r#"{"groups":[{"__typename":"UserGroup","key":{"__typename":"UserGroupKey","role":"AUTHOR","email":null},"max":{"username":"cyd"},"count":2},{"__typename":"UserGroup","key":{"__typename":"UserGroupKey","role":"READER","email":null},"max":{"username":"bob"},"count":1}]}"#,
+        r#"{"groups":[{"__typename":"UserAggregateGroup","key":{"__typename":"UserAggregateKey","role":"AUTHOR","email":null},"max":{"username":"cyd"},"count":2},{"__typename":"UserAggregateGroup","key":{"__typename":"UserAggregateKey","role":"READER","email":null},"max":{"username":"bob"},"count":1}]}"#,
     );
     grouped(
         "usersAggregate { groups(by: [CREATED_AT], limit: null, offset: null) { key { createdAt } count } }",
