@@ -101,11 +101,11 @@ const QUERIES: [(&str, usize); 28] = [
     ),
     (
         "{ tags(limit: 20) { name posts(limit: 3) { comments(limit: 2) { author { profile { user { name } } } } } } }",
-        6,
+        5,
     ),
     (
         "{ a: users(limit: 50) { posts(limit: 3) { title } } b: users(limit: 50) { posts(limit: 3) { id } again: posts(limit: 3) { slug } } }",
-        4,
+        2,
     ),
     (
         "{ user(id: 1) { name following { name } } nodes(ids: [\"User:1\", \"User:2\", \"Tag:1\"]) { id ... on User { comments(limit: 5) { id } } } }",

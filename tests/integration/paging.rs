@@ -108,7 +108,7 @@ fn whole_list(ask: Ask, list: &List, data: &Data) -> Result<Vec<String>, TestCas
 #[test]
 fn the_pages_of_a_list_are_the_list() {
     let cases = (vec(generate::walk(), 1..=8), generate::data());
-    on_every_database(&config("pages", 60), &cases, |stage, (walks, data)| {
+    on_every_database(&config("pages", 45), &cases, |stage, (walks, data)| {
         stage.wait_for(generate::replace(&stage.database.connection, &data));
         let ask = |query: &str, variables: &Value| stage.ask(query, None, variables).json();
         walks.iter().try_for_each(|walk| read(&ask, walk, &data))
@@ -226,7 +226,7 @@ fn rows_that_stay_are_read_once_while_others_come_and_go() {
     let changes = vec(vec(generate::change(), 1..=3), 1..=5);
     let walks = vec((generate::walk(), changes), 1..=4);
     let cases = (walks, generate::data());
-    on_every_database(&config("changes", 60), &cases, |stage, (walks, data)| {
+    on_every_database(&config("changes", 45), &cases, |stage, (walks, data)| {
         stage.wait_for(generate::replace(&stage.database.connection, &data));
         let mut data = data;
         for (walk, changes) in &walks {
@@ -298,7 +298,7 @@ fn standing(data: &Data, query: &str) -> Result<Vec<(String, String)>, TestCaseE
 fn one_cursor_serves_the_lists_of_many_rows_as_in_the_reference() {
     let walks = vec((generate::walk(), any::<Index>()), 1..=8);
     let cases = (walks, generate::data());
-    on_every_database(&config("owners", 40), &cases, |stage, (walks, data)| {
+    on_every_database(&config("owners", 30), &cases, |stage, (walks, data)| {
         stage.wait_for(generate::replace(&stage.database.connection, &data));
         let both = |query: &str, own: Option<&str>, other: Option<&str>| {
             let answer = stage.ask(query, None, &json!({ "cursor": own })).text;

@@ -564,7 +564,7 @@ fn any_value(with: u8) -> Value {
         "[STATUS, TITLE]",
         "[STATUS, 1]",
         "[\"STATUS\"]",
-        "[EMAIL, STATUS, null]",
+        "[EMAIL, STATUS]",
     ];
     Value::Raw(pick(&raw, with).to_owned())
 }
