@@ -4,6 +4,7 @@ mod generate;
 mod reference;
 mod validity_peer;
 
+mod cursors;
 mod differential;
 mod doctor;
 mod explain;
@@ -14,6 +15,7 @@ mod hostile;
 mod http;
 mod lists;
 mod migrations;
+mod paging;
 mod reading;
 mod schema;
 mod search;

@@ -1,5 +1,10 @@
 //! The printed schema.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_graphql::Positioned;
+use async_graphql::parser::parse_schema;
+use async_graphql::parser::types::{InputValueDefinition, TypeKind, TypeSystemDefinition};
 use backref::blog;
 use backref::schema::Schema;
 
@@ -45,4 +50,62 @@ fn everything_in_the_schema_is_described() {
         }
     }
     assert!(missing.is_empty(), "without a description: {missing:?}");
+}
+
+/// Every type that the reference knows is as the server has it. Only the root may have more fields.
+#[test]
+fn the_surface_of_the_reference_is_what_the_server_serves() {
+    let mut served = members(include_str!("../../schema.graphql"));
+    for (name, known) in members(include_str!("reference/surface.graphql")) {
+        let served = served.remove(&name).unwrap_or_default();
+        let missing: Vec<_> = known.difference(&served).collect();
+        assert!(missing.is_empty(), "{name} has no {missing:#?}");
+        let unknown: Vec<_> = served.difference(&known).collect();
+        assert!(
+            unknown.is_empty() || name == "Query",
+            "the reference does not know of {name} {unknown:#?}"
+        );
+    }
+}
+
+/// For each type its fields with their arguments and types, or the values of an enum.
+fn members(sdl: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let input = |input: &Positioned<InputValueDefinition>| {
+        let input = &input.node;
+        let default = input.default_value.as_ref();
+        let default = default.map_or(String::new(), |default| format!(" = {}", default.node));
+        format!("{}: {}{default}", input.name.node, input.ty.node)
+    };
+    let definitions = parse_schema(sdl).expect("a schema").definitions.into_iter();
+    let types = definitions.filter_map(|definition| match definition {
+        TypeSystemDefinition::Type(definition) => Some(definition.node),
+        _ => None,
+    });
+    types
+        .map(|definition| {
+            let fields = match &definition.kind {
+                TypeKind::Object(object) => &object.fields[..],
+                TypeKind::Interface(interface) => &interface.fields,
+                _ => &[],
+            };
+            let mut members: BTreeSet<String> = fields
+                .iter()
+                .map(|field| {
+                    let field = &field.node;
+                    let arguments: Vec<_> = field.arguments.iter().map(input).collect();
+                    let arguments = arguments.join(", ");
+                    format!("{}({arguments}): {}", field.name.node, field.ty.node)
+                })
+                .collect();
+            match &definition.kind {
+                TypeKind::InputObject(object) => members.extend(object.fields.iter().map(input)),
+                TypeKind::Enum(of) => {
+                    let values = of.values.iter();
+                    members.extend(values.map(|value| value.node.value.node.to_string()));
+                }
+                _ => {}
+            }
+            (definition.name.node.to_string(), members)
+        })
+        .collect()
 }

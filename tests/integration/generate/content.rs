@@ -167,6 +167,22 @@ pub async fn insert(db: &DatabaseConnection, data: &Data) {
     all::<follow::Entity>(db, &data.follows).await;
 }
 
+/// Empties the tables and fills them with these rows.
+pub async fn replace(db: &DatabaseConnection, data: &Data) {
+    async fn empty<E: EntityTrait>(db: &DatabaseConnection, _: E) {
+        let rows = E::delete_many().exec(db).await;
+        rows.expect("the table can be emptied");
+    }
+    empty(db, follow::Entity).await;
+    empty(db, comment::Entity).await;
+    empty(db, post_tag::Entity).await;
+    empty(db, post::Entity).await;
+    empty(db, tag::Entity).await;
+    empty(db, profile::Entity).await;
+    empty(db, user::Entity).await;
+    insert(db, data).await;
+}
+
 fn sorted<T>(rows: impl IntoIterator<Item = T>, key: impl Fn(&T) -> i64) -> Vec<T> {
     let mut rows: Vec<_> = rows.into_iter().collect();
     rows.sort_by_key(key);
@@ -285,7 +301,7 @@ pub const TIMES: [&str; 6] = [
     "2038-01-19T03:14:08.999Z",
 ];
 
-fn time() -> impl Strategy<Value = DateTime<Utc>> {
+pub fn time() -> impl Strategy<Value = DateTime<Utc>> {
     let times = TIMES.map(|time| time.parse::<DateTime<Utc>>().expect("a time"));
     select(times.to_vec())
 }
@@ -321,7 +337,7 @@ fn long_text() -> impl Strategy<Value = String> {
 }
 
 /// A text in which each letter has at most one other case.
-fn text() -> impl Strategy<Value = String> {
+pub fn text() -> impl Strategy<Value = String> {
     let characters: Vec<char> = "aZ0 \"\\/\n\r\t\u{1}\u{1f}\u{7f}éÉ漢\u{fffd}😀\u{10000}{}$%_"
         .chars()
         .collect();

@@ -5,8 +5,12 @@
 //!
 //! The strategies know `reference/surface.graphql` and no server.
 
+mod arguments;
+mod change;
 mod content;
 mod document;
+mod lists;
+mod mask;
 mod merge;
 mod mutate;
 mod operation;
@@ -14,10 +18,15 @@ mod refine;
 mod repair;
 mod tests;
 mod value;
+mod variable;
+mod walk;
 
-pub use content::{data, insert};
+pub use change::{Change, change, write};
+pub use content::{data, insert, replace};
+pub use mask::without_cursors;
 pub use mutate::mutated;
 pub use operation::{case, failing_case};
+pub use walk::{List, Walk, walk};
 
 use proptest::test_runner::{Config, RngSeed};
 use std::fmt;

@@ -56,6 +56,14 @@ impl Change {
                     "__typename",
                     "Name",
                     "__type",
+                    "edges",
+                    "node",
+                    "nodes",
+                    "totalCount",
+                    "count",
+                    "key",
+                    "postsConnection",
+                    "postsAggregate",
                 ];
                 field.name = pick(&names, with).to_owned();
                 field.alias = field.alias.take().filter(|_| field.name != "__typename");
@@ -70,8 +78,10 @@ impl Change {
                 argument.value = any_value(with);
             }),
             4 => self.field(document, |field, with| {
-                let names = ["bogus", "limit", "id", "if", "Limit"];
-                let argument = Argument::new(pick(&names, with), any_value(with / 5));
+                let names = [
+                    "bogus", "limit", "id", "if", "Limit", "first", "after", "by",
+                ];
+                let argument = Argument::new(pick(&names, with), any_value(with / 8));
                 field.arguments.push(argument);
             }),
             5 => self.selections(document, |selections, with| {
@@ -97,6 +107,8 @@ impl Change {
                     "PostWhere",
                     "[PostOrder!]",
                     "CountOrder",
+                    "[PostColumn!]",
+                    "PostConnection",
                 ];
                 operation.variables.push(Variable {
                     name: "extra".to_owned(),
@@ -182,6 +194,8 @@ impl Change {
                         "PostWhere",
                         "PostOrder!",
                         "OrderDirection!",
+                        "[PostColumn!]",
+                        "[UserColumn!]!",
                     ];
                     variable.ty = pick(&types, with).to_owned();
                 }
@@ -431,7 +445,16 @@ impl Change {
                 });
             }
         }
-        let lists = ["posts", "comments", "users", "tags", "followers", "replies"];
+        let lists = [
+            "posts",
+            "comments",
+            "users",
+            "tags",
+            "followers",
+            "replies",
+            "postsConnection",
+            "usersAggregate",
+        ];
         let is_list = |field: &Field| lists.contains(&field.name.as_str());
         self.some_field(document, is_list, |field, _| {
             field.arguments.retain(|argument| argument.name != name);
@@ -483,9 +506,24 @@ impl Change {
     }
 }
 
-const ANY_TYPES: [&str; 12] = [
-    "Post", "User", "Tag", "Node", "Query", "String", "Bogus", "UserRole", "on", "DateTime", "_",
+const ANY_TYPES: [&str; 17] = [
+    "Post",
+    "User",
+    "Tag",
+    "Node",
+    "Query",
+    "String",
+    "Bogus",
+    "UserRole",
+    "on",
+    "DateTime",
+    "_",
     "Comment",
+    "PostConnection",
+    "UserFollowersEdge",
+    "PageInfo",
+    "PostAggregate",
+    "PostColumn",
 ];
 
 fn any_value(with: u8) -> Value {
@@ -522,6 +560,11 @@ fn any_value(with: u8) -> Value {
         "[$limit0]",
         "{a: $id}",
         "false",
+        "STATUS",
+        "[STATUS, TITLE]",
+        "[STATUS, 1]",
+        "[\"STATUS\"]",
+        "[EMAIL, STATUS]",
     ];
     Value::Raw(pick(&raw, with).to_owned())
 }

@@ -9,12 +9,10 @@ use super::{
     document::{
         Argument, Directive, Document, Field, Fragment, Inline, Operation, Selection, Spread, Value,
     },
-    refine::Choices,
+    lists::lists,
     repair,
-    value::{
-        Input, NODE_TYPES, Presence, Role, VariableSeed, ids, key_literal, limit, node, pick, text,
-        text_literal, variable_seed,
-    },
+    value::{GUARDED, NODE_TYPES, pick},
+    variable::{Role, VariableSeed, variable_seed},
 };
 use crate::reference::{SURFACE, named_type};
 use async_graphql::parser::types::BaseType;
@@ -22,16 +20,32 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 use serde_json::{Value as Json, json};
 
 const FRAGMENT_NAMES: [&str; 5] = ["A", "Parts", "onNode", "fragment", "true"];
+const FRAGMENT_TYPES: [&str; 16] = [
+    "Post", "Post", "Post", "Post", "User", "User", "User", "Comment", "Comment", "Tag", "Profile",
+    "Query", "Query", "Node", "Node", "Node",
+];
+const PART_TYPES: [&str; 11] = [
+    "PostConnection",
+    "UserConnection",
+    "UserFollowersConnection",
+    "PostEdge",
+    "UserFollowersEdge",
+    "PageInfo",
+    "PostAggregate",
+    "CommentAggregate",
+    "PostAggregateGroup",
+    "PostAggregateMax",
+    "UserAggregateKey",
+];
 const OPERATION_NAMES: [&str; 3] = ["First", "query", "_3"];
+/// Fields of which nobody knows what they are. Their response names begin with theirs.
+pub const CURSORS: [&str; 3] = ["cursor", "startCursor", "endCursor"];
 const ALIASES: [&str; 10] = [
     "a", "b", "id", "name", "title", "on", "type", "null", "_0", "posts",
 ];
 
-/// Ways to refine a list, and the first of them that is one.
-const FORMS: u8 = 20;
-const REFINED: u8 = 5;
 /// So many ways to define a variable in one document, taken in turn.
-const VARIABLE_SEEDS: usize = 24;
+pub const VARIABLE_SEEDS: usize = 24;
 
 /// Valid requests in which no field fails.
 pub fn case() -> impl Strategy<Value = Case> {
@@ -68,15 +82,30 @@ impl Program {
 
 /// One selection, as numbers.
 #[derive(Clone, Debug)]
-struct Seed {
+pub struct Seed {
     kind: u8,
     choice: u8,
     alias: u8,
-    arguments: (u8, u8),
+    pub arguments: (u8, u8),
     /// For `where` and `orderBy`.
-    refinement: (u8, u8),
+    pub refinement: (u8, u8),
     directive: u8,
     children: Vec<Seed>,
+}
+
+impl Seed {
+    /// Another one made of the same numbers, which selects a field.
+    fn turned(&self, children: &[Seed]) -> Self {
+        Self {
+            kind: 0,
+            choice: self.arguments.1,
+            alias: 0,
+            arguments: self.refinement,
+            refinement: (self.choice, self.arguments.0),
+            directive: 0,
+            children: children.to_vec(),
+        }
+    }
 }
 
 fn seeds(depth: usize) -> BoxedStrategy<Vec<Seed>> {
@@ -150,45 +179,7 @@ pub fn program(may_fail: bool, can_merge: bool) -> impl Strategy<Value = Program
     )
 }
 
-/// Programs of nothing but lists, each with a condition or an order of its own: more of these than
-/// in other programs come to be compared with rows.
-fn lists() -> impl Strategy<Value = Program> {
-    let list = (any::<u8>(), any::<u8>(), vec(any::<u8>(), 0..=48));
-    let variables = vec(variable_seed(), VARIABLE_SEEDS);
-    let style = (0..4_u8, any::<bool>());
-    (vec(list, 1..=16), variables, style).prop_map(|(lists, variables, (naming, compact))| {
-        let refinements = lists.iter().map(|(_, _, bytes)| bytes.clone());
-        let builder = Builder {
-            fragments: Vec::new(),
-            refinements: refinements.collect(),
-            may_fail: false,
-            can_merge: true,
-        };
-        let fields = SURFACE.fields("Query").into_iter();
-        let fields: Vec<_> = fields
-            .filter(|field| matches!(field.ty.node.base, BaseType::List(_)))
-            .map(|field| (field.name.node.as_str(), named_type(&field.ty.node)))
-            .filter(|(_, ty)| *ty != "Node")
-            .collect();
-        let lists = (0_u8..).zip(&lists).map(|(index, (choice, form, _))| {
-            let (name, ty) = *pick(&fields, *choice);
-            Selection::Field(Field {
-                alias: Some(format!("list{index}")),
-                arguments: builder.refinement(ty, (REFINED + form % (FORMS - REFINED), index)),
-                selections: vec![Selection::Field(Field::leaf("id"))],
-                ..Field::leaf(name)
-            })
-        });
-        let document = Document {
-            operations: vec![anonymous(lists.collect())],
-            compact,
-            ..Document::default()
-        };
-        builder.program(document, &variables, 0, naming)
-    })
-}
-
-fn anonymous(selections: Vec<Selection>) -> Operation {
+pub fn anonymous(selections: Vec<Selection>) -> Operation {
     Operation {
         description: None,
         keyword: "query".to_owned(),
@@ -219,32 +210,27 @@ fn name_operations(document: &mut Document, selected: usize, naming: u8) -> Opti
 }
 
 fn fragment_type(choice: u8) -> &'static str {
-    match choice % 12 {
-        0..=2 => "Post",
-        3..=4 => "User",
-        5..=6 => "Comment",
-        7 => "Tag",
-        8 => "Profile",
-        9 => "Query",
-        _ => "Node",
+    match choice % 3 {
+        0 => pick::<&str>(&PART_TYPES, choice / 3),
+        _ => pick::<&str>(&FRAGMENT_TYPES, choice / 3),
     }
 }
 
-struct Builder {
+pub struct Builder {
     /// Names and type conditions. A fragment spreads only those after it, so there is no cycle.
-    fragments: Vec<(&'static str, &'static str)>,
+    pub fragments: Vec<(&'static str, &'static str)>,
     /// The bytes that conditions and orders are read from, never none. They are few, so that several
     /// fields have the same.
-    refinements: Vec<Vec<u8>>,
-    may_fail: bool,
+    pub refinements: Vec<Vec<u8>>,
+    pub may_fail: bool,
     /// Whether conflicts are resolved afterwards. If they are not, `__typename` keeps its name:
     /// graphql-js does not compare its type with that of other fields, as the specification does.
-    can_merge: bool,
+    pub can_merge: bool,
 }
 
 impl Builder {
     /// Defines the variables and names the operations, one of which is selected.
-    fn program(
+    pub fn program(
         &self,
         mut document: Document,
         variables: &[VariableSeed],
@@ -295,14 +281,22 @@ impl Builder {
             );
         }
         if selections.is_empty() {
-            let name = if parent == "Query" {
-                "__typename"
-            } else {
-                "id"
-            };
-            selections.push(Selection::Field(Field::leaf(name)));
+            selections.push(Selection::Field(Field::leaf(simplest_field(parent))));
         }
         selections
+    }
+
+    /// The selection set of a field of this type. The way through the parts of a connection or an
+    /// aggregate is long, and few children are left at its end: so there is more than they choose.
+    fn inside(&self, ty: &str, seed: &Seed, first_fragment: usize) -> Vec<Selection> {
+        let seeds = match &seed.children[..] {
+            children if ty.ends_with("Edge") => {
+                vec![seed.turned(children), seed.turned(&[]).turned(&[])]
+            }
+            [] if SURFACE.is_part(ty) => vec![seed.turned(&[])],
+            children => children.to_vec(),
+        };
+        self.selections(ty, &seeds, first_fragment)
     }
 
     fn field(&self, parent: &str, seed: &Seed, first_fragment: usize) -> Field {
@@ -312,10 +306,13 @@ impl Builder {
             .collect();
         if parent == "Query" {
             // Lists find something more often than lookups.
-            let lists = fields
-                .iter()
-                .filter(|(_, ty)| matches!(ty.base, BaseType::List(_)));
+            let lists = fields.iter().filter(|(_, ty)| {
+                matches!(ty.base, BaseType::List(_)) || named_type(ty).ends_with("Connection")
+            });
             fields.extend(lists.copied().collect::<Vec<_>>());
+        }
+        if SURFACE.is_part(parent) && !self.may_fail && !parent.ends_with("AggregateKey") {
+            fields.retain(|(name, _)| !GUARDED.contains(name));
         }
         let names = fields.into_iter().map(|(name, ty)| (name, named_type(ty)));
         let mut names: Vec<_> = match seed.children.is_empty() || seed.choice.is_multiple_of(2) {
@@ -330,11 +327,12 @@ impl Builder {
             alias: ALIASES
                 .get(usize::from(seed.alias.wrapping_sub(20)))
                 .filter(|_| self.can_merge || name != "__typename")
+                .filter(|_| !CURSORS.contains(&name))
                 .map(|alias| (*alias).to_owned()),
             arguments: self.arguments(parent, name, seed),
             directives: directives(seed.directive, seed.choice),
             selections: match SURFACE.is_composite(ty) {
-                true => self.selections(ty, &seed.children, first_fragment),
+                true => self.inside(ty, seed, first_fragment),
                 false => Vec::new(),
             },
             ..Field::leaf(name)
@@ -364,11 +362,9 @@ impl Builder {
             argument.value.reverse_entries();
         }
         let selections = match SURFACE.field(parent, &field.name) {
-            Some(definition) if !field.selections.is_empty() => self.selections(
-                named_type(&definition.ty.node),
-                &seed.children,
-                first_fragment,
-            ),
+            Some(definition) if !field.selections.is_empty() => {
+                self.inside(named_type(&definition.ty.node), seed, first_fragment)
+            }
             _ => Vec::new(),
         };
         Some(Selection::Field(Field {
@@ -397,7 +393,11 @@ impl Builder {
 
     fn inline(&self, parent: &str, seed: &Seed, typed: bool, first_fragment: usize) -> Selection {
         let types = NODE_TYPES.into_iter().chain(["Node", "Query"]);
-        let types: Vec<_> = types.filter(|on| SURFACE.overlap(parent, on)).collect();
+        let part = SURFACE.is_part(parent).then_some(parent);
+        let types: Vec<_> = types
+            .filter(|on| SURFACE.overlap(parent, on))
+            .chain(part)
+            .collect();
         let on = typed.then(|| *pick(&types, seed.choice));
         Selection::Inline(Inline {
             on: on.map(str::to_owned),
@@ -405,115 +405,13 @@ impl Builder {
             selections: self.selections(on.unwrap_or(parent), &seed.children, first_fragment),
         })
     }
+}
 
-    fn arguments(&self, parent: &str, field: &str, seed: &Seed) -> Vec<Argument> {
-        let (form, value) = seed.arguments;
-        let Some(definition) = SURFACE.field(parent, field) else {
-            return Vec::new();
-        };
-        let names = definition.arguments.iter();
-        let names: Vec<_> = names
-            .map(|argument| argument.node.name.node.as_str())
-            .collect();
-        match names[..] {
-            [] => Vec::new(),
-            ["where", "orderBy", "limit", "offset"] => {
-                let ty = named_type(&definition.ty.node);
-                let mut arguments = self.refinement(ty, seed.refinement);
-                arguments.extend(self.page(form, value));
-                arguments
-            }
-            ["ids"] => vec![Argument::new("ids", ids(form, value))],
-            ["id"] if field == "node" => vec![Argument::new("id", node(form, value))],
-            _ => self.lookup(named_type(&definition.ty.node), &names, form, value),
-        }
-    }
-
-    /// What the rows of this type are to be, and in which order.
-    fn refinement(&self, ty: &str, (form, choice): (u8, u8)) -> Vec<Argument> {
-        let node = NODE_TYPES.iter().position(|name| *name == ty).unwrap_or(0);
-        let condition = |value| Argument::new("where", value);
-        let order = |value| Argument::new("orderBy", value);
-        let choices = |choice| Choices::new(pick::<Vec<u8>>(&self.refinements, choice));
-        let some_condition = || condition(choices(choice).whole_condition(ty));
-        let some_order = || order(choices(choice / 8).orders(ty));
-        let any_condition =
-            || condition(Role::Input(Presence::OrNull, Input::Where(node)).variable());
-        let any_order = || order(Role::Input(Presence::OrNull, Input::Orders(node)).variable());
-        match form % FORMS {
-            0..REFINED => vec![],
-            REFINED..=10 => vec![some_condition()],
-            11..=12 => vec![some_order()],
-            13..=14 => vec![some_condition(), some_order()],
-            15 => vec![any_condition()],
-            16 => vec![any_order()],
-            17 => vec![any_condition(), some_order()],
-            18 => vec![any_order(), some_condition()],
-            _ => vec![order(Value::Null), condition(Value::Null)],
-        }
-    }
-
-    fn page(&self, form: u8, value: u8) -> Vec<Argument> {
-        let literal = Value::Int(limit(value));
-        let variable = Role::Limit(value % 2).variable();
-        let limit = |value| Argument::new("limit", value);
-        let offset = |value| Argument::new("offset", value);
-        let skip = Value::Int(i64::from(value / 16 % 4));
-        match form % 16 {
-            0..=1 => vec![],
-            2..=5 => vec![limit(literal)],
-            6..=8 => vec![limit(variable)],
-            9 => vec![limit(literal), offset(skip)],
-            10 => vec![offset(skip), limit(variable)],
-            11 => vec![limit(literal), offset(Role::Offset.variable())],
-            12 => vec![offset(Role::Offset.variable())],
-            13 => vec![limit(Value::Null), offset(Value::Null)],
-            14 if self.may_fail => vec![limit(Value::Int(-1))],
-            _ => vec![offset(skip)],
-        }
-    }
-
-    /// Arguments that find one row of the type: by id, or by its unique column if it has one.
-    fn lookup(&self, ty: &'static str, names: &[&str], form: u8, value: u8) -> Vec<Argument> {
-        let role = NODE_TYPES.iter().position(|name| *name == ty);
-        let variable = Role::Key(role.unwrap_or(0)).variable();
-        let id = |value| Argument::new("id", value);
-        if self.may_fail {
-            let wrong = Value::String("Nothing:1".to_owned());
-            match form % 16 {
-                10 => return vec![],
-                11 => return vec![id(wrong)],
-                12 => return vec![id(Value::String("what".to_owned()))],
-                13 => return vec![id(Role::NoKey.variable())],
-                14 => return vec![id(Value::Null)],
-                15 if names.contains(&"email") => {
-                    let email = Value::String("user0@example.org".to_owned());
-                    return vec![Argument::new("email", email)];
-                }
-                15 if names.len() > 1 => {
-                    let text = Value::String(text(value));
-                    return vec![id(Value::Int(1)), Argument::new(names[1], text)];
-                }
-                _ => {}
-            }
-        }
-        let Some(unique) = names.get(1) else {
-            return match form % 2 {
-                0 => vec![id(key_literal(ty, value))],
-                _ => vec![id(variable)],
-            };
-        };
-        let unique = |value| Argument::new(unique, value);
-        match form % 8 {
-            0..=1 => vec![id(key_literal(ty, value))],
-            2 => vec![id(variable)],
-            3 => vec![unique(text_literal(value))],
-            4 => vec![unique(Role::Text.variable())],
-            5 => vec![unique(Role::NoText.variable()), id(variable)],
-            6 => vec![id(Role::NoKey.variable()), unique(text_literal(value))],
-            _ => vec![unique(Value::Null), id(key_literal(ty, value))],
-        }
-    }
+/// A field without arguments and selections.
+fn simplest_field(parent: &str) -> &'static str {
+    let fields = SURFACE.fields(parent).into_iter();
+    let mut leaves = fields.filter(|field| !SURFACE.is_composite(named_type(&field.ty.node)));
+    leaves.next().map_or("__typename", |field| &field.name.node)
 }
 
 fn directives(form: u8, choice: u8) -> Vec<Directive> {

@@ -7,14 +7,13 @@
 use super::{
     content::{ALIKE, AWKWARD, TIMES, folds_unlike, unique_text},
     document::Value,
-    value::{Input, NODE_TYPES, Presence, Role, key_literal, pick, row},
+    value::{GUARDED, NODE_TYPES, key_literal, pick, row},
+    variable::{Input, Presence, Role},
 };
 use crate::reference::{SURFACE, named_type};
 
 /// Relations followed, or conditions nested in each other.
 const DEPTH: usize = 3;
-/// Columns that not everyone may filter and order by.
-const GUARDED: [&str; 1] = ["email"];
 /// Columns whose texts are unique.
 const UNIQUE: [&str; 2] = ["username", "slug"];
 

@@ -14,8 +14,11 @@ const MAX_ROWS: usize = 50_000;
 const MAX_RELATIONS: usize = 60;
 /// Response names on the longest path.
 const MAX_DEPTH: usize = 12;
-/// The page that a field without a limit may return.
+/// The page that a field without a limit may return, and the groups.
 const DEFAULT_PAGE: usize = 20;
+const DEFAULT_GROUPS: usize = 1000;
+/// The most groups by a column that is an enum, of which each has three values, and null.
+const ENUM_GROUPS: usize = 4;
 
 /// Makes the document small enough to be answered by any server: first by smaller pages, from the
 /// last field backwards, then by fewer selections.
@@ -23,7 +26,7 @@ pub fn bound(document: &mut Document) {
     number(document);
     let mut lists = Vec::new();
     each_typed_field(document, &mut |parent, field| {
-        if takes_limit(parent, field) {
+        if takes_page(parent, field) {
             lists.push(field.id);
         }
     });
@@ -32,10 +35,19 @@ pub fn bound(document: &mut Document) {
         document.each_field(&mut |field| {
             if field.id == id {
                 let small = i64::try_from(id % 3).unwrap_or(0) + 1;
-                field.arguments.retain(|argument| argument.name != "limit");
+                let pages = ["limit", "first", "last"];
+                let page = field
+                    .arguments
+                    .extract_if(.., |argument| pages.contains(&&*argument.name));
+                let page = page.last().map(|argument| argument.name);
+                let name = match page {
+                    Some(name) => name,
+                    None if field.name.ends_with("Connection") => "first".to_owned(),
+                    None => "limit".to_owned(),
+                };
                 field
                     .arguments
-                    .push(Argument::new("limit", Value::Int(small)));
+                    .push(Argument::new(&name, Value::Int(small)));
             }
         });
     }
@@ -241,15 +253,14 @@ impl Cost {
                     })
                 }
                 Selection::Field(field) => {
-                    if field.selections.is_empty() {
-                        return true;
-                    }
                     let Some(ty) = field_type(parent, field) else {
                         return true;
                     };
-                    let rows = rows * page_size(parent, field);
-                    self.rows += rows;
-                    self.relations += 1;
+                    let rows = rows.saturating_mul(page_size(parent, field));
+                    if is_statement(parent, field) {
+                        self.rows = self.rows.saturating_add(rows);
+                        self.relations += 1;
+                    }
                     self.rows <= MAX_ROWS
                         && self.relations <= MAX_RELATIONS
                         && self.add(document, named_type(ty), &field.selections, rows, depth + 1)
@@ -258,17 +269,33 @@ impl Cost {
     }
 }
 
+/// Whether the field needs a statement of its own.
+fn is_statement(parent: &str, field: &Field) -> bool {
+    match SURFACE.is_part(parent) {
+        true => ["groups", "totalCount"].contains(&field.name.as_str()),
+        false => !field.selections.is_empty(),
+    }
+}
+
 /// How many rows the field can return for one row. A variable may leave it to the default.
 fn page_size(parent: &str, field: &Field) -> usize {
-    if takes_limit(parent, field) {
-        let limit = field
-            .arguments
-            .iter()
-            .find(|argument| argument.name == "limit");
-        return match limit.map(|argument| &argument.value) {
-            Some(Value::Int(limit)) => usize::try_from(*limit).unwrap_or(0),
-            _ => DEFAULT_PAGE,
-        };
+    let argument = |name: &str| {
+        let mut arguments = field.arguments.iter();
+        let argument = arguments.find(|argument| argument.name == name);
+        argument.map(|argument| &argument.value)
+    };
+    let number = |name| match argument(name) {
+        Some(Value::Int(number)) => usize::try_from(*number).ok(),
+        _ => None,
+    };
+    if let Some(by) = argument("by") {
+        return number("limit")
+            .unwrap_or(DEFAULT_GROUPS)
+            .min(most_groups(by));
+    }
+    if takes_page(parent, field) {
+        let pages = ["limit", "first", "last"].into_iter();
+        return pages.filter_map(number).max().unwrap_or(DEFAULT_PAGE);
     }
     match field.arguments.first().map(|argument| &argument.value) {
         Some(Value::List(ids)) => ids.len(),
@@ -277,11 +304,20 @@ fn page_size(parent: &str, field: &Field) -> usize {
     }
 }
 
-fn takes_limit(parent: &str, field: &Field) -> bool {
+/// How many groups there can be by these columns.
+fn most_groups(by: &Value) -> usize {
+    match by {
+        Value::Enum(column) if ["STATUS", "ROLE"].contains(&column.as_str()) => ENUM_GROUPS,
+        Value::List(columns) => columns.iter().map(most_groups).product(),
+        _ => DEFAULT_GROUPS,
+    }
+}
+
+fn takes_page(parent: &str, field: &Field) -> bool {
     let definition = SURFACE.field(parent, &field.name);
     definition.is_some_and(|definition| {
         let mut arguments = definition.arguments.iter();
-        arguments.any(|argument| argument.node.name.node == *"limit")
+        arguments.any(|argument| ["limit", "first"].contains(&argument.node.name.node.as_str()))
     })
 }
 

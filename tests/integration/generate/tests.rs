@@ -1,12 +1,13 @@
 //! The generator keeps what it promises.
 
-use super::{case, config, data, failing_case, insert, mutated};
+use super::{case, change, config, data, failing_case, insert, mutated, write};
 use crate::{
     reference::{self, Data},
     validity_peer::GraphqlJs,
 };
 use migration::{Migrator, MigratorTrait};
 use proptest::{
+    collection::vec,
     prelude::*,
     strategy::ValueTree,
     test_runner::{Config, TestRunner},
@@ -54,6 +55,35 @@ fn conditions_and_orders_matter_often() {
 }
 
 #[test]
+fn connections_and_aggregates_find_something_often() {
+    let mut runner = TestRunner::deterministic();
+    let mut answers = String::new();
+    for _ in 0..200 {
+        let case = case().new_tree(&mut runner).unwrap().current();
+        let data = data().new_tree(&mut runner).unwrap().current();
+        let answer = reference::execute(
+            &data,
+            &case.query,
+            case.operation_name.as_deref(),
+            &case.variables,
+        );
+        answers += &answer.unwrap();
+    }
+    let found = |text: &str| answers.matches(text).count();
+    for (text, times) in [
+        (r#""cursor":""#, 200),
+        (r#""edges":[{"#, 50),
+        (r#""hasNextPage":true"#, 20),
+        (r#""hasPreviousPage":true"#, 20),
+        (r#""totalCount":"#, 100),
+        (r#""groups":[{"#, 50),
+        (r#""sum":{"version":""#, 10),
+    ] {
+        assert!(found(text) > times, "{text} {} times", found(text));
+    }
+}
+
+#[test]
 fn generated_cases_are_valid() {
     let Some(mut judge) = GraphqlJs::start(SURFACE) else {
         return;
@@ -93,4 +123,25 @@ async fn content_comes_back_from_the_database_as_it_was_inserted() {
         insert(&db, &data).await;
         assert_eq!(Data::load(&db).await, data);
     }
+}
+
+#[tokio::test]
+async fn changes_reach_the_database_and_leave_it_consistent() {
+    let mut runner = TestRunner::deterministic();
+    let mut altered = 0;
+    for _ in 0..8 {
+        let mut data = data().new_tree(&mut runner).unwrap().current();
+        let db = sea_orm::Database::connect("sqlite::memory:").await.unwrap();
+        Migrator::up(&db, None).await.unwrap();
+        insert(&db, &data).await;
+        let changes = vec(change(), 40).new_tree(&mut runner).unwrap().current();
+        for change in changes {
+            let old = data.clone();
+            change.apply(&mut data);
+            write(&db, &old, &data).await;
+            assert_eq!(Data::load(&db).await, data);
+            altered += usize::from(data != old);
+        }
+    }
+    assert!(altered > 160, "{altered} of 320 changed something");
 }

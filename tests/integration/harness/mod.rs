@@ -5,9 +5,11 @@
 
 mod app;
 mod postgres;
+mod stage;
 mod statements;
 
 pub use app::{Answer, TestApp};
+pub use stage::{Stage, on_every_database};
 pub use statements::Statements;
 
 use std::path::PathBuf;

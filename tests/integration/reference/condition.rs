@@ -6,7 +6,7 @@
 use super::{
     Data,
     resolve::{key, string},
-    rows::{Column, Object, Property, property},
+    rows::{Column, Property, Row, property},
 };
 use async_graphql::{Name, Value as ConstValue};
 use async_graphql_value::indexmap::IndexMap;
@@ -17,13 +17,13 @@ type Truth = Result<bool, String>;
 
 /// Whether the row meets all entries of a coerced `…Where`. The error is the message of an execution
 /// error; the server may refuse such a request before it runs.
-pub fn matches(data: &Data, row: Object, condition: &ConstValue) -> Truth {
+pub fn matches(data: &Data, row: Row, condition: &ConstValue) -> Truth {
     all(entries(condition)?, |(name, value)| {
         holds(data, row, name, value)
     })
 }
 
-fn holds(data: &Data, row: Object, name: &str, value: &ConstValue) -> Truth {
+fn holds(data: &Data, row: Row, name: &str, value: &ConstValue) -> Truth {
     match name {
         "and" => return all(items(value)?, |item| matches(data, row, item)),
         "or" => return any(items(value)?, |item| matches(data, row, item)),
@@ -38,7 +38,7 @@ fn holds(data: &Data, row: Object, name: &str, value: &ConstValue) -> Truth {
         Some(Property::One(None)) => entries(value).map(|_| false),
         Some(Property::One(Some(related))) => matches(data, related, value),
         Some(Property::Many(related)) => all(entries(value)?, |(quantifier, condition)| {
-            let matching = |related: &Object| matches(data, *related, condition);
+            let matching = |related: &Row| matches(data, *related, condition);
             match quantifier.as_str() {
                 "some" => any(&related, matching),
                 "none" => any(&related, matching).map(|truth| !truth),

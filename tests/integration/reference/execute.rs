@@ -115,7 +115,7 @@ impl<'a> Execution<'a> {
     /// ExecuteQuery(query, schema, variableValues, initialValue).
     fn execute_query(&mut self, query: &'a OperationDefinition) -> Response {
         let root = self.collect_fields("Query", &query.selection_set.node, &mut HashSet::new());
-        let data = self.execute_collected_fields(root, Object::Query);
+        let data = self.execute_collected_fields(root, "Query", &Object::Query);
         let mut text = String::new();
         data.unwrap_or(Completed::Null).write(&mut text);
         Response {
@@ -208,12 +208,13 @@ impl<'a> Execution<'a> {
     fn execute_collected_fields(
         &mut self,
         collected: CollectedFields<'a>,
-        object: Object<'a>,
+        object_type: &str,
+        object: &Object<'a>,
     ) -> Completion {
         let mut result = Vec::new();
         for (response_name, fields) in collected {
             self.path.push(response_name.to_owned());
-            let value = self.execute_field(object, &fields);
+            let value = self.execute_field(object_type, object, &fields);
             self.path.pop();
             result.push((response_name.to_owned(), value?));
         }
@@ -221,18 +222,25 @@ impl<'a> Execution<'a> {
     }
 
     /// ExecuteField(objectType, objectValue, fieldType, fields, variableValues).
-    fn execute_field(&mut self, object: Object<'a>, fields: &[&'a Field]) -> Completion {
+    fn execute_field(
+        &mut self,
+        object_type: &str,
+        object: &Object<'a>,
+        fields: &[&'a Field],
+    ) -> Completion {
         let field = fields[0];
         let field_name = field.name.node.as_str();
         if field_name == "__typename" {
-            return Ok(Completed::Leaf(object.type_name().into()));
+            return Ok(Completed::Leaf(object_type.into()));
         }
-        let Some(definition) = SURFACE.field(object.type_name(), field_name) else {
-            return self.fail(format!("{} has no field {field_name}", object.type_name()));
+        let Some(definition) = SURFACE.field(object_type, field_name) else {
+            return self.fail(format!("{object_type} has no field {field_name}"));
         };
         let field_type = &definition.ty.node;
         let resolved = coerce_argument_values(definition, field, &self.variables).and_then(
-            |arguments: Arguments| resolve_field_value(self.data, object, field_name, &arguments),
+            |arguments: Arguments| {
+                resolve_field_value(self.data, object_type, object, field_name, &arguments)
+            },
         );
         let completed = match resolved {
             Ok(resolved) => self.complete_value(field_type, fields, resolved),
@@ -262,9 +270,11 @@ impl<'a> Execution<'a> {
                 Ok(Completed::List(completed))
             }
             (BaseType::Named(_), Resolved::Leaf(value)) => Ok(Completed::Leaf(value)),
-            (BaseType::Named(_), Resolved::Object(object)) => {
-                let subfields = self.collect_subfields(object.type_name(), fields);
-                self.execute_collected_fields(subfields, object)
+            (BaseType::Named(name), Resolved::Object(object)) => {
+                let abstract_type = object.node_type().filter(|_| !SURFACE.is_object(name));
+                let object_type = abstract_type.unwrap_or(name);
+                let subfields = self.collect_subfields(object_type, fields);
+                self.execute_collected_fields(subfields, object_type, &object)
             }
             _ => self.fail(format!("the resolved value is no {field_type}")),
         }

@@ -4,7 +4,9 @@
 //! and under their names: one row at a time, over tables held in vectors. It shares nothing with the
 //! server: neither its parser nor its types, and it never sees SQL. It expects a valid document.
 
+mod aggregate;
 mod condition;
+mod connection;
 mod execute;
 mod input;
 mod order;

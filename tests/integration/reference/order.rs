@@ -2,7 +2,7 @@
 
 use super::{
     Data,
-    rows::{Column, Object, Property, property},
+    rows::{Column, Property, Row, property},
 };
 use async_graphql::Value as ConstValue;
 use std::cmp::Ordering;
@@ -11,28 +11,47 @@ use std::cmp::Ordering;
 /// the primary key.
 pub fn sort<'a>(
     data: &'a Data,
-    rows: Vec<Object<'a>>,
+    rows: Vec<Row<'a>>,
     orders: &[ConstValue],
-) -> Result<Vec<Object<'a>>, String> {
-    let mut keyed = Vec::new();
+) -> Result<Vec<Row<'a>>, String> {
+    let mut placed = Vec::new();
     for row in rows {
-        let terms: Result<Vec<_>, _> = orders.iter().map(|order| term(data, row, order)).collect();
-        keyed.push((terms?, row));
+        placed.push((Position::of(data, row, orders)?, row));
     }
-    keyed.sort_by(|(some, one), (others, other)| {
-        let pairs = some.iter().zip(others);
+    placed.sort_by(|(one, _), (other, _)| one.compare(other));
+    Ok(placed.into_iter().map(|(_, row)| row).collect())
+}
+
+/// Where a row stands in an order: what the orders compare, with their directions, and the key.
+#[derive(Debug)]
+pub struct Position<'a> {
+    terms: Vec<(Option<Column<'a>>, &'a str)>,
+    key: i64,
+}
+
+impl<'a> Position<'a> {
+    pub fn of(data: &'a Data, row: Row<'a>, orders: &'a [ConstValue]) -> Result<Self, String> {
+        let terms: Result<_, _> = orders.iter().map(|order| term(data, row, order)).collect();
+        Ok(Self {
+            terms: terms?,
+            key: row.key(),
+        })
+    }
+
+    /// Less where this one comes first. Both must be of one order.
+    pub fn compare(&self, other: &Self) -> Ordering {
+        let pairs = self.terms.iter().zip(&other.terms);
         let orderings = pairs.map(|((a, direction), (b, _))| compare(*a, *b, direction));
         let ordering = orderings.fold(Ordering::Equal, Ordering::then);
-        ordering.then(one.key().cmp(&other.key()))
-    });
-    Ok(keyed.into_iter().map(|(_, row)| row).collect())
+        ordering.then(self.key.cmp(&other.key))
+    }
 }
 
 /// The value of a row that a coerced `…Order` compares, and the direction. Where there is no related
 /// row there is no value either, not even a count of what it would be related to.
 fn term<'a>(
     data: &'a Data,
-    row: Object<'a>,
+    row: Row<'a>,
     order: &'a ConstValue,
 ) -> Result<(Option<Column<'a>>, &'a str), String> {
     let (name, value) = entry(order)?;

@@ -2,21 +2,48 @@
 
 use super::{
     Data,
+    aggregate::{Function, Group, Key, value},
     condition::matches,
+    connection::{Connection, Edge, PageInfo},
     input::Arguments,
     order::sort,
     rows::{
-        Column, Property, all_comments, all_posts, all_profiles, all_tags, all_users, find_comment,
-        find_post, find_profile, find_tag, find_user, property,
+        Column, Property, Row, all, find_comment, find_post, find_profile, find_tag, find_user,
+        property,
     },
 };
 use async_graphql::Value as ConstValue;
 use chrono::SecondsFormat;
 
-pub use super::rows::Object;
-
 /// The largest page that may be asked for.
-const MAX_LIMIT: i64 = 1000;
+pub const MAX_LIMIT: usize = 1000;
+/// The page where none is asked for.
+pub const DEFAULT_LIMIT: usize = 20;
+
+/// What an object type's fields are resolved against.
+#[derive(Clone)]
+pub enum Object<'a> {
+    Query,
+    Row(Row<'a>),
+    Connection(Connection<'a>),
+    Edge(Edge<'a>),
+    PageInfo(PageInfo),
+    /// An aggregate, or one of its groups.
+    Group(Group<'a>),
+    GroupKey(Key<'a>),
+    /// What a function makes of the columns of these rows.
+    Values(Function, Vec<Row<'a>>),
+}
+
+impl Object<'_> {
+    /// ResolveAbstractType, for the one interface there is.
+    pub fn node_type(&self) -> Option<&'static str> {
+        match self {
+            Object::Row(row) => Some(row.type_name()),
+            _ => None,
+        }
+    }
+}
 
 /// A resolved value, not yet completed.
 pub enum Resolved<'a> {
@@ -26,24 +53,75 @@ pub enum Resolved<'a> {
     List(Vec<Resolved<'a>>),
 }
 
-type Resolution<'a> = Result<Resolved<'a>, String>;
+pub type Resolution<'a> = Result<Resolved<'a>, String>;
 
 /// ResolveFieldValue(objectType, objectValue, fieldName, argumentValues). The error is the message
 /// of an execution error.
 pub fn resolve_field_value<'a>(
     data: &'a Data,
-    object: Object<'a>,
+    object_type: &str,
+    object: &Object<'a>,
     field: &str,
     arguments: &Arguments,
 ) -> Resolution<'a> {
-    if let Object::Query = object {
-        return query(data, field, arguments);
+    match object {
+        Object::Query => query(data, field, arguments),
+        Object::Row(row) => {
+            let (name, view) = View::of(field);
+            match property(data, *row, name) {
+                Some(Property::Column(column)) => Ok(column.map_or(Resolved::Null, leaf)),
+                Some(Property::One(row)) => Ok(one(row)),
+                Some(Property::Many(rows)) => view.show(data, Some(*row), name, rows, arguments),
+                None => unknown(object_type, field),
+            }
+        }
+        Object::Connection(connection) => connection.resolve(field),
+        Object::Edge(edge) => edge.resolve(field),
+        Object::PageInfo(info) => info.resolve(field),
+        Object::Group(group) => group.resolve(data, field, arguments),
+        Object::GroupKey(key) => Ok(key.column(field).map_or(Resolved::Null, leaf)),
+        Object::Values(function, rows) => value(data, *function, rows, field),
     }
-    match property(data, object, field) {
-        Some(Property::Column(column)) => Ok(column.map_or(Resolved::Null, leaf)),
-        Some(Property::One(row)) => Ok(one(row)),
-        Some(Property::Many(rows)) => page(data, rows, arguments),
-        None => unknown(object.type_name(), field),
+}
+
+/// The ways in which the API shows one list.
+#[derive(Clone, Copy)]
+enum View {
+    Plain,
+    Connection,
+    Aggregate,
+}
+
+impl View {
+    /// The list that a field is about, and the way.
+    fn of(field: &str) -> (&str, Self) {
+        if let Some(list) = field.strip_suffix("Connection") {
+            (list, View::Connection)
+        } else if let Some(list) = field.strip_suffix("Aggregate") {
+            (list, View::Aggregate)
+        } else {
+            (field, View::Plain)
+        }
+    }
+
+    /// The rows that `owner` has by the name of the list, or that the root has.
+    fn show<'a>(
+        self,
+        data: &'a Data,
+        owner: Option<Row<'a>>,
+        list: &str,
+        rows: Vec<Row<'a>>,
+        arguments: &Arguments,
+    ) -> Resolution<'a> {
+        let rows = kept(data, rows, arguments)?;
+        Ok(match self {
+            View::Plain => page(data, rows, arguments)?,
+            View::Connection => {
+                let connection = Connection::of(data, owner, list, rows, arguments)?;
+                Resolved::Object(Object::Connection(connection))
+            }
+            View::Aggregate => Resolved::Object(Object::Group(Group::whole(rows))),
+        })
     }
 }
 
@@ -63,7 +141,7 @@ fn query<'a>(data: &'a Data, field: &str, arguments: &Arguments) -> Resolution<'
             ("id", id) => Ok(one(find_user(data, key("User", id)?))),
             ("username", username) => {
                 let row = data.users.iter().find(|user| user.username == username);
-                Ok(one(row.map(Object::User)))
+                Ok(one(row.map(Row::User)))
             }
             _ => Err("email is not for everyone to look up".to_owned()),
         },
@@ -82,52 +160,58 @@ fn query<'a>(data: &'a Data, field: &str, arguments: &Arguments) -> Resolution<'
             ("id", id) => Ok(one(find_tag(data, key("Tag", id)?))),
             (_, name) => {
                 let row = data.tags.iter().find(|tag| tag.name == name);
-                Ok(one(row.map(Object::Tag)))
+                Ok(one(row.map(Row::Tag)))
             }
         },
         "comment" => {
             let (_, id) = lookup(arguments, &["id"])?;
             Ok(one(find_comment(data, key("Comment", id)?)))
         }
-        "users" => page(data, all_users(data), arguments),
-        "profiles" => page(data, all_profiles(data), arguments),
-        "posts" => page(data, all_posts(data), arguments),
-        "tags" => page(data, all_tags(data), arguments),
-        "comments" => page(data, all_comments(data), arguments),
-        _ => unknown("Query", field),
+        _ => {
+            let (list, view) = View::of(field);
+            match all(data, list) {
+                Some(rows) => view.show(data, None, list, rows, arguments),
+                None => unknown("Query", field),
+            }
+        }
     }
 }
 
-/// The rows that `where` keeps, in the order of `orderBy` if it names one, as `limit` and `offset`
-/// cut them.
-fn page<'a>(data: &'a Data, rows: Vec<Object<'a>>, arguments: &Arguments) -> Resolution<'a> {
-    let limit = integer(arguments, "limit").unwrap_or(20);
-    let offset = integer(arguments, "offset").unwrap_or(0);
-    if limit > MAX_LIMIT {
-        return Err(format!("limit is at most {MAX_LIMIT}"));
-    }
-    let limit = usize::try_from(limit).map_err(|_| "limit is negative")?;
-    let offset = usize::try_from(offset).map_err(|_| "offset is negative")?;
-
-    let mut kept = match given(arguments, "where") {
-        Some(condition) => {
-            let mut kept = Vec::new();
-            for row in rows {
-                if matches(data, row, condition)? {
-                    kept.push(row);
-                }
-            }
-            kept
-        }
-        None => rows,
+/// The rows that `where` keeps.
+fn kept<'a>(
+    data: &'a Data,
+    rows: Vec<Row<'a>>,
+    arguments: &Arguments,
+) -> Result<Vec<Row<'a>>, String> {
+    let Some(condition) = given(arguments, "where") else {
+        return Ok(rows);
     };
-    if let Some(ConstValue::List(orders)) = given(arguments, "orderBy")
-        && !orders.is_empty()
-    {
-        kept = sort(data, kept, orders)?;
+    let mut kept = Vec::new();
+    for row in rows {
+        if matches(data, row, condition)? {
+            kept.push(row);
+        }
     }
-    let rows = kept.into_iter().skip(offset).take(limit);
-    Ok(Resolved::List(rows.map(Resolved::Object).collect()))
+    Ok(kept)
+}
+
+/// The coerced orders of `orderBy`; none where the order is the default one.
+pub fn orders(arguments: &Arguments) -> Option<&[ConstValue]> {
+    match given(arguments, "orderBy") {
+        Some(ConstValue::List(orders)) if !orders.is_empty() => Some(orders),
+        _ => None,
+    }
+}
+
+/// The rows, in the order of `orderBy` if it names one, as `limit` and `offset` cut them.
+fn page<'a>(data: &'a Data, mut rows: Vec<Row<'a>>, arguments: &Arguments) -> Resolution<'a> {
+    let limit = count(arguments, "limit")?.unwrap_or(DEFAULT_LIMIT);
+    let offset = count(arguments, "offset")?.unwrap_or(0);
+    if let Some(orders) = orders(arguments) {
+        rows = sort(data, rows, orders)?;
+    }
+    let rows = rows.into_iter().skip(offset).take(limit);
+    Ok(Resolved::List(rows.map(object).collect()))
 }
 
 // Single rows.
@@ -145,8 +229,12 @@ fn node<'a>(data: &'a Data, id: &str) -> Resolution<'a> {
     }))
 }
 
-fn one(row: Option<Object<'_>>) -> Resolved<'_> {
-    row.map_or(Resolved::Null, Resolved::Object)
+fn one(row: Option<Row<'_>>) -> Resolved<'_> {
+    row.map_or(Resolved::Null, object)
+}
+
+pub fn object(row: Row<'_>) -> Resolved<'_> {
+    Resolved::Object(Object::Row(row))
 }
 
 /// The one argument by which a row is looked up. Null counts as not given.
@@ -175,7 +263,7 @@ pub fn key(type_name: &str, id: &str) -> Result<i64, String> {
 
 // Leaves and arguments.
 
-fn leaf<'a>(column: Column) -> Resolved<'a> {
+pub fn leaf<'a>(column: Column) -> Resolved<'a> {
     Resolved::Leaf(match column {
         Column::Id(type_name, key) => format!("{type_name}:{key}").into(),
         Column::Text(text) => text.into(),
@@ -186,13 +274,13 @@ fn leaf<'a>(column: Column) -> Resolved<'a> {
 }
 
 /// The argument's value. Null counts as not given.
-fn given<'a>(arguments: &'a Arguments, name: &str) -> Option<&'a ConstValue> {
+pub fn given<'a>(arguments: &'a Arguments, name: &str) -> Option<&'a ConstValue> {
     arguments
         .get(name)
         .filter(|value| **value != ConstValue::Null)
 }
 
-fn text<'a>(arguments: &'a Arguments, name: &str) -> Option<&'a str> {
+pub fn text<'a>(arguments: &'a Arguments, name: &str) -> Option<&'a str> {
     given(arguments, name).map(string)
 }
 
@@ -204,13 +292,21 @@ pub fn string(value: &ConstValue) -> &str {
     }
 }
 
-fn integer(arguments: &Arguments, name: &str) -> Option<i64> {
-    match arguments.get(name) {
-        Some(ConstValue::Number(number)) => number.as_i64(),
-        _ => None,
+/// A number of rows: not negative, and no more than a page may have unless it is an offset.
+pub fn count(arguments: &Arguments, name: &str) -> Result<Option<usize>, String> {
+    let Some(ConstValue::Number(number)) = arguments.get(name) else {
+        return Ok(None);
+    };
+    let number = number.as_i64().and_then(|number| number.try_into().ok());
+    match number {
+        Some(number) if number > MAX_LIMIT && name != "offset" => {
+            Err(format!("{name} is at most {MAX_LIMIT}"))
+        }
+        Some(number) => Ok(Some(number)),
+        None => Err(format!("{name} is negative")),
     }
 }
 
-fn unknown<'a>(type_name: &str, field: &str) -> Resolution<'a> {
+pub fn unknown<'a>(type_name: &str, field: &str) -> Resolution<'a> {
     Err(format!("{type_name} has no field {field}"))
 }

@@ -5,13 +5,12 @@
 
 use super::Data;
 use chrono::{DateTime, Utc};
-use entity::{comment, post, profile, tag, user};
+use entity::{comment, follow, post, profile, tag, user};
 use std::cmp::Reverse;
 
-/// What an object type's fields are resolved against.
+/// A row of one of the types that have an id.
 #[derive(Clone, Copy)]
-pub enum Object<'a> {
-    Query,
+pub enum Row<'a> {
     User(&'a user::Model),
     Profile(&'a profile::Model),
     Post(&'a post::Model),
@@ -19,28 +18,26 @@ pub enum Object<'a> {
     Comment(&'a comment::Model),
 }
 
-impl Object<'_> {
+impl Row<'_> {
     /// ResolveAbstractType, for the one interface there is.
     pub fn type_name(self) -> &'static str {
         match self {
-            Object::Query => "Query",
-            Object::User(_) => "User",
-            Object::Profile(_) => "Profile",
-            Object::Post(_) => "Post",
-            Object::Tag(_) => "Tag",
-            Object::Comment(_) => "Comment",
+            Row::User(_) => "User",
+            Row::Profile(_) => "Profile",
+            Row::Post(_) => "Post",
+            Row::Tag(_) => "Tag",
+            Row::Comment(_) => "Comment",
         }
     }
 
     /// The primary key.
     pub fn key(self) -> i64 {
         match self {
-            Object::Query => 0,
-            Object::User(row) => row.id,
-            Object::Profile(row) => row.user_id,
-            Object::Post(row) => row.id,
-            Object::Tag(row) => row.id,
-            Object::Comment(row) => row.id,
+            Row::User(row) => row.id,
+            Row::Profile(row) => row.user_id,
+            Row::Post(row) => row.id,
+            Row::Tag(row) => row.id,
+            Row::Comment(row) => row.id,
         }
     }
 }
@@ -61,20 +58,19 @@ pub enum Column<'a> {
 /// What a field of a row stands for.
 pub enum Property<'a> {
     Column(Option<Column<'a>>),
-    One(Option<Object<'a>>),
+    One(Option<Row<'a>>),
     /// In the default order.
-    Many(Vec<Object<'a>>),
+    Many(Vec<Row<'a>>),
 }
 
 /// The field of a row; none where its type has no such field.
-pub fn property<'a>(data: &'a Data, row: Object<'a>, field: &str) -> Option<Property<'a>> {
+pub fn property<'a>(data: &'a Data, row: Row<'a>, field: &str) -> Option<Property<'a>> {
     match row {
-        Object::Query => None,
-        Object::User(row) => user(data, row, field),
-        Object::Profile(row) => profile(data, row, field),
-        Object::Post(row) => post(data, row, field),
-        Object::Tag(row) => tag(data, row, field),
-        Object::Comment(row) => comment(data, row, field),
+        Row::User(row) => user(data, row, field),
+        Row::Profile(row) => profile(data, row, field),
+        Row::Post(row) => post(data, row, field),
+        Row::Tag(row) => tag(data, row, field),
+        Row::Comment(row) => comment(data, row, field),
     }
 }
 
@@ -215,47 +211,60 @@ fn time<'a>(time: DateTime<Utc>) -> Property<'a> {
     column(Column::Time(time))
 }
 
-// All rows that an anonymous reader may see, in the default orders.
+/// The junction row that leads from `owner` by this field to `row`, where it has columns of its own.
+pub fn link<'a>(data: &'a Data, owner: Row, field: &str, row: Row) -> Option<&'a follow::Model> {
+    let (follower, followee) = match field {
+        "followers" => (row.key(), owner.key()),
+        "following" => (owner.key(), row.key()),
+        _ => return None,
+    };
+    let mut follows = data.follows.iter();
+    follows.find(|follow| follow.follower_id == follower && follow.followee_id == followee)
+}
 
-pub fn all_users(data: &Data) -> Vec<Object<'_>> {
+/// All rows that an anonymous reader may see, in the default order, by the name of their list.
+pub fn all<'a>(data: &'a Data, list: &str) -> Option<Vec<Row<'a>>> {
+    Some(match list {
+        "users" => all_users(data),
+        "profiles" => all_profiles(data),
+        "posts" => newest_posts(data.posts.iter()),
+        "tags" => all_tags(data),
+        "comments" => newest_comments(data, data.comments.iter()),
+        _ => return None,
+    })
+}
+
+fn all_users(data: &Data) -> Vec<Row<'_>> {
     let mut rows: Vec<_> = data.users.iter().collect();
     rows.sort_by_key(|row| Reverse((row.created_at, row.id)));
-    rows.into_iter().map(Object::User).collect()
+    rows.into_iter().map(Row::User).collect()
 }
 
-pub fn all_profiles(data: &Data) -> Vec<Object<'_>> {
+fn all_profiles(data: &Data) -> Vec<Row<'_>> {
     let mut rows: Vec<_> = data.profiles.iter().collect();
     rows.sort_by_key(|row| row.user_id);
-    rows.into_iter().map(Object::Profile).collect()
+    rows.into_iter().map(Row::Profile).collect()
 }
 
-pub fn all_posts(data: &Data) -> Vec<Object<'_>> {
-    newest_posts(data.posts.iter())
-}
-
-pub fn all_tags(data: &Data) -> Vec<Object<'_>> {
+fn all_tags(data: &Data) -> Vec<Row<'_>> {
     let mut rows: Vec<_> = data.tags.iter().collect();
     rows.sort_by_key(|row| row.id);
-    rows.into_iter().map(Object::Tag).collect()
+    rows.into_iter().map(Row::Tag).collect()
 }
 
-pub fn all_comments(data: &Data) -> Vec<Object<'_>> {
-    newest_comments(data, data.comments.iter())
-}
-
-fn newest_posts<'a>(rows: impl Iterator<Item = &'a post::Model>) -> Vec<Object<'a>> {
+fn newest_posts<'a>(rows: impl Iterator<Item = &'a post::Model>) -> Vec<Row<'a>> {
     let mut rows: Vec<_> = rows.filter(|post| is_visible(post)).collect();
     rows.sort_by_key(|row| Reverse((row.created_at, row.id)));
-    rows.into_iter().map(Object::Post).collect()
+    rows.into_iter().map(Row::Post).collect()
 }
 
 fn newest_comments<'a>(
     data: &'a Data,
     rows: impl Iterator<Item = &'a comment::Model>,
-) -> Vec<Object<'a>> {
+) -> Vec<Row<'a>> {
     let mut rows: Vec<_> = rows.filter(|row| is_on_visible_post(data, row)).collect();
     rows.sort_by_key(|row| Reverse((row.created_at, row.id)));
-    rows.into_iter().map(Object::Comment).collect()
+    rows.into_iter().map(Row::Comment).collect()
 }
 
 /// Users through the junction `follow`: by its key, descending.
@@ -275,31 +284,31 @@ fn is_on_visible_post(data: &Data, comment: &comment::Model) -> bool {
 
 // Single rows.
 
-pub fn find_user(data: &Data, key: i64) -> Option<Object<'_>> {
+pub fn find_user(data: &Data, key: i64) -> Option<Row<'_>> {
     let row = data.users.iter().find(|user| user.id == key)?;
-    Some(Object::User(row))
+    Some(Row::User(row))
 }
 
-pub fn find_profile(data: &Data, key: i64) -> Option<Object<'_>> {
+pub fn find_profile(data: &Data, key: i64) -> Option<Row<'_>> {
     let row = data
         .profiles
         .iter()
         .find(|profile| profile.user_id == key)?;
-    Some(Object::Profile(row))
+    Some(Row::Profile(row))
 }
 
-pub fn find_post(data: &Data, key: i64) -> Option<Object<'_>> {
+pub fn find_post(data: &Data, key: i64) -> Option<Row<'_>> {
     let mut posts = data.posts.iter();
     let row = posts.find(|post| post.id == key && is_visible(post))?;
-    Some(Object::Post(row))
+    Some(Row::Post(row))
 }
 
-pub fn find_tag(data: &Data, key: i64) -> Option<Object<'_>> {
+pub fn find_tag(data: &Data, key: i64) -> Option<Row<'_>> {
     let row = data.tags.iter().find(|tag| tag.id == key)?;
-    Some(Object::Tag(row))
+    Some(Row::Tag(row))
 }
 
-pub fn find_comment(data: &Data, key: i64) -> Option<Object<'_>> {
+pub fn find_comment(data: &Data, key: i64) -> Option<Row<'_>> {
     let row = data.comments.iter().find(|comment| comment.id == key)?;
-    is_on_visible_post(data, row).then_some(Object::Comment(row))
+    is_on_visible_post(data, row).then_some(Row::Comment(row))
 }

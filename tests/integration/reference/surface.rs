@@ -84,6 +84,11 @@ impl Surface {
         !self.fields(type_name).is_empty()
     }
 
+    /// Whether the type is an object that is no row, but a part of a connection or an aggregate.
+    pub fn is_part(&self, type_name: &str) -> bool {
+        self.is_object(type_name) && type_name != "Query" && !self.implements(type_name, "Node")
+    }
+
     /// Whether the object type declares the interface.
     pub fn implements(&self, object: &str, interface: &str) -> bool {
         match self.kind(object) {
