@@ -53,8 +53,18 @@ impl Conditions {
         let of_order = order.iter().map(|term| term.path.len()).max();
         for (argument, found, most, what) in [
             ("where", filter.depth, MAX_DEPTH, "conditions"),
-            ("where", filter.relations, limits.condition_depth, "relations"),
-            ("orderBy", of_order.unwrap_or(0), limits.condition_depth, "relations"),
+            (
+                "where",
+                filter.relations,
+                limits.condition_depth,
+                "relations",
+            ),
+            (
+                "orderBy",
+                of_order.unwrap_or(0),
+                limits.condition_depth,
+                "relations",
+            ),
         ] {
             if found > most {
                 let message = format!(

@@ -153,7 +153,10 @@ async fn conditions_are_answered_up_to_their_depth_and_refused_beyond() {
             .await;
         assert_refused(
             &answer,
-            &["`orderBy` of `comments` nests relations 30 deep", "10 is allowed"],
+            &[
+                "`orderBy` of `comments` nests relations 30 deep",
+                "10 is allowed",
+            ],
         );
         let order = nest(10, "{parent: ", "{id: ASC}", "}");
         app.query(&format!("{{ comments(orderBy: {order}) {{ id }} }}"))
@@ -224,7 +227,9 @@ async fn conditions_are_answered_up_to_their_number_and_refused_beyond() {
             );
         }
         // Those of all lists count together.
-        let lists = repeat(4, |i| format!("a{i}: posts(where: $w, limit: {i}) {{ id }}"));
+        let lists = repeat(4, |i| {
+            format!("a{i}: posts(where: $w, limit: {i}) {{ id }}")
+        });
         let together = format!("query($w: PostWhere) {{ {lists} }}");
         let filter = json!({ "w": { "or": items(400, title) } });
         let answer = app.request(&together, None, &filter).await;
