@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 
 use crate::catalog::{Catalog, Relation};
 use crate::plan::{BoundPlan, Expression, Level, Source, Window};
@@ -232,8 +232,12 @@ pub async fn load<C: Connection>(
                     }
                     Ok::<_, DatabaseError>(done)
                 });
-                for (i, level) in try_join_all(workers).await?.into_iter().flatten() {
-                    loaded[i] = level;
+                // All are waited for, also when one has failed: a connection that is dropped while its
+                // statement runs comes back to the pool busy.
+                for done in join_all(workers).await {
+                    for (i, level) in done? {
+                        loaded[i] = level;
+                    }
                 }
             }
         }
