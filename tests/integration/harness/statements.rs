@@ -33,7 +33,8 @@ impl Statements {
         }
     }
 
-    /// The statements that read, without a transaction's own.
+    /// The statements that read, without a transaction's own, and those by which a connection of SQLite's
+    /// gets to know its full-text index when it first meets it.
     pub fn read(&self) -> Vec<String> {
         let heard = self
             .heard
@@ -43,6 +44,7 @@ impl Statements {
         heard
             .into_iter()
             .filter(|s| !matches!(s.as_str(), "BEGIN" | "COMMIT" | "ROLLBACK"))
+            .filter(|s| !s.contains("_search_config'"))
             .collect()
     }
 }
