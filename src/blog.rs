@@ -36,4 +36,5 @@ pub fn graph() -> Graph {
             }
         })
         .visible_through(comment::Relation::Post)
+        .search(post::Entity, [post::Column::Title, post::Column::Body])
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::plan::Limits;
+use crate::plan::{DocumentLimits, Limits};
 
 /// A GraphQL server for related data. Without a command it serves.
 #[derive(Debug, Parser)]
@@ -30,6 +30,13 @@ pub enum Command {
     Schema,
     /// Print what a document's operation would run: its SQL, level by level, and the most it can cost
     Explain(Explain),
+    /// Check the database against the graph, and print what is missing and what mends it
+    ///
+    /// Missing tables, columns, keys, foreign keys and the indexes of each relation and order are found, each
+    /// with what it costs and the statement that mends it; a migration with all of them comes last. The
+    /// database is only read. Exits with 0 if nothing is missing, with 1 if something is, and with 2 if the
+    /// check could not be made.
+    Doctor(Doctor),
 }
 
 #[derive(Debug, Args)]
@@ -64,6 +71,9 @@ pub struct Serve {
     /// Serve the GraphiQL page at /
     #[arg(long, env = "GRAPHIQL", default_value_t = true, value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub graphiql: bool,
+    /// Answer a request that has the header `x-backref-explain: 1` with what it cost, its SQL among that
+    #[arg(long, env = "EXPLAIN", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    pub explain: bool,
     /// Log lines as JSON objects
     #[arg(long, env = "LOG_JSON", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub log_json: bool,
@@ -83,6 +93,27 @@ pub struct LimitArgs {
     /// How many statements a request may run
     #[arg(long, env = "MAX_STATEMENTS", default_value_t = Limits::default().statements)]
     pub max_statements: u64,
+    /// How many conditions a request may have in all its `where`, with `and`, `or`, `not` and relations
+    #[arg(long, env = "MAX_CONDITIONS", default_value_t = Limits::default().conditions)]
+    pub max_conditions: usize,
+    /// How deep a condition or an order may nest: relations, `and`, `or` and `not`
+    #[arg(long, env = "MAX_CONDITION_DEPTH", default_value_t = Limits::default().condition_depth)]
+    pub max_condition_depth: usize,
+    /// How many orders an `orderBy` may have
+    #[arg(long, env = "MAX_ORDERS", default_value_t = Limits::default().orders)]
+    pub max_orders: usize,
+    /// How many tokens a document may have
+    #[arg(long, env = "MAX_TOKENS", default_value_t = Limits::default().document.tokens)]
+    pub max_tokens: usize,
+    /// How many fields and fragments a document may have once its fragments are written out
+    #[arg(long, env = "MAX_FIELDS", default_value_t = Limits::default().document.fields)]
+    pub max_fields: u64,
+    /// How many aliases a document may have once its fragments are written out
+    #[arg(long, env = "MAX_ALIASES", default_value_t = Limits::default().document.aliases)]
+    pub max_aliases: u64,
+    /// How many directives a document may have once its fragments are written out
+    #[arg(long, env = "MAX_DIRECTIVES", default_value_t = Limits::default().document.directives)]
+    pub max_directives: u64,
 }
 
 impl LimitArgs {
@@ -92,6 +123,15 @@ impl LimitArgs {
             depth: self.max_depth,
             rows: self.max_rows,
             statements: self.max_statements,
+            conditions: self.max_conditions,
+            condition_depth: self.max_condition_depth,
+            orders: self.max_orders,
+            document: DocumentLimits {
+                tokens: self.max_tokens,
+                fields: self.max_fields,
+                aliases: self.max_aliases,
+                directives: self.max_directives,
+            },
         }
     }
 }
@@ -136,6 +176,13 @@ pub struct Seed {
     pub tags: u64,
     #[arg(long, default_value_t = 1, help = "What the content is made from")]
     pub seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// postgres://… or sqlite://FILE; without it the embedded file backref.db, which must be there
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -84,6 +84,9 @@ pub struct Connect {
     pub max_connections: u32,
     /// Make an SQLite file that does not exist.
     pub create: bool,
+    /// Refuse what would change an SQLite database. The file is opened for writing all the same: who only
+    /// reads a file with a write-ahead log leaves that log's files behind.
+    pub read_only: bool,
     /// How long a statement may run on PostgreSQL. SQLite is told by each request.
     pub statement_timeout: Option<Duration>,
 }
@@ -94,6 +97,7 @@ impl Connect {
         Connect {
             max_connections,
             create: false,
+            read_only: false,
             statement_timeout: None,
         }
     }
@@ -155,6 +159,7 @@ impl Url {
         let Connect {
             max_connections,
             create,
+            read_only,
             statement_timeout,
         } = settings;
         if let Some(file) = self.file.as_ref().filter(|f| !create && !f.exists()) {
@@ -167,10 +172,12 @@ impl Url {
             .sqlx_logging_level(log::LevelFilter::Trace)
             // A ping at every acquire costs a round trip; a connection long idle may have been closed.
             .test_before_acquire_if_idle_for(Duration::from_secs(10))
-            .map_sqlx_postgres_opts(|o| o.statement_cache_capacity(500))
-            .map_sqlx_sqlite_opts(move |o| match create {
-                true => o.create_if_missing(true),
-                false => o,
+            // Compiling a statement takes PostgreSQL seconds where it has many subqueries, and running it less.
+            .map_sqlx_postgres_opts(|o| o.statement_cache_capacity(500).options([("jit", "off")]))
+            .map_sqlx_sqlite_opts(move |o| match (create, read_only) {
+                (true, _) => o.create_if_missing(true),
+                (false, true) => o.create_if_missing(false).pragma("query_only", "ON"),
+                (false, false) => o,
             });
         if let (None, Some(timeout)) = (&self.file, statement_timeout) {
             options.statement_timeout(timeout);
@@ -242,6 +249,18 @@ pub async fn require_migrated(
     url: &Url,
     connection: &DatabaseConnection,
 ) -> Result<(), SetupError> {
+    match pending_migrations(connection).await.len() {
+        0 => Ok(()),
+        pending => Err(SetupError::Unmigrated {
+            url: url.shown(),
+            pending,
+        }),
+    }
+}
+
+/// The names of the migrations that a database lacks. SeaORM's own question for them would make its
+/// bookkeeping table.
+pub async fn pending_migrations(connection: &DatabaseConnection) -> Vec<String> {
     let ask = Statement::from_string(
         connection.get_database_backend(),
         "SELECT version FROM seaql_migrations",
@@ -252,16 +271,9 @@ pub async fn require_migrated(
         .iter()
         .filter_map(|r| r.try_get_by_index(0).ok())
         .collect();
-    let lacks = |migration: &str| !applied.iter().any(|a| a == migration);
     let all = Migrator::migrations();
-    let pending = all.iter().filter(|m| lacks(m.name())).count();
-    if pending > 0 {
-        return Err(SetupError::Unmigrated {
-            url: url.shown(),
-            pending,
-        });
-    }
-    Ok(())
+    let names = all.iter().map(|m| m.name().to_owned());
+    names.filter(|name| !applied.contains(name)).collect()
 }
 
 /// Opens the embedded database, which is made whole first: a new file gets its name only when it is

@@ -60,6 +60,9 @@ pub struct Request {
     /// For protocols on top of GraphQL; none is served yet, but it must be an object.
     #[serde(default, deserialize_with = "null_as_empty")]
     pub extensions: JsonMap,
+    /// Whether the answer says what it cost, in `extensions.backref`.
+    #[serde(skip)]
+    pub explain: bool,
 }
 
 fn null_as_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<JsonMap, D::Error> {
@@ -112,6 +115,7 @@ pub struct Prepared {
     pub document: Arc<Document>,
     pub bound: BoundPlan,
     introspection: Option<JsonMap>,
+    explain: bool,
 }
 
 impl Engine {
@@ -279,6 +283,7 @@ impl Planner {
             document,
             bound,
             introspection,
+            explain: request.explain,
         })
     }
 
@@ -286,7 +291,8 @@ impl Planner {
         if let Some(found) = self.documents.get(text) {
             return Ok(found);
         }
-        let document = Arc::new(Document::parse(&self.shared.schema, text)?);
+        let document = Document::parse(&self.shared.schema, text, &self.limits.document)?;
+        let document = Arc::new(document);
         self.documents.insert(text.into(), document.clone());
         Ok(document)
     }
@@ -366,6 +372,7 @@ impl Shared {
             bound: &prepared.bound,
             loaded,
             introspection: prepared.introspection.as_ref(),
+            explain: prepared.explain,
         }
         .write()
     }
@@ -414,6 +421,10 @@ fn failed(error: &DatabaseError) -> Response {
         _ if error.is_timeout() => Error::new(
             Code::Timeout,
             format!("the request took too long and was stopped; ask for less (error {id})"),
+        ),
+        _ if error.is_too_complex() => Error::new(
+            Code::LimitExceeded,
+            format!("the request is more than the database can take; ask for less (error {id})"),
         ),
         _ if error.is_unavailable() => Error::new(
             Code::Unavailable,

@@ -1,11 +1,51 @@
-//! `backref explain`: the plan of a request, as a person reads it.
+//! What a request costs: its plan as a person reads it (`backref explain`), and what ran, beside an answer
+//! (`extensions.backref`).
 
 use std::fmt::Write;
 
+use serde::Serialize;
+
 use crate::engine::{Planner, Prepared};
-use crate::load::statement_sql;
-use crate::plan::{BoundRoot, Level, LevelId, Source, Window};
+use crate::load::{Loaded, statement_sql};
+use crate::plan::{Bound, BoundPlan, BoundRoot, Level, LevelId, Source, Window};
 use crate::sql::Dialect;
+
+/// `extensions.backref`: the bound that was known before running, and the statements that ran.
+#[derive(Debug, Serialize)]
+pub struct Cost<'a> {
+    bound: Bound,
+    statements: Vec<StatementCost<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct StatementCost<'a> {
+    /// Where its rows first appear in the answer, without indexes.
+    path: String,
+    sql: &'a str,
+    /// How many keys it was asked for; 0 for a root list.
+    keys: usize,
+    rows: usize,
+    /// Milliseconds from sending it to its last row.
+    ms: f64,
+}
+
+/// What an answer has cost.
+pub fn cost<'a>(bound: &BoundPlan, loaded: &'a [Loaded]) -> Cost<'a> {
+    let ran = loaded.iter().enumerate();
+    let ran = ran.filter_map(|(i, level)| level.ran.as_ref().map(|ran| (i, ran)));
+    Cost {
+        bound: bound.bound,
+        statements: ran
+            .map(|(i, ran)| StatementCost {
+                path: bound.plan.path(i),
+                sql: &ran.sql,
+                keys: ran.keys,
+                rows: ran.rows,
+                ms: (ran.took.as_secs_f64() * 1e6).round() / 1e3,
+            })
+            .collect(),
+    }
+}
 
 /// The plan as text: a tree of the fields that give rows, each with its SQL and the most it can read, and the
 /// bound on the whole.

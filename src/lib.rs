@@ -17,6 +17,7 @@ pub mod sql;
 
 pub mod config;
 pub mod database;
+pub mod doctor;
 pub mod explain;
 pub mod server;
 

@@ -1,12 +1,13 @@
 //! The command line: a thin shell over the library.
 
 use std::future::IntoFuture;
-use std::io::{IsTerminal, Read};
+use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backref::config::{Cli, Command, Explain, Migrate, MigrateAction, Seed, Serve};
+use backref::config::{Cli, Command, Doctor, Explain, Migrate, MigrateAction, Seed, Serve};
 use backref::database::{self, Connect, EMBEDDED_FILE, Url};
 use backref::engine::{Engine, Planner, Request};
 use backref::plan::Limits;
@@ -14,7 +15,7 @@ use backref::policy::Principal;
 use backref::schema::Schema;
 use backref::server::{self, ServerOptions};
 use backref::sql::Dialect;
-use backref::{blog, explain, seed};
+use backref::{blog, doctor, explain, seed};
 use clap::Parser;
 use migration::{Migrator, MigratorTrait};
 use tokio::net::TcpListener;
@@ -26,7 +27,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 #[tokio::main]
-async fn main() {
+async fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         None => serve(cli.serve).await,
@@ -35,11 +36,21 @@ async fn main() {
         Some(Command::Seed(args)) => fill(args).await,
         Some(Command::Schema) => print_schema(),
         Some(Command::Explain(args)) => print_plan(&args),
+        // As `diff` does, it tells by its status what it found from not having been able to look.
+        Some(Command::Doctor(args)) => match examine(args).await {
+            Ok(clean) => return ExitCode::from(u8::from(!clean)),
+            Err(error) => return failed(&*error, 2),
+        },
     };
-    if let Err(error) = done {
-        eprintln!("backref: {error}");
-        std::process::exit(1);
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&*error, 1),
     }
+}
+
+fn failed(error: &dyn std::error::Error, status: u8) -> ExitCode {
+    eprintln!("backref: {error}");
+    ExitCode::from(status)
 }
 
 async fn serve(args: Serve) -> Result {
@@ -67,6 +78,7 @@ async fn serve(args: Serve) -> Result {
     let options = ServerOptions {
         max_body_bytes: args.max_body_bytes,
         graphiql: args.graphiql,
+        explain: args.explain,
     };
     let listener = TcpListener::bind(args.listen).await.map_err(|e| {
         format!(
@@ -182,7 +194,23 @@ async fn fill(args: Seed) -> Result {
     Ok(())
 }
 
-/// A database for a command that changes it: by its URL, or the embedded file.
+/// Whether the database has all that the graph needs.
+async fn examine(args: Doctor) -> Result<bool> {
+    let catalog = blog::graph().build()?;
+    let settings = Connect {
+        read_only: true,
+        ..Connect::with(1)
+    };
+    let (_, connection) = open(&args.database_url, settings).await?;
+    let pending = database::pending_migrations(&connection).await;
+    let report = doctor::examine(&catalog, &connection).await;
+    connection.close().await?;
+    let report = report?.with_pending(pending);
+    std::io::stdout().write_all(report.to_string().as_bytes())?;
+    Ok(report.is_clean())
+}
+
+/// A database that must be there: by its URL, or the embedded file.
 async fn open(
     url: &Option<String>,
     settings: Connect,

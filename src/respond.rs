@@ -9,6 +9,7 @@ use apollo_compiler::response::JsonMap;
 
 use crate::catalog::Catalog;
 use crate::error::{Code, Error, PathSegment};
+use crate::explain;
 use crate::load::Loaded;
 use crate::load::rows::CellValue;
 use crate::plan::{
@@ -29,6 +30,8 @@ pub struct Answer<'a> {
     pub loaded: &'a [Loaded],
     /// The answers to `__schema` and `__type` by response key.
     pub introspection: Option<&'a JsonMap>,
+    /// Whether to say what the answer cost.
+    pub explain: bool,
 }
 
 /// A null on its way up to the nearest nullable field.
@@ -53,6 +56,15 @@ impl Answer<'_> {
         if writer.root().is_err() || writer.overflowed {
             writer.out.truncate(start);
             writer.out.extend_from_slice(b"null");
+        }
+        if self.explain {
+            writer
+                .out
+                .extend_from_slice(b",\"extensions\":{\"backref\":");
+            let cost = explain::cost(self.bound, self.loaded);
+            let json = serde_json::to_vec(&cost).unwrap_or_else(|_| b"null".to_vec());
+            writer.out.extend_from_slice(&json);
+            writer.out.push(b'}');
         }
         writer.out.push(b'}');
         if writer.more_errors > 0 {

@@ -29,6 +29,8 @@ pub struct ServerOptions {
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
     pub graphiql: bool,
+    /// Whether the header `x-backref-explain: 1` is heeded.
+    pub explain: bool,
 }
 
 impl Default for ServerOptions {
@@ -36,6 +38,7 @@ impl Default for ServerOptions {
         ServerOptions {
             max_body_bytes: 1 << 20,
             graphiql: true,
+            explain: false,
         }
     }
 }
@@ -55,7 +58,24 @@ pub fn router(engine: Arc<Engine>, options: &ServerOptions) -> Router {
     router
         .layer(DefaultBodyLimit::max(options.max_body_bytes))
         .layer(CatchPanicLayer::custom(panicked))
-        .with_state(engine)
+        .with_state(Served {
+            engine,
+            explain: options.explain,
+        })
+}
+
+/// What the handlers of `/graphql` share.
+#[derive(Clone)]
+struct Served {
+    engine: Arc<Engine>,
+    explain: bool,
+}
+
+impl Served {
+    /// Whether a request asks what it costs, and may.
+    fn explains(&self, headers: &HeaderMap) -> bool {
+        self.explain && headers.get("x-backref-explain").is_some_and(|v| v == "1")
+    }
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -63,7 +83,7 @@ const GRAPHQL_JSON: HeaderValue =
     HeaderValue::from_static("application/graphql-response+json; charset=utf-8");
 
 async fn graphql(
-    State(engine): State<Arc<Engine>>,
+    State(served): State<Served>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
@@ -90,8 +110,11 @@ async fn graphql(
             return error(status, media, &message);
         }
     };
-    let request: Request = match serde_json::from_slice(&body) {
-        Ok(request) => request,
+    let request = match serde_json::from_slice::<Request>(&body) {
+        Ok(request) => Request {
+            explain: served.explains(&headers),
+            ..request
+        },
         Err(cause) => {
             let message = format!(
                 "the body is no GraphQL request, a JSON object with a string `query`: {cause}"
@@ -99,12 +122,12 @@ async fn graphql(
             return error(StatusCode::BAD_REQUEST, media, &message);
         }
     };
-    answer(&engine, media, &request).await
+    answer(&served.engine, media, &request).await
 }
 
 /// A request in a URL, for caches and links. What a GET asks never changes anything: there are only queries.
 async fn graphql_by_get(
-    State(engine): State<Arc<Engine>>,
+    State(served): State<Served>,
     headers: HeaderMap,
     parameters: Result<Query<Parameters>, QueryRejection>,
 ) -> Response {
@@ -115,7 +138,11 @@ async fn graphql_by_get(
         .map_err(|e| e.to_string())
         .and_then(|Query(p)| p.request())
     {
-        Ok(request) => answer(&engine, media, &request).await,
+        Ok(request) => {
+            let explain = served.explains(&headers);
+            let request = Request { explain, ..request };
+            answer(&served.engine, media, &request).await
+        }
         Err(problem) => error(StatusCode::BAD_REQUEST, media, &problem),
     }
 }
@@ -143,6 +170,7 @@ impl Parameters {
             operation_name: self.operation_name.filter(|n| !n.is_empty()),
             variables: object("variables", self.variables)?,
             extensions: object("extensions", self.extensions)?,
+            explain: false,
         })
     }
 }
@@ -165,39 +193,53 @@ fn not_acceptable() -> Response {
     )
 }
 
-/// The best of our media types that the client accepts; JSON where it does not say.
+/// The one of our media types that the client weighs higher, by RFC 9110; `None` where it accepts neither.
+///
+/// JSON where it does not say: a range like `*/*` is what clients send that know nothing of
+/// `application/graphql-response+json`. One that names both alike gets the latter.
 fn accepted(headers: &HeaderMap) -> Option<HeaderValue> {
-    let mut lines = headers
-        .get_all(ACCEPT)
-        .iter()
-        .filter_map(|v| v.to_str().ok())
-        .peekable();
-    if lines.peek().is_none() {
+    let lines = headers.get_all(ACCEPT).iter();
+    let ranges: Vec<(&str, u16)> = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .map(weighed)
+        .filter(|(media, _)| !media.is_empty())
+        .collect();
+    if ranges.is_empty() {
         return Some(JSON);
     }
-    let ranges: Vec<String> = lines
-        .flat_map(|line| line.split(','))
-        .filter(|range| {
-            !range
-                .split(';')
-                .any(|p| p.trim().eq_ignore_ascii_case("q=0"))
-        })
-        .map(|range| {
-            range
-                .split(';')
-                .next()
-                .unwrap_or_default()
-                .trim()
-                .to_ascii_lowercase()
-        })
-        .collect();
-    let accepts = |media: &str| ranges.iter().any(|r| r == media);
-    if accepts("application/graphql-response+json") {
+    let weight = |media: &str| {
+        let of =
+            |(range, weight): &(&str, u16)| range.eq_ignore_ascii_case(media).then_some(*weight);
+        ranges.iter().filter_map(of).max()
+    };
+    let any = weight("application/*")
+        .or_else(|| weight("*/*"))
+        .unwrap_or(0);
+    let named = weight("application/graphql-response+json");
+    let graphql_json = named.unwrap_or(any);
+    let json = weight("application/json").unwrap_or(any);
+    if graphql_json > json || (graphql_json == json && json > 0 && named.is_some()) {
         Some(GRAPHQL_JSON)
-    } else if accepts("application/json") || accepts("application/*") || accepts("*/*") {
-        Some(JSON)
     } else {
-        None
+        (json > 0).then_some(JSON)
+    }
+}
+
+/// A media range and its weight in thousandths; 1 where its `q` is no number from 0 to 1.
+fn weighed(range: &str) -> (&str, u16) {
+    let mut parts = range.split(';').map(str::trim);
+    let media = parts.next().unwrap_or_default();
+    let q = parts.find_map(|p| {
+        let (name, value) = p.split_once('=')?;
+        name.trim()
+            .eq_ignore_ascii_case("q")
+            .then_some(value.trim())
+    });
+    let number = q.and_then(|q| q.parse::<f32>().ok());
+    match number.filter(|q| (0.0..=1.0).contains(q)) {
+        Some(q) => (media, (q * 1000.0).round() as u16),
+        None => (media, 1000),
     }
 }
 
@@ -247,8 +289,8 @@ fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response<Body> {
         .into_response()
 }
 
-async fn ready(State(engine): State<Arc<Engine>>) -> Response {
-    match engine.database().ping().await {
+async fn ready(State(served): State<Served>) -> Response {
+    match served.engine.database().ping().await {
         Ok(()) => "ready\n".into_response(),
         Err(cause) => {
             tracing::warn!(error = %cause, "not ready");

@@ -25,7 +25,8 @@ mod m20260101_000004_create_tag;
 mod m20260101_000005_create_post_tag;
 mod m20260101_000006_create_comment;
 mod m20260101_000007_create_follow;
-mod support;
+mod m20260101_000008_create_post_search;
+pub mod support;
 
 /// Runs the migrations below in their order, and back.
 pub struct Migrator;
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000005_create_post_tag::Migration),
             Box::new(m20260101_000006_create_comment::Migration),
             Box::new(m20260101_000007_create_follow::Migration),
+            Box::new(m20260101_000008_create_post_search::Migration),
         ]
     }
 }

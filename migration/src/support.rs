@@ -83,3 +83,123 @@ pub async fn drop_table(manager: &SchemaManager<'_>, table: &'static str) -> Res
         .drop_table(Table::drop().table(table).to_owned())
         .await
 }
+
+/// Creates the full-text index of a table whose key is one integer, `<table>_search`, fills it and has the
+/// database keep it: an FTS5 table over the table's own content on SQLite, a table of `tsvector` on
+/// PostgreSQL. Words are as they are written but for upper and lower case; the first column weighs most.
+pub async fn create_search(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    key: &str,
+    columns: &[&str],
+) -> Result<(), DbErr> {
+    let statements = match manager.get_database_backend() {
+        DbBackend::Postgres => search_on_postgres(table, key, columns),
+        _ => search_on_sqlite(table, key, columns),
+    };
+    for statement in statements {
+        manager
+            .get_connection()
+            .execute_unprepared(&statement)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Drops what [`create_search`] has created.
+pub async fn drop_search(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {
+    let statements = match manager.get_database_backend() {
+        DbBackend::Postgres => vec![
+            format!(r#"DROP TRIGGER "{table}_search_keep" ON "{table}""#),
+            format!(r#"DROP FUNCTION "{table}_search_keep"()"#),
+            format!(r#"DROP TABLE "{table}_search""#),
+        ],
+        _ => vec![
+            format!(r#"DROP TRIGGER "{table}_search_insert""#),
+            format!(r#"DROP TRIGGER "{table}_search_delete""#),
+            format!(r#"DROP TRIGGER "{table}_search_update""#),
+            format!(r#"DROP TABLE "{table}_search""#),
+        ],
+    };
+    for statement in statements {
+        manager
+            .get_connection()
+            .execute_unprepared(&statement)
+            .await?;
+    }
+    Ok(())
+}
+
+fn search_on_sqlite(table: &str, key: &str, columns: &[&str]) -> Vec<String> {
+    let of = |row: &str| {
+        let columns = columns.iter().map(|c| format!(r#"{row}"{c}""#));
+        columns.collect::<Vec<_>>().join(", ")
+    };
+    let search = format!(r#""{table}_search""#);
+    let names = of("");
+    let add = format!(
+        r#"INSERT INTO {search} (rowid, {names}) VALUES (new."{key}", {});"#,
+        of("new.")
+    );
+    // FTS5 keeps no copy of the content: to take a row out it must be told what was in it.
+    let remove = format!(
+        r#"INSERT INTO {search} ({search}, rowid, {names}) VALUES ('delete', old."{key}", {});"#,
+        of("old.")
+    );
+    let trigger = |event: &str, when: &str, body: &str| {
+        format!(
+            r#"CREATE TRIGGER "{table}_search_{event}" AFTER {when} ON "{table}" BEGIN {body} END"#
+        )
+    };
+    let update = format!(r#"UPDATE OF "{key}", {names}"#);
+    vec![
+        format!(
+            "CREATE VIRTUAL TABLE {search} USING fts5({names}, content='{table}', content_rowid='{key}', tokenize='unicode61 remove_diacritics 0')"
+        ),
+        trigger("insert", "INSERT", &add),
+        trigger("delete", "DELETE", &remove),
+        trigger("update", &update, &format!("{remove} {add}")),
+        format!("INSERT INTO {search} ({search}) VALUES ('rebuild')"),
+    ]
+}
+
+fn search_on_postgres(table: &str, key: &str, columns: &[&str]) -> Vec<String> {
+    // PostgreSQL takes `a.b` for the name of a host and `-5` for a number: with punctuation gone, words are
+    // what they are to FTS5. A `tsvector` has room for 1 MiB.
+    let document = |row: &str| {
+        let parts = columns.iter().zip(["A", "B", "C", "D"]);
+        let parts = parts.map(|(column, weight)| {
+            format!(
+                r##"setweight(to_tsvector('simple', translate(left(coalesce({row}"{column}", ''), 200000), '!"#$%&''()*+,-./:;<=>?@[\]^_`{{|}}~', repeat(' ', 32))), '{weight}')"##
+            )
+        });
+        // A word that no text has keeps the columns apart, so that no phrase spans two.
+        let parts = parts
+            .collect::<Vec<_>>()
+            .join(r#" || '''gap:'':1'::tsvector || "#);
+        format!("ts_delete({parts}, 'gap:')")
+    };
+    let search = format!(r#""{table}_search""#);
+    let names: Vec<_> = columns.iter().map(|c| format!(r#""{c}""#)).collect();
+    vec![
+        format!(
+            r#"CREATE TABLE {search} (id bigint PRIMARY KEY REFERENCES "{table}" ("{key}") ON DELETE CASCADE ON UPDATE CASCADE, document tsvector NOT NULL)"#
+        ),
+        format!(
+            r#"INSERT INTO {search} SELECT "{key}", {} FROM "{table}""#,
+            document("")
+        ),
+        format!(r#"CREATE INDEX "{table}_search_document_idx" ON {search} USING gin (document)"#),
+        format!(
+            r#"CREATE OR REPLACE FUNCTION "{table}_search_keep"() RETURNS trigger LANGUAGE plpgsql AS $keep$ BEGIN
+    INSERT INTO {search} VALUES (NEW."{key}", {}) ON CONFLICT (id) DO UPDATE SET document = EXCLUDED.document;
+    RETURN NULL;
+END $keep$"#,
+            document("NEW.")
+        ),
+        format!(
+            r#"CREATE TRIGGER "{table}_search_keep" AFTER INSERT OR UPDATE OF {} ON "{table}" FOR EACH ROW EXECUTE FUNCTION "{table}_search_keep"()"#,
+            names.join(", ")
+        ),
+    ]
+}

@@ -4,7 +4,7 @@ use std::any::type_name;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sea_orm::{ColumnTrait, EntityTrait, RelationTrait};
+use sea_orm::{ColumnTrait, EntityTrait, IdenStatic, RelationTrait};
 
 use super::reflect::{self, RawEntity, TableKey};
 use super::{Catalog, relate};
@@ -38,6 +38,7 @@ pub struct Graph {
     pub(super) policies: HashMap<TableKey, Policy>,
     pub(super) visible_through: HashMap<TableKey, RelationKey>,
     pub(super) column_policies: HashMap<ColumnKey, ColumnPolicy>,
+    pub(super) searches: HashMap<TableKey, Vec<String>>,
 }
 
 /// A relation by the table that declares it and its variant's name.
@@ -144,6 +145,20 @@ impl Graph {
     ) -> Self {
         self.column_policies
             .insert(column_key(&column), ColumnPolicy(Arc::new(rule)));
+        self
+    }
+
+    /// Makes an entity's rows searchable by the words in these columns, the weightiest first. The database
+    /// keeps the index, a table called as the entity's with `_search` behind it, which a migration creates
+    /// with `migration::support::create_search`.
+    pub fn search<E: EntityTrait>(
+        mut self,
+        entity: E,
+        columns: impl IntoIterator<Item = E::Column>,
+    ) -> Self {
+        let columns = columns.into_iter().map(|c| c.as_str().to_owned());
+        self.searches
+            .insert(TableKey::of(&entity.table_ref()), columns.collect());
         self
     }
 

@@ -14,7 +14,7 @@ mod relate;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sea_orm::sea_query::{Condition, DynIden};
+use sea_orm::sea_query::{Condition, DynIden, ForeignKeyAction};
 
 pub use graph::{Graph, GraphError};
 
@@ -91,6 +91,8 @@ pub struct Entity {
     pub plural: String,
     pub columns: Vec<Column>,
     pub primary_key: Vec<ColumnIx>,
+    /// The constraints that the database is to hold, as the relations declare them.
+    pub foreign_keys: Vec<ForeignKey>,
     /// Newest first where there is a `createdAt`, else the primary key ascending; the primary key
     /// always breaks ties.
     pub default_order: Vec<(ColumnIx, Direction)>,
@@ -98,6 +100,8 @@ pub struct Entity {
     pub fields: Vec<Field>,
     /// What its rows can be grouped by, as the values of an enum: `AUTHOR_ID`.
     pub groupings: Vec<(String, ColumnIx)>,
+    /// The columns that its full-text index holds, the weightiest first; empty where it has none.
+    pub searched: Vec<ColumnIx>,
     /// False for a junction: its rows appear only as links between two other types.
     pub exposed: bool,
     pub policy: Policy,
@@ -106,6 +110,11 @@ pub struct Entity {
 impl Entity {
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|f| f.name == name)
+    }
+
+    /// The table of its full-text index: `post_search`.
+    pub fn search_table(&self) -> String {
+        format!("{}_search", self.table)
     }
 
     pub fn newest_first(&self) -> bool {
@@ -208,6 +217,19 @@ pub struct EnumType {
     pub name: String,
     pub values: Vec<String>,
     pub names: Vec<String>,
+}
+
+/// A foreign key of an entity's table. A relation with `on_condition` or `skip_fk` declares none.
+#[derive(Debug)]
+pub struct ForeignKey {
+    pub columns: Vec<ColumnIx>,
+    pub to: EntityId,
+    /// The columns of `to`, in the order of `columns`.
+    pub to_columns: Vec<ColumnIx>,
+    pub on_delete: Option<ForeignKeyAction>,
+    pub on_update: Option<ForeignKeyAction>,
+    /// Where it was declared, for messages: `post::Relation::Author`.
+    pub declared: String,
 }
 
 #[derive(Debug)]

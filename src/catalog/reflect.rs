@@ -4,7 +4,7 @@
 use std::any::type_name;
 use std::sync::Arc;
 
-use sea_orm::sea_query::{ColumnType, ConditionType, TableName, TableRef};
+use sea_orm::sea_query::{ColumnType, ConditionType, ForeignKeyAction, TableName, TableRef};
 use sea_orm::{
     ColumnDef, ColumnTrait, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn, RelationDef,
     RelationTrait, RelationType,
@@ -39,6 +39,10 @@ pub(super) struct RawRelation {
     pub condition: Option<JoinCondition>,
     /// `condition_type = "any"`: the condition widens the join instead of narrowing it.
     pub widens: bool,
+    /// Declared without a constraint.
+    pub skip_fk: bool,
+    pub on_delete: Option<ForeignKeyAction>,
+    pub on_update: Option<ForeignKeyAction>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +146,9 @@ fn relation(module: &str, variant: String, def: RelationDef) -> RawRelation {
         from_columns: def.from_col.iter().map(|c| c.to_string()).collect(),
         to_columns: def.to_col.iter().map(|c| c.to_string()).collect(),
         widens: def.on_condition.is_some() && matches!(def.condition_type, ConditionType::Any),
+        skip_fk: def.skip_fk,
+        on_delete: def.on_delete,
+        on_update: def.on_update,
         condition: def.on_condition.map(|condition| JoinCondition {
             condition,
             reversed: false,

@@ -9,7 +9,7 @@ use super::graph::{ColumnKey, Graph, GraphError, RelationKey};
 use super::reflect::{RawEntity, RawRelation, Shape, TableKey};
 use super::{
     Cardinality, Catalog, Column, ColumnIx, Direction, Entity, EntityId, Field, FieldSource,
-    JoinCondition, Kind, Link, Relation, RelationId, names,
+    ForeignKey, JoinCondition, Kind, Link, Relation, RelationId, names,
 };
 
 pub(super) fn complete(graph: Graph) -> Result<Catalog, GraphError> {
@@ -20,6 +20,7 @@ pub(super) fn complete(graph: Graph) -> Result<Catalog, GraphError> {
     work.undeclared_keys();
     work.junctions();
     work.policies();
+    work.searches();
     work.nullability();
     work.fields();
     work.unused_definitions();
@@ -270,9 +271,11 @@ impl<'g> Work<'g> {
             single,
             plural,
             columns,
+            foreign_keys: Vec::new(),
             default_order,
             fields: Vec::new(),
             groupings: Vec::new(),
+            searched: Vec::new(),
             exposed: self.graph.exposed.contains(&raw.table)
                 || !is_junction(raw)
                 || self.is_referred_to(raw),
@@ -312,6 +315,7 @@ impl<'g> Work<'g> {
                 }
                 if relation.shape == Shape::BelongsTo {
                     self.mark_reference(from, to, &from_columns, &to_columns);
+                    self.foreign_key(from, to, &from_columns, &to_columns, relation);
                 }
                 if !self.catalog_entities[from].exposed || !self.catalog_entities[to].exposed {
                     continue;
@@ -421,6 +425,32 @@ impl<'g> Work<'g> {
             let column = &mut self.catalog_entities[from].columns[*column];
             column.refers_to.get_or_insert(to);
         }
+    }
+
+    /// Notes the constraint that a relation declares, once for the columns it joins.
+    fn foreign_key(
+        &mut self,
+        from: EntityId,
+        to: EntityId,
+        columns: &[ColumnIx],
+        to_columns: &[ColumnIx],
+        declared: &RawRelation,
+    ) {
+        let keys = &mut self.catalog_entities[from].foreign_keys;
+        let known = keys
+            .iter()
+            .any(|k| k.to == to && k.columns == columns && k.to_columns == to_columns);
+        if known || declared.condition.is_some() || declared.skip_fk {
+            return;
+        }
+        keys.push(ForeignKey {
+            columns: columns.to_vec(),
+            to,
+            to_columns: to_columns.to_vec(),
+            on_delete: declared.on_delete,
+            on_update: declared.on_update,
+            declared: declared.declared.clone(),
+        });
     }
 
     /// Whether the other table declares the foreign key that this `has_…` walks backwards.
@@ -623,6 +653,7 @@ impl<'g> Work<'g> {
                 continue;
             }
             self.mark_reference(owner, from, &key_columns, &to_columns);
+            self.foreign_key(owner, from, &key_columns, &to_columns, raw);
             let table = &graph.entities[from].table;
             let named = graph
                 .backrefs
@@ -806,6 +837,42 @@ impl<'g> Work<'g> {
                     break;
                 }
                 seen.push(to);
+            }
+        }
+    }
+
+    fn searches(&mut self) {
+        for (table, columns) in &self.graph.searches {
+            let Some(&id) = self.by_table.get(table) else {
+                continue;
+            };
+            let entity = &mut self.catalog_entities[id];
+            let key = &entity.primary_key;
+            let mistake = match (&key[..], columns.len()) {
+                ([key], 1..=4) if entity.columns[*key].kind.is_integer() => None,
+                (_, 1..=4) => {
+                    Some("its primary key must be one integer, by which the index finds its rows")
+                }
+                _ => Some("name one to four columns"),
+            };
+            if let Some(mistake) = mistake {
+                self.mistakes
+                    .push(format!("{}: `.search(…)`: {mistake}", entity.module));
+                continue;
+            }
+            for name in columns {
+                let found = entity.columns.iter().position(|c| c.name == *name);
+                let text = found.filter(|&c| {
+                    let column = &entity.columns[c];
+                    matches!(column.kind, Kind::Text) && !column.hidden && column.policy.is_none()
+                });
+                match text {
+                    Some(column) => entity.searched.push(column),
+                    None => self.mistakes.push(format!(
+                        "{}: `.search(…)`: column `{name}` must be a text that everybody may see; leave it out",
+                        entity.module
+                    )),
+                }
             }
         }
     }
@@ -1078,6 +1145,7 @@ impl<'g> Work<'g> {
             .keys()
             .chain(&graph.exposed)
             .chain(graph.policies.keys());
+        let tables = tables.chain(graph.searches.keys());
         for key in tables.chain(graph.visible_through.keys()) {
             if !self.by_table.contains_key(key) {
                 mistakes.push(format!(

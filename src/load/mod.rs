@@ -88,6 +88,29 @@ impl DatabaseError {
         }
     }
 
+    /// Whether the statement is more than the database can take, though it was within our limits.
+    pub fn is_too_complex(&self) -> bool {
+        match self {
+            DatabaseError::Postgres(e) => {
+                // Class 54: a limit of the program is exceeded.
+                let code = e.as_database_error().and_then(|e| e.code());
+                code.is_some_and(|c| c.starts_with("54"))
+            }
+            DatabaseError::Sqlite(e) => {
+                // SQLite has no codes for these.
+                let text = e.to_string();
+                [
+                    "Expression tree is too large",
+                    "too many ",
+                    "stack overflow",
+                ]
+                .iter()
+                .any(|limit| text.contains(limit))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the database could not be reached at all.
     pub fn is_unavailable(&self) -> bool {
         match self {

@@ -10,10 +10,14 @@ use apollo_compiler::response::{JsonMap, JsonValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::conditions::Conditions;
 use super::cursor::{self, Cursor, NoCursor};
 use super::filter::{self, Filter, evaluate};
 use super::order::{self, OrderTerm};
-use super::{Choice, Count, Document, Level, Lookup, Page, Plan, RootOutput, Source, Window};
+use super::search::Search;
+use super::{
+    Choice, Count, Document, DocumentLimits, Level, Lookup, Page, Plan, RootOutput, Source, Window,
+};
 use crate::catalog::{Catalog, Column, ColumnIx, Direction, Entity, EntityId, Kind};
 use crate::error::{Code, Error};
 use crate::load::encode::{self, Raw};
@@ -31,6 +35,13 @@ pub struct Limits {
     pub rows: u64,
     /// Statements a request may run.
     pub statements: u64,
+    /// Conditions in all `where` of a request, `and`, `or`, `not` and relations among them.
+    pub conditions: usize,
+    /// How deep a condition or an order may nest: relations, `and`, `or` and `not`.
+    pub condition_depth: usize,
+    /// Orders in one `orderBy`.
+    pub orders: usize,
+    pub document: DocumentLimits,
 }
 
 impl Default for Limits {
@@ -40,6 +51,10 @@ impl Default for Limits {
             depth: 15,
             rows: 250_000,
             statements: 100,
+            conditions: 1000,
+            condition_depth: 10,
+            orders: 10,
+            document: DocumentLimits::default(),
         }
     }
 }
@@ -67,7 +82,8 @@ pub struct BoundPage {
     pub fetch: u32,
     pub offset: u32,
     pub filter: Option<Filter>,
-    /// Empty for the default order.
+    pub search: Option<Search>,
+    /// Empty for the default order, or the best found first.
     pub order: Vec<OrderTerm>,
     pub seek: Seek,
     /// What groups are made by.
@@ -88,7 +104,7 @@ pub struct Seek {
 }
 
 /// The most a request can cost, whatever the data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Bound {
     pub statements: u64,
     pub rows: u64,
@@ -122,16 +138,22 @@ pub fn bind(
 ) -> Result<BoundPlan, Error> {
     let located = |span: Option<SourceSpan>| document.line_column(span);
     let mut pages = Vec::with_capacity(plan.levels.len());
+    let mut conditions = Conditions::default();
     for (i, level) in plan.levels.iter().enumerate() {
         let mut page = match &level.page {
             Some(page) => {
-                bind_page(catalog, &plan, level, page, variables, limits).map_err(|e| {
-                    let at = located(level.location);
-                    match e {
-                        Problem::Argument(e) => e.of_level(&plan.path(i)).at(at),
-                        Problem::Error(e) => e.at(at),
-                    }
-                })?
+                let bound = bind_page(catalog, &plan, level, page, variables, limits);
+                let bound = bound.map_err(|e| match e {
+                    Problem::Argument(e) => e.of_level(&plan.path(i)),
+                    Problem::Error(e) => e,
+                });
+                let key = catalog.entities[level.entity].primary_key.len();
+                let counted = bound.and_then(|page| {
+                    let filter = page.filter.as_ref();
+                    conditions.add(&plan.path(i), filter, &page.order, key, limits)?;
+                    Ok(page)
+                });
+                counted.map_err(|e| e.at(located(level.location)))?
             }
             None => BoundPage {
                 limit: 1,
@@ -152,7 +174,11 @@ pub fn bind(
             | RootOutput::Page { .. }
             | RootOutput::Object(_) => BoundRoot::Plain,
             RootOutput::Lookup { type_name, lookups } => {
-                bind_lookup(catalog, type_name, lookups, variables, &mut keys)
+                let root = bind_lookup(catalog, type_name, lookups, variables, &mut keys);
+                if let BoundRoot::Chosen(choice) = root {
+                    conditions.add_keys(&keys[lookups[choice].choice.level])?;
+                }
+                root
             }
             RootOutput::Node { choices, id } => {
                 match bind_node(catalog, choices, &argument(id, variables), None) {
@@ -262,8 +288,10 @@ fn bind_page(
     let order = given(&page.order)
         .map(|value| order::bind(catalog, &plan.principal, level.entity, &value))
         .transpose()?;
+    let search = given(&page.search).map(|text| Search::parse(&text_of(&text)));
     let bound = BoundPage {
         filter,
+        search,
         order: order.unwrap_or_default(),
         ..BoundPage::default()
     };

@@ -14,10 +14,12 @@
 
 mod bind;
 mod build;
+mod conditions;
 mod cursor;
 mod document;
 mod filter;
 mod order;
+mod search;
 
 use std::sync::OnceLock;
 
@@ -28,9 +30,10 @@ use apollo_compiler::{Name, Node};
 pub use bind::{Bound, BoundPage, BoundPlan, BoundRoot, Limits, Seek, bind, default_order};
 pub use build::build;
 pub use cursor::{Cursor, CursorValue, write as write_cursor};
-pub use document::Document;
+pub use document::{Document, DocumentLimits};
 pub use filter::{Compare, Filter, Quantifier, TextPart};
 pub use order::{DIRECTIONS, Nulls, OrderTerm, OrderValue, default as default_terms};
+pub use search::Search;
 
 use crate::catalog::{Catalog, ColumnIx, EntityId, Kind, Link, RelationId};
 use crate::policy::Principal;
@@ -275,6 +278,8 @@ pub struct Page {
     pub filter: Option<Node<Value>>,
     /// `orderBy`
     pub order: Option<Node<Value>>,
+    /// `search`
+    pub search: Option<Node<Value>>,
 }
 
 /// Which part of a list's rows, or what of all of them.
@@ -325,7 +330,7 @@ impl Page {
                 literal(by) && literal(limit) && offset.is_literal()
             }
         };
-        window && literal(&self.filter) && literal(&self.order)
+        window && literal(&self.filter) && literal(&self.order) && literal(&self.search)
     }
 
     /// Whether it gives what rows come to instead of the rows.
@@ -342,6 +347,7 @@ impl Page {
             },
             filter: None,
             order: None,
+            search: None,
         }
     }
 }

@@ -53,14 +53,18 @@ pub fn bind(
     if terms.is_empty() {
         return Ok(terms);
     }
-    let key = &catalog.entities[entity].primary_key;
-    terms.extend(key.iter().map(|&column| OrderTerm {
-        path: Vec::new(),
-        by: OrderValue::Column(column),
-        direction: Direction::Asc,
-        nulls: Nulls::Last,
-        native: false,
-    }));
+    for &column in &catalog.entities[entity].primary_key {
+        let by = OrderValue::Column(column);
+        if !terms.iter().any(|t| t.path.is_empty() && t.by == by) {
+            terms.push(OrderTerm {
+                path: Vec::new(),
+                by,
+                direction: Direction::Asc,
+                nulls: Nulls::Last,
+                native: false,
+            });
+        }
+    }
     Ok(terms)
 }
 

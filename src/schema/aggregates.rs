@@ -40,8 +40,9 @@ pub(super) fn field(catalog: &Catalog, name: &str, id: RelationId) -> dynamic::F
 }
 
 fn aggregate_field(name: &str, entity: &Entity) -> dynamic::Field {
-    plain_field(name, TypeRef::named_nn(type_name(entity, "")))
-        .argument(inputs::where_argument(entity))
+    let field = plain_field(name, TypeRef::named_nn(type_name(entity, "")));
+    let arguments = inputs::choosing(entity).into_iter();
+    arguments.fold(field, dynamic::Field::argument)
 }
 
 fn type_name(entity: &Entity, suffix: &str) -> String {

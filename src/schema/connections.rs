@@ -106,8 +106,9 @@ fn paged(field: dynamic::Field, entity: &Entity) -> dynamic::Field {
             .description("How many at most, from the end or before `before`; in the same order."),
         InputValue::new("before", cursor()).description("Only what comes before the edge with this cursor."),
     ];
-    inputs::arguments(entity)
+    inputs::choosing(entity)
         .into_iter()
+        .chain([inputs::order_argument(entity, false)])
         .chain(arguments)
         .fold(field, dynamic::Field::argument)
 }

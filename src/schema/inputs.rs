@@ -35,19 +35,38 @@ pub(super) fn register(mut schema: SchemaBuilder, catalog: &Catalog) -> SchemaBu
     schema.register(directions()).register(count_order())
 }
 
-/// The argument that chooses the rows of a list.
-pub(super) fn where_argument(entity: &Entity) -> InputValue {
-    InputValue::new("where", TypeRef::named(where_name(entity)))
-        .description("Which rows; all where it is left out.")
+/// The arguments that choose the rows of a list.
+pub(super) fn choosing(entity: &Entity) -> Vec<InputValue> {
+    let mut arguments = vec![
+        InputValue::new("where", TypeRef::named(where_name(entity)))
+            .description("Which rows; all where it is left out."),
+    ];
+    if !entity.searched.is_empty() {
+        let names = entity
+            .searched
+            .iter()
+            .map(|&c| entity.columns[c].field.as_str());
+        let names: Vec<_> = names.collect();
+        let description = format!(
+            "Only rows that have all of these words in {}. `\"…\"` is for words side by side, `*` ends the beginning of a word.",
+            names.join(" or ")
+        );
+        arguments.push(
+            InputValue::new("search", TypeRef::named(TypeRef::STRING)).description(description),
+        );
+    }
+    arguments
 }
 
-/// The arguments that choose and order the rows of a list.
-pub(super) fn arguments(entity: &Entity) -> [InputValue; 2] {
-    [
-        where_argument(entity),
-        InputValue::new("orderBy", TypeRef::named_nn_list(order_name(entity)))
-            .description("In which order; ties are broken by the primary key."),
-    ]
+/// The argument that orders the rows of a list.
+pub(super) fn order_argument(entity: &Entity, best_first: bool) -> InputValue {
+    let found = match best_first && !entity.searched.is_empty() {
+        true => " Without it, what `search` finds comes best first.",
+        false => "",
+    };
+    InputValue::new("orderBy", TypeRef::named_nn_list(order_name(entity))).description(format!(
+        "In which order; ties are broken by the primary key.{found}"
+    ))
 }
 
 fn where_name(entity: &Entity) -> String {

@@ -277,8 +277,9 @@ fn order(entity: &Entity) -> &'static str {
 
 /// A list of `entity`'s rows, with the arguments of every list.
 fn paged(field: dynamic::Field, entity: &Entity) -> dynamic::Field {
-    inputs::arguments(entity)
+    inputs::choosing(entity)
         .into_iter()
+        .chain([inputs::order_argument(entity, true)])
         .fold(field, dynamic::Field::argument)
         .argument(
             InputValue::new("limit", TypeRef::named(TypeRef::INT))

@@ -2,7 +2,7 @@
 
 use super::page::json_keys;
 use super::value::read_cast;
-use super::{Batch, Dialect, Established, Table, Writer};
+use super::{Batch, Dialect, Table, Writer};
 use crate::catalog::{ColumnIx, Kind, RelationId};
 use crate::plan::{BoundPage, Expression, Function, Level};
 
@@ -19,9 +19,8 @@ impl Writer<'_> {
         self.by = page.by.clone();
         let Some(id) = relation else {
             let t = self.table(level.entity);
-            let from = self.name(t);
-            let filters = vec![self.visible(t, Established::Nothing), self.asked(t, page)];
-            self.summed(level, t, &from, &filters, page, 1);
+            let listed = self.listed(t, page);
+            self.summed(level, t, &listed.from, &listed.filters, page, 1);
             return false;
         };
         let kinds = self.key_kinds(&self.catalog.relations[id]);

@@ -47,7 +47,13 @@ impl Writer<'_> {
         }
     }
 
+    /// Of many the halves, as SQLite bounds how deep an expression is and reads a chain as a ladder.
     fn combined(&mut self, t: Table, filters: &[Filter], with: &str) -> String {
+        if filters.len() > 8 {
+            let (left, right) = filters.split_at(filters.len() / 2);
+            let left = self.combined(t, left, with);
+            return format!("({left}{with}{})", self.combined(t, right, with));
+        }
         let parts: Vec<_> = filters.iter().map(|f| self.condition(t, f)).collect();
         format!("({})", parts.join(with))
     }
@@ -135,6 +141,11 @@ impl Writer<'_> {
         filter: &Filter,
     ) -> String {
         let (target, from, mut conditions) = self.reached(t, id);
+        // PostgreSQL joins a plain EXISTS, and with some dozens of tables takes seconds to find an order.
+        let apart = match self.dialect {
+            Dialect::Postgres if self.aliases > 12 => " IS TRUE",
+            _ => "",
+        };
         let condition = self.condition(target, filter);
         conditions.push(match quantifier {
             Quantifier::Every => format!("({condition}) IS NOT TRUE"),
@@ -145,7 +156,7 @@ impl Writer<'_> {
         } else {
             "NOT "
         };
-        format!("{not}{}", self.exists(&from, &conditions))
+        format!("{not}{}{apart}", self.exists(&from, &conditions))
     }
 
     /// `EXISTS (…)`. SQLite 3.51 turns a plain one into a join, and with an OFFSET then skips a row for each

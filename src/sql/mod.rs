@@ -18,6 +18,7 @@ mod aggregate;
 mod condition;
 mod page;
 mod requalify;
+mod search;
 mod sort;
 mod value;
 
@@ -32,6 +33,7 @@ use crate::catalog::{Catalog, ColumnIx, Entity, EntityId, Kind, Link, Relation, 
 use crate::load::keys::KeyValue;
 use crate::plan::{BoundPage, Expression, Level, Page, Source};
 use crate::policy::{Principal, Row, Visibility};
+use page::Members;
 use requalify::requalified;
 use sort::SortKey;
 use value::{array_bind, json_key, read_cast};
@@ -89,8 +91,11 @@ pub fn write(
         values: Vec::new(),
         cursor: Vec::new(),
         by: Vec::new(),
+        search: None,
+        ranks: false,
     };
     let ordinal = writer.statement(level, batch, page);
+    writer.found_first(&catalog.entities[level.entity]);
     PreparedSql {
         text: writer.out.into(),
         ordinal,
@@ -140,6 +145,10 @@ struct Writer<'a> {
     cursor: Vec<bool>,
     /// What the level's groups are made by.
     by: Vec<ColumnIx>,
+    /// The number of the bind of what is searched for.
+    search: Option<usize>,
+    /// Whether rows are sorted by how well they answer it.
+    ranks: bool,
 }
 
 /// A table in a FROM, by its entity and alias.
@@ -181,10 +190,10 @@ impl Writer<'_> {
                     return self.totals(level, None, batch, page);
                 }
                 let t = self.table(level.entity);
-                let order = self.page_order(level, t, None, page);
+                let members = self.listed(t, page);
+                let order = self.page_order(level, &members, None, page);
                 self.select(level, t, "", &order.keys);
-                let from = self.name(t);
-                let filters = vec![self.visible(t, Established::Nothing), self.asked(t, page)];
+                let Members { from, filters, .. } = members;
                 self.rows(&from, filters, &order, page, 1);
                 false
             }
@@ -484,6 +493,22 @@ impl Writer<'_> {
         let schema = entity.schema.as_ref();
         let schema = schema.map_or_else(String::new, |s| format!("{}.", quoted(s)));
         format!("{schema}{} t{}", quoted(&entity.table), t.alias)
+    }
+
+    /// The rows of a root list that are asked for.
+    fn listed(&mut self, t: Table, page: &BoundPage) -> Members {
+        let found = self.found(t, page, false);
+        Members {
+            t,
+            j: None,
+            from: format!("{}{}", self.name(t), found.join),
+            filters: vec![
+                self.visible(t, Established::Nothing),
+                self.asked(t, page),
+                found.condition,
+            ],
+            search: found.alias,
+        }
     }
 
     /// What the client's `where` asks of a row of `t`; empty if nothing.

@@ -4,7 +4,7 @@ use super::sort::{PageOrder, order_by};
 use super::value::{blob, json_key, key_type};
 use super::{Batch, Dialect, Established, KeySql, Table, Writer, quoted};
 use crate::catalog::{ColumnIx, EntityId, Kind, Link, Relation, RelationId};
-use crate::plan::{BoundPage, Level, default_order, default_terms};
+use crate::plan::{BoundPage, Level, Window, default_order, default_terms};
 
 /// A many-to-many link whose pages are those of its junction.
 struct Junction<'a> {
@@ -40,10 +40,17 @@ impl Writer<'_> {
     pub(super) fn page_order(
         &mut self,
         level: &Level,
-        t: Table,
+        members: &Members,
         j: Option<(Table, &[ColumnIx])>,
         page: &BoundPage,
     ) -> PageOrder {
+        let t = members.t;
+        if page.order.is_empty()
+            && let Some(search) = &page.search
+            && let Some(Window::Offset { .. }) = level.page.as_ref().map(|p| &p.window)
+        {
+            return PageOrder::new(self.rank_keys(members, search), page);
+        }
         let keys = match (page.order.is_empty(), j) {
             (false, _) => self.sort_keys(t, &page.order),
             (true, Some((j, far))) => {
@@ -74,7 +81,7 @@ impl Writer<'_> {
         let relation = &self.catalog.relations[id];
         let kinds = self.key_kinds(relation);
         let established = self.established(id);
-        let plain = page.filter.is_none() && page.order.is_empty();
+        let plain = page.filter.is_none() && page.search.is_none() && page.order.is_empty();
         if plain && let Some(junction) = self.bare_junction(level, relation, established) {
             return match (batch, self.dialect) {
                 (Batch::Many, Dialect::Sqlite) => {
@@ -116,7 +123,7 @@ impl Writer<'_> {
         offset_bind: usize,
     ) {
         let members = self.reached_by(level.entity, id, keys, page);
-        let order = self.page_order(level, members.t, members.sorted_through(self, id), page);
+        let order = self.page_order(level, &members, members.sorted_through(self, id), page);
         let edge = members.j.map_or_else(String::new, Table::called);
         self.select(level, members.t, &edge, &order.keys);
         self.rows(&members.from, members.filters, &order, page, offset_bind);
@@ -128,11 +135,11 @@ impl Writer<'_> {
         let keys = json_keys(kinds);
         let t = self.table(level.entity);
         let relation = &self.catalog.relations[id];
-        let order = self.page_order(level, t, None, page);
+        let order = self.page_order(level, &Members::known(t), None, page);
         let inner = |writer: &mut Self, columns: &dyn Fn(&Writer<'_>, &Members) -> Vec<String>| {
             let members = writer.reached_by(level.entity, id, &keys, page);
             let order =
-                writer.page_order(level, members.t, members.sorted_through(writer, id), page);
+                writer.page_order(level, &members, members.sorted_through(writer, id), page);
             let columns = columns(writer, &members).join(", ");
             writer.out.push_str(&format!("SELECT {columns}"));
             writer.rows(&members.from, members.filters, &order, page, 2);
@@ -249,7 +256,7 @@ impl Writer<'_> {
     ) {
         let keys = json_keys(kinds);
         let t = self.table(level.entity);
-        let order = self.page_order(level, t, None, page);
+        let order = self.page_order(level, &Members::known(t), None, page);
         let ends = (junction.near, junction.far, junction.columns);
         if level.reads_edges() {
             let j = self.table(junction.entity);
@@ -393,11 +400,14 @@ impl Writer<'_> {
         };
         filters.push(self.visible(t, established));
         filters.push(self.asked(t, page));
+        let found = self.found(t, page, true);
+        filters.push(found.condition);
         Members {
             t,
             j,
-            from,
+            from: format!("{from}{}", found.join),
             filters,
+            search: found.alias,
         }
     }
 
@@ -449,9 +459,22 @@ pub(super) struct Members {
     pub j: Option<Table>,
     pub from: String,
     pub filters: Vec<String>,
+    /// What the full-text index that found them is called.
+    pub search: Option<String>,
 }
 
 impl Members {
+    /// Rows of `t` that another part of the statement has found.
+    fn known(t: Table) -> Self {
+        Members {
+            t,
+            j: None,
+            from: String::new(),
+            filters: Vec::new(),
+            search: None,
+        }
+    }
+
     /// The junction with the columns whose order is the relation's own, if it is ordered by its key.
     fn sorted_through<'c>(
         &self,

@@ -85,6 +85,18 @@ impl Writer<'_> {
         terms.iter().map(key).collect()
     }
 
+    /// Sorted by how well rows answer a search.
+    pub(super) fn rank_key(&self, sql: String, descending: bool) -> SortKey {
+        SortKey {
+            sql,
+            nullable: false,
+            descending,
+            nulls: Nulls::Last,
+            integer: false,
+            compared_as: "double precision".to_owned(),
+        }
+    }
+
     /// Sorted by columns alone, called as given; never null.
     pub(super) fn plain_keys(
         &self,

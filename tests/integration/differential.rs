@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use backref::blog;
-use backref::plan::Document;
+use backref::plan::{Document, DocumentLimits};
 use backref::schema::Schema;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -150,7 +150,7 @@ fn documents_are_accepted_and_refused_as_graphql_js_does() {
     let mut runner = TestRunner::new(config("validity", 3000));
     let outcome = runner.run(&generate::mutated(), |document| {
         let verdict = peer.borrow_mut().verdict(&document);
-        let own = Document::parse(&schema, &document);
+        let own = Document::parse(&schema, &document, &DocumentLimits::default());
         let differing = |e: &String| e.contains("they have differing arguments");
         if own.is_ok() && !verdict.errors.is_empty() && verdict.errors.iter().all(differing) {
             // A list for which another is the beginning of it: found when the fields are merged, which

@@ -6,6 +6,7 @@ use backref::blog;
 use backref::plan::Limits;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
+use tower::ServiceExt;
 
 use crate::harness::{Backend, TestApp, TestDatabase};
 
@@ -239,6 +240,80 @@ async fn media_types_and_status_codes_follow_graphql_over_http() {
 }
 
 #[tokio::test]
+async fn the_media_type_that_a_client_weighs_higher_is_the_answer() {
+    let (_database, app) = app().await;
+    let (json, graphql) = ("application/json", "application/graphql-response+json");
+    for (accept, media) in [
+        ("", json),
+        ("*/*", json),
+        ("application/*;q=0.1", json),
+        ("text/html, application/xhtml+xml, */*;q=0.8", json),
+        (
+            "application/graphql-response+json, application/json",
+            graphql,
+        ),
+        (
+            "application/json, application/graphql-response+json",
+            graphql,
+        ),
+        (
+            "application/json;q=0.5, application/graphql-response+json;q=0.5",
+            graphql,
+        ),
+        (
+            "application/json, application/graphql-response+json;q=0.9",
+            json,
+        ),
+        (
+            "application/json; charset=utf-8; Q = 0.9, application/GraphQL-Response+JSON",
+            graphql,
+        ),
+        ("application/graphql-response+json;q=0.2, */*;q=0.3", json),
+        (
+            "application/graphql-response+json;q=0.4, */*;q=0.3",
+            graphql,
+        ),
+        ("application/graphql-response+json, */*", graphql),
+        ("application/graphql-response+json;q=0, application/*", json),
+        ("application/json;q=0, */*;q=0.1", graphql),
+        (
+            "application/json;q=0.001, application/graphql-response+json;q=0.002",
+            graphql,
+        ),
+        // What is no weight weighs as much as none.
+        (
+            "application/json;q=high, application/graphql-response+json;q=0.9",
+            json,
+        ),
+        (
+            "application/json;q=7, application/graphql-response+json;q=-1",
+            graphql,
+        ),
+        (
+            "application/json;q=0, application/graphql-response+json;q=0.000",
+            "",
+        ),
+        ("application/*;q=0", ""),
+        ("application/*;q=0, */*", ""),
+        ("text/html", ""),
+    ] {
+        let request = Request::get("/graphql?query=%7B__typename%7D").header("accept", accept);
+        let request = request.body(Body::empty()).expect("a request");
+        let answer = app
+            .router
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("an answer");
+        let status = if media.is_empty() { 406 } else { 200 };
+        assert_eq!(answer.status().as_u16(), status, "{accept}");
+        let said = answer.headers()["content-type"].to_str().expect("text");
+        let expected = if media.is_empty() { json } else { media };
+        assert_eq!(said, format!("{expected}; charset=utf-8"), "{accept}");
+    }
+}
+
+#[tokio::test]
 async fn probes_and_graphiql_answer() {
     let (_database, app) = app().await;
     for path in ["/healthz", "/readyz", "/"] {
@@ -325,7 +400,10 @@ async fn connections_that_the_database_closed_are_replaced() {
 
 #[tokio::test]
 async fn answers_and_errors_are_bounded() {
-    let (_database, app) = app().await;
+    let database = TestDatabase::sample(Backend::Sqlite).await;
+    let mut limits = Limits::default();
+    limits.document.aliases = 10_000;
+    let app = TestApp::new(&database, blog::graph(), limits);
     let bad: Vec<String> = (0..900)
         .map(|i| format!("{}{i}", "x".repeat(900)))
         .collect();

@@ -6,12 +6,16 @@ mod validity_peer;
 
 mod cursors;
 mod differential;
+mod doctor;
+mod explain;
 mod generality;
 mod guarantee;
 mod harness;
+mod hostile;
 mod http;
 mod lists;
 mod migrations;
 mod paging;
 mod reading;
 mod schema;
+mod search;

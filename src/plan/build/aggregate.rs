@@ -21,6 +21,7 @@ impl<'a> Builder<'a> {
             window,
             filter: argument(place.field, "where"),
             order: None,
+            search: argument(place.field, "search"),
         };
         let type_name = place.field.ty().inner_named_type();
         let mut totals = None;

@@ -18,11 +18,13 @@ impl<'a> Builder<'a> {
             },
             filter: argument(field, "where"),
             order: argument(field, "orderBy"),
+            search: argument(field, "search"),
         };
         let totals = Page {
             window: Window::Totals,
             filter: page.filter.clone(),
             order: None,
+            search: page.search.clone(),
         };
         let ran = self.levels.len();
         let (level, path) = self.level(place, Some(page));

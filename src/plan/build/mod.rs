@@ -610,6 +610,7 @@ fn page(field: &Field) -> Page {
         },
         filter: argument(field, "where"),
         order: argument(field, "orderBy"),
+        search: argument(field, "search"),
     }
 }
 

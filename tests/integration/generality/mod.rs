@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::harness::{Backend, TestApp, TestDatabase};
 use shop::*;
 
-fn graph() -> Graph {
+pub fn graph() -> Graph {
     Graph::new()
         .entity(album::Entity)
         .entity(artist::Entity)
@@ -660,7 +660,7 @@ fn shown(value: Option<&Value>) -> String {
 }
 
 /// The shop's tables, made by SeaORM from its entities, with a few rows.
-async fn shop(backend: Backend) -> TestDatabase {
+pub async fn shop(backend: Backend) -> TestDatabase {
     let database = TestDatabase::empty(backend).await;
     let db = &database.connection;
     db.get_schema_builder()

@@ -8,7 +8,7 @@ mod postgres;
 mod stage;
 mod statements;
 
-pub use app::TestApp;
+pub use app::{Answer, TestApp};
 pub use stage::{Stage, on_every_database};
 pub use statements::Statements;
 

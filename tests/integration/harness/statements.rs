@@ -3,7 +3,7 @@
 //! Both say so as tracing events. A test's own subscriber hears those of its thread (tests run on
 //! current-thread runtimes) and, on SQLite, those of the jobs it sends to other threads.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use tracing::field::{Field, Visit};
 use tracing::subscriber::DefaultGuard;
@@ -18,6 +18,13 @@ pub struct Statements {
 
 impl Statements {
     pub fn listen() -> Self {
+        // Somebody always hears everything, so that no event is ever taken for one that nobody wants to hear
+        // while the subscribers of other tests come and go.
+        static ALWAYS: Once = Once::new();
+        ALWAYS.call_once(|| {
+            let everything = tracing_subscriber::registry().with(Deaf);
+            let _ = tracing::subscriber::set_global_default(everything);
+        });
         let heard = Arc::new(Mutex::new(Vec::new()));
         let subscriber = tracing_subscriber::registry().with(Ear(heard.clone()));
         Statements {
@@ -39,6 +46,10 @@ impl Statements {
             .collect()
     }
 }
+
+struct Deaf;
+
+impl<S: Subscriber> Layer<S> for Deaf {}
 
 struct Ear(Arc<Mutex<Vec<String>>>);
 

@@ -1,0 +1,396 @@
+//! Holds what the database has against what the graph needs.
+//!
+//! Speaks of a table only where it is sure: what it cannot judge, it passes over.
+
+use super::remedy::{Remedies, Remedy};
+use super::structure::{Column as Found, Form, Index, Structure, Table};
+use super::wants::{Service, Want, wants};
+use super::{Finding, Severity, Subject};
+use crate::catalog::{
+    Catalog, Column, ColumnIx, Entity, EntityId, ForeignKey, Kind, Link, Relation,
+};
+use crate::sql::Dialect;
+
+pub(super) fn find(catalog: &Catalog, structure: &Structure) -> Vec<Finding> {
+    let mut all = Findings {
+        catalog,
+        structure,
+        remedies: Remedies::new(structure.dialect, &structure.names),
+        found: catalog.entities.iter().map(|_| Vec::new()).collect(),
+    };
+    for (id, (entity, table)) in catalog.entities.iter().zip(&structure.tables).enumerate() {
+        match table {
+            None => all.missing_table(id, entity),
+            Some(table) => {
+                all.columns(id, entity, table);
+                all.foreign_keys(id, entity, table);
+            }
+        }
+    }
+    all.indexes();
+    all.found.into_iter().flatten().collect()
+}
+
+struct Findings<'a> {
+    catalog: &'a Catalog,
+    structure: &'a Structure,
+    remedies: Remedies,
+    /// By entity.
+    found: Vec<Vec<Finding>>,
+}
+
+impl Findings<'_> {
+    fn missing_table(&mut self, id: EntityId, entity: &Entity) {
+        let mut needed_by = Vec::new();
+        if entity.exposed {
+            needed_by.push(format!("each {} ({})", entity.type_name, entity.module));
+        }
+        let relations = self.catalog.relations.iter();
+        let through = relations.filter(|r| match &r.link {
+            Link::Through { junction, .. } => *junction == id && r.from != id,
+            Link::Direct { .. } => false,
+        });
+        needed_by.extend(through.map(|r| self.field(r)));
+        let remedy = Remedy::Words(
+            "`backref migrate up` if a migration makes it; else write that migration".to_owned(),
+        );
+        self.push(
+            id,
+            Finding {
+                severity: Severity::Error,
+                subject: Subject::Table,
+                table: String::new(),
+                missing: format!("the table `{}` is missing", entity.table),
+                needed_by,
+                costs: vec!["each query of them fails".to_owned()],
+                remedy,
+            },
+        );
+    }
+
+    fn columns(&mut self, id: EntityId, entity: &Entity, table: &Table) {
+        for (column, found) in entity.columns.iter().zip(&table.columns) {
+            let name = &column.name;
+            let Some(found) = found else {
+                let remedy = match table.form {
+                    Form::Table => self.remedies.column(entity, column),
+                    _ => Remedy::Words(format!("define the view anew, with a column `{name}`")),
+                };
+                let missing = format!("the column `{name}` is missing");
+                let cost = "each query that reads it fails";
+                self.column(id, column, Severity::Error, [&missing, cost], remedy);
+                continue;
+            };
+            if !readable(&column.kind, found, self.structure.dialect) {
+                let missing = format!(
+                    "the column `{name}` is of type `{}`, which cannot be read as the entity's {}",
+                    found.type_name,
+                    called(&column.kind)
+                );
+                let remedy = Remedy::Words(format!(
+                    "write the migration that changes the column's type, or correct it in {}",
+                    entity.module
+                ));
+                let cost = "each value that is read is an error";
+                self.column(id, column, Severity::Error, [&missing, cost], remedy);
+            }
+            if found.nullable && !column.nullable && table.form == Form::Table {
+                let missing =
+                    format!("the column `{name}` may be null, and the entity says it never is");
+                let remedy = self.remedies.not_null(entity, column);
+                let cost = "a null that is read is an error";
+                self.column(id, column, Severity::Warning, [&missing, cost], remedy);
+            }
+        }
+    }
+
+    fn column(
+        &mut self,
+        id: EntityId,
+        column: &Column,
+        severity: Severity,
+        [missing, cost]: [&str; 2],
+        remedy: Remedy,
+    ) {
+        let entity = &self.catalog.entities[id];
+        let field = match column.hidden {
+            true => format!("the hidden column `{}`", column.name),
+            false => format!("{}.{}", entity.type_name, column.field),
+        };
+        self.push(
+            id,
+            Finding {
+                severity,
+                subject: Subject::Column,
+                table: String::new(),
+                missing: missing.to_owned(),
+                needed_by: vec![format!("{field} of {}", entity.module)],
+                costs: vec![cost.to_owned()],
+                remedy,
+            },
+        );
+    }
+
+    fn foreign_keys(&mut self, id: EntityId, entity: &Entity, table: &Table) {
+        if table.form != Form::Table {
+            return;
+        }
+        for key in &entity.foreign_keys {
+            let target = &self.catalog.entities[key.to];
+            let there = self.structure.tables[key.to].as_ref();
+            let known = all_there(table, &key.columns)
+                && there.is_some_and(|t| t.form == Form::Table && all_there(t, &key.to_columns));
+            if !known {
+                continue;
+            }
+            let mut pairs: Vec<_> = key
+                .columns
+                .iter()
+                .copied()
+                .zip(key.to_columns.iter().copied())
+                .collect();
+            pairs.sort_unstable();
+            let found = table.foreign_keys.iter().filter(|found| {
+                let mut of = found.pairs.clone();
+                of.sort_unstable();
+                found.to == key.to && of == pairs
+            });
+            let columns = names(entity, key.columns.iter().copied());
+            let to = format!(
+                "`{}` ({})",
+                target.table,
+                names(target, key.to_columns.iter().copied())
+            );
+            let (missing, remedy) = match found.max_by_key(|found| found.validated) {
+                Some(found) if found.validated => continue,
+                Some(found) => (
+                    format!(
+                        "the foreign key `{}` of ({columns}) to {to} was never checked against the rows that were there before it",
+                        found.name
+                    ),
+                    self.remedies.validate(entity, &found.name),
+                ),
+                None => (
+                    format!("there is no foreign key from ({columns}) to {to}"),
+                    self.remedies.foreign_key(entity, key, target),
+                ),
+            };
+            let needed_by = self.users(id, key);
+            self.push(
+                id,
+                Finding {
+                    severity: Severity::Warning,
+                    subject: Subject::ForeignKey,
+                    table: String::new(),
+                    missing,
+                    needed_by,
+                    costs: vec![format!(
+                        "a row of `{}` can refer to a row of `{}` that is not there",
+                        entity.table, target.table
+                    )],
+                    remedy,
+                },
+            );
+        }
+    }
+
+    /// The fields that walk a foreign key, and where it is declared.
+    fn users(&self, id: EntityId, key: &ForeignKey) -> Vec<String> {
+        let relations = self.catalog.relations.iter().filter(|r| match &r.link {
+            Link::Direct { .. } => {
+                r.holds_key && r.from == id && r.to == key.to && r.from_columns == key.columns
+            }
+            Link::Through {
+                junction,
+                near,
+                far,
+                ..
+            } => *junction == id && [near, far].contains(&&key.columns),
+        });
+        let fields: Vec<_> = relations.map(|r| self.field(r)).collect();
+        match fields.is_empty() {
+            true => vec![key.declared.clone()],
+            false => fields,
+        }
+    }
+
+    /// `User.posts (user::Relation::Posts)`
+    fn field(&self, relation: &Relation) -> String {
+        let from = &self.catalog.entities[relation.from].type_name;
+        format!("{from}.{} ({})", relation.name, relation.declared)
+    }
+
+    /// One finding for each index that is missing, whatever it is for: of two where the one does the other's
+    /// work, the one.
+    fn indexes(&mut self) {
+        let mut missing: Vec<Want> = wants(self.catalog, self.structure.dialect)
+            .into_iter()
+            .filter(|want| self.is_missing(want))
+            .collect();
+        missing.sort_by_key(|want| {
+            (
+                !want.primary,
+                !want.unique,
+                usize::MAX - want.key.len() - want.order.len(),
+            )
+        });
+        let mut made: Vec<(EntityId, usize, Index)> = Vec::new();
+        for want in missing {
+            let entity = &self.catalog.entities[want.entity];
+            let does_its_work = made.iter().find(|(of, _, index)| {
+                *of == want.entity && want.service([index]) == Service::Whole
+            });
+            let service = self.service(&want);
+            let needed_by: Vec<_> = want.uses.iter().map(|u| u.what.clone()).collect();
+            let costs: Vec<_> = want.uses.iter().map(|u| u.cost(service)).collect();
+            if let Some((of, at, _)) = does_its_work {
+                let finding = &mut self.found[*of][*at];
+                finding.needed_by.extend(needed_by);
+                finding.costs.extend(costs);
+                continue;
+            }
+            let columns = want.columns(self.structure.dialect);
+            let list = names(entity, columns.iter().filter_map(|c| c.column));
+            let has_primary = self.structure.tables[want.entity]
+                .as_ref()
+                .is_some_and(|t| t.has_primary_key || t.form != Form::Table);
+            let (missing, remedy) = match (want.primary, want.unique) {
+                (true, _) => (
+                    format!("({list}) is not the primary key, and nothing keeps it unique"),
+                    self.remedies.primary_key(entity, has_primary),
+                ),
+                (_, true) => (
+                    format!("nothing keeps ({list}) unique"),
+                    self.remedies.index(entity, &columns, true),
+                ),
+                _ => (
+                    format!("there is no index on ({list})"),
+                    self.remedies.index(entity, &columns, false),
+                ),
+            };
+            let subject = match want.unique {
+                true => Subject::Unique,
+                false => Subject::Index,
+            };
+            let unique = if want.unique { columns.len() } else { 0 };
+            made.push((
+                want.entity,
+                self.found[want.entity].len(),
+                Index { columns, unique },
+            ));
+            self.push(
+                want.entity,
+                Finding {
+                    severity: Severity::Warning,
+                    subject,
+                    table: String::new(),
+                    missing,
+                    needed_by,
+                    costs,
+                    remedy,
+                },
+            );
+        }
+    }
+
+    /// Whether a table that is there, with the columns in question, has no index that serves.
+    fn is_missing(&self, want: &Want) -> bool {
+        let Some(table) = &self.structure.tables[want.entity] else {
+            return false;
+        };
+        let order = want.order.iter().filter_map(|c| c.column);
+        let columns: Vec<_> = want.key.iter().copied().chain(order).collect();
+        table.form != Form::View
+            && all_there(table, &columns)
+            && self.service(want) != Service::Whole
+    }
+
+    fn service(&self, want: &Want) -> Service {
+        let table = self.structure.tables[want.entity].as_ref();
+        table.map_or(Service::Not, |t| want.service(&t.indexes))
+    }
+
+    fn push(&mut self, id: EntityId, finding: Finding) {
+        let entity = &self.catalog.entities[id];
+        self.found[id].push(Finding {
+            table: format!("{} ({})", entity.table, entity.module),
+            ..finding
+        });
+    }
+}
+
+fn all_there(table: &Table, columns: &[ColumnIx]) -> bool {
+    columns.iter().all(|&c| table.columns[c].is_some())
+}
+
+fn names(entity: &Entity, columns: impl Iterator<Item = ColumnIx>) -> String {
+    let names: Vec<_> = columns.map(|c| entity.columns[c].name.as_str()).collect();
+    names.join(", ")
+}
+
+/// Whether values of a column can be what `load` reads for this kind. Only types that plainly cannot be are
+/// held against it.
+fn readable(kind: &Kind, found: &Found, dialect: Dialect) -> bool {
+    let base = found.base.as_str();
+    if dialect == Dialect::Sqlite {
+        let number = matches!(kind, Kind::Int | Kind::BigInt | Kind::Float | Kind::Boolean);
+        return !(number && base == "text");
+    }
+    let known = KNOWN.iter().find(|(_, types)| types.contains(&base));
+    let Some((family, _)) = known else {
+        return true;
+    };
+    let families: &[&str] = match kind {
+        Kind::Int | Kind::BigInt => &["integer"],
+        Kind::Float => &["float"],
+        Kind::Boolean => &["boolean"],
+        Kind::Text => &["text", "enum", "json"],
+        Kind::DateTime { .. } => &["timestamp", "date"],
+        Kind::Date => &["date"],
+        Kind::Time => &["time"],
+        Kind::Json => &["json", "text"],
+        Kind::Uuid => &["uuid", "bytes"],
+        Kind::Bytes => &["bytes", "text", "json", "uuid", "enum"],
+        Kind::Decimal { .. } => &["integer", "float", "numeric", "text", "json"],
+        // Read as the text that any type has.
+        Kind::Enum(_) | Kind::Other => return true,
+    };
+    families.contains(family)
+}
+
+/// PostgreSQL's types by how their values are sent.
+const KNOWN: [(&str, &[&str]); 13] = [
+    ("integer", &["int2", "int4", "int8"]),
+    ("float", &["float4", "float8"]),
+    ("numeric", &["numeric", "money"]),
+    ("boolean", &["bool"]),
+    ("text", &["text", "varchar", "bpchar", "name"]),
+    ("enum", &["enum"]),
+    ("json", &["json", "jsonb"]),
+    ("timestamp", &["timestamp", "timestamptz"]),
+    ("date", &["date"]),
+    ("time", &["time", "timetz"]),
+    ("uuid", &["uuid"]),
+    ("bytes", &["bytea"]),
+    ("array", &["array"]),
+];
+
+/// A kind by its scalar's name.
+fn called(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Int => "Int",
+        Kind::BigInt => "BigInt",
+        Kind::Float => "Float",
+        Kind::Decimal { .. } => "Decimal",
+        Kind::Boolean => "Boolean",
+        Kind::Text => "String",
+        Kind::Enum(_) => "enum",
+        Kind::DateTime { .. } => "DateTime",
+        Kind::Date => "Date",
+        Kind::Time => "Time",
+        Kind::Json => "JSON",
+        Kind::Uuid => "UUID",
+        Kind::Bytes => "Bytes",
+        Kind::Other => "text",
+    }
+}

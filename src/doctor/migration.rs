@@ -1,0 +1,93 @@
+//! A migration's file, in the words of `migration/` and as rustfmt leaves it.
+//!
+//! Knows the steps of remedies and nothing of what they mend.
+
+use super::remedy::{Code, Step};
+
+/// A migration's file, from the statements that mend.
+pub fn file(steps: &[&Step]) -> String {
+    let portable = steps.iter().filter_map(|s| match &s.code {
+        Code::Portable { up, down } => Some((up.as_str(), down.as_str())),
+        Code::PostgresOnly { .. } => None,
+    });
+    let portable: Vec<_> = portable.collect();
+    let postgres = steps.iter().filter_map(|s| match &s.code {
+        Code::PostgresOnly { down } => Some((s.sql.as_str(), down.as_str())),
+        Code::Portable { .. } => None,
+    });
+    let postgres: Vec<_> = postgres.collect();
+    let mut up: String = portable.iter().map(|(up, _)| *up).collect();
+    up.push_str(&postgres_only(postgres.iter().map(|(up, _)| *up)));
+    let mut down = postgres_only(postgres.iter().rev().map(|(_, down)| *down));
+    down.extend(portable.iter().rev().map(|(_, down)| *down));
+    let mut imports = vec!["prelude::*"];
+    if up.contains(".add_column(") {
+        imports.push("schema::*");
+    }
+    if !postgres.is_empty() {
+        imports.push("sea_orm::DbBackend");
+    }
+    let imports = match &imports[..] {
+        [one] => (*one).to_owned(),
+        several => format!("{{{}}}", several.join(", ")),
+    };
+    format!(
+        "//! What `backref doctor` found missing.
+
+use sea_orm_migration::{imports};
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {{
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {{
+{up}        Ok(())
+    }}
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {{
+{down}        Ok(())
+    }}
+}}
+"
+    )
+}
+
+fn postgres_only<'s>(statements: impl Iterator<Item = &'s str>) -> String {
+    let mut out = String::new();
+    for statement in statements.filter(|s| !s.is_empty()) {
+        let run = format!(
+            "            connection\n                .execute_unprepared({})\n                .await?;\n",
+            string_code(statement)
+        );
+        out.push_str(&run);
+    }
+    if out.is_empty() {
+        return out;
+    }
+    format!(
+        "        if manager.get_database_backend() == DbBackend::Postgres {{
+            let connection = manager.get_connection();
+{out}        }}
+"
+    )
+}
+
+/// A chain of calls on one line if rustfmt would leave it there, and a statement after it.
+pub fn lines(before: &str, chain: &[String], after: &str) -> String {
+    const CHAIN_WIDTH: usize = 60;
+    let one = chain.concat();
+    let chain = match one.len() <= CHAIN_WIDTH {
+        true => one,
+        false => chain.join("\n            "),
+    };
+    format!("        {before}{chain};\n        {after}\n")
+}
+
+fn string_code(text: &str) -> String {
+    if text.contains("\"#") || !text.contains(['"', '\\']) {
+        format!("{text:?}")
+    } else {
+        format!("r#\"{text}\"#")
+    }
+}

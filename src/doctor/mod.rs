@@ -1,0 +1,115 @@
+//! `backref doctor`: holds a database against the graph, and says what is missing, what that costs, and
+//! what mends it.
+//!
+//! Knows any [`Catalog`], not the blog's alone. It asks the database and never changes it: what mends is
+//! text, for a person to run.
+
+mod findings;
+mod migration;
+mod postgres;
+mod print;
+mod remedy;
+mod sqlite;
+mod structure;
+mod wants;
+
+use sea_orm::{DatabaseConnection, DbErr};
+
+pub use remedy::{Remedy, Step};
+
+use crate::catalog::Catalog;
+use crate::sql::Dialect;
+
+/// Compares the tables of the graph with those of the database.
+///
+/// # Errors
+/// What the database said when it refused to answer.
+pub async fn examine(catalog: &Catalog, connection: &DatabaseConnection) -> Result<Report, DbErr> {
+    let structure = structure::read(catalog, connection).await?;
+    Ok(Report {
+        dialect: structure.dialect,
+        tables: catalog.entities.len(),
+        pending: Vec::new(),
+        findings: findings::find(catalog, &structure),
+    })
+}
+
+/// What was found. Its text is what the command prints.
+#[derive(Debug)]
+pub struct Report {
+    /// Whose statements the remedies are.
+    pub dialect: Dialect,
+    /// How many tables the graph has.
+    pub tables: usize,
+    /// Migrations that the database lacks, by name.
+    pub pending: Vec<String>,
+    /// In the order of the graph.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// The report, which says too that these migrations are pending.
+    pub fn with_pending(self, pending: Vec<String>) -> Self {
+        Report { pending, ..self }
+    }
+
+    /// Whether there is nothing to mend.
+    pub fn is_clean(&self) -> bool {
+        self.findings.is_empty() && self.pending.is_empty()
+    }
+
+    /// The file of a migration that mends what statements can mend. There is none while others are pending,
+    /// which may mend the same.
+    pub fn migration(&self) -> Option<String> {
+        let steps: Vec<&Step> = self.steps().collect();
+        (self.pending.is_empty() && !steps.is_empty()).then(|| migration::file(&steps))
+    }
+
+    /// The statements that mend what statements can, in an order in which they can be run.
+    pub fn statements(&self) -> Vec<&str> {
+        self.steps().map(|s| s.sql.as_str()).collect()
+    }
+
+    fn steps(&self) -> impl Iterator<Item = &Step> {
+        let mut sorted: Vec<&Finding> = self.findings.iter().collect();
+        sorted.sort_by_key(|f| f.subject);
+        sorted.into_iter().filter_map(|f| match &f.remedy {
+            Remedy::Statement(step) => Some(step),
+            Remedy::Words(_) => None,
+        })
+    }
+}
+
+/// One thing that the database lacks.
+#[derive(Debug)]
+pub struct Finding {
+    pub severity: Severity,
+    pub subject: Subject,
+    /// The table and the entity behind it: `post (entity::post)`.
+    pub table: String,
+    /// What is missing.
+    pub missing: String,
+    /// What needs it: fields of the API, with the declarations that they come from.
+    pub needed_by: Vec<String>,
+    pub costs: Vec<String>,
+    pub remedy: Remedy,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// A query fails.
+    Error,
+    /// Answers are slower than they need be, or rows may become inconsistent.
+    Warning,
+}
+
+/// What a finding is about, in the order in which things can be mended: a foreign key needs the unique index
+/// it refers to, and that its columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    Table,
+    Column,
+    Unique,
+    Index,
+    ForeignKey,
+}

@@ -1,0 +1,94 @@
+//! A report as a person reads it: table by table, a block for each finding, and what mends them all.
+//!
+//! Lines are not wrapped, so that statements can be copied.
+
+use std::fmt::{Display, Formatter, Result};
+
+use super::{Finding, Remedy, Report, Severity, Subject};
+use crate::sql::Dialect;
+
+impl Display for Report {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        if !self.pending.is_empty() {
+            writeln!(
+                f,
+                "{} not applied:",
+                counted(self.pending.len(), "migration is", "migrations are")
+            )?;
+            for name in &self.pending {
+                writeln!(f, "  {name}")?;
+            }
+            writeln!(f, "  mend it: backref migrate up\n")?;
+        }
+        let mut table = "";
+        for finding in &self.findings {
+            if finding.table != table {
+                table = &finding.table;
+                writeln!(f, "{table}\n")?;
+            }
+            writeln!(f, "{finding}")?;
+        }
+        let of = |severity| {
+            let all = self.findings.iter();
+            all.filter(|found| found.severity == severity).count()
+        };
+        if self.is_clean() {
+            writeln!(
+                f,
+                "nothing is missing: {} as the graph needs them",
+                counted(self.tables, "table is", "tables are")
+            )?;
+        } else {
+            writeln!(
+                f,
+                "{}, {} in the {} of the graph",
+                counted(of(Severity::Error), "error", "errors"),
+                counted(of(Severity::Warning), "warning", "warnings"),
+                counted(self.tables, "table", "tables")
+            )?;
+        }
+        let index = |found: &Finding| found.subject == Subject::Index;
+        if self.dialect == Dialect::Postgres && self.findings.iter().any(index) {
+            writeln!(
+                f,
+                "\nWhile an index is made, writers of its table wait; those of a large table in use do not if \
+                 CREATE INDEX CONCURRENTLY makes it, which no migration can."
+            )?;
+        }
+        if let Some(migration) = self.migration() {
+            write!(
+                f,
+                "\nThe migration that mends what statements can, for migration/src/m<date>_<number>_mend.rs; \
+                 it takes a line in migration/src/lib.rs:\n\n{migration}"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for Finding {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        writeln!(f, "  {severity}: {}", self.missing)?;
+        for user in &self.needed_by {
+            writeln!(f, "    needed by: {user}")?;
+        }
+        for cost in &self.costs {
+            writeln!(f, "    costs:     {cost}")?;
+        }
+        match &self.remedy {
+            Remedy::Statement(step) => writeln!(f, "    mend it:   {};", step.sql),
+            Remedy::Words(words) => writeln!(f, "    mend it:   {words}"),
+        }
+    }
+}
+
+fn counted(n: usize, one: &str, several: &str) -> String {
+    match n {
+        1 => format!("1 {one}"),
+        n => format!("{n} {several}"),
+    }
+}

@@ -1,0 +1,201 @@
+//! The rules of the specification of September 2025 that apollo-compiler does not hold documents to.
+
+use std::collections::{HashMap, HashSet};
+
+use apollo_compiler::ast::{self, Definition};
+use apollo_compiler::{Name, Node};
+
+use crate::error::{Code, Error};
+
+/// Refuses a document for the first such rule that it breaks.
+pub fn check(ast: &ast::Document) -> Result<(), Error> {
+    if ast.definitions.iter().any(has_empty_selection) {
+        let message = "syntax error: a selection set selects at least one field";
+        return Err(Error::new(Code::GraphqlParseFailed, message));
+    }
+    if let Some(name) = ast.definitions.iter().find_map(repeated_input_field) {
+        let message = format!("an input object has two fields named `{name}`");
+        return Err(Error::new(Code::GraphqlValidationFailed, message));
+    }
+    if let Some(name) = undefined_variable(ast) {
+        let message = format!("variable `${name}` is not defined by the operation that uses it");
+        return Err(Error::new(Code::GraphqlValidationFailed, message));
+    }
+    Ok(())
+}
+
+/// What is wrong with a string that apollo-parser lets pass and graphql-js does not.
+pub fn string_problem(token: &str) -> Option<&'static str> {
+    if token.starts_with("\"\"\"") {
+        return None;
+    }
+    if token.contains(['\n', '\r']) {
+        return Some("a string ends on the line it begins on; use \\n, or a block string");
+    }
+    let mut rest = token;
+    while let Some(at) = rest.find('\\') {
+        let escape = rest.get(at + 1..)?;
+        if let Some(digits) = escape.strip_prefix("u{")
+            && digits.find('}').is_some_and(|end| end > 8)
+        {
+            return Some("a Unicode escape has at most 8 digits");
+        }
+        rest = escape.get(1..).unwrap_or_default();
+    }
+    None
+}
+
+/// The document without the defaults that are null, if it has any. By IsVariableUsageAllowed such a default
+/// does not make a nullable variable fit a non-null position; apollo-compiler thinks it does.
+pub fn without_null_defaults(ast: &ast::Document) -> Option<ast::Document> {
+    let null_default =
+        |v: &Node<ast::VariableDefinition>| v.default_value.as_ref().is_some_and(|d| d.is_null());
+    let has = |d: &Definition| matches!(d, Definition::OperationDefinition(o) if o.variables.iter().any(null_default));
+    if !ast.definitions.iter().any(has) {
+        return None;
+    }
+    let mut without = ast.clone();
+    for definition in &mut without.definitions {
+        if let Definition::OperationDefinition(operation) = definition {
+            for variable in &mut operation.make_mut().variables {
+                if null_default(variable) {
+                    variable.make_mut().default_value = None;
+                }
+            }
+        }
+    }
+    Some(without)
+}
+
+fn has_empty_selection(definition: &Definition) -> bool {
+    fn empty(set: &[ast::Selection]) -> bool {
+        set.is_empty()
+            || set.iter().any(|s| match s {
+                ast::Selection::Field(f) => f.selection_set.as_deref().is_some_and(empty),
+                ast::Selection::InlineFragment(f) => empty(&f.selection_set),
+                ast::Selection::FragmentSpread(_) => false,
+            })
+    }
+    match definition {
+        Definition::OperationDefinition(o) => empty(&o.selection_set),
+        Definition::FragmentDefinition(f) => empty(&f.selection_set),
+        _ => false,
+    }
+}
+
+/// The rule of unique input field names, which apollo-compiler does not check.
+fn repeated_input_field(definition: &Definition) -> Option<&Name> {
+    fn in_value(value: &ast::Value) -> Option<&Name> {
+        match value {
+            ast::Value::List(items) => items.iter().find_map(|v| in_value(v)),
+            ast::Value::Object(fields) => {
+                let mut seen = HashSet::new();
+                fields.iter().find_map(|(name, v)| match seen.insert(name) {
+                    true => in_value(v),
+                    false => Some(name),
+                })
+            }
+            _ => None,
+        }
+    }
+    fn in_directives(directives: &ast::DirectiveList) -> Option<&Name> {
+        let arguments = directives.iter().flat_map(|d| &d.arguments);
+        arguments.map(|a| &a.value).find_map(|v| in_value(v))
+    }
+    fn in_selections(set: &[ast::Selection]) -> Option<&Name> {
+        set.iter().find_map(|selection| match selection {
+            ast::Selection::Field(f) => in_directives(&f.directives)
+                .or_else(|| f.arguments.iter().find_map(|a| in_value(&a.value)))
+                .or_else(|| in_selections(f.selection_set.as_deref().unwrap_or_default())),
+            ast::Selection::InlineFragment(f) => {
+                in_directives(&f.directives).or_else(|| in_selections(&f.selection_set))
+            }
+            ast::Selection::FragmentSpread(s) => in_directives(&s.directives),
+        })
+    }
+    match definition {
+        Definition::OperationDefinition(o) => {
+            let defaults = o.variables.iter().filter_map(|v| v.default_value.as_ref());
+            in_directives(&o.directives)
+                .or_else(|| defaults.map(|v| in_value(v)).find_map(|found| found))
+                .or_else(|| in_selections(&o.selection_set))
+        }
+        Definition::FragmentDefinition(f) => {
+            in_directives(&f.directives).or_else(|| in_selections(&f.selection_set))
+        }
+        _ => None,
+    }
+}
+
+/// The rule that all variable uses are defined, also inside the values of custom scalars, where
+/// apollo-compiler does not look.
+fn undefined_variable(ast: &ast::Document) -> Option<&Name> {
+    let mut fragments: HashMap<&Name, Uses<'_>> = HashMap::new();
+    for definition in &ast.definitions {
+        if let Definition::FragmentDefinition(f) = definition {
+            let uses = fragments.entry(&f.name).or_default();
+            uses.directives(&f.directives);
+            uses.selections(&f.selection_set);
+        }
+    }
+    ast.definitions.iter().find_map(|definition| {
+        let Definition::OperationDefinition(operation) = definition else {
+            return None;
+        };
+        let mut uses = Uses::default();
+        uses.directives(&operation.directives);
+        uses.selections(&operation.selection_set);
+        let mut reached: HashSet<&Name> = HashSet::new();
+        while let Some(spread) = uses.spreads.pop() {
+            if let (true, Some(of)) = (reached.insert(spread), fragments.get(spread)) {
+                uses.variables.extend(&of.variables);
+                uses.spreads.extend(&of.spreads);
+            }
+        }
+        let defined: HashSet<&Name> = operation.variables.iter().map(|v| &v.name).collect();
+        uses.variables.into_iter().find(|n| !defined.contains(n))
+    })
+}
+
+/// What a definition uses by itself.
+#[derive(Default)]
+struct Uses<'a> {
+    variables: Vec<&'a Name>,
+    spreads: Vec<&'a Name>,
+}
+
+impl<'a> Uses<'a> {
+    fn selections(&mut self, set: &'a [ast::Selection]) {
+        for selection in set {
+            match selection {
+                ast::Selection::Field(f) => {
+                    self.directives(&f.directives);
+                    f.arguments.iter().for_each(|a| self.value(&a.value));
+                    self.selections(f.selection_set.as_deref().unwrap_or_default());
+                }
+                ast::Selection::InlineFragment(f) => {
+                    self.directives(&f.directives);
+                    self.selections(&f.selection_set);
+                }
+                ast::Selection::FragmentSpread(s) => {
+                    self.directives(&s.directives);
+                    self.spreads.push(&s.fragment_name);
+                }
+            }
+        }
+    }
+
+    fn directives(&mut self, directives: &'a ast::DirectiveList) {
+        let arguments = directives.iter().flat_map(|d| &d.arguments);
+        arguments.for_each(|a| self.value(&a.value));
+    }
+
+    fn value(&mut self, value: &'a ast::Value) {
+        match value {
+            ast::Value::Variable(name) => self.variables.push(name),
+            ast::Value::List(items) => items.iter().for_each(|v| self.value(v)),
+            ast::Value::Object(fields) => fields.iter().for_each(|(_, v)| self.value(v)),
+            _ => {}
+        }
+    }
+}

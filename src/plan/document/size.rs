@@ -1,0 +1,299 @@
+//! How large a document is: counted before anything else walks it, with every fragment written out.
+//!
+//! **Invariant:** nothing here takes longer than in proportion to the text, whatever the text spells out:
+//! the tokens are counted as they are read, and a fragment is visited once and counted once per spread.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+
+use apollo_compiler::Name;
+use apollo_compiler::ast::{self, Definition, Selection};
+use apollo_compiler::parser::LineColumn;
+use apollo_parser::{Lexer, TokenKind};
+
+use super::rules::string_problem;
+use crate::error::{Code, Error};
+
+/// How large a document may be. All but the tokens are counted with its fragments written out.
+#[derive(Debug, Clone, Copy)]
+pub struct DocumentLimits {
+    /// Names, values, punctuation, commas and comments.
+    pub tokens: usize,
+    /// Fields and fragments: a bomb need not have a field.
+    pub fields: u64,
+    /// Fields with an alias: what multiplies work and answers.
+    pub aliases: u64,
+    /// Directives, wherever they stand.
+    pub directives: u64,
+}
+
+impl Default for DocumentLimits {
+    fn default() -> Self {
+        DocumentLimits {
+            tokens: 50_000,
+            fields: 10_000,
+            aliases: 200,
+            directives: 200,
+        }
+    }
+}
+
+/// How deep brackets may nest, and selection sets with fragments written out. What follows walks both by
+/// recursion, and relations have a limit of their own.
+pub const MAX_NESTING: usize = 100;
+
+/// Refuses a text that is too large to parse, and the strings that apollo-parser should not let pass.
+pub fn check_text(text: &str, limits: &DocumentLimits) -> Result<(), Error> {
+    let mut tokens = 0usize;
+    let mut nesting = 0usize;
+    // The parser reports what is no token.
+    for token in Lexer::new(text).flatten() {
+        match token.kind() {
+            TokenKind::Whitespace | TokenKind::Eof => continue,
+            TokenKind::LCurly | TokenKind::LBracket | TokenKind::LParen => nesting += 1,
+            TokenKind::RCurly | TokenKind::RBracket | TokenKind::RParen => {
+                nesting = nesting.saturating_sub(1);
+            }
+            TokenKind::StringValue => {
+                if let Some(problem) = string_problem(token.data()) {
+                    let message = format!("syntax error: {problem}");
+                    let location = line_column(text, token.index());
+                    return Err(Error::new(Code::GraphqlParseFailed, message).at(location));
+                }
+            }
+            _ => {}
+        }
+        tokens += 1;
+        if tokens > limits.tokens {
+            let most = limits.tokens;
+            return Err(refused(format!(
+                "the document has more than {most} tokens, and {most} are allowed; give long values as variables, or ask in several requests"
+            )));
+        }
+        if nesting > MAX_NESTING {
+            return Err(too_deep("brackets").at(line_column(text, token.index())));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a document that is too large once its fragments are written out.
+pub fn check_expanded(ast: &ast::Document, limits: &DocumentLimits) -> Result<(), Error> {
+    let size = Counter::count(ast).ok_or_else(|| too_deep("selection sets and fragments"))?;
+    let counts = [
+        (
+            size.fields,
+            limits.fields,
+            "fields and fragments",
+            "ask for less in one request",
+        ),
+        (
+            size.aliases,
+            limits.aliases,
+            "aliases",
+            "ask for fewer of them in one request, or for a list",
+        ),
+        (
+            size.directives,
+            limits.directives,
+            "directives",
+            "write fewer of them",
+        ),
+    ];
+    match counts.into_iter().find(|(n, most, ..)| n > most) {
+        None => Ok(()),
+        Some((n, most, what, remedy)) => {
+            let found: &dyn Display = match n {
+                // Counting stopped there.
+                u64::MAX => &format!("more than {most}"),
+                _ => &n,
+            };
+            Err(refused(format!(
+                "the document has {found} {what} once its fragments are written out, and {most} are allowed; {remedy}"
+            )))
+        }
+    }
+}
+
+fn refused(message: String) -> Error {
+    Error::new(Code::LimitExceeded, message)
+}
+
+fn too_deep(what: &str) -> Error {
+    refused(format!(
+        "the document nests {what} more than {MAX_NESTING} deep, and {MAX_NESTING} is allowed; ask in several requests"
+    ))
+}
+
+fn line_column(text: &str, index: usize) -> Option<LineColumn> {
+    let before = text.get(..index)?;
+    let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+    Some(LineColumn {
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+    })
+}
+
+/// A selection set with its fragments written out; the numbers saturate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Size {
+    fields: u64,
+    aliases: u64,
+    directives: u64,
+    /// Fields and fragments on the longest way down.
+    depth: usize,
+}
+
+impl Size {
+    /// With what is beside it.
+    fn and(self, other: Size) -> Size {
+        Size {
+            fields: self.fields.saturating_add(other.fields),
+            aliases: self.aliases.saturating_add(other.aliases),
+            directives: self.directives.saturating_add(other.directives),
+            depth: self.depth.max(other.depth),
+        }
+    }
+
+    /// Below a field or fragment with these directives on it.
+    fn within(self, directives: &ast::DirectiveList) -> Size {
+        Size {
+            fields: self.fields.saturating_add(1),
+            directives: self.directives.saturating_add(directives.len() as u64),
+            depth: self.depth + 1,
+            ..self
+        }
+    }
+}
+
+struct Counter<'a> {
+    fragments: HashMap<&'a Name, &'a ast::FragmentDefinition>,
+    known: HashMap<&'a Name, Size>,
+}
+
+impl<'a> Counter<'a> {
+    /// The whole document; `None` where it nests too deep.
+    fn count(ast: &'a ast::Document) -> Option<Size> {
+        let fragments = ast.definitions.iter().filter_map(|d| match d {
+            Definition::FragmentDefinition(f) => Some((&f.name, &**f)),
+            _ => None,
+        });
+        let mut counter = Counter {
+            fragments: fragments.collect(),
+            known: HashMap::new(),
+        };
+        let mut total = Size::default();
+        for definition in &ast.definitions {
+            if let Definition::OperationDefinition(operation) = definition {
+                let of_variables = operation.variables.iter().map(|v| v.directives.len());
+                total.directives += of_variables.sum::<usize>() as u64;
+                total.directives += operation.directives.len() as u64;
+                total = total.and(counter.set(&operation.selection_set, 1)?);
+            }
+        }
+        // A fragment that no operation reaches is an error, but validation walks it to say so.
+        for definition in &ast.definitions {
+            if let Definition::FragmentDefinition(f) = definition
+                && !counter.known.contains_key(&f.name)
+            {
+                total = total.and(counter.fragment(&f.name, 1)?);
+            }
+        }
+        Some(total)
+    }
+
+    fn set(&mut self, set: &'a [Selection], at: usize) -> Option<Size> {
+        if at > MAX_NESTING {
+            return None;
+        }
+        let mut size = Size::default();
+        for selection in set {
+            size = size.and(match selection {
+                Selection::Field(f) => {
+                    let inner = f.selection_set.as_deref().unwrap_or_default();
+                    let aliases = f.alias.is_some().into();
+                    let inner = self.set(inner, at + 1)?.within(&f.directives);
+                    inner.and(Size {
+                        aliases,
+                        ..Size::default()
+                    })
+                }
+                Selection::InlineFragment(f) => {
+                    self.set(&f.selection_set, at + 1)?.within(&f.directives)
+                }
+                Selection::FragmentSpread(s) => self
+                    .fragment(&s.fragment_name, at + 1)?
+                    .within(&s.directives),
+            });
+        }
+        // A fragment that was counted elsewhere may be too deep here.
+        (at + size.depth <= MAX_NESTING).then_some(size)
+    }
+
+    fn fragment(&mut self, name: &'a Name, at: usize) -> Option<Size> {
+        if let Some(&known) = self.known.get(name) {
+            return Some(known);
+        }
+        let Some(&fragment) = self.fragments.get(name) else {
+            return Some(Size::default());
+        };
+        // Meanwhile it counts nothing: a cycle ends here, and validation names it.
+        self.known.insert(name, Size::default());
+        let mut size = self.set(&fragment.selection_set, at)?;
+        let directives = fragment.directives.len() as u64;
+        size.directives = size.directives.saturating_add(directives);
+        self.known.insert(name, size);
+        Some(size)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size(text: &str) -> Option<Size> {
+        let ast = apollo_compiler::parser::Parser::new().parse_ast(text, "test");
+        Counter::count(&ast.unwrap())
+    }
+
+    #[test]
+    fn fragments_count_as_often_as_they_are_spread() {
+        let text = "query($v: Int @d) @d { ...F @d ...F x { a: y @d } } fragment F on Q { b: z ... @d { w } }";
+        let expected = Size {
+            fields: 10,
+            aliases: 3,
+            directives: 6,
+            depth: 3,
+        };
+        assert_eq!(size(text), Some(expected));
+    }
+
+    #[test]
+    fn a_cycle_ends_and_an_unused_fragment_counts() {
+        let text = "{ a ...A } fragment A on Q { b ...B } fragment B on Q { c ...A } fragment C on Q { d }";
+        assert_eq!(size(text).map(|s| s.fields), Some(7));
+    }
+
+    #[test]
+    fn a_bomb_without_a_field_counts_too() {
+        let mut text = "{ ...F0 }".to_owned();
+        for i in 0..70 {
+            let next = (i + 1) % 70;
+            text += &format!(" fragment F{i} on Q {{ ...F{next} ...F{next} }}");
+        }
+        assert_eq!(size(&text).map(|s| s.fields), Some(u64::MAX));
+    }
+
+    #[test]
+    fn depth_is_counted_through_fragments_wherever_they_were_met_first() {
+        let nested =
+            |n: usize, inner: &str| format!("{}{inner}{}", "{ a ".repeat(n), "}".repeat(n));
+        let text = |at: usize| {
+            let (shallow, deep) = (nested(1, "{ ...F }"), nested(at, "{ ...F }"));
+            let fragment = nested(48, "{ b }");
+            format!("query A {shallow} query B {deep} fragment F on Q {fragment}")
+        };
+        assert!(size(&text(49)).is_some());
+        assert!(size(&text(52)).is_none());
+    }
+}

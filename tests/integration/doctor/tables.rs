@@ -1,0 +1,208 @@
+//! Tables, columns and constraints: each that is damaged is found, and mended where a statement can.
+
+use backref::blog;
+use backref::doctor::Severity;
+
+use super::{mend, migrated, report, run, texts};
+use crate::harness::Backend;
+
+#[tokio::test]
+async fn each_constraint_that_is_dropped_is_found_and_made_again() {
+    if !Backend::all().contains(&Backend::Postgres) {
+        return;
+    }
+    let database = migrated(Backend::Postgres).await;
+    let constraints = "
+        SELECT format('ALTER TABLE %s DROP CONSTRAINT %I CASCADE', conrelid::regclass, conname)
+        FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
+        WHERE connamespace = current_schema()::regnamespace AND contype IN ('p', 'u', 'f')
+          AND relname <> 'seaql_migrations'
+        UNION ALL
+        SELECT format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL', attrelid::regclass, attname)
+        FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+        WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND attnum > 0
+          AND attnotnull AND relname <> 'seaql_migrations'
+          AND NOT EXISTS (SELECT FROM pg_index
+                          WHERE indrelid = attrelid AND indisprimary AND attnum = ANY(indkey))";
+    let all = texts(&database.connection, constraints).await;
+    assert_eq!(all.len(), 41, "{all:#?}");
+    for damage in all {
+        run(&database, &damage).await;
+        let found = report(&database, blog::graph()).await;
+        assert!(!found.findings.is_empty(), "{damage}");
+        if !damage.contains("_pkey") {
+            assert_eq!(found.findings.len(), 1, "{damage}:\n{found}");
+        }
+        mend(&database, blog::graph, &found).await;
+    }
+    let cascades =
+        "SELECT conname::text FROM pg_constraint WHERE contype = 'f' AND confdeltype = 'c'";
+    assert_eq!(texts(&database.connection, cascades).await.len(), 9);
+}
+
+/// SQLite keeps a table's definition as its text, so damage is a change of the text.
+#[tokio::test]
+async fn what_sqlite_can_only_rebuild_is_found_and_said() {
+    let damages = [
+        (
+            "post",
+            r#"FOREIGN KEY ("author_id") REFERENCES "user" ("id") ON DELETE CASCADE"#,
+            "CHECK (1)",
+            "there is no foreign key from (author_id) to `user` (id)",
+        ),
+        (
+            "comment",
+            r#""body" text NOT NULL"#,
+            r#""body" text"#,
+            "the column `body` may be null, and the entity says it never is",
+        ),
+        (
+            "post",
+            r#""version" integer"#,
+            r#""version" text"#,
+            "the column `version` is of type `TEXT`, which cannot be read as the entity's Int",
+        ),
+        (
+            "tag",
+            r#"varchar NOT NULL UNIQUE"#,
+            "varchar NOT NULL",
+            "nothing keeps (name) unique",
+        ),
+    ];
+    for (table, from, to, missing) in damages {
+        let database = migrated(Backend::Sqlite).await;
+        let db = &database.connection;
+        let parts =
+            format!("SELECT sql FROM sqlite_schema WHERE tbl_name = '{table}' AND sql <> ''");
+        let parts = texts(db, &parts).await;
+        assert!(parts[0].contains(from), "{}", parts[0]);
+        run(&database, &format!("DROP TABLE \"{table}\"")).await;
+        run(&database, &parts[0].replace(from, to)).await;
+        for index in &parts[1..] {
+            run(&database, index).await;
+        }
+        let found = report(&database, blog::graph()).await;
+        let said: Vec<_> = found.findings.iter().map(|f| f.missing.as_str()).collect();
+        assert_eq!(said, [missing], "{found}");
+        if missing.contains("unique") {
+            mend(&database, blog::graph, &found).await;
+        } else {
+            assert_eq!(found.statements(), Vec::<&str>::new(), "{found}");
+            assert_eq!(found.migration(), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_makes_queries_fail_is_an_error() {
+    for backend in Backend::all() {
+        let database = migrated(backend).await;
+        run(&database, "ALTER TABLE \"user\" DROP COLUMN name").await;
+        run(&database, "ALTER TABLE post DROP COLUMN published_at").await;
+        run(&database, "DROP TABLE post_tag").await;
+        let found = report(&database, blog::graph()).await;
+        let said: Vec<_> = found
+            .findings
+            .iter()
+            .map(|f| (f.severity, f.missing.as_str()))
+            .collect();
+        let expected = [
+            "the column `name` is missing",
+            "the column `published_at` is missing",
+            "the table `post_tag` is missing",
+        ];
+        assert_eq!(said, expected.map(|e| (Severity::Error, e)), "{backend:?}");
+        assert_eq!(
+            found.findings[2].needed_by,
+            [
+                "Post.tags (post_tag::Relation::Tag through entity::post_tag)",
+                "Tag.posts (post_tag::Relation::Post through entity::post_tag)"
+            ]
+        );
+        assert!(
+            found
+                .to_string()
+                .contains("\n3 errors, 0 warnings in the 7 tables of the graph\n")
+        );
+        // What the rows of a column that is never null would hold is nobody's guess.
+        let statements = found.statements();
+        assert_eq!(statements.len(), 1, "{statements:?}");
+        run(&database, statements[0]).await;
+        assert_eq!(report(&database, blog::graph()).await.findings.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn types_that_cannot_be_read_are_errors_and_those_that_can_are_not() {
+    if !Backend::all().contains(&Backend::Postgres) {
+        return;
+    }
+    let database = migrated(Backend::Postgres).await;
+    run(
+        &database,
+        "CREATE DOMAIN long_text AS text; CREATE DOMAIN amount AS bigint",
+    )
+    .await;
+    for (column, of, readable) in [
+        ("post.version", "bigint", true),
+        ("post.version", "smallint", true),
+        ("post.version", "amount", true),
+        ("post.version", "numeric", false),
+        ("post.version", "text", false),
+        ("post.body", "varchar(80)", true),
+        ("post.body", "long_text", true),
+        ("post.body", "bytea", false),
+        ("post.body", "text[]", false),
+        ("post.created_at", "timestamp", true),
+        ("post.created_at", "date", true),
+        ("post.created_at", "text", false),
+        ("post.status", "text", true),
+    ] {
+        let (table, column) = column.split_once('.').expect("a column");
+        run(
+            &database,
+            &format!("ALTER TABLE {table} DROP COLUMN {column}, ADD COLUMN {column} {of} NOT NULL"),
+        )
+        .await;
+        let found = report(&database, blog::graph()).await;
+        let unreadable = found
+            .findings
+            .iter()
+            .filter(|f| f.missing.contains("cannot be read") && f.missing.contains(column));
+        let columns: Vec<_> = unreadable.map(|f| f.severity).collect();
+        let expected: &[_] = if readable { &[] } else { &[Severity::Error] };
+        assert_eq!(columns, expected, "{column} {of}:\n{found}");
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_key_that_was_never_checked_is_found() {
+    if !Backend::all().contains(&Backend::Postgres) {
+        return;
+    }
+    let database = migrated(Backend::Postgres).await;
+    run(
+        &database,
+        "ALTER TABLE post DROP CONSTRAINT post_author_id_fkey;
+         ALTER TABLE post ADD CONSTRAINT mine FOREIGN KEY (author_id) REFERENCES \"user\" NOT VALID",
+    )
+    .await;
+    let found = report(&database, blog::graph()).await;
+    assert_eq!(
+        found.statements(),
+        [r#"ALTER TABLE "post" VALIDATE CONSTRAINT "mine""#]
+    );
+    mend(&database, blog::graph, &found).await;
+}
+
+/// A view has columns, and nothing else is asked of it.
+#[tokio::test]
+async fn a_view_can_stand_for_a_table() {
+    for backend in Backend::all() {
+        let database = migrated(backend).await;
+        run(&database, "ALTER TABLE profile RENAME TO kept").await;
+        run(&database, "CREATE VIEW profile AS SELECT * FROM kept").await;
+        let found = report(&database, blog::graph()).await;
+        assert!(found.is_clean(), "{backend:?}:\n{found}");
+    }
+}

@@ -1,0 +1,208 @@
+//! Full-text search: what is found, in which order, and that the database keeps its index.
+
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+
+use crate::harness::{Backend, TestApp, TestDatabase};
+
+const FIND: &str = "query($s: String) { posts(search: $s, limit: 100) { slug } }";
+
+async fn found(app: &TestApp, search: &str) -> Vec<String> {
+    let answer = app.request(FIND, None, &json!({ "s": search })).await;
+    slugs(&answer.data()["posts"])
+}
+
+fn slugs(posts: &Value) -> Vec<String> {
+    let posts = posts.as_array().expect("a list").iter();
+    posts
+        .filter_map(|p| p["slug"].as_str().map(str::to_owned))
+        .collect()
+}
+
+/// Three posts of a word that no other post has.
+async fn app(backend: Backend) -> (TestDatabase, TestApp) {
+    let database = TestDatabase::sample(backend).await;
+    for (id, title, body, status) in [
+        (
+            9001,
+            "On gyrocompasses",
+            "Needles drift. The gyrocompass does not; it is a gyrocompass.",
+            "published",
+        ),
+        (
+            9002,
+            "The Gyrocompass and the Tide",
+            "Of brass gears.",
+            "published",
+        ),
+        (
+            9003,
+            "Secret gyrocompass",
+            "A draft on the gyrocompass.",
+            "draft",
+        ),
+        (
+            9004,
+            "A-b c.d/e",
+            "mail@example.org 3.14 l'été naïve gears, brass gyrocompass",
+            "published",
+        ),
+    ] {
+        let status = match backend {
+            Backend::Postgres => format!("'{status}'::post_status"),
+            Backend::Sqlite => format!("'{status}'"),
+        };
+        let title = title.replace('\'', "''");
+        let body = body.replace('\'', "''");
+        run(
+            &database,
+            &format!(
+                "INSERT INTO post (id, author_id, title, slug, body, status, published_at, created_at, updated_at, version) VALUES ({id}, 1, '{title}', 's{id}', '{body}', {status}, NULL, '2026-01-01 00:00:00+00:00', '2026-01-01 00:00:00+00:00', 1)"
+            ),
+        )
+        .await;
+    }
+    let app = TestApp::blog(&database);
+    (database, app)
+}
+
+async fn run(database: &TestDatabase, sql: &str) {
+    let ran = database.connection.execute_unprepared(sql).await;
+    ran.unwrap_or_else(|e| panic!("{sql}: {e}"));
+}
+
+#[tokio::test]
+async fn all_words_must_be_found_side_by_side_in_quotes_and_begun_before_a_star() {
+    for backend in Backend::all() {
+        let (_database, app) = app(backend).await;
+        for (search, expected) in [
+            ("gyrocompass", &["s9001", "s9002", "s9004"][..]),
+            ("GyroCompass TIDE", &["s9002"]),
+            ("gyrocompass nowhere", &[]),
+            ("\"brass gears\"", &["s9002"]),
+            ("brass gears", &["s9002", "s9004"]),
+            ("\"tide of\"", &[]),
+            ("gyrocompa", &[]),
+            ("gyrocompa*", &["s9001", "s9002", "s9004"]),
+            ("\"the gyro*\"", &["s9001", "s9002"]),
+            ("example org gyrocompass", &["s9004"]),
+            ("mail@example.org", &["s9004"]),
+            ("c.d/e", &["s9004"]),
+            ("naive gyrocompass", &[]),
+            ("naïve gyrocompass", &["s9004"]),
+            ("été gyrocompass", &["s9004"]),
+            ("14 gyrocompass", &["s9004"]),
+            ("gyrocompass OR nowhere", &[]),
+            ("gyrocompass -tide", &["s9002"]),
+            ("", &[]),
+            ("\"\" * !", &[]),
+        ] {
+            let mut slugs = found(&app, search).await;
+            slugs.sort();
+            assert_eq!(slugs, expected, "{backend:?} {search:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_title_weighs_more_than_the_body_and_an_order_of_the_clients_more_than_both() {
+    for backend in Backend::all() {
+        let (_database, app) = app(backend).await;
+        assert_eq!(found(&app, "gyrocompass").await[0], "s9002", "{backend:?}");
+        let query = "{ posts(search: \"gyrocompass\", orderBy: { slug: DESC }) { slug } }";
+        let data = app.query(query).await.data();
+        assert_eq!(slugs(&data["posts"]), ["s9004", "s9002", "s9001"]);
+    }
+}
+
+#[tokio::test]
+async fn every_list_connection_and_aggregate_of_posts_searches_and_hides_what_is_hidden() {
+    let query = r#"{
+      user(id: 1) {
+        posts(search: "gyrocompass") { slug }
+        postsConnection(search: "gyrocompass", first: 2) { totalCount nodes { slug } pageInfo { hasNextPage } }
+        postsAggregate(search: "gyrocompass") { count }
+      }
+      users { posts(search: "gyrocompass", limit: 1) { slug } }
+      postsConnection(search: "gyrocompass", last: 1) { totalCount nodes { slug } pageInfo { hasPreviousPage } }
+      postsAggregate(search: "gyrocompass") { count groups(by: [STATUS]) { key { status } count } }
+      posts(search: "gyrocompass", where: { title: { contains: "Tide" } }) { slug }
+    }"#;
+    for backend in Backend::all() {
+        let (_database, app) = app(backend).await;
+        let data = app.query(query).await.data();
+        let user = &data["user"];
+        assert_eq!(slugs(&user["posts"]).len(), 3, "{backend:?}");
+        assert_eq!(user["postsConnection"]["totalCount"], 3);
+        // Newest first, as every connection that is not ordered otherwise.
+        assert_eq!(slugs(&user["postsConnection"]["nodes"]), ["s9004", "s9002"]);
+        assert_eq!(user["postsConnection"]["pageInfo"]["hasNextPage"], true);
+        assert_eq!(user["postsAggregate"]["count"], 3);
+        let of_users = data["users"].as_array().expect("users").iter();
+        let of_users: Vec<_> = of_users.flat_map(|u| slugs(&u["posts"])).collect();
+        assert_eq!(of_users, ["s9002"]);
+        assert_eq!(slugs(&data["postsConnection"]["nodes"]), ["s9001"]);
+        assert_eq!(data["postsConnection"]["pageInfo"]["hasPreviousPage"], true);
+        assert_eq!(
+            data["postsAggregate"],
+            json!({ "count": 3, "groups": [{ "key": { "status": "PUBLISHED" }, "count": 3 }] })
+        );
+        assert_eq!(slugs(&data["posts"]), ["s9002"]);
+    }
+}
+
+#[tokio::test]
+async fn the_database_keeps_its_index() {
+    for backend in Backend::all() {
+        let (database, app) = app(backend).await;
+        run(
+            &database,
+            "UPDATE post SET title = 'A barometer' WHERE id = 9002",
+        )
+        .await;
+        assert_eq!(found(&app, "gyrocompass").await.len(), 2, "{backend:?}");
+        assert_eq!(found(&app, "barometer gears").await, ["s9002"]);
+        run(&database, "UPDATE post SET version = 2 WHERE id = 9002").await;
+        assert_eq!(found(&app, "barometer").await, ["s9002"]);
+        run(&database, "DELETE FROM post WHERE id = 9002").await;
+        assert_eq!(found(&app, "barometer").await, [""; 0]);
+        // Posts go with their author.
+        run(&database, "DELETE FROM \"user\" WHERE id = 1").await;
+        assert_eq!(found(&app, "gyrocompass").await, [""; 0], "{backend:?}");
+        assert!(!found(&app, "the").await.is_empty());
+    }
+}
+
+/// Whatever is typed is a search, and finds the same on both databases.
+#[test]
+fn no_text_is_a_wrong_search() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let apps: Vec<_> = Backend::all()
+        .into_iter()
+        .map(|backend| runtime.block_on(app(backend)))
+        .collect();
+    let typed = prop_oneof![
+        "\\PC{0,12}",
+        "[a-e \"*():^+\\-'&|!<>.,]{0,16}",
+        "(the|a|tide|brass|OR|AND|NOT|NEAR|title:|\"|\\*| ){0,8}",
+    ];
+    let mut runner = TestRunner::new(crate::harness::config("search", 200));
+    let outcome = runner.run(&typed, |typed| {
+        let mut finds = apps.iter().map(|(_, app)| {
+            let mut slugs = runtime.block_on(found(app, &typed));
+            slugs.sort();
+            slugs
+        });
+        let first = finds.next();
+        for other in finds {
+            prop_assert_eq!(first.as_ref(), Some(&other), "{:?}", typed);
+        }
+        Ok(())
+    });
+    outcome.unwrap_or_else(|e| panic!("{e}"));
+}
