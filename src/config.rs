@@ -96,7 +96,7 @@ pub struct LimitArgs {
     /// How many conditions a request may have in all its `where`, with `and`, `or`, `not` and relations
     #[arg(long, env = "MAX_CONDITIONS", default_value_t = Limits::default().conditions)]
     pub max_conditions: usize,
-    /// How deep a condition or an order may nest: relations, `and`, `or` and `not`
+    /// How deep relations may nest in a condition or an order
     #[arg(long, env = "MAX_CONDITION_DEPTH", default_value_t = Limits::default().condition_depth)]
     pub max_condition_depth: usize,
     /// How many orders an `orderBy` may have

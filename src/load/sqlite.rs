@@ -95,7 +95,10 @@ fn open(path: &Path) -> Result<rusqlite::Connection, DatabaseError> {
 
 /// What SQLite itself says it runs, as sqlx logs what it sends to PostgreSQL.
 fn traced(event: TraceEvent<'_>) {
-    if let TraceEvent::Stmt(_, sql) = event {
+    // What a statement of ours makes SQLite run in turn comes as a comment.
+    if let TraceEvent::Stmt(_, sql) = event
+        && !sql.starts_with("--")
+    {
         tracing::trace!(target: "rusqlite::query", sql);
     }
 }

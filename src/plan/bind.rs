@@ -37,7 +37,7 @@ pub struct Limits {
     pub statements: u64,
     /// Conditions in all `where` of a request, `and`, `or`, `not` and relations among them.
     pub conditions: usize,
-    /// How deep a condition or an order may nest: relations, `and`, `or` and `not`.
+    /// How deep relations may nest in a condition or an order.
     pub condition_depth: usize,
     /// Orders in one `orderBy`.
     pub orders: usize,

@@ -1,8 +1,8 @@
 //! How much a request's `where` and `orderBy` ask of the database, counted before a statement is written.
 //!
 //! Databases have limits of their own on how large an expression may be (SQLite: 1000 deep and 2000 terms of
-//! an order; PostgreSQL: its stack), and take a subquery's time for each row and order, and a variable may be used in many places: what is counted here keeps
-//! a request within those, and its values within memory.
+//! an order; PostgreSQL: its stack), they take a subquery's time for each row and order, and a variable may
+//! be used in many places: what is counted here keeps a request within those, and its values within memory.
 
 use super::bind::Limits;
 use super::filter::Filter;
@@ -12,6 +12,9 @@ use crate::load::keys::{KeyColumn, KeyValue, Keys};
 
 /// Bytes of values in the conditions of one request, counted in each place they are used in.
 const MAX_VALUES: usize = 32 << 20;
+
+/// How deep conditions nest, relations or not: what SQLite's expressions have room for.
+const MAX_DEPTH: usize = 60;
 
 /// The conditions of a request so far.
 #[derive(Debug, Default)]
@@ -47,24 +50,28 @@ impl Conditions {
                 "the request has {found} conditions by `{path}`, and {most} are allowed; compare with many values by one `in`, or ask in several requests"
             ));
         }
-        let of_order = order.iter().map(|term| term.path.len() + 1).max();
-        let (found, most) = (
-            filter.depth.max(of_order.unwrap_or(0)),
-            limits.condition_depth,
-        );
-        if found > most {
-            let argument = if filter.depth == found {
-                "where"
-            } else {
-                "orderBy"
-            };
-            return Err(Error::new(
-                Code::LimitExceeded,
-                format!(
-                    "`{argument}` of `{path}` nests {found} deep, and {most} is allowed; write `and` and `or` as one list, or ask in several requests"
-                ),
-            )
-            .of_field(argument));
+        let of_order = order.iter().map(|term| term.path.len()).max();
+        for (argument, found, most, what) in [
+            ("where", filter.depth, MAX_DEPTH, "conditions"),
+            (
+                "where",
+                filter.relations,
+                limits.condition_depth,
+                "relations",
+            ),
+            (
+                "orderBy",
+                of_order.unwrap_or(0),
+                limits.condition_depth,
+                "relations",
+            ),
+        ] {
+            if found > most {
+                let message = format!(
+                    "`{argument}` of `{path}` nests {what} {found} deep, and {most} is allowed; write `and` and `or` as one list, or ask in several requests"
+                );
+                return Err(Error::new(Code::LimitExceeded, message).of_field(argument));
+            }
         }
         Ok(())
     }
@@ -96,7 +103,9 @@ impl Conditions {
 #[derive(Debug, Clone, Copy, Default)]
 struct Size {
     count: usize,
+    /// Of conditions in conditions, relations among them.
     depth: usize,
+    relations: usize,
     values: usize,
 }
 
@@ -105,6 +114,7 @@ impl Size {
         let one = |values| Size {
             count: 1,
             depth: 1,
+            relations: 0,
             values,
         };
         match filter {
@@ -112,7 +122,14 @@ impl Size {
                 let inner = filters.iter().map(Size::of).reduce(Size::and);
                 inner.unwrap_or_default().below()
             }
-            Filter::Not(filter) | Filter::Related { filter, .. } => Size::of(filter).below(),
+            Filter::Not(filter) => Size::of(filter).below(),
+            Filter::Related { filter, .. } => {
+                let inner = Size::of(filter).below();
+                Size {
+                    relations: inner.relations + 1,
+                    ..inner
+                }
+            }
             Filter::Compare { value, .. } => one(bytes(value)),
             Filter::In { values, .. } => one(values.iter().map(bytes).sum()),
             Filter::IsNull { .. } => one(0),
@@ -124,6 +141,7 @@ impl Size {
         Size {
             count: self.count + other.count,
             depth: self.depth.max(other.depth),
+            relations: self.relations.max(other.relations),
             values: self.values + other.values,
         }
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Backend, TestApp, TestDatabase};
 
-const FEATURES: [(&str, &str); 20] = [
+const FEATURES: [(&str, &str); 23] = [
     (
         "columns",
         r#"{ posts(where: { status: { eq: PUBLISHED }, createdAt: { gte: "2026-01-01T00:00:00Z" }, version: { in: [1, 2] } }, limit: 3) { title } }"#,
@@ -85,6 +85,18 @@ const FEATURES: [(&str, &str); 20] = [
     (
         "groups_of_each",
         r#"{ tags(limit: 2) { postsAggregate { count groups(by: [STATUS, VERSION]) { key { status version title } count } } } }"#,
+    ),
+    (
+        "enclosing",
+        r#"{ users(limit: 2) { posts(limit: 1) { title author { username posts(limit: 1) { slug } } } profile { bio user { name } } } }"#,
+    ),
+    (
+        "search",
+        r#"{ posts(search: "\"the tide\" brass", limit: 3) { title } postsAggregate(search: "tid*") { count } }"#,
+    ),
+    (
+        "search_of_each",
+        r#"{ users(where: { username: { eq: "freya" } }) { posts(search: "tide", limit: 2) { title } postsConnection(search: "tide", first: 1) { totalCount } } }"#,
     ),
 ];
 
