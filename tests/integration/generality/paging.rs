@@ -67,7 +67,7 @@ async fn pages_of_every_relation_are_its_list() {
     }
 }
 
-/// Reads a list whole, and by twos from either end. The function is given what comes behind the list's
+/// Reads a list whole, and by threes from either end. The function is given what comes behind the list's
 /// name, further arguments, and what to select.
 async fn pages_are_the_list(read: impl AsyncFn(&str, &str, &str) -> (Value, String)) {
     let (whole, _) = read("", "limit: 1000", "id").await;
@@ -79,7 +79,7 @@ async fn pages_are_the_list(read: impl AsyncFn(&str, &str, &str) -> (Value, Stri
         let mut pages = Vec::new();
         let mut cursor = Value::Null;
         loop {
-            let rest = format!("{size}: 2, {place}: {cursor}");
+            let rest = format!("{size}: 3, {place}: {cursor}");
             let selections = "totalCount nodes { id } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }";
             let (mut page, query) = read("Connection", &rest, selections).await;
             assert_eq!(page["totalCount"], whole.len(), "{query}");
