@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Backend, TestApp, TestDatabase, config, on_every_database};
 
+/// Orders of posts.
 const ORDERS: [&str; 6] = [
     "",
     "orderBy: { title: ASC }, ",
@@ -88,6 +89,66 @@ fn random_texts_are_no_cursors() {
         }
         Ok(())
     });
+}
+
+/// Whoever knows how cursors are made can make one whose digests are right and whose values are not those
+/// of the order. It means some place then, or it is refused.
+#[tokio::test]
+async fn cursors_with_values_of_other_types_are_no_internal_errors() {
+    let text = |text: &str| {
+        [
+            &[3],
+            &(text.len() as u32).to_le_bytes()[..],
+            text.as_bytes(),
+        ]
+        .concat()
+    };
+    let values = [
+        vec![0],
+        [&[1], &i64::MAX.to_le_bytes()[..]].concat(),
+        [&[2], &f64::NAN.to_le_bytes()[..]].concat(),
+        [&[4], &2_u32.to_le_bytes()[..], &[255, 0]].concat(),
+        text(""),
+        text("hello"),
+        text("9999999999999999999999"),
+        text("infinity"),
+        text("2025-13-45"),
+        text("a\0b"),
+    ];
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let app = TestApp::blog(&database);
+        for order in ORDERS {
+            let cursor = post_cursor(&app, order).await;
+            let bytes = BASE64_URL_SAFE_NO_PAD.decode(&cursor).expect("base64");
+            let counts = values
+                .iter()
+                .flat_map(|value| [1, 2, 3].map(|count| (value, count)));
+            for (value, count) in counts {
+                let mut bytes = [&bytes[..4], &value.repeat(count)].concat();
+                // FNV-1a.
+                let digest = bytes.iter().fold(0x811c_9dc5_u32, |hash, byte| {
+                    (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+                });
+                bytes.extend(digest.to_le_bytes());
+                let cursor = BASE64_URL_SAFE_NO_PAD.encode(bytes);
+                for page in ["first: 2, after", "last: 2, before"] {
+                    let query = format!(
+                        "query($cursor: String) {{ postsConnection({order}{page}: $cursor) {{ nodes {{ id }} }} }}"
+                    );
+                    let answer = app
+                        .request(&query, None, &json!({ "cursor": cursor }))
+                        .await;
+                    let is_page = answer.json()["data"]["postsConnection"].is_object();
+                    assert!(
+                        is_page || answer.code() == "BAD_USER_INPUT",
+                        "{backend:?} {query} {value:?}: {}",
+                        answer.text
+                    );
+                }
+            }
+        }
+    }
 }
 
 async fn post_cursor(app: &TestApp, order: &str) -> String {

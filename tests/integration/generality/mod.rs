@@ -2,6 +2,7 @@
 //! databases, for one key and for many.
 
 mod mistakes;
+mod paging;
 mod shop;
 
 use backref::plan::Limits;

@@ -18,7 +18,8 @@ pub struct List {
     pub field: &'static str,
     row: Index,
     /// `where` and `orderBy`, as written in a document.
-    refinement: Vec<String>,
+    condition: Option<String>,
+    order: Option<String>,
 }
 
 /// A way through a list, page by page.
@@ -43,18 +44,13 @@ pub fn walk() -> impl Strategy<Value = Walk> {
             let (owner, field, ty) = *pick(&lists(), choice);
             let condition = || Choices::constant(&condition).whole_condition(ty);
             let order = || Choices::constant(&order).orders(ty);
-            let argument = |name, value: Value| format!("{name}: {value}");
-            let refinement = match form % 8 {
-                0 => vec![],
-                1..=4 => vec![argument("orderBy", order())],
-                5 => vec![argument("where", condition())],
-                _ => vec![argument("where", condition()), argument("orderBy", order())],
-            };
+            let argument = |name, value: Value| Some(format!("{name}: {value}"));
             let list = List {
                 owner,
                 field,
                 row,
-                refinement,
+                condition: argument("where", condition()).filter(|_| form % 8 < 3),
+                order: argument("orderBy", order()).filter(|_| form % 4 > 0),
             };
             Walk {
                 list,
@@ -82,15 +78,21 @@ fn lists() -> Vec<(&'static str, &'static str, &'static str)> {
 impl List {
     /// The list as a field under the response name `list`, or what has this ending to its name.
     pub fn field(&self, ending: &str, arguments: &str, selections: &str) -> String {
-        let given = self.refinement.iter().map(String::as_str);
-        let given = given
-            .chain([arguments])
-            .filter(|argument| !argument.is_empty());
+        let given = [self.condition.as_deref(), self.order.as_deref()];
+        let given = given.into_iter().flatten().chain([arguments]);
+        let given = given.filter(|argument| !argument.is_empty());
         let arguments = match given.collect::<Vec<_>>()[..] {
             [] => String::new(),
             ref given => format!("({})", given.join(", ")),
         };
         format!("list: {}{ending}{arguments} {{ {selections} }}", self.field)
+    }
+
+    pub fn without_condition(&self) -> Self {
+        Self {
+            condition: None,
+            ..self.clone()
+        }
     }
 
     /// The selection set of an operation in which this list is asked for by [`List::field`], below
