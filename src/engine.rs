@@ -104,9 +104,6 @@ impl Weighter<PlanKey, Arc<Plan>> for PlanWeight {
     }
 }
 
-/// Connections that one request takes at most, the second and further only while they are idle.
-const MOST_CONNECTIONS: usize = 4;
-
 /// Documents and plans kept, in bytes each.
 const CACHE: u64 = 64 << 20;
 
@@ -177,14 +174,18 @@ impl Engine {
             }
             Err(DatabaseError::TooManyGroups { path, most }) => {
                 let message = format!(
-                    "`{path}` has more than {most} groups; ask for fewer with `where`, or for a page of them with `limit`"
+                    "`{path}` has more than {most} groups; ask for fewer with `where`, or for a page of them with `limit` (where columns have so many values at most, the database holds others)"
                 );
                 refuse(&[Error::new(Code::LimitExceeded, message)])
             }
-            Err(error) if error.is_bad_value() && seeks => {
+            Err(error) if error.is_bad_value() && seeks.is_some() => {
                 tracing::debug!(error = %error, "a forged cursor");
                 let message = "a cursor holds a value that its order cannot have; give cursors as an edge or `pageInfo` gave them";
-                refuse(&[Error::input(message)])
+                let error = Error::input(message);
+                refuse(&[match seeks {
+                    Some(argument) => error.of_field(argument),
+                    None => error,
+                }])
             }
             Err(error) => failed(&error),
         }
@@ -204,18 +205,14 @@ impl Engine {
         match &self.database {
             Database::Postgres(pool) => {
                 let catalog = &self.planner.shared.catalog;
-                let mut connections = vec![Postgres::acquire(pool).await?];
-                // Siblings run side by side where connections are idle; none is waited for.
-                let width = prepared.bound.plan.width().min(MOST_CONNECTIONS);
-                connections.extend((1..width).map_while(|_| Postgres::idle(pool)));
-                let mut loaded = load::load(catalog, &prepared.bound, &mut connections).await;
+                let mut connection = Postgres::acquire(pool).await?;
+                let mut loaded = load::load(catalog, &prepared.bound, &mut connection).await;
                 if loaded.as_ref().is_err_and(DatabaseError::is_unavailable) {
                     // A pooled connection had been closed by the other side. Reads can be asked again.
-                    drop(connections);
-                    connections = vec![Postgres::acquire_live(pool).await?];
-                    loaded = load::load(catalog, &prepared.bound, &mut connections).await;
+                    connection = Postgres::acquire_live(pool).await?;
+                    loaded = load::load(catalog, &prepared.bound, &mut connection).await;
                 }
-                drop(connections);
+                drop(connection);
                 Ok(self.planner.shared.write(&prepared, &loaded?))
             }
             Database::Sqlite(pool) => {
@@ -224,7 +221,7 @@ impl Engine {
                     let loaded = Sqlite::complete(load::load(
                         &shared.catalog,
                         &prepared.bound,
-                        std::slice::from_mut(connection),
+                        connection,
                     ))??;
                     Ok(shared.write(&prepared, &loaded))
                 };

@@ -236,6 +236,10 @@ impl<'a> Writer<'a> {
     fn fields(&mut self, level: LevelId, row: u32, selection: &'a Selection) -> Written {
         self.out.push(b'{');
         for field in &selection.fields {
+            // A single object can be larger than an answer may be, too.
+            if self.overflowed || self.out.len() > MAX_ANSWER {
+                return self.too_large();
+            }
             self.out.extend_from_slice(&field.prefix);
             match &field.value {
                 Output::Typename(json) => self.out.extend_from_slice(json),
@@ -293,11 +297,18 @@ impl<'a> Writer<'a> {
                 Output::Enclosing {
                     level: outer,
                     selection,
+                    nullable,
                 } => {
+                    let start = self.out.len();
                     self.path.push(Step::Key(&field.key));
                     let written = self.object(*outer, self.rows[*outer], selection);
                     self.path.pop();
-                    written?;
+                    if written.is_err() && *nullable && !self.overflowed {
+                        self.out.truncate(start);
+                        self.null();
+                    } else {
+                        written?;
+                    }
                 }
                 Output::Object(selection) => {
                     self.path.push(Step::Key(&field.key));

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
 use crate::catalog::{Catalog, Relation};
 use crate::plan::{BoundPlan, Expression, Level, Source, Window};
@@ -28,6 +28,11 @@ use rows::Rows;
 /// A database connection that runs one level's statement.
 pub trait Connection: Send {
     const DIALECT: Dialect;
+
+    /// Another connection to run siblings on, if there is one that nobody uses now.
+    fn another(&self) -> Option<Self>
+    where
+        Self: Sized;
 
     fn run(
         &mut self,
@@ -204,41 +209,44 @@ impl Loaded {
     }
 }
 
+/// Connections that one request uses at most at a time.
+const MOST_CONNECTIONS: usize = 4;
+
 /// Loads every level of a request. What does not depend on each other runs side by side, as far as there are
-/// connections.
+/// connections that nobody uses.
 pub async fn load<C: Connection>(
     catalog: &Catalog,
     bound: &BoundPlan,
-    connections: &mut [C],
+    connection: &mut C,
 ) -> Result<Vec<Loaded>, DatabaseError> {
     let mut loaded: Vec<Loaded> = Vec::new();
     loaded.resize_with(bound.plan.levels.len(), Loaded::default);
     for stage in bound.plan.stages() {
-        match (&mut *connections, &stage[..]) {
-            ([connection, ..], [only]) => {
-                loaded[*only] = load_level(catalog, bound, *only, &loaded, connection).await?;
+        let wanted = stage.len().min(MOST_CONNECTIONS);
+        let others: Vec<C> = (1..wanted).map_while(|_| connection.another()).collect();
+        if others.is_empty() {
+            for i in stage {
+                loaded[i] = load_level(catalog, bound, i, &loaded, connection).await?;
             }
-            ([connection], levels) => {
-                for &i in levels {
-                    loaded[i] = load_level(catalog, bound, i, &loaded, connection).await?;
-                }
+            continue;
+        }
+        let next = AtomicUsize::new(0);
+        let work = async |connection: &mut C| {
+            let mut done = Vec::new();
+            while let Some(&i) = stage.get(next.fetch_add(1, Ordering::Relaxed)) {
+                done.push((i, load_level(catalog, bound, i, &loaded, connection).await?));
             }
-            (connections, levels) => {
-                let next = AtomicUsize::new(0);
-                let workers = connections.iter_mut().map(async |connection| {
-                    let mut done = Vec::new();
-                    while let Some(&i) = levels.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        done.push((i, load_level(catalog, bound, i, &loaded, connection).await?));
-                    }
-                    Ok::<_, DatabaseError>(done)
-                });
-                // All are waited for, also when one has failed: a connection that is dropped while its
-                // statement runs comes back to the pool busy.
-                for done in join_all(workers).await {
-                    for (i, level) in done? {
-                        loaded[i] = level;
-                    }
-                }
+            Ok::<_, DatabaseError>(done)
+        };
+        // Another connection is given back as soon as there is no more for it to do. All are waited for,
+        // also when one has failed: dropped while its statement runs it would come back to the pool busy.
+        let others = others
+            .into_iter()
+            .map(async |mut connection| work(&mut connection).await);
+        let (own, others) = join(work(connection), join_all(others)).await;
+        for done in others.into_iter().chain([own]) {
+            for (i, level) in done? {
+                loaded[i] = level;
             }
         }
     }

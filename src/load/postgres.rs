@@ -13,17 +13,22 @@ use crate::catalog::{Catalog, Kind};
 use crate::plan::Level;
 use crate::sql::{BindValue, Dialect};
 
-/// One pooled connection, for the length of a request.
-pub struct Postgres(PoolConnection<sqlx::Postgres>);
+/// One pooled connection.
+pub struct Postgres {
+    connection: PoolConnection<sqlx::Postgres>,
+    pool: PgPool,
+}
 
 impl Postgres {
     pub async fn acquire(pool: &PgPool) -> Result<Self, DatabaseError> {
-        Ok(Postgres(pool.acquire().await?))
+        Ok(Self::of(pool, pool.acquire().await?))
     }
 
-    /// A connection that nobody uses, if there is one now.
-    pub fn idle(pool: &PgPool) -> Option<Self> {
-        pool.try_acquire().map(Postgres)
+    fn of(pool: &PgPool, connection: PoolConnection<sqlx::Postgres>) -> Self {
+        Postgres {
+            connection,
+            pool: pool.clone(),
+        }
     }
 
     /// A connection that has just answered: what the pool holds may have been closed by a restart.
@@ -31,7 +36,7 @@ impl Postgres {
         for _ in 0..=pool.options().get_max_connections() {
             let mut connection = pool.acquire().await?;
             if connection.ping().await.is_ok() {
-                return Ok(Postgres(connection));
+                return Ok(Self::of(pool, connection));
             }
             // A dead connection's own farewell fails too.
             let _ = connection.close().await;
@@ -43,6 +48,11 @@ impl Postgres {
 impl Connection for Postgres {
     const DIALECT: Dialect = Dialect::Postgres;
 
+    fn another(&self) -> Option<Self> {
+        let connection = self.pool.try_acquire()?;
+        Some(Self::of(&self.pool, connection))
+    }
+
     async fn run(
         &mut self,
         catalog: &Catalog,
@@ -51,7 +61,7 @@ impl Connection for Postgres {
     ) -> Result<Rows, DatabaseError> {
         let arguments = arguments(statement)?;
         let query = sqlx::query_with(AssertSqlSafe(statement.sql.text.clone()), arguments);
-        let connection: &mut PgConnection = &mut self.0;
+        let connection: &mut PgConnection = &mut self.connection;
         let mut stream = query.fetch(connection);
         let mut rows = RowsBuilder::new(catalog, level, statement, |integer| match integer {
             true => &Kind::BigInt,

@@ -4,13 +4,16 @@ use rusqlite::functions::{Aggregate, Context};
 use rusqlite::types::ValueRef;
 
 /// `backref_sum(value, scale)`: the sum of numbers with so many digits after the point, as text; null of none.
+/// Without a scale whole numbers are added exactly, and others as floats.
 pub(super) struct ExactSum;
 
-/// The sum so far in units of the last digit; `None` where no value was.
+/// The sum so far, in units of the last digit where there is a scale.
 #[derive(Default)]
 pub(super) struct Sum {
-    units: Option<i128>,
-    scale: u32,
+    any: bool,
+    units: i128,
+    floats: f64,
+    scale: Option<u32>,
 }
 
 impl Aggregate<Sum, Option<String>> for ExactSum {
@@ -20,26 +23,39 @@ impl Aggregate<Sum, Option<String>> for ExactSum {
 
     fn step(&self, context: &mut Context<'_>, sum: &mut Sum) -> rusqlite::Result<()> {
         sum.scale = context.get(1)?;
-        let unit = 10i128.saturating_pow(sum.scale);
-        let units = match context.get_raw(0) {
-            ValueRef::Null => return Ok(()),
-            ValueRef::Integer(i) => i128::from(i).saturating_mul(unit),
-            // The scale brings back the digits that binary lost.
-            ValueRef::Real(f) => (f * unit as f64).round() as i128,
-            ValueRef::Text(text) => {
-                let number = std::str::from_utf8(text)
-                    .ok()
-                    .and_then(|t| t.parse::<f64>().ok());
-                (number.unwrap_or_default() * unit as f64).round() as i128
+        let value = match context.get_raw(0) {
+            ValueRef::Integer(i) => {
+                let unit = 10i128.saturating_pow(sum.scale.unwrap_or(0));
+                sum.units = sum.units.saturating_add(i128::from(i).saturating_mul(unit));
+                sum.any = true;
+                return Ok(());
             }
-            ValueRef::Blob(_) => return Ok(()),
+            ValueRef::Real(f) => f,
+            ValueRef::Text(text) => {
+                let number = std::str::from_utf8(text).ok().and_then(|t| t.parse().ok());
+                number.unwrap_or_default()
+            }
+            ValueRef::Null | ValueRef::Blob(_) => return Ok(()),
         };
-        sum.units = Some(sum.units.unwrap_or_default().saturating_add(units));
+        sum.any = true;
+        match sum.scale {
+            // The scale brings back the digits that binary lost.
+            Some(scale) => {
+                let units = (value * 10f64.powi(scale as i32)).round() as i128;
+                sum.units = sum.units.saturating_add(units);
+            }
+            None => sum.floats += value,
+        }
         Ok(())
     }
 
     fn finalize(&self, _: &mut Context<'_>, sum: Option<Sum>) -> rusqlite::Result<Option<String>> {
-        Ok(sum.and_then(|s| Some(decimal(s.units?, s.scale))))
+        let sum = sum.filter(|s| s.any);
+        Ok(sum.map(|s| match s.scale {
+            Some(scale) => decimal(s.units, scale),
+            None if s.floats == 0.0 => s.units.to_string(),
+            None => (s.units as f64 + s.floats).to_string(),
+        }))
     }
 }
 

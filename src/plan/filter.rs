@@ -365,7 +365,7 @@ pub fn require_visible(
         Some(_) => Err(Error::new(
             Code::Forbidden,
             format!(
-                "you may not search or sort {} by `{}`, which you may not see",
+                "you may not search, sort or aggregate {} by `{}`, which you may not see",
                 of.type_name, column.field
             ),
         )),

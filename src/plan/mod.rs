@@ -79,11 +79,6 @@ impl Plan {
         stages
     }
 
-    /// How many levels can run side by side.
-    pub fn width(&self) -> usize {
-        self.stages().iter().map(Vec::len).max().unwrap_or(0)
-    }
-
     /// About what keeping the plan costs, in bytes.
     pub fn weight(&self) -> u64 {
         fn of(selection: &Selection) -> u64 {
@@ -165,6 +160,7 @@ impl Level {
             Expression::Of(Function::Min | Function::Max, column) => of(column),
             Expression::Of(Function::Sum, column) => match of(column) {
                 Kind::Float => &Kind::Float,
+                Kind::Decimal { .. } => &Kind::Decimal { scale: None },
                 _ => &Kind::Text,
             },
         }
@@ -414,6 +410,7 @@ pub enum Output {
     Enclosing {
         level: LevelId,
         selection: Selection,
+        nullable: bool,
     },
     /// An object about the same row: the node of an edge, a connection, what an aggregate is made of.
     Object(Selection),

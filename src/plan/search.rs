@@ -4,6 +4,14 @@
 //! of one. Nothing else has a meaning, so no text is a wrong query. Words are runs of letters and digits, as
 //! they are to both databases' indexes.
 
+use std::collections::HashSet;
+
+use crate::error::{Code, Error};
+
+/// Words in one search, and those that are beginnings.
+const MAX_WORDS: usize = 32;
+const MAX_PREFIXES: usize = 4;
+
 /// What is searched for: every term.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
@@ -11,7 +19,7 @@ pub struct Search {
 }
 
 /// Words side by side.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Term {
     words: Vec<String>,
     /// The last word is the beginning of one.
@@ -28,7 +36,28 @@ impl Search {
                 _ => terms.extend(part.split_whitespace().filter_map(Term::parse)),
             }
         }
+        // The database would look for each again.
+        let mut seen = HashSet::new();
+        terms.retain(|term| seen.insert(term.clone()));
         Search { terms }
+    }
+
+    /// Refuses what takes an index too long: words, and beginnings, each of which stands for many.
+    pub fn check(&self) -> Result<(), Error> {
+        let words = self.terms.iter().map(|t| t.words.len()).sum::<usize>();
+        let prefixes = self.terms.iter().filter(|t| t.prefix).count();
+        for (found, most, what) in [
+            (words, MAX_WORDS, "words"),
+            (prefixes, MAX_PREFIXES, "words that end in `*`"),
+        ] {
+            if found > most {
+                let message = format!(
+                    "`search` has {found} {what}, and {most} are allowed; search for fewer"
+                );
+                return Err(Error::new(Code::LimitExceeded, message).of_field("search"));
+            }
+        }
+        Ok(())
     }
 
     /// Whether there is no word in it, which nothing has.
@@ -57,9 +86,10 @@ impl Search {
 
 impl Term {
     fn parse(text: &str) -> Option<Self> {
-        // What is not ASCII is left to the databases.
-        let separates = |c: char| c.is_ascii() && !c.is_ascii_alphanumeric();
-        let words = text.split(separates).filter(|w| !w.is_empty());
+        // What else is not ASCII is left to the databases, but a word without a letter is none to them.
+        let separates = |c: char| c.is_whitespace() || (c.is_ascii() && !c.is_ascii_alphanumeric());
+        let has_letter = |w: &&str| w.chars().any(|c| c.is_alphabetic() || c.is_ascii_digit());
+        let words = text.split(separates).filter(has_letter);
         let words: Vec<_> = words.map(str::to_owned).collect();
         let prefix = text.trim_end().ends_with('*');
         (!words.is_empty()).then_some(Term { words, prefix })
@@ -69,6 +99,16 @@ impl Term {
 #[cfg(test)]
 mod tests {
     use super::Search;
+
+    #[test]
+    fn a_search_has_so_many_words() {
+        let words = |n: usize| (0..n).map(|i| format!("w{i} ")).collect::<String>();
+        assert!(Search::parse(&words(32)).check().is_ok());
+        assert!(Search::parse(&words(33)).check().is_err());
+        assert!(Search::parse(&"again ".repeat(1000)).check().is_ok());
+        assert!(Search::parse("a* b* c* d*").check().is_ok());
+        assert!(Search::parse("a* b* c* d* e*").check().is_err());
+    }
 
     #[test]
     fn what_is_typed_becomes_a_query_of_each_database() {
@@ -90,12 +130,14 @@ mod tests {
                 "an & open <-> quote",
             ),
             ("naïve Ω", r#""naïve" AND "Ω""#, "naïve & Ω"),
+            ("the — tide tide 😀 ½", r#""the" AND "tide""#, "the & tide"),
+            ("\"a\u{3000}b\"", r#""a b""#, "a <-> b"),
         ] {
             let search = Search::parse(typed);
             assert_eq!(search.fts5(), fts5);
             assert_eq!(search.tsquery(), tsquery);
         }
-        for nothing in ["", " ", "!?", "\"\"", "*", "\0"] {
+        for nothing in ["", " ", "!?", "\"\"", "*", "\0", "—"] {
             assert!(Search::parse(nothing).is_empty(), "{nothing:?}");
         }
     }

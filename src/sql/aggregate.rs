@@ -148,7 +148,7 @@ impl Writer<'_> {
                     Kind::Decimal { scale: Some(scale) } => {
                         format!("backref_sum({column}, {scale})")
                     }
-                    Kind::Decimal { scale: None } => format!("CAST(sum({column}) AS TEXT)"),
+                    Kind::Decimal { scale: None } => format!("backref_sum({column}, NULL)"),
                     _ => format!("backref_sum({column}, 0)"),
                 }
             }

@@ -267,12 +267,16 @@ impl Writer<'_> {
             BindValue::Text(_) if key.compared_as == "text" => format!("${}", self.bind(value)),
             // PostgreSQL's own text of the value, or a forged one, which it refuses.
             BindValue::Text(_) => format!("${}::text::{}", self.bind(value), key.compared_as),
-            // A cursor of SQLite's, or a forged one.
-            BindValue::Int(i) => {
-                let n = self.bind(BindValue::Text(i.to_string().into()));
+            // A cursor of SQLite's, or a forged one: PostgreSQL says whether it is a value of the type.
+            other => {
+                let text = match other {
+                    BindValue::Int(i) => i.to_string(),
+                    BindValue::Float(f) => f.to_string(),
+                    _ => String::from("\\x"),
+                };
+                let n = self.bind(BindValue::Text(text.into()));
                 format!("${n}::text::{}", key.compared_as)
             }
-            _ => "NULL".to_owned(),
         })
     }
 }

@@ -240,7 +240,7 @@ async fn what_is_no_condition_is_refused_by_name() {
             "{ usersAggregate { min { email } } }",
             json!({}),
             "FORBIDDEN",
-            "",
+            "min.email",
         ),
         (
             "{ postsConnection(first: 1, last: 1) { totalCount } }",

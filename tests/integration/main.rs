@@ -11,6 +11,7 @@ mod explain;
 mod generality;
 mod guarantee;
 mod harness;
+mod hidden;
 mod hostile;
 mod http;
 mod lists;

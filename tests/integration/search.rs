@@ -98,6 +98,8 @@ async fn all_words_must_be_found_side_by_side_in_quotes_and_begun_before_a_star(
             ("gyrocompass -tide", &["s9002"]),
             ("", &[]),
             ("\"\" * !", &[]),
+            ("gyrocompass — tide 😀", &["s9002"]),
+            ("\"brass\u{3000}gears\"", &["s9002"]),
         ] {
             let mut slugs = found(&app, search).await;
             slugs.sort();
@@ -172,6 +174,27 @@ async fn the_database_keeps_its_index() {
         run(&database, "DELETE FROM \"user\" WHERE id = 1").await;
         assert_eq!(found(&app, "gyrocompass").await, [""; 0], "{backend:?}");
         assert!(!found(&app, "the").await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_search_of_too_many_words_is_refused() {
+    for backend in Backend::all() {
+        let (_database, app) = app(backend).await;
+        let many: Vec<_> = (0..20_000).map(|i| format!("w{i}")).collect();
+        for search in [
+            many.join(" "),
+            format!("\"{}\"", many.join(" ")),
+            "a* b* c* d* e*".to_owned(),
+        ] {
+            let answer = app.request(FIND, None, &json!({ "s": search })).await;
+            assert_eq!(answer.code(), "LIMIT_EXCEEDED", "{}", answer.text);
+            assert_eq!(answer.json()["errors"][0]["extensions"]["field"], "search");
+        }
+        assert_eq!(
+            found(&app, &"tide ".repeat(20_000)).await,
+            found(&app, "tide").await
+        );
     }
 }
 

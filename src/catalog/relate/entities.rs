@@ -9,7 +9,7 @@ use crate::catalog::reflect::{RawEntity, Shape};
 use crate::catalog::{Column, ColumnIx, Direction, Entity, EnumType, Kind, names};
 
 /// What a type's name is followed by in the names of the types that are made for it.
-const GENERATED_TYPES: [&str; 14] = [
+pub(super) const GENERATED_TYPES: [&str; 14] = [
     "Where",
     "ListWhere",
     "Order",
@@ -101,7 +101,9 @@ impl Work<'_> {
         for of in enums.keys().chain(types.keys()) {
             let made = GENERATED_TYPES.iter().find_map(|suffix| {
                 let stem = of.strip_suffix(suffix)?;
-                types.contains_key(stem).then_some(stem)
+                let filters = *suffix == "Filter"
+                    && (RESERVED_TYPES.contains(&stem) || enums.contains_key(stem));
+                (filters || types.contains_key(stem)).then_some(stem)
             });
             if let Some(stem) = made {
                 self.mistakes.push(format!(
@@ -180,9 +182,11 @@ impl Work<'_> {
             .collect();
         let index = |name: &str| raw.columns.iter().position(|c| c.name == name);
         let primary_key: Vec<ColumnIx> = raw.primary_key.iter().filter_map(|k| index(k)).collect();
-        let created = columns
-            .iter()
-            .position(|c| c.field == "createdAt" && matches!(c.kind, Kind::DateTime { .. }));
+        let created = columns.iter().position(|c| {
+            // What may not be seen must not order either: a cursor holds what it is ordered by.
+            let seen = !c.hidden && c.policy.is_none();
+            seen && c.field == "createdAt" && matches!(c.kind, Kind::DateTime { .. })
+        });
         let default_order = match created {
             Some(created) => std::iter::once(created)
                 .chain(primary_key.iter().copied())

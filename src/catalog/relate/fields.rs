@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::entities::GENERATED_TYPES;
 use super::{Naming, Work};
 use crate::catalog::graph::ColumnKey;
 use crate::catalog::{
-    Cardinality, ColumnIx, EntityId, Field, FieldSource, Link, RelationId, names,
+    Cardinality, ColumnIx, EntityId, Field, FieldSource, Link, Relation, RelationId, names,
 };
 
 impl Work<'_> {
@@ -76,6 +77,45 @@ impl Work<'_> {
                 .collect();
             entity.fields = fields;
         }
+    }
+
+    /// The types of connections whose edges carry a junction's columns are named from owner and field, which
+    /// another type may be called as, or come to in the same way.
+    pub(super) fn edge_types(&mut self) {
+        let exposed = self.catalog_entities.iter().filter(|e| e.exposed);
+        let mut taken: HashSet<String> = exposed
+            .flat_map(|e| {
+                let made = GENERATED_TYPES.map(|suffix| format!("{}{suffix}", e.type_name));
+                made.into_iter().chain([e.type_name.clone()])
+            })
+            .collect();
+        for draft in &self.relations {
+            let relation = &draft.relation;
+            if !self.has_edge_columns(relation) {
+                continue;
+            }
+            let owner = &self.catalog_entities[relation.from];
+            let field = heck::ToUpperCamelCase::to_upper_camel_case(relation.name.as_str());
+            for suffix in ["Connection", "Edge"] {
+                let name = format!("{}{field}{suffix}", owner.type_name);
+                if !taken.insert(name.clone()) {
+                    self.mistakes.push(format!(
+                        "{}: the connection of `{}` needs a type `{name}`, which is there already; name the list with `.through(…, \"…\")` or the other type with `.type_name(…)`",
+                        owner.module, relation.name
+                    ));
+                }
+            }
+        }
+    }
+
+    fn has_edge_columns(&self, relation: &Relation) -> bool {
+        let Link::Through { junction, .. } = relation.link else {
+            return false;
+        };
+        let of = &self.catalog_entities[junction];
+        let mut columns = of.columns.iter().enumerate();
+        relation.condition.is_none()
+            && columns.any(|(ix, c)| !of.primary_key.contains(&ix) && !c.hidden)
     }
 
     /// What a list brings along (`postsConnection`, `postsAggregate`) may be called as a field that is declared.

@@ -25,6 +25,7 @@ pub(super) fn complete(graph: Graph) -> Result<Catalog, GraphError> {
     work.searches();
     work.nullability();
     work.fields();
+    work.edge_types();
     work.unused_definitions();
     if work.mistakes.is_empty() {
         let by_type = work

@@ -79,10 +79,13 @@ pub struct Bound {
 }
 
 impl BoundPlan {
-    /// Whether a client's cursors are in it.
-    pub fn seeks(&self) -> bool {
-        let cursors = |p: &BoundPage| p.seek.after.is_some() || p.seek.before.is_some();
-        self.pages.iter().any(cursors)
+    /// The first argument that is a client's cursor, if there is one.
+    pub fn seeks(&self) -> Option<&'static str> {
+        self.pages.iter().find_map(|p| match &p.seek {
+            seek if seek.after.is_some() => Some("after"),
+            seek if seek.before.is_some() => Some("before"),
+            _ => None,
+        })
     }
 }
 
@@ -220,7 +223,8 @@ fn path_rows(plan: &Plan, pages: &[BoundPage], keys: &[Keys]) -> Vec<u64> {
         let parent = path.parent.map_or(1, |parent| given[parent]);
         let page = &pages[path.level];
         let [each, fetched] = match (&level.source, &level.page) {
-            _ if path.enclosing => [1, 0],
+            // Nothing is read for it, but what is below is written as often.
+            _ if path.enclosing => [1, 1],
             _ if !level.runs => [0, 0],
             (Source::Keys { .. }, _) => [keys[path.level].len as u64; 2],
             (Source::Relation { .. }, None) => [1, 1],

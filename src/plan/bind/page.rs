@@ -103,6 +103,7 @@ pub(super) fn bind_page(
         .map(|value| order::bind(catalog, &plan.principal, level.entity, &value))
         .transpose()?;
     let search = given(&page.search).map(|text| Search::parse(&text_of(&text)));
+    search.as_ref().map(Search::check).transpose()?;
     let bound = BoundPage {
         filter,
         search,
@@ -198,11 +199,12 @@ pub(super) fn bind_page(
             let possible = possible.fold(1u32, u32::saturating_mul);
             BoundPage {
                 limit: limit.min(possible),
-                // Of all there are one more shows that they are too many.
-                fetch: (limit + u32::from(all)).min(possible),
+                // Of all there are one more shows that they are too many, or that the database holds values
+                // which the entity does not know.
+                fetch: (limit + u32::from(all)).min(possible.saturating_add(1)),
                 offset: count("offset", offset, variables)?,
                 by: columns,
-                all,
+                all: all || possible <= limit,
                 ..bound
             }
         }

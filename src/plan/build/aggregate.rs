@@ -103,7 +103,9 @@ impl<'a> Builder<'a> {
             let entity = builder.levels[level].entity;
             let visible = require_visible(builder.catalog, &builder.principal, entity, ix);
             if let Err(error) = visible {
-                let error = error.at(builder.document.line_column(fields[0].location()));
+                let error = error
+                    .of_field(format!("{}.{name}", field.name))
+                    .at(builder.document.line_column(fields[0].location()));
                 builder.refused.get_or_insert(error);
                 return Output::Null;
             }

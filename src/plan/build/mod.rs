@@ -413,6 +413,7 @@ impl<'a> Builder<'a> {
         Some(Output::Enclosing {
             level: parent,
             selection,
+            nullable: matches!(relation.cardinality, Cardinality::One { nullable: true }),
         })
     }
 
