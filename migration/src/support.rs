@@ -93,10 +93,17 @@ pub async fn create_search(
     key: &str,
     columns: &[&str],
 ) -> Result<(), DbErr> {
-    let statements = match manager.get_database_backend() {
-        DbBackend::Postgres => search_on_postgres(table, key, columns),
-        _ => search_on_sqlite(table, key, columns),
-    };
+    let backend = manager.get_database_backend();
+    run(manager, search_statements(backend, table, key, columns)).await
+}
+
+/// Drops what [`create_search`] has created, as much of it as is there.
+pub async fn drop_search(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {
+    let backend = manager.get_database_backend();
+    run(manager, drop_search_statements(backend, table)).await
+}
+
+async fn run(manager: &SchemaManager<'_>, statements: Vec<String>) -> Result<(), DbErr> {
     for statement in statements {
         manager
             .get_connection()
@@ -106,28 +113,34 @@ pub async fn create_search(
     Ok(())
 }
 
-/// Drops what [`create_search`] has created.
-pub async fn drop_search(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {
-    let statements = match manager.get_database_backend() {
+/// The statements of [`create_search`], in their order.
+pub fn search_statements(
+    backend: DbBackend,
+    table: &str,
+    key: &str,
+    columns: &[&str],
+) -> Vec<String> {
+    match backend {
+        DbBackend::Postgres => search_on_postgres(table, key, columns),
+        _ => search_on_sqlite(table, key, columns),
+    }
+}
+
+/// The statements of [`drop_search`], in their order.
+pub fn drop_search_statements(backend: DbBackend, table: &str) -> Vec<String> {
+    match backend {
         DbBackend::Postgres => vec![
-            format!(r#"DROP TRIGGER "{table}_search_keep" ON "{table}""#),
-            format!(r#"DROP FUNCTION "{table}_search_keep"()"#),
-            format!(r#"DROP TABLE "{table}_search""#),
+            format!(r#"DROP TRIGGER IF EXISTS "{table}_search_keep" ON "{table}""#),
+            format!(r#"DROP FUNCTION IF EXISTS "{table}_search_keep"()"#),
+            format!(r#"DROP TABLE IF EXISTS "{table}_search""#),
         ],
         _ => vec![
-            format!(r#"DROP TRIGGER "{table}_search_insert""#),
-            format!(r#"DROP TRIGGER "{table}_search_delete""#),
-            format!(r#"DROP TRIGGER "{table}_search_update""#),
-            format!(r#"DROP TABLE "{table}_search""#),
+            format!(r#"DROP TRIGGER IF EXISTS "{table}_search_insert""#),
+            format!(r#"DROP TRIGGER IF EXISTS "{table}_search_delete""#),
+            format!(r#"DROP TRIGGER IF EXISTS "{table}_search_update""#),
+            format!(r#"DROP TABLE IF EXISTS "{table}_search""#),
         ],
-    };
-    for statement in statements {
-        manager
-            .get_connection()
-            .execute_unprepared(&statement)
-            .await?;
     }
-    Ok(())
 }
 
 fn search_on_sqlite(table: &str, key: &str, columns: &[&str]) -> Vec<String> {

@@ -112,6 +112,11 @@ impl Entity {
         self.fields.iter().find(|f| f.name == name)
     }
 
+    /// The names of the columns in [`Entity::searched`].
+    pub fn searched_names(&self) -> impl Iterator<Item = &str> {
+        self.searched.iter().map(|&c| self.columns[c].name.as_str())
+    }
+
     /// The table of its full-text index: `post_search`.
     pub fn search_table(&self) -> String {
         format!("{}_search", self.table)

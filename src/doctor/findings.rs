@@ -2,14 +2,13 @@
 //!
 //! Speaks of a table only where it is sure: what it cannot judge, it passes over.
 
+use super::kinds::{called, readable};
 use super::remedy::{Remedies, Remedy};
-use super::structure::{Column as Found, Form, Index, Structure, Table};
+use super::search::{self, State};
+use super::structure::{Form, Index, Structure, Table};
 use super::wants::{Service, Want, wants};
 use super::{Finding, Severity, Subject};
-use crate::catalog::{
-    Catalog, Column, ColumnIx, Entity, EntityId, ForeignKey, Kind, Link, Relation,
-};
-use crate::sql::Dialect;
+use crate::catalog::{Catalog, Column, ColumnIx, Entity, EntityId, ForeignKey, Link, Relation};
 
 pub(super) fn find(catalog: &Catalog, structure: &Structure) -> Vec<Finding> {
     let mut all = Findings {
@@ -28,6 +27,9 @@ pub(super) fn find(catalog: &Catalog, structure: &Structure) -> Vec<Finding> {
         }
     }
     all.indexes();
+    for (id, entity) in catalog.entities.iter().enumerate() {
+        all.search(id, entity);
+    }
     all.found.into_iter().flatten().collect()
 }
 
@@ -310,6 +312,20 @@ impl Findings<'_> {
         table.map_or(Service::Not, |t| want.service(&t.indexes))
     }
 
+    /// Of a full-text index whose columns are there, from which it is made. That of a view is kept by means
+    /// that are not known here.
+    fn search(&mut self, id: EntityId, entity: &Entity) {
+        let (table, has) = (&self.structure.tables[id], &self.structure.searches[id]);
+        if let (Some(table), Some(has)) = (table, has)
+            && all_there(table, &entity.primary_key)
+            && all_there(table, &entity.searched)
+            && (table.form == Form::Table || has.table != State::There)
+            && let Some(finding) = search::finding(entity, table.form, has, &self.remedies)
+        {
+            self.push(id, finding);
+        }
+    }
+
     fn push(&mut self, id: EntityId, finding: Finding) {
         let entity = &self.catalog.entities[id];
         self.found[id].push(Finding {
@@ -326,71 +342,4 @@ fn all_there(table: &Table, columns: &[ColumnIx]) -> bool {
 fn names(entity: &Entity, columns: impl Iterator<Item = ColumnIx>) -> String {
     let names: Vec<_> = columns.map(|c| entity.columns[c].name.as_str()).collect();
     names.join(", ")
-}
-
-/// Whether values of a column can be what `load` reads for this kind. Only types that plainly cannot be are
-/// held against it.
-fn readable(kind: &Kind, found: &Found, dialect: Dialect) -> bool {
-    let base = found.base.as_str();
-    if dialect == Dialect::Sqlite {
-        let number = matches!(kind, Kind::Int | Kind::BigInt | Kind::Float | Kind::Boolean);
-        return !(number && base == "text");
-    }
-    let known = KNOWN.iter().find(|(_, types)| types.contains(&base));
-    let Some((family, _)) = known else {
-        return true;
-    };
-    let families: &[&str] = match kind {
-        Kind::Int | Kind::BigInt => &["integer"],
-        Kind::Float => &["float"],
-        Kind::Boolean => &["boolean"],
-        Kind::Text => &["text", "enum", "json"],
-        Kind::DateTime { .. } => &["timestamp", "date"],
-        Kind::Date => &["date"],
-        Kind::Time => &["time"],
-        Kind::Json => &["json", "text"],
-        Kind::Uuid => &["uuid", "bytes"],
-        Kind::Bytes => &["bytes", "text", "json", "uuid", "enum"],
-        Kind::Decimal { .. } => &["integer", "float", "numeric", "text", "json"],
-        // Read as the text that any type has.
-        Kind::Enum(_) | Kind::Other => return true,
-    };
-    families.contains(family)
-}
-
-/// PostgreSQL's types by how their values are sent.
-const KNOWN: [(&str, &[&str]); 13] = [
-    ("integer", &["int2", "int4", "int8"]),
-    ("float", &["float4", "float8"]),
-    ("numeric", &["numeric", "money"]),
-    ("boolean", &["bool"]),
-    ("text", &["text", "varchar", "bpchar", "name"]),
-    ("enum", &["enum"]),
-    ("json", &["json", "jsonb"]),
-    ("timestamp", &["timestamp", "timestamptz"]),
-    ("date", &["date"]),
-    ("time", &["time", "timetz"]),
-    ("uuid", &["uuid"]),
-    ("bytes", &["bytea"]),
-    ("array", &["array"]),
-];
-
-/// A kind by its scalar's name.
-fn called(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::Int => "Int",
-        Kind::BigInt => "BigInt",
-        Kind::Float => "Float",
-        Kind::Decimal { .. } => "Decimal",
-        Kind::Boolean => "Boolean",
-        Kind::Text => "String",
-        Kind::Enum(_) => "enum",
-        Kind::DateTime { .. } => "DateTime",
-        Kind::Date => "Date",
-        Kind::Time => "Time",
-        Kind::Json => "JSON",
-        Kind::Uuid => "UUID",
-        Kind::Bytes => "Bytes",
-        Kind::Other => "text",
-    }
 }

@@ -8,17 +8,31 @@ use super::remedy::{Code, Step};
 pub fn file(steps: &[&Step]) -> String {
     let portable = steps.iter().filter_map(|s| match &s.code {
         Code::Portable { up, down } => Some((up.as_str(), down.as_str())),
-        Code::PostgresOnly { .. } => None,
+        Code::PostgresOnly { .. } | Code::Search { .. } => None,
     });
     let portable: Vec<_> = portable.collect();
     let postgres = steps.iter().filter_map(|s| match &s.code {
-        Code::PostgresOnly { down } => Some((s.sql.as_str(), down.as_str())),
-        Code::Portable { .. } => None,
+        Code::PostgresOnly { down } => Some((&s.sql, down.as_str())),
+        Code::Portable { .. } | Code::Search { .. } => None,
     });
     let postgres: Vec<_> = postgres.collect();
     let mut up: String = portable.iter().map(|(up, _)| *up).collect();
-    up.push_str(&postgres_only(postgres.iter().map(|(up, _)| *up)));
-    let mut down = postgres_only(postgres.iter().rev().map(|(_, down)| *down));
+    let statements = postgres.iter().flat_map(|(sql, _)| sql.iter());
+    up.push_str(&postgres_only(statements.map(String::as_str)));
+    let mut down = String::new();
+    let mut uses = "";
+    for step in steps {
+        if let Code::Search {
+            up: last,
+            down: first,
+        } = &step.code
+        {
+            up.push_str(last);
+            down.insert_str(0, first);
+            uses = "use crate::support::{create_search, drop_search};\n";
+        }
+    }
+    down.push_str(&postgres_only(postgres.iter().rev().map(|(_, down)| *down)));
     down.extend(portable.iter().rev().map(|(_, down)| *down));
     let mut imports = vec!["prelude::*"];
     if up.contains(".add_column(") {
@@ -31,10 +45,15 @@ pub fn file(steps: &[&Step]) -> String {
         [one] => (*one).to_owned(),
         several => format!("{{{}}}", several.join(", ")),
     };
+    let manager = if down.is_empty() {
+        "_manager"
+    } else {
+        "manager"
+    };
     format!(
         "//! What `backref doctor` found missing.
 
-use sea_orm_migration::{imports};
+{uses}use sea_orm_migration::{imports};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -45,7 +64,7 @@ impl MigrationTrait for Migration {{
 {up}        Ok(())
     }}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {{
+    async fn down(&self, {manager}: &SchemaManager) -> Result<(), DbErr> {{
 {down}        Ok(())
     }}
 }}
@@ -82,6 +101,17 @@ pub fn lines(before: &str, chain: &[String], after: &str) -> String {
         false => chain.join("\n            "),
     };
     format!("        {before}{chain};\n        {after}\n")
+}
+
+/// A call on one line if rustfmt would leave it there.
+pub fn call(function: &str, arguments: &[&str]) -> String {
+    const CALL_WIDTH: usize = 60;
+    let one = arguments.join(", ");
+    if one.len() <= CALL_WIDTH {
+        return format!("        {function}({one}).await?;\n");
+    }
+    let several = arguments.join(",\n            ");
+    format!("        {function}(\n            {several},\n        )\n        .await?;\n")
 }
 
 fn string_code(text: &str) -> String {

@@ -5,10 +5,12 @@
 //! text, for a person to run.
 
 mod findings;
+mod kinds;
 mod migration;
 mod postgres;
 mod print;
 mod remedy;
+mod search;
 mod sqlite;
 mod structure;
 mod wants;
@@ -67,14 +69,16 @@ impl Report {
 
     /// The statements that mend what statements can, in an order in which they can be run.
     pub fn statements(&self) -> Vec<&str> {
-        self.steps().map(|s| s.sql.as_str()).collect()
+        self.steps()
+            .flat_map(|s| s.sql.iter().map(String::as_str))
+            .collect()
     }
 
     fn steps(&self) -> impl Iterator<Item = &Step> {
         let mut sorted: Vec<&Finding> = self.findings.iter().collect();
         sorted.sort_by_key(|f| f.subject);
         sorted.into_iter().filter_map(|f| match &f.remedy {
-            Remedy::Statement(step) => Some(step),
+            Remedy::Statements(step) => Some(step),
             Remedy::Words(_) => None,
         })
     }
@@ -97,14 +101,14 @@ pub struct Finding {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
-    /// A query fails.
+    /// A query fails, or does not find what is there.
     Error,
     /// Answers are slower than they need be, or rows may become inconsistent.
     Warning,
 }
 
 /// What a finding is about, in the order in which things can be mended: a foreign key needs the unique index
-/// it refers to, and that its columns.
+/// it refers to, and that its columns; a full-text index is made from a whole table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
     Table,
@@ -112,4 +116,5 @@ pub enum Subject {
     Unique,
     Index,
     ForeignKey,
+    Search,
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use sea_orm::{DatabaseTransaction, DbErr};
 
+use super::search::{Constraints, Event, Found, Search, State, Trigger};
 use super::structure::{
     Column, ForeignKeys, Form, IndexColumn, Indexes, Structure, Table, ask, column_called,
 };
@@ -34,10 +35,18 @@ pub(super) async fn read(
             }
         });
     }
+    let mut searches = Vec::new();
+    for (id, entity) in catalog.entities.iter().enumerate() {
+        searches.push(match (entity.searched.is_empty(), found.get(&id)) {
+            (false, Some((oid, _))) => search(transaction, entity, *oid).await?,
+            _ => None,
+        });
+    }
     let names = ask(transaction, NAMES, []).await?;
     Ok(Structure {
         dialect: Dialect::Postgres,
         tables,
+        searches,
         names: names
             .iter()
             .map(|row| row.try_get("", "name"))
@@ -107,6 +116,61 @@ async fn table(
     })
 }
 
+async fn search(
+    transaction: &DatabaseTransaction,
+    entity: &Entity,
+    oid: i64,
+) -> Result<Option<Search>, DbErr> {
+    let index = entity.search_table();
+    let mut search = Search {
+        table: State::Missing,
+        columns: None,
+        triggers: Vec::new(),
+        constraints: Constraints::KEPT,
+    };
+    let values = [index.as_str().into(), entity.schema.clone().into()];
+    if let Some(row) = ask(transaction, TABLE, values).await?.first() {
+        let table: i64 = row.try_get("", "id")?;
+        let key = &entity.columns[entity.primary_key[0]].name;
+        let values = [table.into(), oid.into(), key.as_str().into()];
+        for row in ask(transaction, SEARCH, values).await? {
+            let is_table: bool = row.try_get("", "is_table")?;
+            search.table = match row.try_get("", "is_index")? {
+                // Whether a view is kept, and by what, is not known here.
+                true if !is_table => return Ok(None),
+                true => State::There,
+                false => State::Other,
+            };
+            search.constraints = Constraints {
+                unique: row.try_get("", "is_unique")?,
+                follows: row.try_get("", "follows")?,
+                indexed: row.try_get("", "is_indexed")?,
+            };
+        }
+    }
+    let name = format!("{index}_keep");
+    let mut found = None;
+    let mut of: Vec<String> = Vec::new();
+    for row in ask(transaction, TRIGGER, [oid.into(), name.as_str().into()]).await? {
+        of.extend(row.try_get::<Option<String>>("", "column_name")?);
+        found = Some(Found {
+            runs: row.try_get("", "runs")?,
+            text: row.try_get("", "text")?,
+        });
+    }
+    if let Some(found) = &mut found {
+        // Without columns it is for all of them.
+        let covers = |column: &str| of.is_empty() || of.iter().any(|c| c == column);
+        found.runs &= entity.searched_names().all(covers);
+    }
+    search.triggers.push(Trigger {
+        name,
+        event: Event::Write,
+        found,
+    });
+    Ok(Some(search))
+}
+
 /// What a statement that names the table would read: in its schema, or else by the search path.
 const TABLE: &str = "
     SELECT pg_class.oid::bigint AS id, relkind::text AS kind
@@ -157,6 +221,47 @@ const FOREIGN_KEYS: &str = "
     JOIN pg_attribute AS there ON there.attrelid = confrelid AND there.attnum = far
     WHERE conrelid = $1::bigint::oid AND contype = 'f'
     ORDER BY pg_constraint.oid, place";
+
+/// The table of a full-text index `$1`, and that of its rows `$2`, whose key is `$3`.
+const SEARCH: &str = "
+    SELECT relkind IN ('r', 'p') AS is_table,
+           2 = (
+               SELECT count(*) FROM pg_attribute
+               WHERE attrelid = pg_class.oid AND NOT attisdropped
+                 AND (attname = 'id' OR attname = 'document' AND atttypid = 'tsvector'::regtype)
+           ) AS is_index,
+           EXISTS (
+               SELECT FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
+               WHERE indrelid = pg_class.oid AND indisunique AND indisvalid AND indimmediate
+                 AND indpred IS NULL AND indnkeyatts = 1 AND attname = 'id'
+           ) AS is_unique,
+           EXISTS (
+               SELECT FROM pg_constraint
+               JOIN pg_attribute AS here ON here.attrelid = conrelid AND here.attnum = conkey[1]
+               JOIN pg_attribute AS there ON there.attrelid = confrelid AND there.attnum = confkey[1]
+               WHERE conrelid = pg_class.oid AND confrelid = $2::bigint::oid AND contype = 'f'
+                 AND cardinality(conkey) = 1 AND here.attname = 'id'
+                 AND there.attname = $3::text::name AND confdeltype = 'c' AND confupdtype = 'c'
+           ) AS follows,
+           EXISTS (
+               SELECT FROM pg_index
+               JOIN pg_class AS index ON index.oid = indexrelid
+               JOIN pg_am ON pg_am.oid = index.relam AND amname = 'gin'
+               JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY(indkey)
+               WHERE indrelid = pg_class.oid AND indisvalid AND indisready AND indislive
+                 AND indpred IS NULL AND attname = 'document'
+           ) AS is_indexed
+    FROM pg_class WHERE pg_class.oid = $1::bigint::oid";
+
+/// A row for each column that it is for. The type's bits are those of `pg_trigger.h`: for each row 1, insert 4,
+/// update 16.
+const TRIGGER: &str = "
+    SELECT prosrc AS text, attname::text AS column_name,
+           tgenabled IN ('O', 'A') AND (tgtype & 21) = 21 AND tgqual IS NULL AS runs
+    FROM pg_trigger
+    JOIN pg_proc ON pg_proc.oid = tgfoid
+    LEFT JOIN pg_attribute ON attrelid = tgrelid AND attnum = ANY(tgattr)
+    WHERE tgrelid = $1::bigint::oid AND tgname = $2::text::name AND NOT tgisinternal";
 
 const NAMES: &str = "
     SELECT relname::text AS name FROM pg_class

@@ -55,6 +55,14 @@ impl Display for Report {
                  CREATE INDEX CONCURRENTLY makes it, which no migration can."
             )?;
         }
+        let search = |found: &Finding| found.subject == Subject::Search;
+        if self.dialect == Dialect::Postgres && self.findings.iter().any(search) {
+            writeln!(
+                f,
+                "\nRun the statements of a full-text index in one transaction, as a migration does: what is written \
+                 between them is not found otherwise."
+            )?;
+        }
         if let Some(migration) = self.migration() {
             write!(
                 f,
@@ -80,7 +88,14 @@ impl Display for Finding {
             writeln!(f, "    costs:     {cost}")?;
         }
         match &self.remedy {
-            Remedy::Statement(step) => writeln!(f, "    mend it:   {};", step.sql),
+            Remedy::Statements(step) => {
+                let mut before = "    mend it:  ";
+                for statement in &step.sql {
+                    writeln!(f, "{before} {statement};")?;
+                    before = "              ";
+                }
+                Ok(())
+            }
             Remedy::Words(words) => writeln!(f, "    mend it:   {words}"),
         }
     }

@@ -5,12 +5,14 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 
+use migration::support;
+use sea_orm::DbBackend;
 use sea_orm::sea_query::{
     ColumnDef, ForeignKeyAction, PostgresQueryBuilder, SqliteQueryBuilder, Table,
 };
 use sea_orm_migration::schema;
 
-use super::migration::lines;
+use super::migration::{call, lines};
 use super::structure::IndexColumn;
 use super::wants::ascending;
 use crate::catalog::{Column, ColumnIx, Entity, ForeignKey, Kind};
@@ -19,16 +21,16 @@ use crate::sql::Dialect;
 /// What mends a finding.
 #[derive(Debug, Clone)]
 pub enum Remedy {
-    Statement(Step),
+    Statements(Step),
     /// What no statement can do, or none that can be known here.
     Words(String),
 }
 
-/// One statement, and its lines in a migration.
+/// What one finding takes, and its lines in a migration.
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// Without a semicolon at its end.
-    pub sql: String,
+    /// Statements to be run in this order, without a semicolon at the end.
+    pub sql: Vec<String>,
     pub(super) code: Code,
 }
 
@@ -38,6 +40,8 @@ pub(super) enum Code {
     Portable { up: String, down: String },
     /// What SQLite cannot do to a table that exists: the statement itself, and the one that takes it back.
     PostgresOnly { down: String },
+    /// Calls of `create_search` and `drop_search`, which need what all others make.
+    Search { up: String, down: String },
 }
 
 /// Writes statements for one database.
@@ -123,7 +127,10 @@ impl Remedies {
                 down: lines("let index = ", &drop, "manager.drop_index(index).await?;"),
             }
         };
-        Remedy::Statement(Step { sql, code })
+        Remedy::Statements(Step {
+            sql: vec![sql],
+            code,
+        })
     }
 
     /// Where the table has another primary key already, a unique index says the same.
@@ -162,12 +169,12 @@ impl Remedies {
 
     /// For a constraint that was added without looking at the rows.
     pub fn validate(&self, entity: &Entity, constraint: &str) -> Remedy {
-        Remedy::Statement(Step {
-            sql: format!(
+        Remedy::Statements(Step {
+            sql: vec![format!(
                 "ALTER TABLE {} VALIDATE CONSTRAINT {}",
                 table_sql(entity),
                 quoted(constraint)
-            ),
+            )],
             code: Code::PostgresOnly {
                 down: String::new(),
             },
@@ -183,8 +190,8 @@ impl Remedies {
             table_sql(entity),
             quoted(&column.name)
         );
-        Remedy::Statement(Step {
-            sql: format!("{alter} SET NOT NULL"),
+        Remedy::Statements(Step {
+            sql: vec![format!("{alter} SET NOT NULL")],
             code: Code::PostgresOnly {
                 down: format!("{alter} DROP NOT NULL"),
             },
@@ -220,11 +227,11 @@ impl Remedies {
             lines("let table = ", &chain, last)
         };
         let last = "manager.alter_table(table).await?;";
-        Remedy::Statement(Step {
-            sql: match self.dialect {
+        Remedy::Statements(Step {
+            sql: vec![match self.dialect {
                 Dialect::Postgres => alter.to_string(PostgresQueryBuilder),
                 Dialect::Sqlite => alter.to_string(SqliteQueryBuilder),
-            },
+            }],
             code: Code::Portable {
                 up: change(format!(".add_column({helper}({:?}))", column.name), last),
                 down: change(format!(".drop_column({:?})", column.name), last),
@@ -232,9 +239,52 @@ impl Remedies {
         })
     }
 
+    /// Makes a full-text index, from nothing or from parts. These go first, and what they were is not what a
+    /// migration can go back to.
+    pub fn search(&self, entity: &Entity, has_parts: bool) -> Remedy {
+        if let Some(schema) = &entity.schema {
+            return Remedy::Words(format!(
+                "write the migration that makes `{}` anew in the schema `{schema}`, as `create_search` does where tables have none",
+                entity.search_table()
+            ));
+        }
+        let table = &entity.table;
+        let key = &entity.columns[entity.primary_key[0]].name;
+        let columns: Vec<_> = entity.searched_names().collect();
+        let backend = match self.dialect {
+            Dialect::Postgres => DbBackend::Postgres,
+            Dialect::Sqlite => DbBackend::Sqlite,
+        };
+        let table_code = format!("{table:?}");
+        let drop = call("drop_search", &["manager", &table_code]);
+        let (key_code, columns_code) = (format!("{key:?}"), format!("&{columns:?}"));
+        let create = call(
+            "create_search",
+            &["manager", &table_code, &key_code, &columns_code],
+        );
+        let made = support::search_statements(backend, table, key, &columns);
+        if !has_parts {
+            return Remedy::Statements(Step {
+                sql: made,
+                code: Code::Search {
+                    up: create,
+                    down: drop,
+                },
+            });
+        }
+        let dropped = support::drop_search_statements(backend, table);
+        Remedy::Statements(Step {
+            sql: dropped.into_iter().chain(made).collect(),
+            code: Code::Search {
+                up: format!("{drop}{create}"),
+                down: String::new(),
+            },
+        })
+    }
+
     fn constraint(&self, table: &str, name: &str, add: &str) -> Remedy {
-        Remedy::Statement(Step {
-            sql: format!("ALTER TABLE {table} {add}"),
+        Remedy::Statements(Step {
+            sql: vec![format!("ALTER TABLE {table} {add}")],
             code: Code::PostgresOnly {
                 down: format!("ALTER TABLE {table} DROP CONSTRAINT {name}"),
             },

@@ -2,8 +2,11 @@
 //!
 //! Uses the pragmas that answer as tables, which only read.
 
+use std::collections::HashMap;
+
 use sea_orm::{DatabaseTransaction, DbErr, Value};
 
+use super::search::{Constraints, Event, Found, Search, State, Trigger};
 use super::structure::{
     Column, ForeignKeys, Form, Index, IndexColumn, Indexes, Structure, Table, ask, column_called,
 };
@@ -25,10 +28,18 @@ pub(super) async fn read(
             }
         });
     }
+    let mut searches = Vec::new();
+    for entity in &catalog.entities {
+        searches.push(match entity.searched.is_empty() {
+            true => None,
+            false => Some(search(transaction, entity).await?),
+        });
+    }
     let names = ask(transaction, NAMES, []).await?;
     Ok(Structure {
         dialect: Dialect::Sqlite,
         tables,
+        searches,
         names: names
             .iter()
             .map(|row| row.try_get("", "name"))
@@ -152,6 +163,69 @@ async fn foreign_keys(
     Ok(keys.finish())
 }
 
+async fn search(transaction: &DatabaseTransaction, entity: &Entity) -> Result<Search, DbErr> {
+    let index = entity.search_table();
+    let schema = entity.schema.as_deref().unwrap_or("main");
+    // Each attached database has a schema table of its own.
+    let parts = format!(
+        "SELECT type, name, COALESCE(sql, '') AS text FROM \"{}\".sqlite_schema WHERE
+         (type IN ('table', 'view') AND name = $1 COLLATE NOCASE)
+         OR (type = 'trigger' AND tbl_name = $2 COLLATE NOCASE)",
+        schema.replace('"', "\"\"")
+    );
+    let values: [Value; 2] = [index.as_str().into(), entity.table.as_str().into()];
+    let mut table = State::Missing;
+    let mut found: HashMap<String, String> = HashMap::new();
+    for row in ask(transaction, &parts, values).await? {
+        let text: String = row.try_get("", "text")?;
+        let kind: String = row.try_get("", "type")?;
+        if kind == "trigger" {
+            let name: String = row.try_get("", "name")?;
+            found.insert(name.to_ascii_lowercase(), text);
+            continue;
+        }
+        let text = text.to_ascii_lowercase();
+        let words: Vec<_> = text.split_whitespace().collect();
+        let is_fts5 = words.starts_with(&["create", "virtual", "table"])
+            && words
+                .windows(2)
+                .any(|w| w[0] == "using" && w[1].starts_with("fts5"));
+        table = match is_fts5 {
+            true => State::There,
+            false => State::Other,
+        };
+    }
+    let columns = match table {
+        State::There => {
+            let place: [Value; 2] = [index.as_str().into(), schema.into()];
+            let rows = ask(transaction, SEARCHED, place).await?;
+            let names = rows.iter().map(|row| row.try_get("", "name"));
+            Some(names.collect::<Result<_, _>>()?)
+        }
+        _ => None,
+    };
+    let events = [
+        ("insert", Event::Insert),
+        ("delete", Event::Delete),
+        ("update", Event::Update),
+    ];
+    let triggers = events.map(|(what, event)| {
+        let name = format!("{index}_{what}");
+        let text = found.remove(&name.to_ascii_lowercase());
+        Trigger {
+            name,
+            event,
+            found: text.map(|text| Found { runs: true, text }),
+        }
+    });
+    Ok(Search {
+        table,
+        columns,
+        triggers: triggers.into(),
+        constraints: Constraints::KEPT,
+    })
+}
+
 /// By the rules of "Determination Of Column Affinity" in SQLite's documentation, as far as they matter:
 /// such a column makes texts of its numbers.
 fn affinity(type_name: &str) -> &'static str {
@@ -180,6 +254,8 @@ const INDEXES: &str = r#"
            "key" <> 0 AS in_index
     FROM pragma_index_list($1, $2) AS list, pragma_index_xinfo(list.name, $2) AS info
     WHERE partial = 0 ORDER BY list.seq, info.seqno"#;
+
+const SEARCHED: &str = "SELECT name FROM pragma_table_xinfo($1, $2) WHERE hidden = 0 ORDER BY cid";
 
 const FOREIGN_KEYS: &str = r#"
     SELECT id, seq AS place, "table" AS target, "from" AS here, "to" AS there

@@ -10,6 +10,7 @@ use sea_orm::{
     IsolationLevel, QueryResult, Statement, TransactionTrait, Value,
 };
 
+use super::search::Search;
 use super::{postgres, sqlite};
 use crate::catalog::{Catalog, ColumnIx, Entity, EntityId};
 use crate::sql::Dialect;
@@ -20,6 +21,8 @@ pub struct Structure {
     pub dialect: Dialect,
     /// By [`EntityId`]; `None` where there is no such table.
     pub tables: Vec<Option<Table>>,
+    /// By [`EntityId`]; `None` where the graph has no full-text index.
+    pub searches: Vec<Option<Search>>,
     /// Names that a new index or constraint cannot have.
     pub names: HashSet<String>,
 }

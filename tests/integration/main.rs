@@ -20,3 +20,6 @@ mod paging;
 mod reading;
 mod schema;
 mod search;
+
+/// Where a migration that the doctor prints finds it, as in its own crate.
+use migration::support;

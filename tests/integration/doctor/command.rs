@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use migration::MigratorTrait;
+
 use crate::harness::Backend;
 
 fn doctor(folder: &Path, url: Option<&str>) -> Output {
@@ -95,10 +97,9 @@ async fn a_file_without_tables_gets_none() {
     let output = doctor(folder.path(), None);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let said = text(&output.stdout);
-    assert!(
-        said.starts_with("7 migrations are not applied:\n"),
-        "{said}"
-    );
+    let migrations = migration::Migrator::migrations().len();
+    let first = format!("{migrations} migrations are not applied:\n");
+    assert!(said.starts_with(&first), "{said}");
     assert!(
         said.ends_with("\n7 errors, 0 warnings in the 7 tables of the graph\n"),
         "{said}"

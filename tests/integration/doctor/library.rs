@@ -8,6 +8,7 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
     pub inside_id: Option<i64>,
+    pub label: String,
     pub created_at: Option<DateTimeUtc>,
 }
 

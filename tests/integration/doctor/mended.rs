@@ -1,5 +1,6 @@
 //! What `backref doctor` found missing.
 
+use crate::support::{create_search, drop_search};
 use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
 
 #[derive(DeriveMigrationName)]
@@ -49,10 +50,12 @@ impl MigrationTrait for Migration {
                 .execute_unprepared(r#"ALTER TABLE "post" ADD CONSTRAINT "post_author_id_fkey" FOREIGN KEY ("author_id") REFERENCES "user" ("id") ON DELETE CASCADE"#)
                 .await?;
         }
+        create_search(manager, "post", "id", &["title", "body"]).await?;
         Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        drop_search(manager, "post").await?;
         if manager.get_database_backend() == DbBackend::Postgres {
             let connection = manager.get_connection();
             connection

@@ -5,11 +5,13 @@ mod command;
 mod library;
 mod mended;
 mod plans;
+mod searches;
 mod tables;
 
 use backref::database::Connect;
 use backref::doctor::{Finding, Remedy, Report, Severity, examine};
 use backref::{Catalog, Graph, blog};
+use migration::support::drop_search_statements;
 use migration::{MigratorTrait, SchemaManager};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use sea_orm_migration::MigrationTrait;
@@ -111,7 +113,8 @@ async fn each_index_that_is_dropped_is_found_and_made_again() {
             }
             Backend::Postgres => {
                 "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON pg_class.oid = indrelid
-                 WHERE relnamespace = current_schema()::regnamespace AND NOT indisunique"
+                 WHERE relnamespace = current_schema()::regnamespace AND NOT indisunique
+                   AND relname <> 'post_search'"
             }
         };
         let indexes = texts(&database.connection, indexes).await;
@@ -265,7 +268,8 @@ async fn schemas_and_the_place_of_nulls_are_respected() {
     }
     let graph = || Graph::new().entity(library::Entity);
     let database = TestDatabase::empty(Backend::Postgres).await;
-    let shelf = "(id bigint PRIMARY KEY, inside_id bigint, created_at timestamptz)";
+    let shelf =
+        "(id bigint PRIMARY KEY, inside_id bigint, label text NOT NULL, created_at timestamptz)";
     run(&database, &format!("CREATE TABLE shelf {shelf}")).await;
     let found = report(&database, graph()).await;
     assert_eq!(found.findings[0].missing, "the table `shelf` is missing");
@@ -312,6 +316,13 @@ const DAMAGE: &str = "
     DROP INDEX follow_followee_id_follower_id_idx;
     ALTER TABLE post DROP COLUMN published_at";
 
+/// With nothing left of it: going back could not leave a part.
+async fn drop_search(database: &TestDatabase) {
+    for statement in drop_search_statements(database.connection.get_database_backend(), "post") {
+        run(database, &statement).await;
+    }
+}
+
 const DAMAGE_OF_CONSTRAINTS: &str = "
     ALTER TABLE tag DROP CONSTRAINT tag_name_key;
     ALTER TABLE post ALTER COLUMN title DROP NOT NULL;
@@ -325,6 +336,7 @@ async fn the_printed_migration_mends_and_can_be_taken_back() {
     for backend in Backend::all().into_iter().rev() {
         let database = migrated(backend).await;
         run(&database, DAMAGE).await;
+        drop_search(&database).await;
         if backend == Backend::Postgres {
             run(&database, DAMAGE_OF_CONSTRAINTS).await;
             let found = report(&database, blog::graph()).await;
@@ -367,6 +379,8 @@ async fn pending_migrations_come_before_any_other() {
     let found = report(&database, blog::graph()).await;
     assert!(found.migration().is_some());
     let found = found.with_pending(pending);
-    assert_eq!(found.pending, ["m20260101_000007_create_follow"]);
+    let last = migration::Migrator::migrations().pop();
+    let last = last.expect("there are migrations").name().to_owned();
+    assert_eq!(found.pending, [last]);
     assert_eq!(found.migration(), None);
 }

@@ -21,11 +21,11 @@ async fn each_constraint_that_is_dropped_is_found_and_made_again() {
         SELECT format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL', attrelid::regclass, attname)
         FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
         WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND attnum > 0
-          AND attnotnull AND relname <> 'seaql_migrations'
+          AND attnotnull AND relname NOT IN ('seaql_migrations', 'post_search')
           AND NOT EXISTS (SELECT FROM pg_index
                           WHERE indrelid = attrelid AND indisprimary AND attnum = ANY(indkey))";
     let all = texts(&database.connection, constraints).await;
-    assert_eq!(all.len(), 41, "{all:#?}");
+    assert_eq!(all.len(), 43, "{all:#?}");
     for damage in all {
         run(&database, &damage).await;
         let found = report(&database, blog::graph()).await;
@@ -37,7 +37,7 @@ async fn each_constraint_that_is_dropped_is_found_and_made_again() {
     }
     let cascades =
         "SELECT conname::text FROM pg_constraint WHERE contype = 'f' AND confdeltype = 'c'";
-    assert_eq!(texts(&database.connection, cascades).await.len(), 9);
+    assert_eq!(texts(&database.connection, cascades).await.len(), 10);
 }
 
 /// SQLite keeps a table's definition as its text, so damage is a change of the text.
@@ -161,7 +161,9 @@ async fn types_that_cannot_be_read_are_errors_and_those_that_can_are_not() {
         let (table, column) = column.split_once('.').expect("a column");
         run(
             &database,
-            &format!("ALTER TABLE {table} DROP COLUMN {column}, ADD COLUMN {column} {of} NOT NULL"),
+            &format!(
+                "ALTER TABLE {table} DROP COLUMN {column} CASCADE, ADD COLUMN {column} {of} NOT NULL"
+            ),
         )
         .await;
         let found = report(&database, blog::graph()).await;
@@ -195,14 +197,24 @@ async fn a_foreign_key_that_was_never_checked_is_found() {
     mend(&database, blog::graph, &found).await;
 }
 
-/// A view has columns, and nothing else is asked of it.
+/// A view has columns, and nothing else is asked of it, nor of the full-text index of one.
 #[tokio::test]
 async fn a_view_can_stand_for_a_table() {
     for backend in Backend::all() {
-        let database = migrated(backend).await;
-        run(&database, "ALTER TABLE profile RENAME TO kept").await;
-        run(&database, "CREATE VIEW profile AS SELECT * FROM kept").await;
-        let found = report(&database, blog::graph()).await;
-        assert!(found.is_clean(), "{backend:?}:\n{found}");
+        for table in ["profile", "post", "post_search"] {
+            // SQLite has no view of an index that could be searched.
+            if backend == Backend::Sqlite && table == "post_search" {
+                continue;
+            }
+            let database = migrated(backend).await;
+            run(&database, &format!("ALTER TABLE {table} RENAME TO kept")).await;
+            run(
+                &database,
+                &format!("CREATE VIEW {table} AS SELECT * FROM kept"),
+            )
+            .await;
+            let found = report(&database, blog::graph()).await;
+            assert!(found.is_clean(), "{backend:?}: {table}:\n{found}");
+        }
     }
 }

@@ -1,0 +1,72 @@
+//! Which of the databases' types can be read as which kinds.
+
+use super::structure::Column as Found;
+use crate::catalog::Kind;
+use crate::sql::Dialect;
+
+/// Whether values of a column can be what `load` reads for this kind. Only types that plainly cannot be are
+/// held against it.
+pub fn readable(kind: &Kind, found: &Found, dialect: Dialect) -> bool {
+    let base = found.base.as_str();
+    if dialect == Dialect::Sqlite {
+        let number = matches!(kind, Kind::Int | Kind::BigInt | Kind::Float | Kind::Boolean);
+        return !(number && base == "text");
+    }
+    let known = KNOWN.iter().find(|(_, types)| types.contains(&base));
+    let Some((family, _)) = known else {
+        return true;
+    };
+    let families: &[&str] = match kind {
+        Kind::Int | Kind::BigInt => &["integer"],
+        Kind::Float => &["float"],
+        Kind::Boolean => &["boolean"],
+        Kind::Text => &["text", "enum", "json"],
+        Kind::DateTime { .. } => &["timestamp", "date"],
+        Kind::Date => &["date"],
+        Kind::Time => &["time"],
+        Kind::Json => &["json", "text"],
+        Kind::Uuid => &["uuid", "bytes"],
+        Kind::Bytes => &["bytes", "text", "json", "uuid", "enum"],
+        Kind::Decimal { .. } => &["integer", "float", "numeric", "text", "json"],
+        // Read as the text that any type has.
+        Kind::Enum(_) | Kind::Other => return true,
+    };
+    families.contains(family)
+}
+
+/// PostgreSQL's types by how their values are sent.
+const KNOWN: [(&str, &[&str]); 13] = [
+    ("integer", &["int2", "int4", "int8"]),
+    ("float", &["float4", "float8"]),
+    ("numeric", &["numeric", "money"]),
+    ("boolean", &["bool"]),
+    ("text", &["text", "varchar", "bpchar", "name"]),
+    ("enum", &["enum"]),
+    ("json", &["json", "jsonb"]),
+    ("timestamp", &["timestamp", "timestamptz"]),
+    ("date", &["date"]),
+    ("time", &["time", "timetz"]),
+    ("uuid", &["uuid"]),
+    ("bytes", &["bytea"]),
+    ("array", &["array"]),
+];
+
+/// A kind by its scalar's name.
+pub fn called(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Int => "Int",
+        Kind::BigInt => "BigInt",
+        Kind::Float => "Float",
+        Kind::Decimal { .. } => "Decimal",
+        Kind::Boolean => "Boolean",
+        Kind::Text => "String",
+        Kind::Enum(_) => "enum",
+        Kind::DateTime { .. } => "DateTime",
+        Kind::Date => "Date",
+        Kind::Time => "Time",
+        Kind::Json => "JSON",
+        Kind::Uuid => "UUID",
+        Kind::Bytes => "Bytes",
+        Kind::Other => "text",
+    }
+}
