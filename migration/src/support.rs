@@ -87,6 +87,7 @@ pub async fn drop_table(manager: &SchemaManager<'_>, table: &'static str) -> Res
 /// Creates the full-text index of a table whose key is one integer, `<table>_search`, fills it and has the
 /// database keep it: an FTS5 table over the table's own content on SQLite, a table of `tsvector` on
 /// PostgreSQL. Words are as they are written but for upper and lower case; the first column weighs most.
+/// SQLite fires no trigger for a row that `INSERT OR REPLACE` takes out: write with `ON CONFLICT … DO UPDATE`.
 pub async fn create_search(
     manager: &SchemaManager<'_>,
     table: &str,
