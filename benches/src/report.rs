@@ -41,7 +41,7 @@ impl Sample {
     }
 }
 
-/// The samples of one query on one server.
+/// The samples of one query on one server; none where the server does not have the query.
 pub struct Cell {
     pub query: &'static str,
     pub server: &'static str,
@@ -91,6 +91,13 @@ pub fn print(cells: &[Cell]) {
         "", "", "/s", "ms", "ms", "CPU µs", "CPU µs", "CPU µs", "CPU µs", "/request"
     );
     for cell in cells {
+        if cell.samples.is_empty() {
+            println!(
+                "{:5} {:9} does not have this query",
+                cell.query, cell.server
+            );
+            continue;
+        }
         let totals = cell.sorted(Sample::total_cpu);
         let range = match (totals.first(), totals.last()) {
             (Some(low), Some(high)) => format!("{low:.0}–{high:.0}"),

@@ -9,6 +9,17 @@ use crate::catalog::{ColumnIx, Kind, Link, RelationId};
 use crate::load::keys::KeyValue;
 use crate::plan::{Compare, Filter, Quantifier, TextPart};
 
+/// The way from a row along a relation.
+struct Way {
+    target: Table,
+    /// The junction it leads through, and how the target joins it.
+    junction: Option<(String, String)>,
+    /// What ties its first table to the row.
+    near: Vec<String>,
+    /// What is asked of the target.
+    conditions: Vec<String>,
+}
+
 impl Writer<'_> {
     /// The condition that a row of `t` is asked for; its values become binds.
     pub(super) fn condition(&mut self, t: Table, filter: &Filter) -> String {
@@ -140,23 +151,43 @@ impl Writer<'_> {
         quantifier: Quantifier,
         filter: &Filter,
     ) -> String {
-        let (target, from, mut conditions) = self.reached(t, id);
+        let way = self.way(t, id);
         // PostgreSQL joins a plain EXISTS, and with some dozens of tables takes seconds to find an order.
         let apart = match self.dialect {
             Dialect::Postgres if self.aliases > 12 => " IS TRUE",
             _ => "",
         };
-        let condition = self.condition(target, filter);
-        conditions.push(match quantifier {
+        let condition = self.condition(way.target, filter);
+        let asked = match quantifier {
             Quantifier::Every => format!("({condition}) IS NOT TRUE"),
             Quantifier::Some | Quantifier::None => condition,
-        });
+        };
         let not = if quantifier == Quantifier::Some {
             ""
         } else {
             "NOT "
         };
-        format!("{not}{}{apart}", self.exists(&from, &conditions))
+        let exists = match way.junction {
+            // Joined, the target is looked up for every row of the junction. Apart, PostgreSQL chooses
+            // between that and finding the rows that meet the condition once.
+            Some((junction, on)) if self.keyed && self.dialect == Dialect::Postgres => {
+                let mut of_target = vec![on];
+                of_target.extend(way.conditions);
+                of_target.push(asked);
+                let name = self.name(way.target);
+                let mut conditions = way.near;
+                conditions.push(format!("{} IS TRUE", self.exists(&name, &of_target)));
+                self.exists(&junction, &conditions)
+            }
+            junction => {
+                let from = self.joined_tables(way.target, junction);
+                let mut conditions = way.near;
+                conditions.extend(way.conditions);
+                conditions.push(asked);
+                self.exists(&from, &conditions)
+            }
+        };
+        format!("{not}{exists}{apart}")
     }
 
     /// `EXISTS (…)`. SQLite 3.51 turns a plain one into a join, and with an OFFSET then skips a row for each
@@ -173,45 +204,66 @@ impl Writer<'_> {
     /// The visible rows that a relation leads to from a row of `t`: their table, what to select them from
     /// and under which conditions.
     pub(super) fn reached(&mut self, t: Table, id: RelationId) -> (Table, String, Vec<String>) {
+        let way = self.way(t, id);
+        let from = self.joined_tables(way.target, way.junction);
+        let mut conditions = way.near;
+        conditions.extend(way.conditions);
+        (way.target, from, conditions)
+    }
+
+    fn joined_tables(&self, target: Table, junction: Option<(String, String)>) -> String {
+        let target = self.name(target);
+        match junction {
+            None => target,
+            Some((junction, on)) => format!("{junction} JOIN {target} ON {on}"),
+        }
+    }
+
+    fn way(&mut self, t: Table, id: RelationId) -> Way {
         let relation = &self.catalog.relations[id];
         let target = self.table(relation.to);
+        let mut near = Vec::new();
         let mut conditions = Vec::new();
-        let from = match &relation.link {
+        let junction = match &relation.link {
             Link::Direct { columns } => {
                 let pairs = columns.iter().zip(&relation.from_columns);
-                for (&c, &f) in pairs {
-                    conditions.push(format!(
-                        "{} = {}",
-                        self.column(target, c),
-                        self.column(t, f)
-                    ));
-                }
+                near.extend(
+                    pairs.map(|(&c, &f)| {
+                        format!("{} = {}", self.column(target, c), self.column(t, f))
+                    }),
+                );
                 conditions.push(self.joined(relation, None, target));
-                self.name(target)
+                None
             }
             Link::Through {
                 junction,
-                near,
+                near: near_columns,
                 far,
                 columns,
             } => {
                 let j = self.table(*junction);
-                for (&c, &f) in near.iter().zip(&relation.from_columns) {
-                    conditions.push(format!("{} = {}", self.column(j, c), self.column(t, f)));
-                }
+                let pairs = near_columns.iter().zip(&relation.from_columns);
+                near.extend(
+                    pairs.map(|(&c, &f)| format!("{} = {}", self.column(j, c), self.column(t, f))),
+                );
                 let on = columns.iter().zip(far);
                 let on = on
                     .map(|(&c, &f)| format!("{} = {}", self.column(target, c), self.column(j, f)));
                 let on = on.collect::<Vec<_>>().join(" AND ");
-                conditions.push(match relation.condition {
-                    Some(_) => self.joined(relation, Some(j), target),
-                    None => self.visible(j, Established::Nothing),
-                });
-                format!("{} JOIN {} ON {on}", self.name(j), self.name(target))
+                match relation.condition {
+                    Some(_) => conditions.push(self.joined(relation, Some(j), target)),
+                    None => near.push(self.visible(j, Established::Nothing)),
+                }
+                Some((self.name(j), on))
             }
         };
         conditions.push(self.visible(target, self.established(id)));
-        (target, from, conditions)
+        Way {
+            target,
+            junction,
+            near,
+            conditions,
+        }
     }
 
     fn kind(&self, t: Table, ix: ColumnIx) -> &Kind {

@@ -93,6 +93,7 @@ pub fn write(
         by: Vec::new(),
         search: None,
         ranks: false,
+        keyed: matches!(level.source, Source::Relation { .. }),
     };
     let ordinal = writer.statement(level, batch, page);
     writer.found_first(&catalog.entities[level.entity]);
@@ -149,6 +150,8 @@ struct Writer<'a> {
     search: Option<usize>,
     /// Whether rows are sorted by how well they answer it.
     ranks: bool,
+    /// Whether rows are reached from keys, so that conditions choose among few.
+    keyed: bool,
 }
 
 /// A table in a FROM, by its entity and alias.
