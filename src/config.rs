@@ -45,9 +45,15 @@ pub struct DatabaseArgs {
     /// and filled with sample content when new
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
-    /// How many connections to the database at most
-    #[arg(long, env = "DATABASE_MAX_CONNECTIONS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    /// How many connections to the database at most; by default four a processor and at least eight. Requests
+    /// share them: most of the time two a processor are enough, the others are for statements that take long
+    #[arg(long, env = "DATABASE_MAX_CONNECTIONS", default_value_t = default_connections(), hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..))]
     pub database_max_connections: u32,
+}
+
+fn default_connections() -> u32 {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(4 * processors).map_or(u32::MAX, |most| most.max(8))
 }
 
 #[derive(Debug, Args)]

@@ -10,13 +10,14 @@ use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::load::DatabaseError;
+use crate::load::postgres::{Connector, PostgresPool};
 use crate::load::sqlite::SqlitePool;
 use crate::sample;
 
 /// Where reads go.
 #[derive(Clone)]
 pub enum Database {
-    Postgres(sqlx::PgPool),
+    Postgres(PostgresPool),
     Sqlite(SqlitePool),
 }
 
@@ -24,10 +25,7 @@ impl Database {
     /// Whether a statement can be run now.
     pub async fn ping(&self) -> Result<(), DatabaseError> {
         match self {
-            Database::Postgres(pool) => {
-                sqlx::query("SELECT 1").execute(pool).await?;
-                Ok(())
-            }
+            Database::Postgres(pool) => pool.ping().await,
             Database::Sqlite(pool) => {
                 let deadline = Instant::now() + CONNECT_TIMEOUT;
                 pool.run(deadline, |connection| connection.ping()).await
@@ -87,18 +85,15 @@ pub struct Connect {
     /// Refuse what would change an SQLite database. The file is opened for writing all the same: who only
     /// reads a file with a write-ahead log leaves that log's files behind.
     pub read_only: bool,
-    /// How long a statement may run on PostgreSQL. SQLite is told by each request.
-    pub statement_timeout: Option<Duration>,
 }
 
 impl Connect {
-    /// To a database that exists, without a limit on statements.
+    /// To a database that exists.
     pub fn with(max_connections: u32) -> Self {
         Connect {
             max_connections,
             create: false,
             read_only: false,
-            statement_timeout: None,
         }
     }
 
@@ -160,7 +155,6 @@ impl Url {
             max_connections,
             create,
             read_only,
-            statement_timeout,
         } = settings;
         if let Some(file) = self.file.as_ref().filter(|f| !create && !f.exists()) {
             return Err(SetupError::NoFile(file.clone()));
@@ -179,9 +173,6 @@ impl Url {
                 (false, true) => o.create_if_missing(false).pragma("query_only", "ON"),
                 (false, false) => o,
             });
-        if let (None, Some(timeout)) = (&self.file, statement_timeout) {
-            options.statement_timeout(timeout);
-        }
         let unreachable = |cause: String| match &self.file {
             Some(file) => SetupError::Unusable {
                 file: file.clone(),
@@ -207,20 +198,21 @@ impl Url {
             .map_err(|cause| unreachable(cause.to_string()))
     }
 
-    /// The connections for reads. On PostgreSQL they are `connection`'s own pool.
+    /// The connections for reads, `max_connections` at most. Those to PostgreSQL are made when first used.
     pub fn readers(
         &self,
-        connection: &DatabaseConnection,
         max_connections: u32,
+        statement_timeout: Option<Duration>,
     ) -> Result<Database, SetupError> {
+        let most = max_connections as usize;
         match &self.file {
-            None => Ok(Database::Postgres(
-                connection.get_postgres_connection_pool().clone(),
-            )),
+            None => {
+                let connector = Connector::new(&self.text, statement_timeout)?;
+                Ok(Database::Postgres(PostgresPool::new(connector, most)))
+            }
             Some(file) => {
                 let cores = std::thread::available_parallelism().map_or(2, usize::from);
-                let threads = cores.min(max_connections as usize);
-                Ok(Database::Sqlite(SqlitePool::open(file, threads)?))
+                Ok(Database::Sqlite(SqlitePool::open(file, cores.min(most))?))
             }
         }
     }

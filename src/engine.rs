@@ -205,14 +205,13 @@ impl Engine {
         match &self.database {
             Database::Postgres(pool) => {
                 let catalog = &self.planner.shared.catalog;
-                let mut connection = Postgres::acquire(pool).await?;
-                let mut loaded = load::load(catalog, &prepared.bound, &mut connection).await;
+                let connections = Postgres::enter(pool).await?;
+                let mut loaded = load::load(catalog, &prepared.bound, &connections).await;
                 if loaded.as_ref().is_err_and(DatabaseError::is_unavailable) {
-                    // A pooled connection had been closed by the other side. Reads can be asked again.
-                    connection = Postgres::acquire_live(pool).await?;
-                    loaded = load::load(catalog, &prepared.bound, &mut connection).await;
+                    // The other side had closed a connection. Reads can be asked again.
+                    loaded = load::load(catalog, &prepared.bound, &connections).await;
                 }
-                drop(connection);
+                drop(connections);
                 Ok(self.planner.shared.write(&prepared, &loaded?))
             }
             Database::Sqlite(pool) => {

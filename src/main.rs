@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backref::config::{Cli, Command, Doctor, Explain, Migrate, MigrateAction, Seed, Serve};
-use backref::database::{self, Connect, EMBEDDED_FILE, Url};
+use backref::database::{self, Connect, EMBEDDED_FILE, SetupError, Url};
 use backref::engine::{Engine, Planner, Request};
 use backref::plan::Limits;
 use backref::policy::Principal;
@@ -67,13 +67,11 @@ async fn serve(args: Serve) -> Result {
         connection.close().await?;
     }
     let timeout = Duration::from_secs(args.request_timeout);
-    let settings = Connect {
-        statement_timeout: Some(timeout),
-        ..Connect::with(connections)
-    };
-    let connection = url.connect(settings).await?;
+    let connection = url.connect(Connect::with(1)).await?;
     database::require_migrated(&url, &connection).await?;
-    let readers = url.readers(&connection, connections)?;
+    connection.close().await?;
+    let readers = url.readers(connections, Some(timeout))?;
+    readers.ping().await.map_err(SetupError::from)?;
     let engine = Arc::new(Engine::new(planner, readers, timeout));
     let options = ServerOptions {
         max_body_bytes: args.max_body_bytes,
@@ -134,7 +132,9 @@ async fn asked_to_stop() {
 
 fn start_logging(json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-        EnvFilter::new("info,sea_orm_migration=warn,sqlx::postgres::notice=warn")
+        EnvFilter::new(
+            "info,sea_orm_migration=warn,sqlx::postgres::notice=warn,tokio_postgres=warn",
+        )
     });
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -18,7 +18,10 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
+use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
 
 use crate::engine::{Engine, Request, refuse};
 use crate::error::{Code, Error};
@@ -57,12 +60,24 @@ pub fn router(engine: Arc<Engine>, options: &ServerOptions) -> Router {
     }
     router
         .layer(DefaultBodyLimit::max(options.max_body_bytes))
+        .layer(compression())
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(Served {
             engine,
             explain: options.explain,
         })
 }
+
+/// Compresses what is worth it for those who ask, quickly rather than well: most of the gain is in the names that
+/// repeat.
+fn compression() -> CompressionLayer<SizeAbove> {
+    CompressionLayer::new()
+        .quality(CompressionLevel::Fastest)
+        .compress_when(SizeAbove::new(WORTH_COMPRESSING))
+}
+
+/// What is smaller fits in a packet or two anyway, in bytes.
+const WORTH_COMPRESSING: u64 = 1400;
 
 /// What the handlers of `/graphql` share.
 #[derive(Clone)]

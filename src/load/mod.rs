@@ -13,11 +13,11 @@ pub mod rows;
 pub mod sqlite;
 mod sum;
 
+use std::error::Error as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join, join_all};
+use futures_util::future::try_join_all;
 
 use crate::catalog::{Catalog, Relation};
 use crate::plan::{BoundPlan, Expression, Level, Source, Window};
@@ -25,21 +25,17 @@ use crate::sql::{self, Batch, Dialect, PreparedSql};
 use keys::{KeyColumn, Keys, NONE, Nullable};
 use rows::Rows;
 
-/// A database connection that runs one level's statement.
-pub trait Connection: Send {
+/// What runs a request's statements.
+pub trait Connection {
     const DIALECT: Dialect;
 
-    /// Another connection to run siblings on, if there is one that nobody uses now.
-    fn another(&self) -> Option<Self>
-    where
-        Self: Sized;
-
+    /// Runs a statement. Those of siblings may be run while it is.
     fn run(
-        &mut self,
+        &self,
         catalog: &Catalog,
         level: &Level,
         statement: &Statement<'_>,
-    ) -> impl Future<Output = Result<Rows, DatabaseError>> + Send;
+    ) -> impl Future<Output = Result<Rows, DatabaseError>>;
 }
 
 /// A level's statement with what is bound to it.
@@ -56,9 +52,11 @@ pub struct Statement<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     #[error("PostgreSQL: {0}")]
-    Postgres(#[from] sqlx::Error),
+    Postgres(#[from] tokio_postgres::Error),
     #[error("SQLite: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    #[error("PostgreSQL cannot be reached: {0}")]
+    Unreachable(String),
     #[error("the request's time is over")]
     TimedOut,
     #[error("`{path}` has more than {most} groups")]
@@ -68,39 +66,29 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// PostgreSQL's code of the error, see its manual's appendix A.
+    fn code(&self) -> &str {
+        match self {
+            DatabaseError::Postgres(e) => e.code().map_or("", |code| code.code()),
+            _ => "",
+        }
+    }
+
     /// Whether the database stopped a statement for taking too long.
     pub fn is_timeout(&self) -> bool {
-        match self {
-            DatabaseError::TimedOut => true,
-            DatabaseError::Postgres(e) => {
-                let code = e.as_database_error().and_then(|e| e.code());
-                code.is_some_and(|c| c == "57014")
-            }
-            _ => false,
-        }
+        matches!(self, DatabaseError::TimedOut) || self.code() == "57014"
     }
 
     /// Whether the database found a value that is none of its type: of what clients send only cursors carry
     /// values that it alone can judge.
     pub fn is_bad_value(&self) -> bool {
-        match self {
-            DatabaseError::Postgres(e) => {
-                let code = e.as_database_error().and_then(|e| e.code());
-                // Class 22: data exception.
-                code.is_some_and(|c| c.starts_with("22"))
-            }
-            _ => false,
-        }
+        // Class 22: data exception.
+        self.code().starts_with("22")
     }
 
     /// Whether the statement is more than the database can take, though it was within our limits.
     pub fn is_too_complex(&self) -> bool {
         match self {
-            DatabaseError::Postgres(e) => {
-                // Class 54: a limit of the program is exceeded.
-                let code = e.as_database_error().and_then(|e| e.code());
-                code.is_some_and(|c| c.starts_with("54"))
-            }
             DatabaseError::Sqlite(e) => {
                 // SQLite has no codes for these.
                 let text = e.to_string();
@@ -112,27 +100,22 @@ impl DatabaseError {
                 .iter()
                 .any(|limit| text.contains(limit))
             }
-            _ => false,
+            // Class 54: a limit of the program is exceeded.
+            _ => self.code().starts_with("54"),
         }
     }
 
     /// Whether the database could not be reached at all.
     pub fn is_unavailable(&self) -> bool {
         match self {
+            DatabaseError::Unreachable(_) => true,
             DatabaseError::Postgres(e) => {
-                matches!(
-                    e,
-                    sqlx::Error::Io(_)
-                        | sqlx::Error::PoolTimedOut
-                        | sqlx::Error::PoolClosed
-                        | sqlx::Error::Tls(_)
-                ) || e
-                    .as_database_error()
-                    .and_then(|e| e.code())
-                    .is_some_and(|c| {
-                        // Class 57: the server is shutting down or not yet up. Class 53: no connection is left.
-                        c.starts_with("57P") || c.starts_with("53")
-                    })
+                let code = self.code();
+                // Class 57: the server is shutting down or not yet up. Class 53: no connection is left. Class 08:
+                // the connection failed. An error without a code is the connection's end.
+                let classes = ["57P", "53", "08"];
+                let ended = e.is_closed() || e.source().is_some_and(|e| e.is::<std::io::Error>());
+                ended || classes.iter().any(|class| code.starts_with(class))
             }
             DatabaseError::Sqlite(e) => matches!(
                 e.sqlite_error_code(),
@@ -209,45 +192,23 @@ impl Loaded {
     }
 }
 
-/// Connections that one request uses at most at a time.
-const MOST_CONNECTIONS: usize = 4;
-
-/// Loads every level of a request. What does not depend on each other runs side by side, as far as there are
-/// connections that nobody uses.
+/// Loads every level of a request. What does not depend on each other is asked side by side.
 pub async fn load<C: Connection>(
     catalog: &Catalog,
     bound: &BoundPlan,
-    connection: &mut C,
+    connection: &C,
 ) -> Result<Vec<Loaded>, DatabaseError> {
     let mut loaded: Vec<Loaded> = Vec::new();
     loaded.resize_with(bound.plan.levels.len(), Loaded::default);
-    for stage in bound.plan.stages() {
-        let wanted = stage.len().min(MOST_CONNECTIONS);
-        let others: Vec<C> = (1..wanted).map_while(|_| connection.another()).collect();
-        if others.is_empty() {
-            for i in stage {
-                loaded[i] = load_level(catalog, bound, i, &loaded, connection).await?;
-            }
+    for stage in &bound.plan.stages {
+        let load = |i: usize| load_level(catalog, bound, i, &loaded, connection);
+        if let [i] = stage[..] {
+            loaded[i] = load(i).await?;
             continue;
         }
-        let next = AtomicUsize::new(0);
-        let work = async |connection: &mut C| {
-            let mut done = Vec::new();
-            while let Some(&i) = stage.get(next.fetch_add(1, Ordering::Relaxed)) {
-                done.push((i, load_level(catalog, bound, i, &loaded, connection).await?));
-            }
-            Ok::<_, DatabaseError>(done)
-        };
-        // Another connection is given back as soon as there is no more for it to do. All are waited for,
-        // also when one has failed: dropped while its statement runs it would come back to the pool busy.
-        let others = others
-            .into_iter()
-            .map(async |mut connection| work(&mut connection).await);
-        let (own, others) = join(work(connection), join_all(others)).await;
-        for done in others.into_iter().chain([own]) {
-            for (i, level) in done? {
-                loaded[i] = level;
-            }
+        let done = try_join_all(stage.iter().map(|&i| load(i))).await?;
+        for (&i, level) in stage.iter().zip(done) {
+            loaded[i] = level;
         }
     }
     Ok(loaded)
@@ -259,7 +220,7 @@ async fn load_level<C: Connection>(
     bound: &BoundPlan,
     i: usize,
     loaded: &[Loaded],
-    connection: &mut C,
+    connection: &C,
 ) -> Result<Loaded, DatabaseError> {
     let level = &bound.plan.levels[i];
     let mut loaded = match &level.source {
@@ -366,7 +327,7 @@ async fn batch<C: Connection>(
     keys: &Keys,
     key_of: Vec<u32>,
     own_key: &[usize],
-    connection: &mut C,
+    connection: &C,
 ) -> Result<Loaded, DatabaseError> {
     if keys.len == 0 || (bound.plan.levels[i].page.is_some() && bound.pages[i].fetch == 0) {
         return Ok(Loaded::default());
@@ -422,7 +383,7 @@ async fn run<C: Connection>(
     bound: &BoundPlan,
     i: usize,
     keys: &Keys,
-    connection: &mut C,
+    connection: &C,
 ) -> Result<(Rows, Ran), DatabaseError> {
     let level = &bound.plan.levels[i];
     let sql = statement_sql(catalog, bound, i, keys.len, C::DIALECT);

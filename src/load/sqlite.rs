@@ -166,13 +166,8 @@ impl Sqlite {
 impl Connection for Sqlite {
     const DIALECT: Dialect = Dialect::Sqlite;
 
-    /// A request is one read transaction, on one thread.
-    fn another(&self) -> Option<Self> {
-        None
-    }
-
     async fn run(
-        &mut self,
+        &self,
         catalog: &Catalog,
         level: &Level,
         statement: &Statement<'_>,

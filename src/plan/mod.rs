@@ -47,6 +47,8 @@ pub struct Plan {
     pub principal: Principal,
     /// Parents before children.
     pub levels: Vec<Level>,
+    /// The levels that run: none depends on another of its own stage, each only on those before.
+    pub stages: Vec<Vec<LevelId>>,
     /// Every field that gives rows, parents before children.
     pub paths: Vec<FieldPath>,
     pub root: Vec<RootField>,
@@ -58,25 +60,6 @@ impl Plan {
     /// Where a level's rows first appear in the answer, without indexes: `users.posts.author`.
     pub fn path(&self, level: LevelId) -> String {
         path(&self.paths, self.levels[level].path)
-    }
-
-    /// The levels that run, in stages: none depends on another of its own stage, each only on those before.
-    pub fn stages(&self) -> Vec<Vec<LevelId>> {
-        let mut stages: Vec<Vec<LevelId>> = Vec::new();
-        let mut stage_of = Vec::with_capacity(self.levels.len());
-        for (i, level) in self.levels.iter().enumerate() {
-            let stage = match level.source {
-                Source::Relation { parent, .. } => stage_of[parent] + 1,
-                Source::List | Source::Keys { .. } => 0,
-            };
-            stage_of.push(stage);
-            if !level.runs {
-                continue;
-            }
-            stages.resize_with(stages.len().max(stage + 1), Vec::new);
-            stages[stage].push(i);
-        }
-        stages
     }
 
     /// About what keeping the plan costs, in bytes.

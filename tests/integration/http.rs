@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use backref::blog;
 use backref::plan::Limits;
+use http_body_util::BodyExt;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 use tower::ServiceExt;
@@ -359,11 +360,13 @@ async fn a_database_that_is_gone_is_unavailable() {
     let database = TestDatabase::sample(Backend::Postgres).await;
     let app = TestApp::blog(&database);
     app.query("{ tags { name } }").await.data();
-    database
+    let admin = TestDatabase::empty(Backend::Postgres).await;
+    let gone = format!("DROP DATABASE {} WITH (FORCE)", database.name());
+    admin
         .connection
-        .get_postgres_connection_pool()
-        .close()
-        .await;
+        .execute_unprepared(&gone)
+        .await
+        .expect("a superuser may");
     let answer = app.query("{ tags { name } }").await;
     assert_eq!(answer.code(), "UNAVAILABLE", "{}", answer.text);
     let ready = Request::get("/readyz")
@@ -396,6 +399,52 @@ async fn connections_that_the_database_closed_are_replaced() {
         .await
         .expect("a superuser may");
     app.query("{ tags { name } }").await.data();
+}
+
+#[tokio::test]
+async fn answers_are_compressed_where_it_is_asked_for_and_worth_it() {
+    let database = TestDatabase::sample(Backend::Sqlite).await;
+    let app = TestApp::blog(&database);
+    let ask = async |query: &str, encodings: Option<&str>| {
+        let mut request = Request::post("/graphql").header("content-type", "application/json");
+        if let Some(encodings) = encodings {
+            request = request.header("accept-encoding", encodings);
+        }
+        let body = Body::from(json!({ "query": query }).to_string());
+        let request = request.body(body).expect("a request");
+        let response = app.router.clone().oneshot(request).await;
+        let (head, body) = response.expect("an answer").into_parts();
+        let bytes = body.collect().await.expect("a body").to_bytes();
+        (head.headers, bytes)
+    };
+    let large = "{ posts(limit: 100) { id title body author { name } } }";
+    let (headers, plain) = ask(large, None).await;
+    assert!(!headers.contains_key("content-encoding"));
+    let (headers, bytes) = ask(large, Some("br;q=1, gzip;q=0.8, *;q=0.1")).await;
+    assert_eq!(headers["content-encoding"], "gzip");
+    assert_eq!(headers["vary"], "accept-encoding");
+    assert!(
+        bytes.len() * 2 < plain.len(),
+        "{} of {}",
+        bytes.len(),
+        plain.len()
+    );
+    let mut text = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&bytes[..]), &mut text)
+        .expect("gzip");
+    assert_eq!(text, plain);
+    for (query, encodings) in [
+        ("{ __typename }", "gzip"),
+        (large, "gzip;q=0"),
+        (large, "identity"),
+        (large, "br"),
+    ] {
+        let (headers, _) = ask(query, Some(encodings)).await;
+        assert!(
+            !headers.contains_key("content-encoding"),
+            "{query} {encodings}"
+        );
+    }
 }
 
 #[tokio::test]

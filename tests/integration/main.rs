@@ -20,6 +20,7 @@ mod paging;
 mod reading;
 mod schema;
 mod search;
+mod sharing;
 
 /// Where a migration that the doctor prints finds it, as in its own crate.
 use migration::support;

@@ -55,11 +55,29 @@ pub fn build(
     }
     Ok(Plan {
         principal: builder.principal,
+        stages: stages(&builder.levels),
         levels: builder.levels,
         paths: builder.paths,
         root,
         introspects: builder.introspects,
     })
+}
+
+fn stages(levels: &[Level]) -> Vec<Vec<LevelId>> {
+    let mut stages: Vec<Vec<LevelId>> = Vec::new();
+    let mut stage_of = Vec::with_capacity(levels.len());
+    for (i, level) in levels.iter().enumerate() {
+        let stage = match level.source {
+            Source::Relation { parent, .. } => stage_of[parent] + 1,
+            Source::List | Source::Keys { .. } => 0,
+        };
+        stage_of.push(stage);
+        if level.runs {
+            stages.resize_with(stages.len().max(stage + 1), Vec::new);
+            stages[stage].push(i);
+        }
+    }
+    stages
 }
 
 /// Where a field that gives rows stands, and what they are.

@@ -78,7 +78,7 @@ impl TestApp {
         let schema = Schema::new(&catalog).unwrap_or_else(|e| panic!("{e}"));
         let readers = database
             .url
-            .readers(&database.connection, 4)
+            .readers(8, None)
             .expect("the database opens for reading");
         let planner = Planner::new(catalog, schema, limits);
         let engine = Arc::new(Engine::new(planner, readers, timeout));

@@ -1,6 +1,6 @@
-//! Counts statements at the driver: what sqlx says it sends, and what SQLite says it runs.
+//! Counts statements: those asked on PostgreSQL's connections, and what SQLite says it runs.
 //!
-//! Both say so as tracing events. A test's own subscriber hears those of its thread (tests run on
+//! Both are told as tracing events. A test's own subscriber hears those of its thread (tests run on
 //! current-thread runtimes) and, on SQLite, those of the jobs it sends to other threads.
 
 use std::sync::{Arc, Mutex, Once};
@@ -57,35 +57,27 @@ struct Ear(Arc<Mutex<Vec<String>>>);
 
 impl<S: Subscriber> Layer<S> for Ear {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if !matches!(event.metadata().target(), "sqlx::query" | "rusqlite::query") {
+        if !matches!(
+            event.metadata().target(),
+            "backref::postgres" | "rusqlite::query"
+        ) {
             return;
         }
-        let mut text = Text::default();
+        let mut text = Text(String::new());
         event.record(&mut text);
-        let statement = if text.statement.trim().is_empty() {
-            text.summary
-        } else {
-            text.statement
-        };
         self.0
             .lock()
             .expect("no test panicked while listening")
-            .push(statement.trim().to_owned());
+            .push(text.0.trim().to_owned());
     }
 }
 
-#[derive(Default)]
-struct Text {
-    statement: String,
-    summary: String,
-}
+struct Text(String);
 
 impl Visit for Text {
     fn record_str(&mut self, field: &Field, value: &str) {
-        match field.name() {
-            "sql" | "db.statement" => self.statement = value.to_owned(),
-            "summary" => self.summary = value.to_owned(),
-            _ => {}
+        if field.name() == "sql" {
+            self.0 = value.to_owned();
         }
     }
 
