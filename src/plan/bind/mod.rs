@@ -121,7 +121,7 @@ pub fn bind(
                 let key = catalog.entities[level.entity].primary_key.len();
                 let counted = bound.and_then(|page| {
                     let filter = page.filter.as_ref();
-                    conditions.add(&plan.path(i), filter, &page.order, key, limits)?;
+                    conditions.add(|| plan.path(i), filter, &page.order, key, limits)?;
                     Ok(page)
                 });
                 counted.map_err(|e| e.at(located(level.location)))?
