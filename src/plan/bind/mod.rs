@@ -4,6 +4,7 @@
 mod key;
 mod page;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use apollo_compiler::ast::Value;
@@ -164,7 +165,7 @@ pub fn bind(
                 let ids = argument(ids, variables);
                 let ids = ids
                     .as_array()
-                    .map_or(std::slice::from_ref(&ids), Vec::as_slice);
+                    .map_or(std::slice::from_ref(&*ids), Vec::as_slice);
                 if ids.len() as u64 > u64::from(limits.page) {
                     return Err(Error::new(
                         Code::LimitExceeded,
@@ -202,14 +203,14 @@ pub fn bind(
 }
 
 /// The value of an argument, null where it was left out.
-fn argument(value: &Value, variables: &JsonMap) -> JsonValue {
-    evaluate(value, variables).unwrap_or(JsonValue::Null)
+fn argument<'v>(value: &Value, variables: &'v JsonMap) -> Cow<'v, JsonValue> {
+    evaluate(value, variables).unwrap_or(Cow::Owned(JsonValue::Null))
 }
 
-pub fn text_of(value: &JsonValue) -> String {
+pub fn text_of(value: &JsonValue) -> Cow<'_, str> {
     match value.as_str() {
-        Some(text) => text.to_owned(),
-        None => value.to_string(),
+        Some(text) => text.into(),
+        None => value.to_string().into(),
     }
 }
 

@@ -139,8 +139,8 @@ pub(super) fn bind_page(
             };
             let digest = cursor::digest(&order::described(catalog, level.entity, terms));
             let place = |name, argument| {
-                let text = given(argument).map(|v| text_of(&v));
-                let cursor = text.map(|text| cursor::read(&text, digest, terms.len()));
+                let text = given(argument);
+                let cursor = text.map(|text| cursor::read(&text_of(&text), digest, terms.len()));
                 cursor.transpose().map_err(|cause| {
                     ArgumentProblem::input(
                         name,
@@ -172,7 +172,7 @@ pub(super) fn bind_page(
             let by = given(by).unwrap_or_default();
             let by = by
                 .as_array()
-                .map_or(std::slice::from_ref(&by), Vec::as_slice);
+                .map_or(std::slice::from_ref(&*by), Vec::as_slice);
             let mut columns = Vec::with_capacity(by.len());
             for name in by {
                 let named = |(of, _): &&(String, ColumnIx)| Some(of.as_str()) == name.as_str();
