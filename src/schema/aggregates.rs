@@ -3,7 +3,7 @@
 use async_graphql::dynamic::{self, Enum, EnumItem, InputValue, Object, SchemaBuilder, TypeRef};
 
 use super::{field as plain_field, inputs, named_type};
-use crate::catalog::{Catalog, Column, Entity, FieldSource, Kind, RelationId};
+use crate::catalog::{Catalog, Column, Entity, Kind, RelationId};
 
 /// Registers the aggregate types of every type.
 pub(super) fn register(mut schema: SchemaBuilder, catalog: &Catalog) -> SchemaBuilder {
@@ -103,10 +103,7 @@ const FUNCTIONS: [Function; 4] = [
 ];
 
 fn taken<'e>(entity: &'e Entity, function: &Function) -> Vec<&'e Column> {
-    let columns = entity.fields.iter().filter_map(|f| match f.source {
-        FieldSource::Column(c) => Some(&entity.columns[c]),
-        _ => None,
-    });
+    let columns = entity.field_columns().map(|(_, column)| column);
     columns.filter(|c| (function.takes)(c)).collect()
 }
 

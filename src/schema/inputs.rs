@@ -19,7 +19,7 @@ pub(super) fn register(mut schema: SchemaBuilder, catalog: &Catalog) -> SchemaBu
         filter("IDFilter", TypeRef::ID, Operators::Equality),
     );
     for (_, entity) in catalog.exposed() {
-        for column in columns(entity) {
+        for (_, column) in entity.field_columns() {
             let name = filter_name(column);
             let of = filter(&name, named_type(column), operators(column));
             filters.entry(name).or_insert(of);
@@ -79,13 +79,6 @@ fn order_name(entity: &Entity) -> String {
 
 fn list_where_name(entity: &Entity) -> String {
     format!("{}ListWhere", entity.type_name)
-}
-
-fn columns(entity: &Entity) -> impl Iterator<Item = &Column> {
-    entity.fields.iter().filter_map(|f| match f.source {
-        FieldSource::Column(c) => Some(&entity.columns[c]),
-        _ => None,
-    })
 }
 
 fn where_input(catalog: &Catalog, entity: &Entity) -> InputObject {

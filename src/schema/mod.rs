@@ -138,35 +138,21 @@ fn scalar((name, description, url): (&str, &str, Option<&str>)) -> Scalar {
     }
 }
 
-fn visible_columns(catalog: &Catalog) -> impl Iterator<Item = (&Entity, &Column)> {
-    catalog.exposed().flat_map(|(_, e)| {
-        let columns = e.fields.iter().filter_map(|f| match f.source {
-            FieldSource::Column(c) => Some(&e.columns[c]),
-            _ => None,
-        });
-        columns.map(move |c| (e, c))
-    })
+/// Every column that is a field, of a type or of edges.
+fn shown_columns(catalog: &Catalog) -> impl Iterator<Item = &Column> {
+    let entities = catalog.exposed().flat_map(|(_, e)| e.field_columns());
+    let relations = catalog.relations.iter();
+    let edges = relations.flat_map(|r| catalog.edge_columns(r));
+    entities.chain(edges).map(|(_, column)| column)
 }
 
 fn uses(catalog: &Catalog, scalar: &str) -> bool {
-    let edges = catalog
-        .relations
-        .iter()
-        .flat_map(|r| catalog.edge_columns(r));
-    visible_columns(catalog)
-        .map(|(_, c)| c)
-        .chain(edges.map(|(_, c)| c))
+    shown_columns(catalog)
         .any(|c| named_type(c) == scalar || (c.is_number() && aggregates::sum_type(c) == scalar))
 }
 
 fn enums(catalog: &Catalog) -> BTreeMap<&str, &EnumType> {
-    let edges = catalog
-        .relations
-        .iter()
-        .flat_map(|r| catalog.edge_columns(r));
-    visible_columns(catalog)
-        .map(|(_, c)| c)
-        .chain(edges.map(|(_, c)| c))
+    shown_columns(catalog)
         .filter_map(|c| match &c.kind {
             Kind::Enum(of) => Some((of.type_name.as_str(), &**of)),
             _ => None,
@@ -222,11 +208,9 @@ fn query(catalog: &Catalog) -> Object {
 
 /// The columns that find one row on their own, besides the primary key.
 pub fn lookup_columns(entity: &Entity) -> impl Iterator<Item = (ColumnIx, &Column)> {
-    let fields = entity.fields.iter().filter_map(|f| match f.source {
-        FieldSource::Column(c) => Some((c, &entity.columns[c])),
-        _ => None,
-    });
-    fields.filter(|(c, column)| column.unique && entity.primary_key != [*c])
+    entity
+        .field_columns()
+        .filter(|(c, column)| column.unique && entity.primary_key != [*c])
 }
 
 fn one_field(entity: &Entity) -> dynamic::Field {
