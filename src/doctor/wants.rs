@@ -256,11 +256,8 @@ impl Wants<'_> {
                 },
                 Cardinality::Many,
             ) if relation.condition.is_none() => {
-                let direction = match target.newest_first() {
-                    true => Direction::Desc,
-                    false => Direction::Asc,
-                };
-                let order: Vec<_> = far.iter().map(|&c| (c, direction)).collect();
+                let order = self.catalog.order_of(relation).into_iter();
+                let order: Vec<_> = far.iter().zip(order).map(|(&c, (_, d))| (c, d)).collect();
                 let want = Want {
                     order: self.order(&self.catalog.entities[*junction], &order, near),
                     unique: false,

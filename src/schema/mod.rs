@@ -323,7 +323,12 @@ fn named_type(column: &Column) -> &str {
     if column.refers_to.is_some() {
         return TypeRef::ID;
     }
-    match &column.kind {
+    type_name(&column.kind)
+}
+
+/// The name of the GraphQL type of a kind's values.
+pub fn type_name(kind: &Kind) -> &str {
+    match kind {
         Kind::Int => TypeRef::INT,
         Kind::BigInt => "BigInt",
         Kind::Float => TypeRef::FLOAT,

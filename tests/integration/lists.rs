@@ -129,22 +129,13 @@ async fn a_page_after_a_cursor_has_its_sql_and_its_answer() {
                 let query = format!(
                     "query($at: String) {{ postsConnection({arguments}, orderBy: {order}) {{ nodes {{ title }} pageInfo {{ hasNextPage hasPreviousPage }} }} }}"
                 );
-                let (answer, mut statements) = app.counted(&query, &json!({ "at": after })).await;
-                answer.data();
-                // Siblings run side by side where the database lets them.
-                statements.sort();
-                let shown = format!("{query}\n\n{}\n\n{}", statements.join("\n"), answer.text);
-                let name = format!("seek_{name}_{way}_{backend:?}").to_lowercase();
-                insta::assert_snapshot!(name, shown);
-                answers.push(answer.text);
+                let name = format!("seek_{name}_{way}_{backend:?}");
+                answers.push(snapshot(&app, &name, &query, &json!({ "at": after })).await);
             }
         }
         of_backends.push(answers);
     }
-    assert!(
-        of_backends.windows(2).all(|w| w[0] == w[1]),
-        "{of_backends:#?}"
-    );
+    assert_alike(&of_backends);
 }
 
 #[tokio::test]
@@ -155,20 +146,28 @@ async fn every_feature_has_its_sql_and_its_answer() {
         let app = TestApp::blog(&database);
         let mut answers = Vec::new();
         for (name, query) in FEATURES {
-            let (answer, mut statements) = app.counted(query, &json!({})).await;
-            answer.data();
-            // Siblings run side by side where the database lets them.
-            statements.sort();
-            let shown = format!("{query}\n\n{}\n\n{}", statements.join("\n"), answer.text);
-            insta::assert_snapshot!(format!("{name}_{backend:?}").to_lowercase(), shown);
-            answers.push(answer.text);
+            let name = format!("{name}_{backend:?}");
+            answers.push(snapshot(&app, &name, query, &json!({})).await);
         }
         of_backends.push(answers);
     }
-    assert!(
-        of_backends.windows(2).all(|w| w[0] == w[1]),
-        "{of_backends:#?}"
-    );
+    assert_alike(&of_backends);
+}
+
+/// Holds a query, its statements and its answer against the snapshot, and gives the answer.
+async fn snapshot(app: &TestApp, name: &str, query: &str, variables: &Value) -> String {
+    let (answer, mut statements) = app.counted(query, variables).await;
+    answer.data();
+    // Siblings run side by side where the database lets them.
+    statements.sort();
+    let shown = format!("{query}\n\n{}\n\n{}", statements.join("\n"), answer.text);
+    insta::assert_snapshot!(name.to_lowercase(), shown);
+    answer.text
+}
+
+fn assert_alike(of_backends: &[Vec<String>]) {
+    let alike = of_backends.windows(2).all(|w| w[0] == w[1]);
+    assert!(alike, "{of_backends:#?}");
 }
 
 #[tokio::test]
