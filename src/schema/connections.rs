@@ -35,7 +35,7 @@ pub(super) fn register(mut schema: SchemaBuilder, catalog: &Catalog) -> SchemaBu
 }
 
 /// `postsConnection`
-pub(super) fn root_field(entity: &Entity) -> dynamic::Field {
+pub(super) fn root_field(entity: &Entity, limit: u32) -> dynamic::Field {
     let name = format!("{}Connection", entity.plural);
     let of_type = format!("{}Connection", entity.type_name);
     let description = format!(
@@ -46,11 +46,12 @@ pub(super) fn root_field(entity: &Entity) -> dynamic::Field {
     paged(
         plain_field(&name, TypeRef::named_nn(of_type)).description(description),
         entity,
+        limit,
     )
 }
 
 /// The connection of a to-many relation.
-pub(super) fn field(catalog: &Catalog, name: &str, id: RelationId) -> dynamic::Field {
+pub(super) fn field(catalog: &Catalog, name: &str, id: RelationId, limit: u32) -> dynamic::Field {
     let relation = &catalog.relations[id];
     let target = &catalog.entities[relation.to];
     let of_type = format!("{}Connection", stem(catalog, relation));
@@ -58,6 +59,7 @@ pub(super) fn field(catalog: &Catalog, name: &str, id: RelationId) -> dynamic::F
     paged(
         plain_field(name, TypeRef::named_nn(of_type)).description(description),
         target,
+        limit,
     )
 }
 
@@ -95,12 +97,12 @@ fn junction<'c>(catalog: &'c Catalog, relation: &Relation) -> &'c Entity {
     }
 }
 
-fn paged(field: dynamic::Field, entity: &Entity) -> dynamic::Field {
+fn paged(field: dynamic::Field, entity: &Entity, limit: u32) -> dynamic::Field {
     let int = || TypeRef::named(TypeRef::INT);
     let cursor = || TypeRef::named(TypeRef::STRING);
     let arguments = [
         InputValue::new("first", int())
-            .description("How many at most, from the beginning or after `after`; 20 where neither it nor `last` is given."),
+            .description(format!("How many at most, from the beginning or after `after`; {limit} where neither it nor `last` is given.")),
         InputValue::new("after", cursor()).description("Only what comes after the edge with this cursor."),
         InputValue::new("last", int())
             .description("How many at most, from the end or before `before`; in the same order."),

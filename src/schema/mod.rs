@@ -26,9 +26,7 @@ use async_graphql::dynamic::{
 use crate::catalog::{
     Cardinality, Catalog, Column, ColumnIx, Entity, EnumType, FieldSource, Kind, Link, Relation,
 };
-
-/// The default of every `limit` argument.
-pub const DEFAULT_LIMIT: i32 = 20;
+use crate::plan::Limits;
 
 /// The served schema, in the forms that its readers need.
 #[derive(Debug)]
@@ -45,8 +43,9 @@ pub struct Schema {
 pub struct SchemaError(String);
 
 impl Schema {
-    pub fn new(catalog: &Catalog) -> Result<Self, SchemaError> {
-        let declared = declare(catalog)
+    /// The limits say what pages are given where a client says nothing.
+    pub fn new(catalog: &Catalog, limits: &Limits) -> Result<Self, SchemaError> {
+        let declared = declare(catalog, limits.default_page())
             .finish()
             .map_err(|e| SchemaError(e.to_string()))?;
         let mut document = Document::parse(declared.sdl(), "schema.graphql")
@@ -66,12 +65,12 @@ impl Schema {
     }
 }
 
-fn declare(catalog: &Catalog) -> dynamic::SchemaBuilder {
+fn declare(catalog: &Catalog, limit: u32) -> dynamic::SchemaBuilder {
     let mut schema = dynamic::Schema::build("Query", None, None)
         .register(node())
-        .register(query(catalog));
+        .register(query(catalog, limit));
     for (_, entity) in catalog.exposed() {
-        schema = schema.register(object(catalog, entity));
+        schema = schema.register(object(catalog, entity, limit));
     }
     schema = inputs::register(schema, catalog);
     schema = connections::register(schema, catalog);
@@ -180,7 +179,7 @@ fn node() -> Interface {
         )
 }
 
-fn query(catalog: &Catalog) -> Object {
+fn query(catalog: &Catalog, limit: u32) -> Object {
     let ids = "Global ids, as the `id` fields give them.";
     let query = Object::new("Query")
         .description("Everything that can be read.")
@@ -200,8 +199,8 @@ fn query(catalog: &Catalog) -> Object {
     catalog.exposed().fold(query, |query, (_, entity)| {
         query
             .field(one_field(entity))
-            .field(page_field(entity))
-            .field(connections::root_field(entity))
+            .field(page_field(entity, limit))
+            .field(connections::root_field(entity, limit))
             .field(aggregates::root_field(entity))
     })
 }
@@ -240,7 +239,7 @@ fn one_field(entity: &Entity) -> dynamic::Field {
     })
 }
 
-fn page_field(entity: &Entity) -> dynamic::Field {
+fn page_field(entity: &Entity, limit: u32) -> dynamic::Field {
     paged(
         field(&entity.plural, TypeRef::named_nn_list_nn(&entity.type_name)).description(format!(
             "A page of {}, {}.",
@@ -248,6 +247,7 @@ fn page_field(entity: &Entity) -> dynamic::Field {
             order(entity)
         )),
         entity,
+        limit,
     )
 }
 
@@ -260,7 +260,7 @@ fn order(entity: &Entity) -> &'static str {
 }
 
 /// A list of `entity`'s rows, with the arguments of every list.
-fn paged(field: dynamic::Field, entity: &Entity) -> dynamic::Field {
+fn paged(field: dynamic::Field, entity: &Entity, limit: u32) -> dynamic::Field {
     inputs::choosing(entity)
         .into_iter()
         .chain([inputs::order_argument(entity, true)])
@@ -268,7 +268,7 @@ fn paged(field: dynamic::Field, entity: &Entity) -> dynamic::Field {
         .argument(
             InputValue::new("limit", TypeRef::named(TypeRef::INT))
                 .description("How many at most.")
-                .default_value(DEFAULT_LIMIT),
+                .default_value(limit),
         )
         .argument(
             InputValue::new("offset", TypeRef::named(TypeRef::INT))
@@ -277,7 +277,7 @@ fn paged(field: dynamic::Field, entity: &Entity) -> dynamic::Field {
         )
 }
 
-fn object(catalog: &Catalog, entity: &Entity) -> Object {
+fn object(catalog: &Catalog, entity: &Entity, limit: u32) -> Object {
     let object = Object::new(&entity.type_name)
         .description(format!("A row of the table `{}`.", entity.table))
         .implement("Node");
@@ -286,8 +286,8 @@ fn object(catalog: &Catalog, entity: &Entity) -> Object {
             FieldSource::Id => field("id", TypeRef::named_nn(TypeRef::ID))
                 .description(format!("The global id, `{}:…`.", entity.type_name)),
             FieldSource::Column(c) => column_field(catalog, entity, &entity.columns[c]),
-            FieldSource::Relation(r) => relation_field(catalog, &catalog.relations[r]),
-            FieldSource::Connection(r) => connections::field(catalog, &f.name, r),
+            FieldSource::Relation(r) => relation_field(catalog, &catalog.relations[r], limit),
+            FieldSource::Connection(r) => connections::field(catalog, &f.name, r, limit),
             FieldSource::Aggregate(r) => aggregates::field(catalog, &f.name, r),
         })
     })
@@ -345,7 +345,7 @@ pub fn type_name(kind: &Kind) -> &str {
     }
 }
 
-fn relation_field(catalog: &Catalog, relation: &Relation) -> dynamic::Field {
+fn relation_field(catalog: &Catalog, relation: &Relation, limit: u32) -> dynamic::Field {
     let source = &catalog.entities[relation.from];
     let target = &catalog.entities[relation.to];
     let keys = |columns: &[ColumnIx], of: &Entity| {
@@ -385,6 +385,7 @@ fn relation_field(catalog: &Catalog, relation: &Relation) -> dynamic::Field {
                 ),
             ),
             target,
+            limit,
         ),
     }
 }

@@ -1,6 +1,8 @@
 //! What lists can be asked: for each feature a snapshot with the query, its statements and its answer, for
 //! each database. `INSTA_UPDATE=always cargo test` renews them; read the difference.
 
+use backref::blog;
+use backref::plan::Limits;
 use serde_json::{Value, json};
 
 use crate::harness::{Backend, TestApp, TestDatabase};
@@ -293,6 +295,33 @@ async fn what_is_no_condition_is_refused_by_name() {
             "{query}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_page_left_to_the_server_is_no_larger_than_its_limits() {
+    let database = TestDatabase::sample(Backend::Sqlite).await;
+    let limits = Limits {
+        page: 3,
+        ..Limits::default()
+    };
+    let app = TestApp::new(&database, blog::graph(), limits);
+    let query = "query($n: Int) { out: tags { id } null: tags(limit: null) { id } absent: tags(limit: $n) { id } users(orderBy: { posts: { count: DESC } }, limit: 1) { posts { id } } connection: tagsConnection { nodes { id } } }";
+    let data = app.query(query).await.data();
+    let sizes = [
+        "/out",
+        "/null",
+        "/absent",
+        "/users/0/posts",
+        "/connection/nodes",
+    ]
+    .map(|list| data.pointer(list).and_then(Value::as_array).map(Vec::len));
+    assert_eq!(sizes, [Some(3); 5], "{data}");
+    let written = app.query("{ tags(limit: 4) { id } }").await;
+    assert_eq!(written.code(), "LIMIT_EXCEEDED", "{}", written.text);
+    let arguments = "{ __type(name: \"Query\") { fields { args { name defaultValue } } } }";
+    let fields = app.query(arguments).await.text;
+    assert!(fields.contains(r#"{"name":"limit","defaultValue":"3"}"#));
+    assert!(!fields.contains(r#""defaultValue":"20""#));
 }
 
 #[tokio::test]

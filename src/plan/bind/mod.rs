@@ -43,6 +43,16 @@ pub struct Limits {
     pub document: DocumentLimits,
 }
 
+/// The size of a page that a client leaves to the server, where so many are allowed.
+const DEFAULT_PAGE: u32 = 20;
+
+impl Limits {
+    /// How many rows a list or a connection has at most where a client says nothing.
+    pub fn default_page(&self) -> u32 {
+        self.page.min(DEFAULT_PAGE)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Limits {

@@ -12,7 +12,6 @@ use crate::plan::filter::{self, Filter, evaluate};
 use crate::plan::order::{self, OrderTerm};
 use crate::plan::search::Search;
 use crate::plan::{Count, Level, Page, Plan, Source, Window};
-use crate::schema::DEFAULT_LIMIT;
 
 /// For a list which of its rows are asked for; for a single row the one there is.
 #[derive(Debug, Default)]
@@ -160,9 +159,7 @@ pub(super) fn bind_page(
                 digest,
             };
             BoundPage {
-                limit: first
-                    .or(last)
-                    .unwrap_or(DEFAULT_LIMIT.unsigned_abs().min(limits.page)),
+                limit: first.or(last).unwrap_or_else(|| limits.default_page()),
                 seek,
                 ..bound
             }

@@ -24,7 +24,6 @@ use crate::catalog::{
 };
 use crate::error::{Code, Error};
 use crate::policy::{Principal, Row, Visibility};
-use crate::schema::DEFAULT_LIMIT;
 
 /// Levels in a plan beyond the statements allowed: those of the types that a `node` turns out not to be.
 const SPARE_LEVELS: usize = 1000;
@@ -161,7 +160,7 @@ impl<'a> Builder<'a> {
                     "Connection" => RootOutput::Object(self.connection(&place, &subsets)),
                     "Aggregate" => RootOutput::Object(self.aggregate(&place, &subsets)),
                     _ => {
-                        let (level, path) = self.level(&place, Some(page(field)));
+                        let (level, path) = self.level(&place, Some(page(field, self.limits)));
                         let selection = self.selection(level, path, &subsets);
                         RootOutput::Page { level, selection }
                     }
@@ -455,7 +454,7 @@ impl<'a> Builder<'a> {
         let target = &self.catalog.entities[relation.to];
         // A to-one relation whose target cannot be told apart by the key is a page of one.
         let page = match (relation.cardinality, &relation.link) {
-            (Cardinality::Many, _) => Some(page(place.field)),
+            (Cardinality::Many, _) => Some(page(place.field, self.limits)),
             (_, Link::Direct { columns }) if target.is_unique(columns) => None,
             _ => Some(Page::first()),
         };
@@ -603,10 +602,10 @@ fn argument(field: &Field, name: &str) -> Option<Node<Value>> {
     field.specified_argument_by_name(name).cloned()
 }
 
-fn page(field: &Field) -> Page {
+fn page(field: &Field, limits: &Limits) -> Page {
     Page {
         window: Window::Offset {
-            limit: count(field, "limit", DEFAULT_LIMIT.into()),
+            limit: count(field, "limit", limits.default_page().into()),
             offset: count(field, "offset", 0),
         },
         filter: argument(field, "where"),

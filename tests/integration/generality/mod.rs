@@ -40,7 +40,7 @@ fn catalog() -> Catalog {
 
 /// `Type.field: Type!`, as the SDL has it without arguments and descriptions.
 fn fields_of(type_name: &str) -> Vec<String> {
-    let schema = backref::schema::Schema::new(&catalog()).expect("a schema");
+    let schema = backref::schema::Schema::new(&catalog(), &Limits::default()).expect("a schema");
     let object = schema.types.get_object(type_name).expect("the type");
     let brought = |name: &str| {
         let list = name
@@ -112,7 +112,7 @@ fn relations_are_named_by_their_variants_or_by_their_keys() {
 /// Every list brings a connection and an aggregate along; a junction's own columns are on its edges.
 #[test]
 fn lists_bring_connections_and_aggregates() {
-    let schema = backref::schema::Schema::new(&catalog()).expect("a schema");
+    let schema = backref::schema::Schema::new(&catalog(), &Limits::default()).expect("a schema");
     let fields_of = |type_name: &str| -> Vec<String> {
         let object = schema.types.get_object(type_name).expect("the type");
         let fields = object.fields.values();
