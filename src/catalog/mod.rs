@@ -107,6 +107,16 @@ impl Entity {
         self.fields.iter().find(|f| f.name == name)
     }
 
+    /// What one of its rows is called in a sentence: `order detail`.
+    pub fn one(&self) -> String {
+        names::words(&self.single)
+    }
+
+    /// What its rows are called in a sentence: `order details`.
+    pub fn many(&self) -> String {
+        names::words(&self.plural)
+    }
+
     /// The columns that are fields of the type.
     pub fn field_columns(&self) -> impl Iterator<Item = (ColumnIx, &Column)> {
         self.fields.iter().filter_map(|f| match f.source {

@@ -40,7 +40,7 @@ pub(super) fn root_field(entity: &Entity, limit: u32) -> dynamic::Field {
     let of_type = format!("{}Connection", entity.type_name);
     let description = format!(
         "The {} with cursors, {} unless ordered otherwise.",
-        entity.plural,
+        entity.many(),
         order(entity)
     );
     paged(
@@ -55,7 +55,7 @@ pub(super) fn field(catalog: &Catalog, name: &str, id: RelationId, limit: u32) -
     let relation = &catalog.relations[id];
     let target = &catalog.entities[relation.to];
     let of_type = format!("{}Connection", stem(catalog, relation));
-    let description = format!("The {} of `{}` with cursors.", target.plural, relation.name);
+    let description = format!("The {} of `{}` with cursors.", target.many(), relation.name);
     paged(
         plain_field(name, TypeRef::named_nn(of_type)).description(description),
         target,
@@ -117,15 +117,15 @@ fn paged(field: dynamic::Field, entity: &Entity, limit: u32) -> dynamic::Field {
 
 fn connection(stem: &str, target: &Entity) -> Object {
     Object::new(format!("{stem}Connection"))
-        .description(format!("A page of {}, with cursors.", target.plural))
+        .description(format!("A page of {}, with cursors.", target.many()))
         .field(
             plain_field("edges", TypeRef::named_nn_list_nn(format!("{stem}Edge"))).description(
-                format!("The {} of the page, each with its cursor.", target.plural),
+                format!("The {} of the page, each with its cursor.", target.many()),
             ),
         )
         .field(
             plain_field("nodes", TypeRef::named_nn_list_nn(&target.type_name))
-                .description(format!("The {} of the page.", target.plural)),
+                .description(format!("The {} of the page.", target.many())),
         )
         .field(
             plain_field("pageInfo", TypeRef::named_nn(PAGE_INFO))
@@ -139,14 +139,14 @@ fn connection(stem: &str, target: &Entity) -> Object {
 
 fn edge(stem: &str, target: &Entity) -> Object {
     Object::new(format!("{stem}Edge"))
-        .description(format!("A {} in a connection.", target.single))
+        .description(format!("One of the {} in a connection.", target.many()))
         .field(
             plain_field("cursor", TypeRef::named_nn(TypeRef::STRING))
                 .description("Its place in the connection's order, for `after` and `before`."),
         )
         .field(
             plain_field("node", TypeRef::named_nn(&target.type_name))
-                .description(format!("The {}.", target.single)),
+                .description(format!("The {}.", target.one())),
         )
 }
 

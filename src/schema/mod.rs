@@ -216,11 +216,11 @@ fn one_field(entity: &Entity) -> dynamic::Field {
     let description = match lookup_columns(entity).next() {
         None => format!(
             "The {} with this id; null if there is none that you may see.",
-            entity.single
+            entity.one()
         ),
         Some(_) => format!(
             "The {} found by exactly one of the arguments; null if there is none that you may see.",
-            entity.single
+            entity.one()
         ),
     };
     let found = field(&entity.single, TypeRef::named(&entity.type_name))
@@ -243,7 +243,7 @@ fn page_field(entity: &Entity, limit: u32) -> dynamic::Field {
     paged(
         field(&entity.plural, TypeRef::named_nn_list_nn(&entity.type_name)).description(format!(
             "A page of {}, {}.",
-            entity.plural,
+            entity.many(),
             order(entity)
         )),
         entity,
@@ -299,7 +299,8 @@ fn column_field(catalog: &Catalog, entity: &Entity, column: &Column) -> dynamic:
     let description = match column.refers_to {
         Some(to) => format!(
             "The id of the {} that `{}` refers to.",
-            catalog.entities[to].single, column.name
+            catalog.entities[to].one(),
+            column.name
         ),
         None => format!("The column `{}` of `{}`.", column.name, entity.table),
     };
@@ -370,13 +371,13 @@ fn relation_field(catalog: &Catalog, relation: &Relation, limit: u32) -> dynamic
                 TypeRef::named_nn(named)
             };
             field(&relation.name, of_type)
-                .description(format!("The {} related by {by}.", target.single))
+                .description(format!("The {} related by {by}.", target.one()))
         }
         Cardinality::Many => paged(
             field(&relation.name, TypeRef::named_nn_list_nn(&target.type_name)).description(
                 format!(
                     "A page of the {} related by {by}, {}.",
-                    target.plural,
+                    target.many(),
                     match relation.link {
                         Link::Direct { .. } => order(target),
                         Link::Through { .. } if target.newest_first() => "the highest keys first",

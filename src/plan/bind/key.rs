@@ -108,7 +108,7 @@ pub(super) fn bind_node(
             let wanted = only.map_or("node", |e| &catalog.entities[e].type_name);
             let shown = shortened(&text);
             return Err(Error::input(format!(
-                "`{shown}` is the id of a {}, not of a {wanted}",
+                "`{shown}` is an id of the type {}, not of {wanted}",
                 of.type_name
             )));
         };

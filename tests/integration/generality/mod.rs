@@ -132,6 +132,30 @@ fn lists_bring_connections_and_aggregates() {
     assert!(edge.len() > 2, "{edge:?}");
 }
 
+/// What is not code is words: `order details`, with an article that fits whatever they are.
+#[test]
+fn descriptions_are_sentences_whatever_the_tables_are_called() {
+    let schema = backref::schema::Schema::new(&catalog(), &Limits::default()).expect("a schema");
+    let descriptions = schema.sdl.split("\"\"\"").skip(1).step_by(2);
+    for description in descriptions {
+        let words = description.split('`').step_by(2);
+        let words: Vec<_> = words.flat_map(|text| text.split_whitespace()).collect();
+        let name = |word: &&&str| {
+            word.starts_with(char::is_lowercase) && word.contains(char::is_uppercase)
+        };
+        assert_eq!(words.iter().find(name), None, "{description}");
+        let article = |pair: &&[&str]| {
+            pair[0].eq_ignore_ascii_case("a") && pair[1].starts_with(['a', 'e', 'i', 'o'])
+        };
+        assert_eq!(words.windows(2).find(article), None, "{description}");
+    }
+    assert!(
+        schema
+            .sdl
+            .contains("One of the order details in a connection.")
+    );
+}
+
 #[test]
 fn an_inverse_can_be_named_from_whichever_side_declares_it() {
     let named = graph()
