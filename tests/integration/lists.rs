@@ -262,6 +262,18 @@ async fn what_is_no_condition_is_refused_by_name() {
             "last",
         ),
         (
+            "{ postsAggregate(where: { title: { eq: null } }) { __typename } }",
+            json!({}),
+            "BAD_USER_INPUT",
+            "where.title.eq",
+        ),
+        (
+            "query($s: String) { users { postsAggregate(search: $s) { count @skip(if: true) } } }",
+            json!({ "s": "a* b* c* d* e*" }),
+            "LIMIT_EXCEEDED",
+            "search",
+        ),
+        (
             "query($o: [PostOrder!]) { posts(orderBy: $o) { id } }",
             json!({ "o": [{ "title": null }] }),
             "BAD_USER_INPUT",
@@ -294,6 +306,30 @@ async fn what_is_no_condition_is_refused_by_name() {
             Some(count),
             "{query}"
         );
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_of_nothing_runs_only_where_another_branch_asks() {
+    let database = TestDatabase::sample(Backend::Sqlite).await;
+    let app = TestApp::blog(&database);
+    let idle = "a: tagsAggregate { __typename } b: tagsConnection { __typename }";
+    for (others, ran) in [
+        ("", 0),
+        ("c: tagsAggregate { count }", 1),
+        ("c: tagsConnection { totalCount }", 1),
+        ("c: tagsConnection { nodes { id } }", 1),
+    ] {
+        for query in [
+            format!("{{ {idle} {others} }}"),
+            format!("{{ {others} {idle} }}"),
+        ] {
+            let (answer, statements) = app.counted(&query, &json!({})).await;
+            let data = answer.data();
+            assert_eq!(data["a"]["__typename"], "TagAggregate", "{query}");
+            assert_eq!(data["b"]["__typename"], "TagConnection", "{query}");
+            assert_eq!(statements.len(), ran, "{query}: {statements:?}");
+        }
     }
 }
 

@@ -478,6 +478,14 @@ impl<'a> Builder<'a> {
     /// The level with this source and page, made if no branch has asked for it yet, and the path to it from
     /// here.
     fn level(&mut self, place: &Place<'_>, page: Option<Page>) -> (LevelId, usize) {
+        let (level, path) = self.idle_level(place, page);
+        self.levels[level].runs = true;
+        (level, path)
+    }
+
+    /// The same, where perhaps nothing is asked of the rows: alone it does not run, but its arguments are
+    /// checked.
+    fn idle_level(&mut self, place: &Place<'_>, page: Option<Page>) -> (LevelId, usize) {
         let shared =
             |l: &Level| l.entity == place.entity && l.source == place.source && l.page == page;
         if let Some(level) = self.levels.iter().position(shared) {
@@ -485,14 +493,16 @@ impl<'a> Builder<'a> {
             let path = self.path(place.name.clone(), place.parent, level, false, location);
             return (level, path);
         }
-        self.new_level(
+        let (level, path) = self.new_level(
             place.name.clone(),
             place.parent,
             place.entity,
             place.source.clone(),
             page,
             place.field.location(),
-        )
+        );
+        self.levels[level].runs = false;
+        (level, path)
     }
 
     fn new_level(
