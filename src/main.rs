@@ -225,7 +225,7 @@ async fn open(
 
 fn planner(limits: Limits) -> Result<Planner> {
     let catalog = blog::graph().build()?;
-    let schema = Schema::new(&catalog)?;
+    let schema = Schema::new(&catalog, &limits)?;
     Ok(Planner::new(catalog, schema, limits))
 }
 

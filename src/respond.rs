@@ -107,13 +107,18 @@ impl<'a> Writer<'a> {
         self.out.push(b'{');
         for (field, root) in answer.bound.plan.root.iter().zip(&answer.bound.roots) {
             self.out.extend_from_slice(&field.prefix);
-            self.path.push(Step::Key(&field.key));
-            let written = self.root_field(field, root);
-            self.path.pop();
-            written?;
+            self.at(Step::Key(&field.key), |w| w.root_field(field, root))?;
         }
         self.out.push(b'}');
         Ok(())
+    }
+
+    /// Writes what stands a step below, with the path leading there.
+    fn at<T>(&mut self, step: Step<'a>, write: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(step);
+        let written = write(self);
+        self.path.pop();
+        written
     }
 
     fn root_field(&mut self, field: &'a RootField, root: &'a BoundRoot) -> Written {
@@ -146,15 +151,13 @@ impl<'a> Writer<'a> {
                     if i > 0 {
                         self.out.push(b',');
                     }
-                    self.path.push(Step::Index(i as u32));
-                    match item {
-                        Ok((choice, key)) => self.nullable_row(&choices[*choice], *key),
+                    self.at(Step::Index(i as u32), |w| match item {
+                        Ok((choice, key)) => w.nullable_row(&choices[*choice], *key),
                         Err(error) => {
-                            self.fail(error.clone(), field.location);
-                            self.null();
+                            w.fail(error.clone(), field.location);
+                            w.null();
                         }
-                    }
-                    self.path.pop();
+                    });
                 }
                 self.out.push(b']');
             }
@@ -213,10 +216,7 @@ impl<'a> Writer<'a> {
             if i > 0 {
                 self.out.push(b',');
             }
-            self.path.push(Step::Index(i as u32));
-            let written = self.object(level, row, selection);
-            self.path.pop();
-            written?;
+            self.at(Step::Index(i as u32), |w| w.object(level, row, selection))?;
         }
         self.out.push(b']');
         Ok(())
@@ -241,6 +241,7 @@ impl<'a> Writer<'a> {
                 return self.too_large();
             }
             self.out.extend_from_slice(&field.prefix);
+            let here = Step::Key(&field.key);
             match &field.value {
                 Output::Typename(json) => self.out.extend_from_slice(json),
                 Output::Null => self.null(),
@@ -270,39 +271,25 @@ impl<'a> Writer<'a> {
                     level: child,
                     selection,
                     nullable,
-                } => {
-                    self.path.push(Step::Key(&field.key));
-                    let written = self.one(field, level, row, *child, selection, *nullable);
-                    self.path.pop();
-                    written?;
-                }
+                } => self.at(here, |w| {
+                    w.one(field, level, row, *child, selection, *nullable)
+                })?,
                 Output::Many {
                     level: child,
                     selection,
-                } => {
-                    self.path.push(Step::Key(&field.key));
-                    let written = self.list(*child, row, selection);
-                    self.path.pop();
-                    written?;
-                }
+                } => self.at(here, |w| w.list(*child, row, selection))?,
                 Output::Page {
                     level: child,
                     selection,
-                } => {
-                    self.path.push(Step::Key(&field.key));
-                    let written = self.page(*child, row, selection);
-                    self.path.pop();
-                    written?;
-                }
+                } => self.at(here, |w| w.page(*child, row, selection))?,
                 Output::Enclosing {
                     level: outer,
                     selection,
                     nullable,
                 } => {
                     let start = self.out.len();
-                    self.path.push(Step::Key(&field.key));
-                    let written = self.object(*outer, self.rows[*outer], selection);
-                    self.path.pop();
+                    let row = self.rows[*outer];
+                    let written = self.at(here, |w| w.object(*outer, row, selection));
                     if written.is_err() && *nullable && !self.overflowed {
                         self.out.truncate(start);
                         self.null();
@@ -311,10 +298,7 @@ impl<'a> Writer<'a> {
                     }
                 }
                 Output::Object(selection) => {
-                    self.path.push(Step::Key(&field.key));
-                    let written = self.fields(level, row, selection);
-                    self.path.pop();
-                    written?;
+                    self.at(here, |w| w.fields(level, row, selection))?;
                 }
             }
         }
@@ -460,12 +444,8 @@ impl<'a> Writer<'a> {
             CellValue::Null => format!("{name} is never null, but the database holds a null"),
             _ => format!("the database holds a value for {name} that its type cannot represent"),
         };
-        self.path.push(Step::Key(&field.key));
-        self.fail(
-            Error::new(Code::InternalServerError, message),
-            field.location,
-        );
-        self.path.pop();
+        let error = Error::new(Code::InternalServerError, message);
+        self.at(Step::Key(&field.key), |w| w.fail(error, field.location));
         if nullable {
             self.null();
             return Ok(());

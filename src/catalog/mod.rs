@@ -43,15 +43,10 @@ impl Catalog {
 
     /// The columns that a junction has beyond its two keys: fields of the edges of this relation's connection.
     pub fn edge_columns(&self, relation: &Relation) -> impl Iterator<Item = (ColumnIx, &Column)> {
-        let junction = match relation.link {
-            Link::Through { junction, .. } if relation.condition.is_none() => Some(junction),
-            _ => None,
-        };
-        junction.into_iter().flat_map(|junction| {
-            let of = &self.entities[junction];
-            let columns = of.columns.iter().enumerate();
-            columns.filter(|(ix, c)| !of.primary_key.contains(ix) && !c.hidden)
-        })
+        let junction = relation
+            .edge_junction()
+            .map(|junction| &self.entities[junction]);
+        junction.into_iter().flat_map(Entity::edge_columns)
     }
 
     /// The order of a relation's rows where the client gives none, in columns of the target: through a
@@ -110,6 +105,30 @@ pub struct Entity {
 impl Entity {
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|f| f.name == name)
+    }
+
+    /// What one of its rows is called in a sentence: `order detail`.
+    pub fn one(&self) -> String {
+        names::words(&self.single)
+    }
+
+    /// What its rows are called in a sentence: `order details`.
+    pub fn many(&self) -> String {
+        names::words(&self.plural)
+    }
+
+    /// The columns that are fields of the type.
+    pub fn field_columns(&self) -> impl Iterator<Item = (ColumnIx, &Column)> {
+        self.fields.iter().filter_map(|f| match f.source {
+            FieldSource::Column(c) => Some((c, &self.columns[c])),
+            _ => None,
+        })
+    }
+
+    /// The columns that it has beyond its key, where it is a junction: fields of edges.
+    pub fn edge_columns(&self) -> impl Iterator<Item = (ColumnIx, &Column)> {
+        let columns = self.columns.iter().enumerate();
+        columns.filter(|(ix, c)| !self.primary_key.contains(ix) && !c.hidden)
     }
 
     /// The names of the columns in [`Entity::searched`].
@@ -272,6 +291,16 @@ pub struct Relation {
     pub inverse: Option<RelationId>,
     /// True on the side that holds the foreign key.
     pub holds_key: bool,
+}
+
+impl Relation {
+    /// The junction whose rows are the edges of its connection.
+    pub fn edge_junction(&self) -> Option<EntityId> {
+        match self.link {
+            Link::Through { junction, .. } if self.condition.is_none() => Some(junction),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

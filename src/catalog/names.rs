@@ -1,6 +1,6 @@
 //! Names: from tables, columns and `Relation` variants to GraphQL.
 
-use heck::{ToLowerCamelCase, ToShoutySnakeCase, ToUpperCamelCase};
+use heck::{ToLowerCamelCase, ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
 
 /// `created_at`, `CreatedAt` → `createdAt`.
 pub fn field(name: &str) -> String {
@@ -34,6 +34,11 @@ pub fn enum_values(values: &[String]) -> Vec<String> {
 /// `post` → `posts`; what is plural already stays.
 pub fn plural(name: &str) -> String {
     inflect(name, 2)
+}
+
+/// `orderDetails` → `order details`, for sentences.
+pub fn words(name: &str) -> String {
+    name.to_snake_case().replace('_', " ")
 }
 
 fn singular(name: &str) -> String {
@@ -85,7 +90,7 @@ pub fn foreign_key(columns: &[&str]) -> String {
     let words: Vec<String> = columns
         .iter()
         .map(|c| {
-            let snake = heck::ToSnakeCase::to_snake_case(*c);
+            let snake = c.to_snake_case();
             let stem = snake.strip_suffix("_id").unwrap_or(&snake);
             stem.to_owned()
         })
@@ -148,6 +153,7 @@ mod tests {
         assert_eq!(object("camera_lenses"), "CameraLens");
         assert_eq!(field("AlbumId"), "albumId");
         assert_eq!(field("2nd_name"), "_2ndName");
+        assert_eq!(words("orderDetails"), "order details");
         let values = ["in-progress", "3d", "in progress", "C", "C++"].map(str::to_owned);
         assert_eq!(
             enum_values(&values),

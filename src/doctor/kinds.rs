@@ -2,6 +2,7 @@
 
 use super::structure::Column as Found;
 use crate::catalog::Kind;
+use crate::schema::type_name;
 use crate::sql::Dialect;
 
 /// Whether values of a column can be what `load` reads for this kind. Only types that plainly cannot be are
@@ -51,22 +52,11 @@ const KNOWN: [(&str, &[&str]); 13] = [
     ("array", &["array"]),
 ];
 
-/// A kind by its scalar's name.
-pub fn called(kind: &Kind) -> &'static str {
+/// A kind by its scalar's name, where it has one of its own.
+pub fn called(kind: &Kind) -> &str {
     match kind {
-        Kind::Int => "Int",
-        Kind::BigInt => "BigInt",
-        Kind::Float => "Float",
-        Kind::Decimal { .. } => "Decimal",
-        Kind::Boolean => "Boolean",
-        Kind::Text => "String",
         Kind::Enum(_) => "enum",
-        Kind::DateTime { .. } => "DateTime",
-        Kind::Date => "Date",
-        Kind::Time => "Time",
-        Kind::Json => "JSON",
-        Kind::Uuid => "UUID",
-        Kind::Bytes => "Bytes",
         Kind::Other => "text",
+        kind => type_name(kind),
     }
 }

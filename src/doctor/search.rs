@@ -121,7 +121,8 @@ pub fn finding(
         missing: missing.join("; "),
         needed_by: vec![format!(
             "`search` of each list of {} (`.search(…)` of {})",
-            entity.plural, entity.module
+            entity.many(),
+            entity.module
         )],
         costs: costs.collect(),
         remedy,
@@ -130,7 +131,7 @@ pub fn finding(
 
 fn lacks(entity: &Entity, search: &Search) -> Vec<Lack> {
     let (index, table) = (entity.search_table(), &entity.table);
-    let (rows, row) = (&entity.plural, &entity.single);
+    let rows = entity.many();
     let lack = |severity, missing: String, cost: String| Lack {
         severity,
         missing,
@@ -149,7 +150,7 @@ fn lacks(entity: &Entity, search: &Search) -> Vec<Lack> {
         State::Missing => {
             let cost = match search.triggers.iter().any(|t| t.found.is_some()) {
                 true => format!(
-                    "each `search` of {rows} fails, and each write of a {row} that would have kept it"
+                    "each `search` of {rows} fails, and each write that would have kept the index"
                 ),
                 false => format!("each `search` of {rows} fails"),
             };
@@ -176,9 +177,8 @@ fn lacks(entity: &Entity, search: &Search) -> Vec<Lack> {
         let cost = match event {
             Event::Insert => format!("{rows} that are added are not found"),
             Event::Delete => {
-                format!(
-                    "what is deleted stays in the index, where a {row} that gets its id is found by it"
-                )
+                "what is deleted stays in the index, and what gets its id next is found by it"
+                    .to_owned()
             }
             Event::Update => format!("{rows} that are changed are found by what they were"),
             Event::Write => {
@@ -210,7 +210,7 @@ fn lacks(entity: &Entity, search: &Search) -> Vec<Lack> {
     if !unique {
         lacks.push(error(
             format!("nothing keeps `id` of `{index}` unique"),
-            format!("each write of a {row} that would have kept the index fails"),
+            "each write that would have kept the index fails".to_owned(),
         ));
     }
     if !follows {

@@ -27,7 +27,7 @@ pub struct Use {
     /// `User.posts (the inverse of post::Relation::Author)`
     pub what: String,
     purpose: Purpose,
-    /// `User.posts`
+    /// `User.posts`; for a primary key the root field that looks up by it, `user`.
     field: String,
     /// What the rows are called: `posts`.
     rows: String,
@@ -56,7 +56,7 @@ impl Use {
         } = self;
         match (self.purpose, service) {
             (Purpose::PrimaryKey, Service::Not) => format!(
-                "two rows can have one id, and each lookup of a `{owner}` by its id searches the whole table"
+                "two rows can have one id, and each `{field}` by its id searches the whole table"
             ),
             (Purpose::PrimaryKey, _) => "two rows can have one id".to_owned(),
             (Purpose::Junction, _) => {
@@ -206,7 +206,7 @@ impl Wants<'_> {
             true => Purpose::PrimaryKey,
             false => Purpose::Junction,
         };
-        self.push(want, what, purpose, "id", [entity, entity]);
+        self.push(want, what, purpose, &entity.single, [entity, entity]);
     }
 
     fn unique_columns(&mut self, id: EntityId, entity: &Entity) {
@@ -256,11 +256,8 @@ impl Wants<'_> {
                 },
                 Cardinality::Many,
             ) if relation.condition.is_none() => {
-                let direction = match target.newest_first() {
-                    true => Direction::Desc,
-                    false => Direction::Asc,
-                };
-                let order: Vec<_> = far.iter().map(|&c| (c, direction)).collect();
+                let order = self.catalog.order_of(relation).into_iter();
+                let order: Vec<_> = far.iter().zip(order).map(|(&c, (_, d))| (c, d)).collect();
                 let want = Want {
                     order: self.order(&self.catalog.entities[*junction], &order, near),
                     unique: false,
@@ -331,8 +328,8 @@ impl Wants<'_> {
             what,
             purpose,
             field: field.to_owned(),
-            rows: rows.plural.clone(),
-            owner: owner.single.clone(),
+            rows: rows.many(),
+            owner: owner.one(),
         };
         let known = self.found.iter_mut().find(|w| {
             let key = w.key.len() == want.key.len() && w.key.iter().all(|c| want.key.contains(c));

@@ -24,10 +24,11 @@ pub struct Conditions {
 }
 
 impl Conditions {
-    /// Adds those of the list at `path`, whose rows have a key of so many columns.
+    /// Adds those of the list at `path`, whose rows have a key of so many columns. The path is for messages
+    /// alone.
     pub fn add(
         &mut self,
-        path: &str,
+        path: impl Fn() -> String,
         filter: Option<&Filter>,
         order: &[OrderTerm],
         key: usize,
@@ -41,13 +42,15 @@ impl Conditions {
         let (found, most) = (order.len().saturating_sub(key), limits.orders);
         if found > most {
             return refused(format!(
-                "`orderBy` of `{path}` has {found} orders, and {most} are allowed; leave out the last ones"
+                "`orderBy` of `{}` has {found} orders, and {most} are allowed; leave out the last ones",
+                path()
             ));
         }
         let (found, most) = (self.count, limits.conditions);
         if found > most {
             return refused(format!(
-                "the request has {found} conditions by `{path}`, and {most} are allowed; compare with many values by one `in`, or ask in several requests"
+                "the request has {found} conditions by `{}`, and {most} are allowed; compare with many values by one `in`, or ask in several requests",
+                path()
             ));
         }
         let of_order = order.iter().map(|term| term.path.len()).max();
@@ -68,7 +71,8 @@ impl Conditions {
         ] {
             if found > most {
                 let message = format!(
-                    "`{argument}` of `{path}` nests {what} {found} deep, and {most} is allowed; write `and` and `or` as one list, or ask in several requests"
+                    "`{argument}` of `{}` nests {what} {found} deep, and {most} is allowed; write `and` and `or` as one list, or ask in several requests",
+                    path()
                 );
                 return Err(Error::new(Code::LimitExceeded, message).of_field(argument));
             }

@@ -3,6 +3,9 @@
 //! The logic has two values. A comparison with null is false, and `not` is the complement, so a row is
 //! always either in `where: w` or in `where: { not: w }`.
 
+use std::borrow::Cow;
+
+use apollo_compiler::ast::Value;
 use apollo_compiler::response::{JsonMap, JsonValue};
 use sea_orm::sea_query::{Alias, IntoIden};
 
@@ -86,7 +89,7 @@ pub fn bind(
     let mut binder = Binder {
         catalog,
         principal,
-        path: vec!["where".to_owned()],
+        path: vec![Step::Name("where")],
     };
     binder.entity(entity, value)
 }
@@ -94,36 +97,57 @@ pub fn bind(
 struct Binder<'a> {
     catalog: &'a Catalog,
     principal: &'a Principal,
-    /// Where in the argument: `where.author.name`.
-    path: Vec<String>,
+    /// Where in the argument.
+    path: Vec<Step<'a>>,
 }
 
-impl Binder<'_> {
-    /// Binds what stands below `name`, with the path leading there.
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Name(&'a str),
+    Index(usize),
+}
+
+impl std::fmt::Display for Step<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Step::Name(name) => f.write_str(name),
+            Step::Index(i) => write!(f, "{i}"),
+        }
+    }
+}
+
+impl<'a> Binder<'a> {
+    /// Binds what stands below a step, with the path leading there.
     fn below<T>(
         &mut self,
-        name: &str,
+        step: Step<'a>,
         bind: impl FnOnce(&mut Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.path.push(name.to_owned());
+        self.path.push(step);
         let bound = bind(self);
         self.path.pop();
         bound
     }
 
-    fn entity(&mut self, entity: EntityId, value: &JsonValue) -> Result<Filter, Error> {
+    fn entity(&mut self, entity: EntityId, value: &'a JsonValue) -> Result<Filter, Error> {
         let Some(fields) = value.as_object() else {
             return Err(self.null("leave it out"));
         };
         let mut all = Vec::with_capacity(fields.len());
         for (name, value) in fields {
-            let bound = self.below(name.as_str(), |b| b.field(entity, name.as_str(), value))?;
+            let name = name.as_str();
+            let bound = self.below(Step::Name(name), |b| b.field(entity, name, value))?;
             all.push(bound);
         }
         Ok(only(all, Filter::All))
     }
 
-    fn field(&mut self, entity: EntityId, name: &str, value: &JsonValue) -> Result<Filter, Error> {
+    fn field(
+        &mut self,
+        entity: EntityId,
+        name: &str,
+        value: &'a JsonValue,
+    ) -> Result<Filter, Error> {
         match name {
             "and" => return Ok(only(self.list(entity, value)?, Filter::All)),
             "or" => return Ok(only(self.list(entity, value)?, Filter::Any)),
@@ -141,17 +165,16 @@ impl Binder<'_> {
         }
     }
 
-    fn list(&mut self, entity: EntityId, value: &JsonValue) -> Result<Vec<Filter>, Error> {
+    fn list(&mut self, entity: EntityId, value: &'a JsonValue) -> Result<Vec<Filter>, Error> {
         let Some(items) = value.as_array() else {
             // By GraphQL's list coercion one value stands for a list of it.
             return Ok(vec![self.entity(entity, value)?]);
         };
-        let bind =
-            |(i, item): (usize, &JsonValue)| self.below(&i.to_string(), |b| b.entity(entity, item));
+        let bind = |(i, item)| self.below(Step::Index(i), |b| b.entity(entity, item));
         items.iter().enumerate().map(bind).collect()
     }
 
-    fn relation(&mut self, id: RelationId, value: &JsonValue) -> Result<Filter, Error> {
+    fn relation(&mut self, id: RelationId, value: &'a JsonValue) -> Result<Filter, Error> {
         let relation = &self.catalog.relations[id];
         if let Cardinality::One { .. } = relation.cardinality {
             return Ok(Filter::Related {
@@ -170,7 +193,8 @@ impl Binder<'_> {
                 "none" => Quantifier::None,
                 _ => Quantifier::Every,
             };
-            let filter = self.below(name.as_str(), |b| b.entity(relation.to, value))?;
+            let step = Step::Name(name.as_str());
+            let filter = self.below(step, |b| b.entity(relation.to, value))?;
             all.push(Filter::Related {
                 relation: id,
                 quantifier,
@@ -181,7 +205,7 @@ impl Binder<'_> {
     }
 
     /// Conditions on a global id: on each column of the primary key.
-    fn id(&mut self, entity: EntityId, value: &JsonValue) -> Result<Filter, Error> {
+    fn id(&mut self, entity: EntityId, value: &'a JsonValue) -> Result<Filter, Error> {
         let columns = &self.catalog.entities[entity].primary_key;
         let equals = |key: Vec<KeyValue>| {
             let parts = columns
@@ -225,10 +249,10 @@ impl Binder<'_> {
         &mut self,
         entity: EntityId,
         ix: ColumnIx,
-        value: &JsonValue,
+        value: &'a JsonValue,
     ) -> Result<Filter, Error> {
         require_visible(self.catalog, self.principal, entity, ix)
-            .map_err(|e| e.of_field(self.path.join(".")))?;
+            .map_err(|e| e.of_field(self.path()))?;
         let column = &self.catalog.entities[entity].columns[ix];
         let parse = |b: &Self, value: &JsonValue| {
             let parsed = match column.refers_to {
@@ -256,7 +280,10 @@ impl Binder<'_> {
                     column: ix,
                     part,
                     fold,
-                    text: if fold { text.to_lowercase() } else { text },
+                    text: match fold {
+                        true => text.to_lowercase(),
+                        false => text.into_owned(),
+                    },
                 })
             };
             Ok(match operator {
@@ -289,17 +316,18 @@ impl Binder<'_> {
     /// All operators of a filter object, none of whose values may be null.
     fn operators(
         &mut self,
-        value: &JsonValue,
-        mut bind: impl FnMut(&mut Self, &str, &JsonValue) -> Result<Filter, Error>,
+        value: &'a JsonValue,
+        mut bind: impl FnMut(&mut Self, &str, &'a JsonValue) -> Result<Filter, Error>,
     ) -> Result<Filter, Error> {
         let Some(operators) = value.as_object() else {
             return Err(self.null("ask `{ isNull: true }`, or leave it out"));
         };
         let mut all = Vec::with_capacity(operators.len());
         for (name, value) in operators {
-            let bound = self.below(name.as_str(), |b| match value.is_null() {
+            let name = name.as_str();
+            let bound = self.below(Step::Name(name), |b| match value.is_null() {
                 true => Err(b.null("ask `{ isNull: true }`, or leave it out")),
-                false => bind(b, name.as_str(), value),
+                false => bind(b, name, value),
             })?;
             all.push(bound);
         }
@@ -317,13 +345,19 @@ impl Binder<'_> {
         }
     }
 
+    /// `where.and.0.author.name`
+    fn path(&self) -> String {
+        let steps: Vec<_> = self.path.iter().map(Step::to_string).collect();
+        steps.join(".")
+    }
+
     fn null(&self, remedy: &str) -> Error {
-        let path = self.path.join(".");
+        let path = self.path();
         Error::input(format!("`{path}` is null, which is no condition; {remedy}")).of_field(path)
     }
 
     fn no_value(&self, text: &str) -> Error {
-        let path = self.path.join(".");
+        let path = self.path();
         Error::input(format!("`{text}` is no value for `{path}`")).of_field(path)
     }
 }
@@ -355,12 +389,11 @@ pub fn require_visible(
 ) -> Result<(), Error> {
     let of = &catalog.entities[entity];
     let column = &of.columns[column];
-    let row = Row(Alias::new("row").into_iden());
-    match column
-        .policy
-        .as_ref()
-        .map(|p| p.visibility(principal, &row))
-    {
+    let visibility = column.policy.as_ref().map(|policy| {
+        let row = Row(Alias::new("row").into_iden());
+        policy.visibility(principal, &row)
+    });
+    match visibility {
         None | Some(Visibility::All) => Ok(()),
         Some(_) => Err(Error::new(
             Code::Forbidden,
@@ -374,10 +407,10 @@ pub fn require_visible(
 
 /// The value of an argument with its variables filled in; `None` where it comes to an absent variable,
 /// which is as if it had not been written.
-pub fn evaluate(value: &apollo_compiler::ast::Value, variables: &JsonMap) -> Option<JsonValue> {
-    use apollo_compiler::ast::Value;
-    Some(match value {
-        Value::Variable(name) => return variables.get(name.as_str()).cloned(),
+pub fn evaluate<'v>(value: &Value, variables: &'v JsonMap) -> Option<Cow<'v, JsonValue>> {
+    let literal: JsonValue = match value {
+        // The whole of an argument is one most often, and can be long.
+        Value::Variable(name) => return variables.get(name.as_str()).map(Cow::Borrowed),
         Value::String(s) => s.as_str().into(),
         Value::Enum(name) => name.as_str().into(),
         // As text, which keeps every digit.
@@ -386,17 +419,15 @@ pub fn evaluate(value: &apollo_compiler::ast::Value, variables: &JsonMap) -> Opt
         Value::Boolean(b) => (*b).into(),
         Value::List(items) => items
             .iter()
-            .map(|v| evaluate(v, variables).unwrap_or(JsonValue::Null))
+            .map(|v| evaluate(v, variables).map_or(JsonValue::Null, Cow::into_owned))
             .collect(),
         Value::Null => JsonValue::Null,
         Value::Object(fields) => {
-            let given = fields
-                .iter()
-                .filter_map(|(name, v)| Some((name.as_str().to_owned(), evaluate(v, variables)?)));
-            given
-                .map(|(name, v)| (name.into(), v))
-                .collect::<JsonMap>()
-                .into()
+            let given = fields.iter().filter_map(|(name, v)| {
+                Some((name.as_str().into(), evaluate(v, variables)?.into_owned()))
+            });
+            given.collect::<JsonMap>().into()
         }
-    })
+    };
+    Some(Cow::Owned(literal))
 }

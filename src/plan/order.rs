@@ -114,8 +114,8 @@ fn bind_term(
     mut value: &JsonValue,
 ) -> Result<Vec<OrderTerm>, Error> {
     let mut path = Vec::new();
-    let mut names = vec!["orderBy".to_owned()];
-    let incomplete = |names: &[String]| {
+    let mut names = vec!["orderBy"];
+    let incomplete = |names: &[&str]| {
         let at = names.join(".");
         Error::input(format!("`{at}` needs a direction, ASC or DESC")).of_field(at.clone())
     };
@@ -124,7 +124,7 @@ fn bind_term(
         let Some((name, inner)) = value.as_object().and_then(|o| o.iter().next()) else {
             return Err(incomplete(&names));
         };
-        names.push(name.as_str().to_owned());
+        names.push(name.as_str());
         let field = catalog.entities[entity].field(name.as_str());
         let by: Vec<OrderValue> = match field.map(|f| f.source) {
             Some(FieldSource::Id) => {

@@ -3,7 +3,7 @@
 use async_graphql::dynamic::{self, Enum, EnumItem, InputValue, Object, SchemaBuilder, TypeRef};
 
 use super::{field as plain_field, inputs, named_type};
-use crate::catalog::{Catalog, Column, Entity, FieldSource, Kind, RelationId};
+use crate::catalog::{Catalog, Column, Entity, Kind, RelationId};
 
 /// Registers the aggregate types of every type.
 pub(super) fn register(mut schema: SchemaBuilder, catalog: &Catalog) -> SchemaBuilder {
@@ -26,7 +26,7 @@ pub(super) fn register(mut schema: SchemaBuilder, catalog: &Catalog) -> SchemaBu
 pub(super) fn root_field(entity: &Entity) -> dynamic::Field {
     aggregate_field(&format!("{}Aggregate", entity.plural), entity).description(format!(
         "What the {} that you may see come to.",
-        entity.plural
+        entity.many()
     ))
 }
 
@@ -103,10 +103,7 @@ const FUNCTIONS: [Function; 4] = [
 ];
 
 fn taken<'e>(entity: &'e Entity, function: &Function) -> Vec<&'e Column> {
-    let columns = entity.fields.iter().filter_map(|f| match f.source {
-        FieldSource::Column(c) => Some(&entity.columns[c]),
-        _ => None,
-    });
+    let columns = entity.field_columns().map(|(_, column)| column);
     columns.filter(|c| (function.takes)(c)).collect()
 }
 
@@ -118,7 +115,7 @@ fn functions(entity: &Entity) -> impl Iterator<Item = Object> {
         }
         let object = Object::new(type_name(entity, function.suffix)).description(format!(
             "Of a set of {}: {}",
-            entity.plural,
+            entity.many(),
             function.description.to_lowercase()
         ));
         Some(columns.into_iter().fold(object, |object, column| {
@@ -142,7 +139,7 @@ fn with_functions(object: Object, entity: &Entity) -> Object {
 
 fn aggregate(entity: &Entity) -> Object {
     let object = Object::new(type_name(entity, ""))
-        .description(format!("What a set of {} comes to.", entity.plural));
+        .description(format!("What a set of {} comes to.", entity.many()));
     let object = with_functions(object, entity);
     if entity.groupings.is_empty() {
         return object;
@@ -170,7 +167,7 @@ fn group(entity: &Entity) -> Object {
     let object = Object::new(type_name(entity, "Group"))
         .description(format!(
             "What the {} with equal values come to.",
-            entity.plural
+            entity.many()
         ))
         .field(
             plain_field("key", TypeRef::named_nn(type_name(entity, "Key")))
@@ -182,7 +179,7 @@ fn group(entity: &Entity) -> Object {
 fn group_key(entity: &Entity) -> Object {
     let object = Object::new(type_name(entity, "Key")).description(format!(
         "The values that a group of {} shares; null for what it is not grouped by.",
-        entity.plural
+        entity.many()
     ));
     entity.groupings.iter().fold(object, |object, (_, c)| {
         let column = &entity.columns[*c];
@@ -195,7 +192,7 @@ fn group_key(entity: &Entity) -> Object {
 
 fn columns_enum(entity: &Entity) -> Enum {
     let columns = Enum::new(columns_name(entity))
-        .description(format!("What {} can be grouped by.", entity.plural));
+        .description(format!("What {} can be grouped by.", entity.many()));
     entity.groupings.iter().fold(columns, |columns, (name, c)| {
         let description = format!("The column `{}`.", entity.columns[*c].name);
         columns.item(EnumItem::new(name).description(description))

@@ -35,29 +35,31 @@ pub(super) fn register(mut schema: SchemaBuilder, catalog: &Catalog) -> SchemaBu
 }
 
 /// `postsConnection`
-pub(super) fn root_field(entity: &Entity) -> dynamic::Field {
+pub(super) fn root_field(entity: &Entity, limit: u32) -> dynamic::Field {
     let name = format!("{}Connection", entity.plural);
     let of_type = format!("{}Connection", entity.type_name);
     let description = format!(
         "The {} with cursors, {} unless ordered otherwise.",
-        entity.plural,
+        entity.many(),
         order(entity)
     );
     paged(
         plain_field(&name, TypeRef::named_nn(of_type)).description(description),
         entity,
+        limit,
     )
 }
 
 /// The connection of a to-many relation.
-pub(super) fn field(catalog: &Catalog, name: &str, id: RelationId) -> dynamic::Field {
+pub(super) fn field(catalog: &Catalog, name: &str, id: RelationId, limit: u32) -> dynamic::Field {
     let relation = &catalog.relations[id];
     let target = &catalog.entities[relation.to];
     let of_type = format!("{}Connection", stem(catalog, relation));
-    let description = format!("The {} of `{}` with cursors.", target.plural, relation.name);
+    let description = format!("The {} of `{}` with cursors.", target.many(), relation.name);
     paged(
         plain_field(name, TypeRef::named_nn(of_type)).description(description),
         target,
+        limit,
     )
 }
 
@@ -95,12 +97,12 @@ fn junction<'c>(catalog: &'c Catalog, relation: &Relation) -> &'c Entity {
     }
 }
 
-fn paged(field: dynamic::Field, entity: &Entity) -> dynamic::Field {
+fn paged(field: dynamic::Field, entity: &Entity, limit: u32) -> dynamic::Field {
     let int = || TypeRef::named(TypeRef::INT);
     let cursor = || TypeRef::named(TypeRef::STRING);
     let arguments = [
         InputValue::new("first", int())
-            .description("How many at most, from the beginning or after `after`; 20 where neither it nor `last` is given."),
+            .description(format!("How many at most, from the beginning or after `after`; {limit} where neither it nor `last` is given.")),
         InputValue::new("after", cursor()).description("Only what comes after the edge with this cursor."),
         InputValue::new("last", int())
             .description("How many at most, from the end or before `before`; in the same order."),
@@ -115,15 +117,15 @@ fn paged(field: dynamic::Field, entity: &Entity) -> dynamic::Field {
 
 fn connection(stem: &str, target: &Entity) -> Object {
     Object::new(format!("{stem}Connection"))
-        .description(format!("A page of {}, with cursors.", target.plural))
+        .description(format!("A page of {}, with cursors.", target.many()))
         .field(
             plain_field("edges", TypeRef::named_nn_list_nn(format!("{stem}Edge"))).description(
-                format!("The {} of the page, each with its cursor.", target.plural),
+                format!("The {} of the page, each with its cursor.", target.many()),
             ),
         )
         .field(
             plain_field("nodes", TypeRef::named_nn_list_nn(&target.type_name))
-                .description(format!("The {} of the page.", target.plural)),
+                .description(format!("The {} of the page.", target.many())),
         )
         .field(
             plain_field("pageInfo", TypeRef::named_nn(PAGE_INFO))
@@ -137,14 +139,14 @@ fn connection(stem: &str, target: &Entity) -> Object {
 
 fn edge(stem: &str, target: &Entity) -> Object {
     Object::new(format!("{stem}Edge"))
-        .description(format!("A {} in a connection.", target.single))
+        .description(format!("One of the {} in a connection.", target.many()))
         .field(
             plain_field("cursor", TypeRef::named_nn(TypeRef::STRING))
                 .description("Its place in the connection's order, for `after` and `before`."),
         )
         .field(
             plain_field("node", TypeRef::named_nn(&target.type_name))
-                .description(format!("The {}.", target.single)),
+                .description(format!("The {}.", target.one())),
         )
 }
 

@@ -19,7 +19,7 @@ pub(super) fn register(mut schema: SchemaBuilder, catalog: &Catalog) -> SchemaBu
         filter("IDFilter", TypeRef::ID, Operators::Equality),
     );
     for (_, entity) in catalog.exposed() {
-        for column in columns(entity) {
+        for (_, column) in entity.field_columns() {
             let name = filter_name(column);
             let of = filter(&name, named_type(column), operators(column));
             filters.entry(name).or_insert(of);
@@ -45,7 +45,7 @@ pub(super) fn choosing(entity: &Entity) -> Vec<InputValue> {
         let names = entity
             .searched
             .iter()
-            .map(|&c| entity.columns[c].field.as_str());
+            .map(|&c| format!("`{}`", entity.columns[c].field));
         let names: Vec<_> = names.collect();
         let description = format!(
             "Only rows that have all of these words in {}. `\"…\"` is for words side by side, `*` ends the beginning of a word.",
@@ -81,13 +81,6 @@ fn list_where_name(entity: &Entity) -> String {
     format!("{}ListWhere", entity.type_name)
 }
 
-fn columns(entity: &Entity) -> impl Iterator<Item = &Column> {
-    entity.fields.iter().filter_map(|f| match f.source {
-        FieldSource::Column(c) => Some(&entity.columns[c]),
-        _ => None,
-    })
-}
-
 fn where_input(catalog: &Catalog, entity: &Entity) -> InputObject {
     let name = where_name(entity);
     let logic = [
@@ -105,7 +98,7 @@ fn where_input(catalog: &Catalog, entity: &Entity) -> InputObject {
     ];
     let mut input = InputObject::new(&name).description(format!(
         "A condition on {}: everything given holds.",
-        entity.plural
+        entity.many()
     ));
     for (field, of_type, description) in logic {
         input = input.field(InputValue::new(field, of_type).description(description));
@@ -126,14 +119,11 @@ fn where_input(catalog: &Catalog, entity: &Entity) -> InputObject {
                 match relation.cardinality {
                     Cardinality::One { .. } => (
                         where_name(target),
-                        format!(
-                            "There is a {} that you may see, and it is like this.",
-                            target.single
-                        ),
+                        "There is one that you may see, and it is like this.".to_owned(),
                     ),
                     Cardinality::Many => (
                         list_where_name(target),
-                        format!("The {} that you may see are like this.", target.plural),
+                        format!("The {} that you may see are like this.", target.many()),
                     ),
                 }
             }
@@ -148,7 +138,7 @@ fn where_input(catalog: &Catalog, entity: &Entity) -> InputObject {
 fn list_where(entity: &Entity) -> InputObject {
     let of = || TypeRef::named(where_name(entity));
     InputObject::new(list_where_name(entity))
-        .description(format!("A condition on related {}.", entity.plural))
+        .description(format!("A condition on related {}.", entity.many()))
         .field(InputValue::new("some", of()).description("At least one is like this."))
         .field(InputValue::new("none", of()).description("Not one is like this."))
         .field(
@@ -159,7 +149,7 @@ fn list_where(entity: &Entity) -> InputObject {
 
 fn order_input(catalog: &Catalog, entity: &Entity) -> InputObject {
     let mut input = InputObject::new(order_name(entity))
-        .description(format!("What {} are ordered by: one thing.", entity.plural))
+        .description(format!("What {} are ordered by: one thing.", entity.many()))
         .oneof();
     for field in &entity.fields {
         let (of_type, description) = match field.source {
@@ -179,11 +169,11 @@ fn order_input(catalog: &Catalog, entity: &Entity) -> InputObject {
                 match relation.cardinality {
                     Cardinality::One { .. } => (
                         order_name(target),
-                        format!("By a value of the {}.", target.single),
+                        format!("By a value of the {}.", target.one()),
                     ),
                     Cardinality::Many => (
                         COUNT_ORDER.to_owned(),
-                        format!("By the number of {}.", target.plural),
+                        format!("By the number of {}.", target.many()),
                     ),
                 }
             }

@@ -26,9 +26,7 @@ use async_graphql::dynamic::{
 use crate::catalog::{
     Cardinality, Catalog, Column, ColumnIx, Entity, EnumType, FieldSource, Kind, Link, Relation,
 };
-
-/// The default of every `limit` argument.
-pub const DEFAULT_LIMIT: i32 = 20;
+use crate::plan::Limits;
 
 /// The served schema, in the forms that its readers need.
 #[derive(Debug)]
@@ -45,8 +43,9 @@ pub struct Schema {
 pub struct SchemaError(String);
 
 impl Schema {
-    pub fn new(catalog: &Catalog) -> Result<Self, SchemaError> {
-        let declared = declare(catalog)
+    /// The limits say what pages are given where a client says nothing.
+    pub fn new(catalog: &Catalog, limits: &Limits) -> Result<Self, SchemaError> {
+        let declared = declare(catalog, limits.default_page())
             .finish()
             .map_err(|e| SchemaError(e.to_string()))?;
         let mut document = Document::parse(declared.sdl(), "schema.graphql")
@@ -66,12 +65,12 @@ impl Schema {
     }
 }
 
-fn declare(catalog: &Catalog) -> dynamic::SchemaBuilder {
+fn declare(catalog: &Catalog, limit: u32) -> dynamic::SchemaBuilder {
     let mut schema = dynamic::Schema::build("Query", None, None)
         .register(node())
-        .register(query(catalog));
+        .register(query(catalog, limit));
     for (_, entity) in catalog.exposed() {
-        schema = schema.register(object(catalog, entity));
+        schema = schema.register(object(catalog, entity, limit));
     }
     schema = inputs::register(schema, catalog);
     schema = connections::register(schema, catalog);
@@ -138,35 +137,21 @@ fn scalar((name, description, url): (&str, &str, Option<&str>)) -> Scalar {
     }
 }
 
-fn visible_columns(catalog: &Catalog) -> impl Iterator<Item = (&Entity, &Column)> {
-    catalog.exposed().flat_map(|(_, e)| {
-        let columns = e.fields.iter().filter_map(|f| match f.source {
-            FieldSource::Column(c) => Some(&e.columns[c]),
-            _ => None,
-        });
-        columns.map(move |c| (e, c))
-    })
+/// Every column that is a field, of a type or of edges.
+fn shown_columns(catalog: &Catalog) -> impl Iterator<Item = &Column> {
+    let entities = catalog.exposed().flat_map(|(_, e)| e.field_columns());
+    let relations = catalog.relations.iter();
+    let edges = relations.flat_map(|r| catalog.edge_columns(r));
+    entities.chain(edges).map(|(_, column)| column)
 }
 
 fn uses(catalog: &Catalog, scalar: &str) -> bool {
-    let edges = catalog
-        .relations
-        .iter()
-        .flat_map(|r| catalog.edge_columns(r));
-    visible_columns(catalog)
-        .map(|(_, c)| c)
-        .chain(edges.map(|(_, c)| c))
+    shown_columns(catalog)
         .any(|c| named_type(c) == scalar || (c.is_number() && aggregates::sum_type(c) == scalar))
 }
 
 fn enums(catalog: &Catalog) -> BTreeMap<&str, &EnumType> {
-    let edges = catalog
-        .relations
-        .iter()
-        .flat_map(|r| catalog.edge_columns(r));
-    visible_columns(catalog)
-        .map(|(_, c)| c)
-        .chain(edges.map(|(_, c)| c))
+    shown_columns(catalog)
         .filter_map(|c| match &c.kind {
             Kind::Enum(of) => Some((of.type_name.as_str(), &**of)),
             _ => None,
@@ -194,7 +179,7 @@ fn node() -> Interface {
         )
 }
 
-fn query(catalog: &Catalog) -> Object {
+fn query(catalog: &Catalog, limit: u32) -> Object {
     let ids = "Global ids, as the `id` fields give them.";
     let query = Object::new("Query")
         .description("Everything that can be read.")
@@ -214,30 +199,28 @@ fn query(catalog: &Catalog) -> Object {
     catalog.exposed().fold(query, |query, (_, entity)| {
         query
             .field(one_field(entity))
-            .field(page_field(entity))
-            .field(connections::root_field(entity))
+            .field(page_field(entity, limit))
+            .field(connections::root_field(entity, limit))
             .field(aggregates::root_field(entity))
     })
 }
 
 /// The columns that find one row on their own, besides the primary key.
 pub fn lookup_columns(entity: &Entity) -> impl Iterator<Item = (ColumnIx, &Column)> {
-    let fields = entity.fields.iter().filter_map(|f| match f.source {
-        FieldSource::Column(c) => Some((c, &entity.columns[c])),
-        _ => None,
-    });
-    fields.filter(|(c, column)| column.unique && entity.primary_key != [*c])
+    entity
+        .field_columns()
+        .filter(|(c, column)| column.unique && entity.primary_key != [*c])
 }
 
 fn one_field(entity: &Entity) -> dynamic::Field {
     let description = match lookup_columns(entity).next() {
         None => format!(
             "The {} with this id; null if there is none that you may see.",
-            entity.single
+            entity.one()
         ),
         Some(_) => format!(
             "The {} found by exactly one of the arguments; null if there is none that you may see.",
-            entity.single
+            entity.one()
         ),
     };
     let found = field(&entity.single, TypeRef::named(&entity.type_name))
@@ -256,14 +239,15 @@ fn one_field(entity: &Entity) -> dynamic::Field {
     })
 }
 
-fn page_field(entity: &Entity) -> dynamic::Field {
+fn page_field(entity: &Entity, limit: u32) -> dynamic::Field {
     paged(
         field(&entity.plural, TypeRef::named_nn_list_nn(&entity.type_name)).description(format!(
             "A page of {}, {}.",
-            entity.plural,
+            entity.many(),
             order(entity)
         )),
         entity,
+        limit,
     )
 }
 
@@ -276,7 +260,7 @@ fn order(entity: &Entity) -> &'static str {
 }
 
 /// A list of `entity`'s rows, with the arguments of every list.
-fn paged(field: dynamic::Field, entity: &Entity) -> dynamic::Field {
+fn paged(field: dynamic::Field, entity: &Entity, limit: u32) -> dynamic::Field {
     inputs::choosing(entity)
         .into_iter()
         .chain([inputs::order_argument(entity, true)])
@@ -284,7 +268,7 @@ fn paged(field: dynamic::Field, entity: &Entity) -> dynamic::Field {
         .argument(
             InputValue::new("limit", TypeRef::named(TypeRef::INT))
                 .description("How many at most.")
-                .default_value(DEFAULT_LIMIT),
+                .default_value(limit),
         )
         .argument(
             InputValue::new("offset", TypeRef::named(TypeRef::INT))
@@ -293,7 +277,7 @@ fn paged(field: dynamic::Field, entity: &Entity) -> dynamic::Field {
         )
 }
 
-fn object(catalog: &Catalog, entity: &Entity) -> Object {
+fn object(catalog: &Catalog, entity: &Entity, limit: u32) -> Object {
     let object = Object::new(&entity.type_name)
         .description(format!("A row of the table `{}`.", entity.table))
         .implement("Node");
@@ -302,8 +286,8 @@ fn object(catalog: &Catalog, entity: &Entity) -> Object {
             FieldSource::Id => field("id", TypeRef::named_nn(TypeRef::ID))
                 .description(format!("The global id, `{}:…`.", entity.type_name)),
             FieldSource::Column(c) => column_field(catalog, entity, &entity.columns[c]),
-            FieldSource::Relation(r) => relation_field(catalog, &catalog.relations[r]),
-            FieldSource::Connection(r) => connections::field(catalog, &f.name, r),
+            FieldSource::Relation(r) => relation_field(catalog, &catalog.relations[r], limit),
+            FieldSource::Connection(r) => connections::field(catalog, &f.name, r, limit),
             FieldSource::Aggregate(r) => aggregates::field(catalog, &f.name, r),
         })
     })
@@ -315,7 +299,8 @@ fn column_field(catalog: &Catalog, entity: &Entity, column: &Column) -> dynamic:
     let description = match column.refers_to {
         Some(to) => format!(
             "The id of the {} that `{}` refers to.",
-            catalog.entities[to].single, column.name
+            catalog.entities[to].one(),
+            column.name
         ),
         None => format!("The column `{}` of `{}`.", column.name, entity.table),
     };
@@ -339,7 +324,12 @@ fn named_type(column: &Column) -> &str {
     if column.refers_to.is_some() {
         return TypeRef::ID;
     }
-    match &column.kind {
+    type_name(&column.kind)
+}
+
+/// The name of the GraphQL type of a kind's values.
+pub fn type_name(kind: &Kind) -> &str {
+    match kind {
         Kind::Int => TypeRef::INT,
         Kind::BigInt => "BigInt",
         Kind::Float => TypeRef::FLOAT,
@@ -356,7 +346,7 @@ fn named_type(column: &Column) -> &str {
     }
 }
 
-fn relation_field(catalog: &Catalog, relation: &Relation) -> dynamic::Field {
+fn relation_field(catalog: &Catalog, relation: &Relation, limit: u32) -> dynamic::Field {
     let source = &catalog.entities[relation.from];
     let target = &catalog.entities[relation.to];
     let keys = |columns: &[ColumnIx], of: &Entity| {
@@ -381,13 +371,13 @@ fn relation_field(catalog: &Catalog, relation: &Relation) -> dynamic::Field {
                 TypeRef::named_nn(named)
             };
             field(&relation.name, of_type)
-                .description(format!("The {} related by {by}.", target.single))
+                .description(format!("The {} related by {by}.", target.one()))
         }
         Cardinality::Many => paged(
             field(&relation.name, TypeRef::named_nn_list_nn(&target.type_name)).description(
                 format!(
                     "A page of the {} related by {by}, {}.",
-                    target.plural,
+                    target.many(),
                     match relation.link {
                         Link::Direct { .. } => order(target),
                         Link::Through { .. } if target.newest_first() => "the highest keys first",
@@ -396,6 +386,7 @@ fn relation_field(catalog: &Catalog, relation: &Relation) -> dynamic::Field {
                 ),
             ),
             target,
+            limit,
         ),
     }
 }

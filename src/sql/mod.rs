@@ -16,11 +16,13 @@
 
 mod aggregate;
 mod condition;
+mod key;
 mod page;
 mod requalify;
 mod search;
 mod sort;
 mod value;
+mod visible;
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -29,14 +31,15 @@ use sea_orm::sea_query::{
     Alias, Condition, DynIden, Expr, IntoIden, PostgresQueryBuilder, Query, SqliteQueryBuilder,
 };
 
-use crate::catalog::{Catalog, ColumnIx, Entity, EntityId, Kind, Link, Relation, RelationId};
+use crate::catalog::{Catalog, ColumnIx, Entity, EntityId, Link, Relation};
 use crate::load::keys::KeyValue;
 use crate::plan::{BoundPage, Expression, Level, Page, Source};
 use crate::policy::{Principal, Row, Visibility};
 use page::Members;
 use requalify::requalified;
 use sort::SortKey;
-use value::{array_bind, json_key, read_cast};
+use value::read_cast;
+use visible::Established;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
@@ -171,16 +174,6 @@ impl Table {
     }
 }
 
-/// What the way to a row has established about its visibility.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Established {
-    Nothing,
-    /// The row that its policy's `through` leads to is visible.
-    Through,
-    /// The row itself is.
-    Row,
-}
-
 /// An expression for one key column.
 type KeySql = String;
 
@@ -217,91 +210,6 @@ impl Writer<'_> {
         }
     }
 
-    /// Rows found by key columns that are unique: at most one row a key. True if the rows say which key
-    /// found them; otherwise they are told apart by the key's own value.
-    fn by_key(
-        &mut self,
-        level: &Level,
-        columns: &[ColumnIx],
-        way: Option<RelationId>,
-        batch: Batch,
-    ) -> bool {
-        let t = self.table(level.entity);
-        let kinds: Vec<Kind> = columns
-            .iter()
-            .map(|&c| self.entity(t).columns[c].kind.clone())
-            .collect();
-        // Values of other types can be equal in the database and differ in their text.
-        let by_value = matches!(
-            kinds[..],
-            [Kind::Int | Kind::BigInt | Kind::Text | Kind::Uuid | Kind::Enum(_)]
-        );
-        let ordinal = batch == Batch::Many && !by_value;
-        if ordinal {
-            self.out.push_str(match self.dialect {
-                Dialect::Postgres => "SELECT k.ord",
-                Dialect::Sqlite => "SELECT k.key",
-            });
-            self.columns(level, t, "", &[], ", ");
-        } else {
-            self.select(level, t, "", &[]);
-        }
-        let mut filters = Vec::new();
-        match (batch, self.dialect, columns) {
-            (Batch::One, _, _) => {
-                self.from(t);
-                for (i, (&c, kind)) in columns.iter().zip(&kinds).enumerate() {
-                    filters.push(format!(
-                        "{} = {}",
-                        self.column(t, c),
-                        self.one_key(i, kinds.len(), kind)
-                    ));
-                }
-            }
-            (Batch::Many, Dialect::Postgres, [c]) if by_value => {
-                self.from(t);
-                filters.push(format!(
-                    "{} = ANY({})",
-                    self.column(t, *c),
-                    array_bind(0, &kinds[0])
-                ));
-            }
-            (Batch::Many, Dialect::Sqlite, [c]) if by_value => {
-                self.from(t);
-                let key = json_key(0, 1, &kinds[0], "value");
-                let column = self.column(t, *c);
-                filters.push(format!("{column} IN (SELECT {key} FROM json_each(?1))"));
-            }
-            (Batch::Many, dialect, _) => {
-                if dialect == Dialect::Postgres {
-                    self.keys_table(&kinds);
-                } else {
-                    self.out.push_str(" FROM json_each(?1) k");
-                }
-                self.out.push_str(" JOIN ");
-                self.named(t);
-                let on = columns.iter().enumerate().map(|(i, &c)| {
-                    let key = match dialect {
-                        Dialect::Postgres => format!("k.k{i}"),
-                        Dialect::Sqlite => json_key(i, columns.len(), &kinds[i], "k.value"),
-                    };
-                    format!("{} = {key}", self.column(t, c))
-                });
-                let on = on.collect::<Vec<_>>().join(" AND ");
-                self.out.push_str(&format!(" ON {on}"));
-            }
-        }
-        if let Some(id) = way {
-            filters.push(self.joined(&self.catalog.relations[id], None, t));
-        }
-        filters.push(self.visible(
-            t,
-            way.map_or(Established::Nothing, |id| self.established(id)),
-        ));
-        self.filter(&filters);
-        ordinal
-    }
-
     /// A relation's own condition, empty if it has none. The source has no table in the statement where
     /// the condition speaks of the target alone; `catalog` makes it take part otherwise.
     fn joined(&self, relation: &Relation, source: Option<Table>, t: Table) -> String {
@@ -321,62 +229,6 @@ impl Writer<'_> {
             [to, from]
         };
         requalified(&text, &renamed)
-    }
-
-    /// What walking a relation from a visible row says about the row it leads to.
-    fn established(&self, id: RelationId) -> Established {
-        let relation = &self.catalog.relations[id];
-        if self.catalog.entities[relation.from].policy.through == Some(id) {
-            return Established::Row;
-        }
-        match self.catalog.entities[relation.to].policy.through {
-            Some(through) if relation.inverse == Some(through) => Established::Through,
-            _ => Established::Nothing,
-        }
-    }
-
-    /// The condition under which the principal sees a row of `t`; empty if always.
-    fn visible(&mut self, t: Table, established: Established) -> String {
-        if established == Established::Row {
-            return String::new();
-        }
-        let policy = &self.catalog.entities[t.entity].policy;
-        let own = match policy.visibility(self.principal, &Row(t.iden())) {
-            Visibility::All => String::new(),
-            Visibility::Nothing => "FALSE".to_owned(),
-            Visibility::Where(condition) => self.render(condition),
-        };
-        let through = match policy.through {
-            Some(relation) if established == Established::Nothing => {
-                self.visible_through(t, relation)
-            }
-            _ => String::new(),
-        };
-        join_conditions(&[own, through])
-    }
-
-    fn visible_through(&mut self, t: Table, id: RelationId) -> String {
-        let relation = &self.catalog.relations[id];
-        let Link::Direct { columns } = &relation.link else {
-            return "FALSE".to_owned();
-        };
-        let target = self.table(relation.to);
-        let mut filters: Vec<_> = columns
-            .iter()
-            .zip(&relation.from_columns)
-            .map(|(&c, &f)| format!("{} = {}", self.column(target, c), self.column(t, f)))
-            .collect();
-        let visible = self.visible(target, Established::Nothing);
-        if visible.is_empty()
-            && relation
-                .from_columns
-                .iter()
-                .all(|&c| !self.entity(t).columns[c].nullable)
-        {
-            return String::new();
-        }
-        filters.push(visible);
-        self.exists(&self.name(target), &filters)
     }
 
     fn render(&self, condition: Condition) -> String {
@@ -518,21 +370,6 @@ impl Writer<'_> {
     fn asked(&mut self, t: Table, page: &BoundPage) -> String {
         let filter = page.filter.as_ref();
         filter.map_or_else(String::new, |f| self.condition(t, f))
-    }
-
-    /// ` FROM unnest($1, …) AS k(k0, …)`
-    fn keys_table(&mut self, kinds: &[Kind]) {
-        let arrays: Vec<_> = kinds
-            .iter()
-            .enumerate()
-            .map(|(i, k)| array_bind(i, k))
-            .collect();
-        let names: Vec<_> = (0..kinds.len()).map(|i| format!("k{i}")).collect();
-        self.out.push_str(&format!(
-            " FROM unnest({}) WITH ORDINALITY AS k({}, ord)",
-            arrays.join(", "),
-            names.join(", ")
-        ));
     }
 
     fn filter(&mut self, conditions: &[String]) {

@@ -35,26 +35,21 @@ impl Writer<'_> {
         }
         let key = self.entity(t).primary_key[0];
         let key = self.column(t, key);
-        let (alias, join, condition) = match self.dialect {
+        let alias = format!("s{}", self.aliases);
+        self.aliases += 1;
+        let (join, condition) = match self.dialect {
             Dialect::Postgres => {
-                let alias = format!("s{}", self.aliases);
                 let condition = format!("{alias}.document @@ {}", self.search_query(search));
                 let join = format!(" JOIN {} {alias}", self.index(t));
-                (alias, join, condition)
+                (join, condition)
             }
             Dialect::Sqlite => {
-                let alias = format!("s{}", self.aliases);
                 self.search_query(search);
                 // Below a parent each of its few rows is looked up in what is found.
                 let join = if nested { "CROSS JOIN" } else { "JOIN" };
-                (
-                    alias.clone(),
-                    format!(" {join} {FOUND} {alias}"),
-                    String::new(),
-                )
+                (format!(" {join} {FOUND} {alias}"), String::new())
             }
         };
-        self.aliases += 1;
         Found {
             join: format!("{join} ON {alias}.id = {key}"),
             condition,

@@ -54,7 +54,7 @@ async fn bad_input_is_refused_with_a_code_that_tells_why() {
             (
                 "{ post(id: \"User:1\") { title } }",
                 "BAD_USER_INPUT",
-                "is the id of a User, not of a Post",
+                "is an id of the type User, not of Post",
             ),
             (
                 "{ node(id: \"Nothing:1\") { id } }",

@@ -1,6 +1,8 @@
 //! What lists can be asked: for each feature a snapshot with the query, its statements and its answer, for
 //! each database. `INSTA_UPDATE=always cargo test` renews them; read the difference.
 
+use backref::blog;
+use backref::plan::Limits;
 use serde_json::{Value, json};
 
 use crate::harness::{Backend, TestApp, TestDatabase};
@@ -129,22 +131,13 @@ async fn a_page_after_a_cursor_has_its_sql_and_its_answer() {
                 let query = format!(
                     "query($at: String) {{ postsConnection({arguments}, orderBy: {order}) {{ nodes {{ title }} pageInfo {{ hasNextPage hasPreviousPage }} }} }}"
                 );
-                let (answer, mut statements) = app.counted(&query, &json!({ "at": after })).await;
-                answer.data();
-                // Siblings run side by side where the database lets them.
-                statements.sort();
-                let shown = format!("{query}\n\n{}\n\n{}", statements.join("\n"), answer.text);
-                let name = format!("seek_{name}_{way}_{backend:?}").to_lowercase();
-                insta::assert_snapshot!(name, shown);
-                answers.push(answer.text);
+                let name = format!("seek_{name}_{way}_{backend:?}");
+                answers.push(snapshot(&app, &name, &query, &json!({ "at": after })).await);
             }
         }
         of_backends.push(answers);
     }
-    assert!(
-        of_backends.windows(2).all(|w| w[0] == w[1]),
-        "{of_backends:#?}"
-    );
+    assert_alike(&of_backends);
 }
 
 #[tokio::test]
@@ -155,20 +148,28 @@ async fn every_feature_has_its_sql_and_its_answer() {
         let app = TestApp::blog(&database);
         let mut answers = Vec::new();
         for (name, query) in FEATURES {
-            let (answer, mut statements) = app.counted(query, &json!({})).await;
-            answer.data();
-            // Siblings run side by side where the database lets them.
-            statements.sort();
-            let shown = format!("{query}\n\n{}\n\n{}", statements.join("\n"), answer.text);
-            insta::assert_snapshot!(format!("{name}_{backend:?}").to_lowercase(), shown);
-            answers.push(answer.text);
+            let name = format!("{name}_{backend:?}");
+            answers.push(snapshot(&app, &name, query, &json!({})).await);
         }
         of_backends.push(answers);
     }
-    assert!(
-        of_backends.windows(2).all(|w| w[0] == w[1]),
-        "{of_backends:#?}"
-    );
+    assert_alike(&of_backends);
+}
+
+/// Holds a query, its statements and its answer against the snapshot, and gives the answer.
+async fn snapshot(app: &TestApp, name: &str, query: &str, variables: &Value) -> String {
+    let (answer, mut statements) = app.counted(query, variables).await;
+    answer.data();
+    // Siblings run side by side where the database lets them.
+    statements.sort();
+    let shown = format!("{query}\n\n{}\n\n{}", statements.join("\n"), answer.text);
+    insta::assert_snapshot!(name.to_lowercase(), shown);
+    answer.text
+}
+
+fn assert_alike(of_backends: &[Vec<String>]) {
+    let alike = of_backends.windows(2).all(|w| w[0] == w[1]);
+    assert!(alike, "{of_backends:#?}");
 }
 
 #[tokio::test]
@@ -261,6 +262,18 @@ async fn what_is_no_condition_is_refused_by_name() {
             "last",
         ),
         (
+            "{ postsAggregate(where: { title: { eq: null } }) { __typename } }",
+            json!({}),
+            "BAD_USER_INPUT",
+            "where.title.eq",
+        ),
+        (
+            "query($s: String) { users { postsAggregate(search: $s) { count @skip(if: true) } } }",
+            json!({ "s": "a* b* c* d* e*" }),
+            "LIMIT_EXCEEDED",
+            "search",
+        ),
+        (
             "query($o: [PostOrder!]) { posts(orderBy: $o) { id } }",
             json!({ "o": [{ "title": null }] }),
             "BAD_USER_INPUT",
@@ -294,6 +307,57 @@ async fn what_is_no_condition_is_refused_by_name() {
             "{query}"
         );
     }
+}
+
+#[tokio::test]
+async fn what_is_asked_of_nothing_runs_only_where_another_branch_asks() {
+    let database = TestDatabase::sample(Backend::Sqlite).await;
+    let app = TestApp::blog(&database);
+    let idle = "a: tagsAggregate { __typename } b: tagsConnection { __typename }";
+    for (others, ran) in [
+        ("", 0),
+        ("c: tagsAggregate { count }", 1),
+        ("c: tagsConnection { totalCount }", 1),
+        ("c: tagsConnection { nodes { id } }", 1),
+    ] {
+        for query in [
+            format!("{{ {idle} {others} }}"),
+            format!("{{ {others} {idle} }}"),
+        ] {
+            let (answer, statements) = app.counted(&query, &json!({})).await;
+            let data = answer.data();
+            assert_eq!(data["a"]["__typename"], "TagAggregate", "{query}");
+            assert_eq!(data["b"]["__typename"], "TagConnection", "{query}");
+            assert_eq!(statements.len(), ran, "{query}: {statements:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_left_to_the_server_is_no_larger_than_its_limits() {
+    let database = TestDatabase::sample(Backend::Sqlite).await;
+    let limits = Limits {
+        page: 3,
+        ..Limits::default()
+    };
+    let app = TestApp::new(&database, blog::graph(), limits);
+    let query = "query($n: Int) { out: tags { id } null: tags(limit: null) { id } absent: tags(limit: $n) { id } users(orderBy: { posts: { count: DESC } }, limit: 1) { posts { id } } connection: tagsConnection { nodes { id } } }";
+    let data = app.query(query).await.data();
+    let sizes = [
+        "/out",
+        "/null",
+        "/absent",
+        "/users/0/posts",
+        "/connection/nodes",
+    ]
+    .map(|list| data.pointer(list).and_then(Value::as_array).map(Vec::len));
+    assert_eq!(sizes, [Some(3); 5], "{data}");
+    let written = app.query("{ tags(limit: 4) { id } }").await;
+    assert_eq!(written.code(), "LIMIT_EXCEEDED", "{}", written.text);
+    let arguments = "{ __type(name: \"Query\") { fields { args { name defaultValue } } } }";
+    let fields = app.query(arguments).await.text;
+    assert!(fields.contains(r#"{"name":"limit","defaultValue":"3"}"#));
+    assert!(!fields.contains(r#""defaultValue":"20""#));
 }
 
 #[tokio::test]

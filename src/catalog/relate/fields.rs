@@ -109,13 +109,8 @@ impl Work<'_> {
     }
 
     fn has_edge_columns(&self, relation: &Relation) -> bool {
-        let Link::Through { junction, .. } = relation.link else {
-            return false;
-        };
-        let of = &self.catalog_entities[junction];
-        let mut columns = of.columns.iter().enumerate();
-        relation.condition.is_none()
-            && columns.any(|(ix, c)| !of.primary_key.contains(&ix) && !c.hidden)
+        let junction = relation.edge_junction().map(|j| &self.catalog_entities[j]);
+        junction.is_some_and(|junction| junction.edge_columns().next().is_some())
     }
 
     /// What a list brings along (`postsConnection`, `postsAggregate`) may be called as a field that is declared.
@@ -137,16 +132,15 @@ impl Work<'_> {
     /// The columns of a junction that become fields of edges.
     pub(super) fn edges(&mut self, id: EntityId) {
         for draft in &self.relations {
-            let Link::Through { junction, .. } = draft.relation.link else {
+            let Some(junction) = draft.relation.edge_junction() else {
                 continue;
             };
-            if draft.relation.from != id || draft.relation.condition.is_some() {
+            if draft.relation.from != id {
                 continue;
             }
             let of = &self.catalog_entities[junction];
-            let columns = of.columns.iter().enumerate();
             let mut names = vec!["cursor", "node"];
-            for (_, column) in columns.filter(|(ix, c)| !of.primary_key.contains(ix) && !c.hidden) {
+            for (_, column) in of.edge_columns() {
                 if names.contains(&column.field.as_str()) {
                     self.mistakes.push(format!(
                         "{}: column `{}` would be a second field `{}` of an edge; name it with `.rename_column({}::Column::…, \"…\")`",

@@ -1,5 +1,6 @@
 //! Keys: which rows a request names, by their ids or by a unique column.
 
+use apollo_compiler::collections::IndexSet;
 use apollo_compiler::response::{JsonMap, JsonValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -83,7 +84,6 @@ pub(super) fn bind_node(
     only: Option<EntityId>,
 ) -> Result<(usize, Vec<KeyValue>), Error> {
     let text = text_of(id);
-    let shown = shortened(&text);
     let shape = |entity: &Entity| {
         let parts: Vec<_> = entity
             .primary_key
@@ -92,6 +92,13 @@ pub(super) fn bind_node(
             .collect();
         format!("{}:{}", entity.type_name, parts.join(":"))
     };
+    let no_id = |of: &Entity| {
+        Error::input(format!(
+            "`{}` is no id; one of this type looks like `{}`",
+            shortened(&text),
+            shape(of)
+        ))
+    };
     let named = text
         .split_once(':')
         .and_then(|(name, key)| Some((catalog.entity_of_type(name)?, key)));
@@ -99,29 +106,25 @@ pub(super) fn bind_node(
         let of = &catalog.entities[entity];
         let Some(choice) = choices.iter().position(|c| c.entity == entity) else {
             let wanted = only.map_or("node", |e| &catalog.entities[e].type_name);
+            let shown = shortened(&text);
             return Err(Error::input(format!(
-                "`{shown}` is the id of a {}, not of a {wanted}",
+                "`{shown}` is an id of the type {}, not of {wanted}",
                 of.type_name
             )));
         };
-        return match parse_key(of, key) {
-            Some(key) => Ok((choice, key)),
-            None => Err(Error::input(format!(
-                "`{shown}` is no id; one of this type looks like `{}`",
-                shape(of)
-            ))),
-        };
+        return parse_key(of, key)
+            .map(|key| (choice, key))
+            .ok_or_else(|| no_id(of));
     }
     match only {
-        Some(entity) => match parse_key(&catalog.entities[entity], &text) {
-            Some(key) => Ok((0, key)),
-            None => Err(Error::input(format!(
-                "`{shown}` is no id; one of this type looks like `{}`",
-                shape(&catalog.entities[entity])
-            ))),
-        },
+        Some(entity) => {
+            let of = &catalog.entities[entity];
+            let key = parse_key(of, &text).ok_or_else(|| no_id(of))?;
+            Ok((0, key))
+        }
         None => Err(Error::input(format!(
-            "`{shown}` is no global id; one looks like `{}`",
+            "`{}` is no global id; one looks like `{}`",
+            shortened(&text),
             shape(&catalog.entities[choices[0].entity])
         ))),
     }
@@ -144,18 +147,20 @@ pub fn key_of_text(
 pub fn column_key(kind: &Kind, value: &JsonValue) -> Result<Vec<KeyValue>, String> {
     let text = text_of(value);
     if let Kind::Enum(of) = kind {
-        let at = of.names.iter().position(|n| *n == text).ok_or(text)?;
+        let at = of.names.iter().position(|n| *n == text);
+        let at = at.ok_or_else(|| text.into_owned())?;
         return Ok(vec![KeyValue::Text(of.values[at].as_str().into())]);
     }
     if let Kind::Bytes = kind {
         // The scalar is base64, while an id holds hexadecimal digits.
-        let bytes = BASE64.decode(&text).map_err(|_| text)?;
+        let bytes = BASE64.decode(&*text).map_err(|_| text.into_owned())?;
         return Ok(encode::key_text(kind, &Raw::Bytes(&bytes))
             .map(KeyValue::Text)
             .into_iter()
             .collect());
     }
-    key_value(kind, &text).map(|v| vec![v]).ok_or(text)
+    let value = key_value(kind, &text).ok_or_else(|| text.into_owned())?;
+    Ok(vec![value])
 }
 
 pub(super) fn bind_nodes(
@@ -164,21 +169,18 @@ pub(super) fn bind_nodes(
     ids: &[JsonValue],
     keys: &mut [Keys],
 ) -> BoundRoot {
-    let mut of_choice: Vec<Vec<Vec<KeyValue>>> = vec![Vec::new(); choices.len()];
-    let mut seen = std::collections::HashMap::new();
+    let mut of_choice: Vec<IndexSet<Vec<KeyValue>>> = vec![IndexSet::default(); choices.len()];
     let each = ids
         .iter()
         .map(|id| {
             let (choice, key) =
                 bind_node(catalog, choices, id, None).map_err(|e| e.of_field("ids"))?;
-            let at = *seen.entry((choice, key.clone())).or_insert_with(|| {
-                of_choice[choice].push(key);
-                of_choice[choice].len() as u32 - 1
-            });
-            Ok((choice, at))
+            let (at, _) = of_choice[choice].insert_full(key);
+            Ok((choice, at as u32))
         })
         .collect();
     for (choice, of) in choices.iter().zip(of_choice) {
+        let of: Vec<_> = of.into_iter().collect();
         keys[choice.level] = Keys::from_rows(&of);
     }
     BoundRoot::Each(each)

@@ -4,6 +4,7 @@
 mod key;
 mod page;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use apollo_compiler::ast::Value;
@@ -40,6 +41,16 @@ pub struct Limits {
     /// Orders in one `orderBy`.
     pub orders: usize,
     pub document: DocumentLimits,
+}
+
+/// The size of a page that a client leaves to the server, where so many are allowed.
+const DEFAULT_PAGE: u32 = 20;
+
+impl Limits {
+    /// How many rows a list or a connection has at most where a client says nothing.
+    pub fn default_page(&self) -> u32 {
+        self.page.min(DEFAULT_PAGE)
+    }
 }
 
 impl Default for Limits {
@@ -121,7 +132,7 @@ pub fn bind(
                 let key = catalog.entities[level.entity].primary_key.len();
                 let counted = bound.and_then(|page| {
                     let filter = page.filter.as_ref();
-                    conditions.add(&plan.path(i), filter, &page.order, key, limits)?;
+                    conditions.add(|| plan.path(i), filter, &page.order, key, limits)?;
                     Ok(page)
                 });
                 counted.map_err(|e| e.at(located(level.location)))?
@@ -164,7 +175,7 @@ pub fn bind(
                 let ids = argument(ids, variables);
                 let ids = ids
                     .as_array()
-                    .map_or(std::slice::from_ref(&ids), Vec::as_slice);
+                    .map_or(std::slice::from_ref(&*ids), Vec::as_slice);
                 if ids.len() as u64 > u64::from(limits.page) {
                     return Err(Error::new(
                         Code::LimitExceeded,
@@ -202,14 +213,14 @@ pub fn bind(
 }
 
 /// The value of an argument, null where it was left out.
-fn argument(value: &Value, variables: &JsonMap) -> JsonValue {
-    evaluate(value, variables).unwrap_or(JsonValue::Null)
+fn argument<'v>(value: &Value, variables: &'v JsonMap) -> Cow<'v, JsonValue> {
+    evaluate(value, variables).unwrap_or(Cow::Owned(JsonValue::Null))
 }
 
-pub fn text_of(value: &JsonValue) -> String {
+pub fn text_of(value: &JsonValue) -> Cow<'_, str> {
     match value.as_str() {
-        Some(text) => text.to_owned(),
-        None => value.to_string(),
+        Some(text) => text.into(),
+        None => value.to_string().into(),
     }
 }
 

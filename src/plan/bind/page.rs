@@ -12,7 +12,6 @@ use crate::plan::filter::{self, Filter, evaluate};
 use crate::plan::order::{self, OrderTerm};
 use crate::plan::search::Search;
 use crate::plan::{Count, Level, Page, Plan, Source, Window};
-use crate::schema::DEFAULT_LIMIT;
 
 /// For a list which of its rows are asked for; for a single row the one there is.
 #[derive(Debug, Default)]
@@ -139,8 +138,8 @@ pub(super) fn bind_page(
             };
             let digest = cursor::digest(&order::described(catalog, level.entity, terms));
             let place = |name, argument| {
-                let text = given(argument).map(|v| text_of(&v));
-                let cursor = text.map(|text| cursor::read(&text, digest, terms.len()));
+                let text = given(argument);
+                let cursor = text.map(|text| cursor::read(&text_of(&text), digest, terms.len()));
                 cursor.transpose().map_err(|cause| {
                     ArgumentProblem::input(
                         name,
@@ -160,9 +159,7 @@ pub(super) fn bind_page(
                 digest,
             };
             BoundPage {
-                limit: first
-                    .or(last)
-                    .unwrap_or(DEFAULT_LIMIT.unsigned_abs().min(limits.page)),
+                limit: first.or(last).unwrap_or_else(|| limits.default_page()),
                 seek,
                 ..bound
             }
@@ -172,7 +169,7 @@ pub(super) fn bind_page(
             let by = given(by).unwrap_or_default();
             let by = by
                 .as_array()
-                .map_or(std::slice::from_ref(&by), Vec::as_slice);
+                .map_or(std::slice::from_ref(&*by), Vec::as_slice);
             let mut columns = Vec::with_capacity(by.len());
             for name in by {
                 let named = |(of, _): &&(String, ColumnIx)| Some(of.as_str()) == name.as_str();

@@ -25,7 +25,9 @@ impl<'a> Builder<'a> {
         };
         let type_name = place.field.ty().inner_named_type();
         let mut totals = None;
-        self.object(type_name, sets, |builder, key, fields| {
+        let mut asked = false;
+        let selection = self.object(type_name, sets, |builder, key, fields| {
+            asked = true;
             let field = fields[0];
             let subsets = subselections(fields);
             if field.name != "groups" {
@@ -49,7 +51,11 @@ impl<'a> Builder<'a> {
             });
             builder.read_something(level);
             Output::Many { level, selection }
-        })
+        });
+        if !asked {
+            self.idle_level(place, Some(page(Window::Totals)));
+        }
+        selection
     }
 
     /// The number of rows that a level of totals has counted, or another value of its one row.

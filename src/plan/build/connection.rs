@@ -26,12 +26,7 @@ impl<'a> Builder<'a> {
             order: None,
             search: page.search.clone(),
         };
-        let ran = self.levels.len();
-        let (level, path) = self.level(place, Some(page));
-        // A page of which nothing is asked still checks its arguments.
-        if level == ran {
-            self.levels[level].runs = false;
-        }
+        let (level, path) = self.idle_level(place, Some(page));
         self.object(
             field.ty().inner_named_type(),
             sets,

@@ -152,9 +152,11 @@ fn errors(code: Code, list: &DiagnosticList) -> Vec<Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Limits;
 
     fn parse(text: &str) -> Result<Document, Vec<Error>> {
-        let schema = Schema::new(&crate::blog::graph().build().unwrap()).unwrap();
+        let catalog = crate::blog::graph().build().unwrap();
+        let schema = Schema::new(&catalog, &Limits::default()).unwrap();
         Document::parse(&schema, text, &DocumentLimits::default())
     }
 

@@ -21,7 +21,7 @@ pub async fn unserved(database: &TestDatabase, graph: Graph) -> Vec<String> {
         _ => Dialect::Sqlite,
     };
     let catalog = catalog(graph);
-    let schema = Schema::new(&catalog).unwrap_or_else(|e| panic!("{e}"));
+    let schema = Schema::new(&catalog, &Limits::default()).unwrap_or_else(|e| panic!("{e}"));
     let planner = Planner::new(catalog, schema, Limits::default());
     let catalog = planner.catalog();
     let mut queries = Vec::new();

@@ -40,7 +40,7 @@ fn catalog() -> Catalog {
 
 /// `Type.field: Type!`, as the SDL has it without arguments and descriptions.
 fn fields_of(type_name: &str) -> Vec<String> {
-    let schema = backref::schema::Schema::new(&catalog()).expect("a schema");
+    let schema = backref::schema::Schema::new(&catalog(), &Limits::default()).expect("a schema");
     let object = schema.types.get_object(type_name).expect("the type");
     let brought = |name: &str| {
         let list = name
@@ -112,7 +112,7 @@ fn relations_are_named_by_their_variants_or_by_their_keys() {
 /// Every list brings a connection and an aggregate along; a junction's own columns are on its edges.
 #[test]
 fn lists_bring_connections_and_aggregates() {
-    let schema = backref::schema::Schema::new(&catalog()).expect("a schema");
+    let schema = backref::schema::Schema::new(&catalog(), &Limits::default()).expect("a schema");
     let fields_of = |type_name: &str| -> Vec<String> {
         let object = schema.types.get_object(type_name).expect("the type");
         let fields = object.fields.values();
@@ -130,6 +130,30 @@ fn lists_bring_connections_and_aggregates() {
     let edge = fields_of("AlbumEmployeesEdge");
     assert_eq!(edge[..2], ["cursor: String!", "node: Employee!"]);
     assert!(edge.len() > 2, "{edge:?}");
+}
+
+/// What is not code is words: `order details`, with an article that fits whatever they are.
+#[test]
+fn descriptions_are_sentences_whatever_the_tables_are_called() {
+    let schema = backref::schema::Schema::new(&catalog(), &Limits::default()).expect("a schema");
+    let descriptions = schema.sdl.split("\"\"\"").skip(1).step_by(2);
+    for description in descriptions {
+        let words = description.split('`').step_by(2);
+        let words: Vec<_> = words.flat_map(|text| text.split_whitespace()).collect();
+        let name = |word: &&&str| {
+            word.starts_with(char::is_lowercase) && word.contains(char::is_uppercase)
+        };
+        assert_eq!(words.iter().find(name), None, "{description}");
+        let article = |pair: &&[&str]| {
+            pair[0].eq_ignore_ascii_case("a") && pair[1].starts_with(['a', 'e', 'i', 'o'])
+        };
+        assert_eq!(words.windows(2).find(article), None, "{description}");
+    }
+    assert!(
+        schema
+            .sdl
+            .contains("One of the order details in a connection.")
+    );
 }
 
 #[test]

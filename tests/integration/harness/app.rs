@@ -75,7 +75,7 @@ impl TestApp {
 
     fn start(database: &TestDatabase, graph: Graph, limits: Limits, timeout: Duration) -> Self {
         let catalog = graph.build().unwrap_or_else(|e| panic!("{e}"));
-        let schema = Schema::new(&catalog).unwrap_or_else(|e| panic!("{e}"));
+        let schema = Schema::new(&catalog, &limits).unwrap_or_else(|e| panic!("{e}"));
         let readers = database
             .url
             .readers(8, None)
