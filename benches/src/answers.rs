@@ -25,16 +25,12 @@ pub async fn compare(
     for (q, query) in queries.iter().enumerate() {
         let mut expected: Option<Vec<Answer>> = None;
         for (c, contender) in contenders.iter().enumerate() {
-            let server = match &contender.server {
-                Ok(server) => server,
-                Err(reason) => {
+            let (server, question) = match (&contender.server, &contender.questions[q]) {
+                (Ok(server), Ok(question)) => (server, question),
+                (Err(reason), _) | (_, Err(reason)) => {
                     reasons[c][q] = Some(reason.clone());
                     continue;
                 }
-            };
-            let Some(question) = &contender.questions[q] else {
-                reasons[c][q] = Some("does not have this query".to_owned());
-                continue;
             };
             let found = answers(database, query, server.address, question).await;
             let outcome = found.and_then(|found| {

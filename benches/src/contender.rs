@@ -73,9 +73,12 @@ pub struct Contender {
     pub role: Role,
     pub about: String,
     pub server: Result<Server, String>,
-    /// How it is asked each query of the trial; none where it does not have it.
-    pub questions: Vec<Option<Question>>,
+    /// How it is asked each query of the trial, or why it is not.
+    pub questions: Vec<Result<Question, String>>,
 }
+
+/// Why a query is not asked.
+pub const NO_SUCH_QUERY: &str = "it does not have this query";
 
 /// The programs, and where things are put while the trial runs.
 pub struct Programs<'a> {
@@ -149,11 +152,11 @@ async fn start_own(
 impl Own {
     /// The floors have a path for each query, the others the query. The textbook's schema has no
     /// conditions, and so no Q7.
-    fn question(&self, query: &Query) -> Option<Question> {
+    fn question(&self, query: &Query) -> Result<Question, String> {
         if self.role == Role::Textbook && query.name == QUERIES[6].name {
-            return None;
+            return Err(NO_SUCH_QUERY.to_owned());
         }
-        Some(Question {
+        Ok(Question {
             path: match self.role {
                 Role::Floor => format!("/{}", query.name.to_lowercase()),
                 _ => "/graphql".to_owned(),

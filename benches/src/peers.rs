@@ -4,6 +4,7 @@
 use crate::{
     Result,
     client::{Question, UserForm},
+    contender::NO_SUCH_QUERY,
     database::Kind,
     process::{Server, free_port},
     queries::Query,
@@ -24,6 +25,9 @@ struct Description {
     about: String,
     path: String,
     queries: HashMap<String, Asked>,
+    /// For a query that the peer cannot express, why.
+    #[serde(default)]
+    missing: HashMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +45,7 @@ pub struct Peer {
     folder: PathBuf,
     path: String,
     queries: HashMap<String, Asked>,
+    missing: HashMap<String, String>,
     /// Why it could not be installed.
     absent: Option<String>,
 }
@@ -91,14 +96,18 @@ impl Peer {
             folder,
             path: description.path,
             queries: description.queries,
+            missing: description.missing,
             absent,
         })
     }
 
-    /// How it is asked a query, if it has it.
-    pub fn question(&self, query: &Query) -> Option<Question> {
-        let asked = self.queries.get(query.name)?;
-        Some(Question {
+    /// How it is asked a query, or why it is not.
+    pub fn question(&self, query: &Query) -> Result<Question, String> {
+        let Some(asked) = self.queries.get(query.name) else {
+            let reason = self.missing.get(query.name);
+            return Err(reason.map_or(NO_SUCH_QUERY.to_owned(), String::clone));
+        };
+        Ok(Question {
             path: self.path.clone(),
             document: asked.document.clone(),
             user: asked.user,

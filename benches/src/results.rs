@@ -1,6 +1,6 @@
 //! What a trial found: samples, and the medians that the reports show.
 
-use crate::{client::Run, curves::Curves, database::Kind};
+use crate::{client::Run, contender::Role, curves::Curves, database::Kind};
 use std::time::Duration;
 
 /// A whole trial.
@@ -23,6 +23,7 @@ pub struct Field {
 pub struct Standing {
     pub name: String,
     pub about: String,
+    pub role: Role,
     /// Bytes resident: the most after any run, and after the last round.
     pub peak_memory: Option<u64>,
     pub end_memory: Option<u64>,

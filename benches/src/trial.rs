@@ -45,6 +45,7 @@ pub async fn run(
         standings.push(Standing {
             name: contender.name.clone(),
             about: contender.about.clone(),
+            role: contender.role,
             peak_memory: None,
             end_memory: None,
             cells: cells.collect(),
@@ -113,7 +114,7 @@ async fn turn_of(
     query: usize,
     database: &mut Database,
 ) -> Result<(Sample, Sample, u64)> {
-    let (Ok(server), Some(question)) = (&contender.server, &contender.questions[query]) else {
+    let (Ok(server), Ok(question)) = (&contender.server, &contender.questions[query]) else {
         return Err("it is not run".into());
     };
     let (connections, seconds) = (options.connections.into(), options.seconds());

@@ -1,5 +1,6 @@
 //! From results to what is read: the terminal's tables, `results.md` and `results.svg`.
 
+mod chart;
 mod markdown;
 mod targets;
 mod terminal;
@@ -12,6 +13,7 @@ pub use terminal::print;
 /// Writes the files that the README shows.
 pub fn write(results: &Results, folder: &Path) -> Result<()> {
     std::fs::write(folder.join("results.md"), markdown::render(results))?;
+    std::fs::write(folder.join("results.svg"), chart::render(results))?;
     Ok(())
 }
 
