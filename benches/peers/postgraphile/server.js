@@ -7,5 +7,6 @@ import preset from './graphile.config.js'
 
 const server = createServer()
 const pgl = postgraphile(preset)
+await pgl.getSchema()
 await pgl.createServ(grafserv).addTo(server)
 server.listen(Number(process.env.PORT), '127.0.0.1')
