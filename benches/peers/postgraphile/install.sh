@@ -8,9 +8,11 @@ fail() {
   exit 1
 }
 
-# Runs a command quietly; if it fails, says why by its first line about an error.
+# Runs a command quietly; if it fails, says why by its first line about an error that is a sentence.
 run() {
-  output=$("$@" 2>&1) || fail "$1: $(printf '%s\n' "$output" | grep -i -m 1 'error' || echo "failed")"
+  output=$("$@" 2>&1) && return
+  reason=$(printf '%s\n' "$output" | grep -i 'error' | grep -Ev ' (code|errno|syscall) ' | head -n 1 | cut -c 1-200)
+  fail "$1: ${reason:-failed}"
 }
 
 if cmp -s package-lock.json node_modules/.installed && [ -x node_modules/node/bin/node ]; then
