@@ -206,9 +206,11 @@ impl Engine {
             Database::Postgres(pool) => {
                 let catalog = &self.planner.shared.catalog;
                 let connections = Postgres::enter(pool).await?;
+                let began = Instant::now();
                 let mut loaded = load::load(catalog, &prepared.bound, &connections).await;
                 if loaded.as_ref().is_err_and(DatabaseError::is_unavailable) {
-                    // The other side had closed a connection. Reads can be asked again.
+                    // The other side has closed a connection, and others too perhaps. Reads can be asked again.
+                    pool.distrust(began);
                     loaded = load::load(catalog, &prepared.bound, &connections).await;
                 }
                 drop(connections);

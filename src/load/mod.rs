@@ -8,6 +8,7 @@
 
 pub mod encode;
 pub mod keys;
+mod pack;
 pub mod postgres;
 pub mod rows;
 pub mod sqlite;

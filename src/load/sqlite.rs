@@ -17,6 +17,7 @@ use rusqlite::{OpenFlags, ToSql};
 
 use super::encode::Raw;
 use super::keys::KeyColumn;
+use super::pack::{PackRows, unpack};
 use super::rows::{Rows, RowsBuilder};
 use super::{Connection, DatabaseError, Statement};
 use crate::catalog::{Catalog, Kind};
@@ -86,6 +87,8 @@ fn open(path: &Path) -> Result<rusqlite::Connection, DatabaseError> {
             .map(|text| text.to_lowercase()))
     })?;
     connection.create_aggregate_function("backref_sum", 2, pure, super::sum::ExactSum)?;
+    let ordered = FunctionFlags::SQLITE_UTF8;
+    connection.create_aggregate_function("backref_rows", -1, ordered, PackRows)?;
     connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(traced));
     connection.execute_batch(
         "PRAGMA query_only = ON; PRAGMA mmap_size = 268435456; PRAGMA cache_size = -16000;",
@@ -186,8 +189,23 @@ impl Connection for Sqlite {
             // As it is stored, whatever that is.
             &Kind::Bytes
         });
-        let skip = usize::from(statement.sql.ordinal);
         let kinds = rows.kinds.clone();
+        if let Some(width) = statement.sql.packed {
+            while let Some(row) = found.next()? {
+                let ordinal = row.get::<_, i64>(0)? as u32;
+                let ValueRef::Blob(mut packed) = row.get_ref(1)? else {
+                    continue;
+                };
+                let mut values = vec![ValueRef::Null; width];
+                while unpack(&mut packed, &mut values)? {
+                    rows.push(Some(ordinal), |read| {
+                        Ok::<_, DatabaseError>(raw(kinds[read], values[read]))
+                    })?;
+                }
+            }
+            return rows.finish();
+        }
+        let skip = usize::from(statement.sql.ordinal);
         while let Some(row) = found.next()? {
             let ordinal = match statement.sql.ordinal {
                 true => Some(row.get::<_, i64>(0)? as u32),

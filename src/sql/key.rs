@@ -55,19 +55,13 @@ impl Writer<'_> {
                     array_bind(0, &kinds[0])
                 ));
             }
-            (Batch::Many, Dialect::Sqlite, [c]) if by_value => {
-                self.from(t);
-                let key = json_key(0, 1, &kinds[0], "value");
-                let column = self.column(t, *c);
-                filters.push(format!("{column} IN (SELECT {key} FROM json_each(?1))"));
-            }
             (Batch::Many, dialect, _) => {
                 if dialect == Dialect::Postgres {
                     self.keys_table(&kinds);
+                    self.out.push_str(" JOIN ");
                 } else {
-                    self.out.push_str(" FROM json_each(?1) k");
+                    self.out.push_str(" FROM json_each(?1) k CROSS JOIN ");
                 }
-                self.out.push_str(" JOIN ");
                 self.named(t);
                 let on = columns.iter().enumerate().map(|(i, &c)| {
                     let key = match dialect {

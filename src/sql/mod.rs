@@ -3,8 +3,8 @@
 //! | level | PostgreSQL | SQLite |
 //! |---|---|---|
 //! | root list | `WHERE … ORDER BY … LIMIT n` | the same |
-//! | rows by key | `key = ANY($1)` | `key IN (SELECT value FROM json_each(?1))` |
-//! | a page of each parent | `unnest($1) WITH ORDINALITY … CROSS JOIN LATERAL (… LIMIT n)` | `json_each(?1) CROSS JOIN t ON t.pk IN (… LIMIT n)` |
+//! | rows by key | `key = ANY($1)` | `json_each(?1) CROSS JOIN t ON t.key = value` |
+//! | a page of each parent | `unnest($1) WITH ORDINALITY … CROSS JOIN LATERAL (… LIMIT n)` | `SELECT key, (SELECT backref_rows(…) FROM (… LIMIT n)) FROM json_each(?1)` |
 //! | totals, groups | `unnest($1) WITH ORDINALITY … CROSS JOIN t WHERE … GROUP BY k.ord` | `json_each(?1) CROSS JOIN t WHERE … GROUP BY k.key` |
 //!
 //! Keys of any number are one bind a key column, so one prepared statement serves every batch; one key
@@ -24,7 +24,6 @@ mod sort;
 mod value;
 mod visible;
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use sea_orm::sea_query::{
@@ -53,6 +52,8 @@ pub struct PreparedSql {
     pub text: Arc<str>,
     /// The first column says which key a row belongs to: from 1 on PostgreSQL, from 0 on SQLite.
     pub ordinal: bool,
+    /// A row is a key's page: its ordinal, and rows of so many columns that `backref_rows` packed.
+    pub packed: Option<usize>,
     /// The offset is bound after the keys.
     pub binds_offset: bool,
     /// Bound last.
@@ -97,12 +98,14 @@ pub fn write(
         search: None,
         ranks: false,
         keyed: matches!(level.source, Source::Relation { .. }),
+        packs: None,
     };
     let ordinal = writer.statement(level, batch, page);
     writer.found_first(&catalog.entities[level.entity]);
     PreparedSql {
         text: writer.out.into(),
         ordinal,
+        packed: writer.packs,
         binds_offset,
         values: writer.values.into(),
         cursor: writer.cursor.into(),
@@ -155,6 +158,8 @@ struct Writer<'a> {
     ranks: bool,
     /// Whether rows are reached from keys, so that conditions choose among few.
     keyed: bool,
+    /// Whether a page's rows are packed into one value, and of how many columns.
+    packs: Option<usize>,
 }
 
 /// A table in a FROM, by its entity and alias.
@@ -261,14 +266,6 @@ impl Writer<'_> {
         )
     }
 
-    fn tuple(&mut self, t: Table, columns: &[ColumnIx]) {
-        let names: Vec<_> = columns.iter().map(|&c| self.column(t, c)).collect();
-        match &names[..] {
-            [one] => self.out.push_str(one),
-            _ => write!(self.out, "({})", names.join(", ")).unwrap_or_default(),
-        }
-    }
-
     /// `SELECT` of a level's reads from `t`, those of edges from what is called `edge`, and of what makes
     /// cursors by `keys`.
     fn select(&mut self, level: &Level, t: Table, edge: &str, keys: &[SortKey]) {
@@ -277,7 +274,12 @@ impl Writer<'_> {
     }
 
     fn columns(&mut self, level: &Level, t: Table, edge: &str, keys: &[SortKey], separator: &str) {
-        let reads = self.reads(level, t, edge, keys);
+        let mut reads = self.reads(level, t, edge, keys);
+        if let Some(columns) = &mut self.packs {
+            *columns = reads.len();
+            let names = reads.iter_mut().enumerate();
+            names.for_each(|(i, read)| read.push_str(&format!(" AS c{i}")));
+        }
         self.out.push_str(separator);
         self.out.push_str(&reads.join(", "));
     }
@@ -381,7 +383,11 @@ impl Writer<'_> {
     }
 
     fn limit(&mut self, page: &BoundPage, offset_bind: usize) {
-        self.out.push_str(&format!(" LIMIT {}", page.fetch));
+        self.out.push_str(&match self.dialect {
+            Dialect::Postgres => format!(" LIMIT {}", page.fetch),
+            // Told that it is for a few rows, SQLite sorts the whole table rather than walk along an index.
+            Dialect::Sqlite => format!(" LIMIT {} + 0", page.fetch),
+        });
         if page.offset > 0 {
             self.out.push_str(&match self.dialect {
                 Dialect::Postgres => format!(" OFFSET ${offset_bind}"),

@@ -82,35 +82,65 @@ impl Writer<'_> {
         let kinds = self.key_kinds(relation);
         let established = self.established(id);
         let plain = page.filter.is_none() && page.search.is_none() && page.order.is_empty();
-        if plain && let Some(junction) = self.bare_junction(level, relation, established) {
-            return match (batch, self.dialect) {
-                (Batch::Many, Dialect::Sqlite) => {
-                    self.json_junction(level, &junction, &kinds, page);
-                    true
-                }
-                _ => self.joined_junction(level, &junction, &kinds, batch, page),
-            };
-        }
+        let junction = match plain {
+            true => self.bare_junction(level, relation, established),
+            false => None,
+        };
         match (batch, self.dialect) {
             (Batch::One, _) => {
                 let keys = self.one_keys(&kinds);
-                self.members(level, id, &keys, page, self.offset_bind(&kinds));
+                let offset_bind = self.offset_bind(&kinds);
+                match junction {
+                    Some(junction) => {
+                        self.junction_rows(level, &junction, &keys, page, offset_bind);
+                    }
+                    None => self.members(level, id, &keys, page, offset_bind),
+                }
                 false
             }
             (Batch::Many, Dialect::Postgres) => {
-                let keys: Vec<_> = (0..kinds.len()).map(|i| format!("k.k{i}")).collect();
-                self.out.push_str("SELECT k.ord, r.*");
-                self.keys_table(&kinds);
-                self.out.push_str(" CROSS JOIN LATERAL (");
-                self.members(level, id, &keys, page, self.offset_bind(&kinds));
-                self.out.push_str(") r");
+                match junction {
+                    Some(junction) => self.junction_pages(level, &junction, &kinds, page),
+                    None => {
+                        let keys: Vec<_> = (0..kinds.len()).map(|i| format!("k.k{i}")).collect();
+                        self.out.push_str("SELECT k.ord, r.*");
+                        self.keys_table(&kinds);
+                        self.out.push_str(" CROSS JOIN LATERAL (");
+                        self.members(level, id, &keys, page, self.offset_bind(&kinds));
+                        self.out.push_str(") r");
+                    }
+                }
                 true
             }
             (Batch::Many, Dialect::Sqlite) => {
-                self.json_members(level, id, &kinds, page);
+                let keys = json_keys(&kinds);
+                self.packed(|writer| match junction {
+                    Some(junction) => {
+                        writer.junction_rows(level, &junction, &keys, page, 2);
+                        // Without a limit of its own a subquery need not be in order.
+                        writer.out.push_str(" LIMIT -1");
+                    }
+                    None => writer.members(level, id, &keys, page, 2),
+                });
                 true
             }
         }
+    }
+
+    /// The pages of many keys on SQLite, which knows no LATERAL: a row for each key, into which our own
+    /// aggregate packs the rows of its page in their order.
+    fn packed(&mut self, write: impl FnOnce(&mut Self)) {
+        let outer = std::mem::take(&mut self.out);
+        self.packs = Some(0);
+        write(self);
+        let page = std::mem::replace(&mut self.out, outer);
+        let columns: Vec<_> = (0..self.packs.unwrap_or(0))
+            .map(|i| format!("r.c{i}"))
+            .collect();
+        self.out.push_str(&format!(
+            "SELECT k.key, (SELECT backref_rows({}) FROM ({page}) r) FROM json_each(?1) k",
+            columns.join(", ")
+        ));
     }
 
     /// `SELECT … FROM … WHERE fk = key … LIMIT …` of the rows that a relation leads to from one key.
@@ -127,92 +157,6 @@ impl Writer<'_> {
         let edge = members.j.map_or_else(String::new, Table::called);
         self.select(level, members.t, &edge, &order.keys);
         self.rows(&members.from, members.filters, &order, page, offset_bind);
-    }
-
-    /// The page of each of many keys on SQLite, which knows no LATERAL: the rows whose key is among those
-    /// of the page.
-    fn json_members(&mut self, level: &Level, id: RelationId, kinds: &[Kind], page: &BoundPage) {
-        let keys = json_keys(kinds);
-        let t = self.table(level.entity);
-        let relation = &self.catalog.relations[id];
-        let order = self.page_order(level, &Members::known(t), None, page);
-        let inner = |writer: &mut Self, columns: &dyn Fn(&Writer<'_>, &Members) -> Vec<String>| {
-            let members = writer.reached_by(level.entity, id, &keys, page);
-            let order =
-                writer.page_order(level, &members, members.sorted_through(writer, id), page);
-            let columns = columns(writer, &members).join(", ");
-            writer.out.push_str(&format!("SELECT {columns}"));
-            writer.rows(&members.from, members.filters, &order, page, 2);
-        };
-        match &relation.link {
-            Link::Through {
-                junction,
-                near,
-                far,
-                columns,
-            } if level.reads_edges() => {
-                let j = self.table(*junction);
-                self.json_edges(level, t, j, &order, (near, far, columns), &keys);
-                inner(self, &|writer, members| {
-                    let j = members.j.unwrap_or(members.t);
-                    far.iter().map(|&c| writer.column(j, c)).collect()
-                });
-                self.json_targets(t, j, far, columns);
-            }
-            _ => {
-                self.out.push_str("SELECT k.key");
-                self.columns(level, t, "", &order.keys, ", ");
-                self.out.push_str(" FROM json_each(?1) k CROSS JOIN ");
-                self.named(t);
-                let primary_key = self.entity(t).primary_key.clone();
-                self.out.push_str(" ON ");
-                self.tuple(t, &primary_key);
-                self.out.push_str(" IN (");
-                inner(self, &|writer, members| {
-                    primary_key
-                        .iter()
-                        .map(|&c| writer.column(members.t, c))
-                        .collect()
-                });
-                self.out.push(')');
-            }
-        }
-        self.out.push_str(" ORDER BY k.key, ");
-        self.out.push_str(&order_by(&order.read));
-    }
-
-    /// `SELECT … FROM json_each(?1) k CROSS JOIN junction j ON j.near = key AND j.far IN (`
-    fn json_edges(
-        &mut self,
-        level: &Level,
-        t: Table,
-        j: Table,
-        order: &PageOrder,
-        (near, far, _): (&[ColumnIx], &[ColumnIx], &[ColumnIx]),
-        keys: &[KeySql],
-    ) {
-        self.out.push_str("SELECT k.key");
-        self.columns(level, t, &j.called(), &order.keys, ", ");
-        self.out.push_str(" FROM json_each(?1) k CROSS JOIN ");
-        self.named(j);
-        let on = near.iter().zip(keys);
-        let on: Vec<_> = on
-            .map(|(&c, key)| format!("{} = {key}", self.column(j, c)))
-            .collect();
-        self.out.push_str(&format!(" ON {} AND ", on.join(" AND ")));
-        self.tuple(j, far);
-        self.out.push_str(" IN (");
-    }
-
-    /// `) CROSS JOIN target t ON t.columns = j.far`
-    fn json_targets(&mut self, t: Table, j: Table, far: &[ColumnIx], columns: &[ColumnIx]) {
-        self.out.push_str(") CROSS JOIN ");
-        self.named(t);
-        let on = columns.iter().zip(far);
-        let on: Vec<_> = on
-            .map(|(&c, &f)| format!("{} = {}", self.column(t, c), self.column(j, f)))
-            .collect();
-        self.out.push_str(&format!(" ON {}", on.join(" AND ")));
     }
 
     /// The junction of a relation, if all rows it leads to are visible, so that pages can be cut from the
@@ -246,82 +190,67 @@ impl Writer<'_> {
         })
     }
 
-    /// Pages of a junction on SQLite, many at once.
-    fn json_junction(
+    /// A page of a junction, and then the rows it names: joined inside the page, a small target would be
+    /// scanned once a parent.
+    fn junction_rows(
+        &mut self,
+        level: &Level,
+        junction: &Junction<'_>,
+        keys: &[KeySql],
+        page: &BoundPage,
+        offset_bind: usize,
+    ) {
+        let t = self.table(level.entity);
+        let order = self.junction_order(junction, page);
+        self.select(level, t, "j", &order.keys);
+        self.out.push_str(" FROM (");
+        self.junction_page(level, junction, keys, page, offset_bind);
+        self.junction_targets(t, junction);
+        let sorted = order_by(&order.read);
+        self.out.push_str(&format!(" ORDER BY {sorted}"));
+    }
+
+    /// The same for many keys on PostgreSQL.
+    fn junction_pages(
         &mut self,
         level: &Level,
         junction: &Junction<'_>,
         kinds: &[Kind],
         page: &BoundPage,
     ) {
-        let keys = json_keys(kinds);
         let t = self.table(level.entity);
-        let order = self.page_order(level, &Members::known(t), None, page);
-        let ends = (junction.near, junction.far, junction.columns);
-        if level.reads_edges() {
-            let j = self.table(junction.entity);
-            self.json_edges(level, t, j, &order, ends, &keys);
-            self.junction_page(level, junction, &keys, page, 2, false);
-            self.json_targets(t, j, junction.far, junction.columns);
-        } else {
-            self.out.push_str("SELECT k.key");
-            self.columns(level, t, "", &order.keys, ", ");
-            self.out.push_str(" FROM json_each(?1) k CROSS JOIN ");
-            self.named(t);
-            self.out.push_str(" ON ");
-            self.tuple(t, junction.columns);
-            self.out.push_str(" IN (");
-            self.junction_page(level, junction, &keys, page, 2, false);
-            self.out.push(')');
-        }
-        self.out.push_str(" ORDER BY k.key, ");
-        self.out.push_str(&order_by(&order.read));
+        let order = self.junction_order(junction, page);
+        self.out.push_str("SELECT k.ord");
+        self.columns(level, t, "j", &order.keys, ", ");
+        self.keys_table(kinds);
+        self.out.push_str(" CROSS JOIN LATERAL (");
+        let keys: Vec<_> = (0..kinds.len()).map(|i| format!("k.k{i}")).collect();
+        self.junction_page(level, junction, &keys, page, self.offset_bind(kinds));
+        self.junction_targets(t, junction);
+        let sorted = order_by(&order.read);
+        self.out.push_str(&format!(" ORDER BY k.ord, {sorted}"));
     }
 
-    /// Pages of a junction, and then the rows they name: joined inside the page, a small target would be
-    /// scanned once a parent.
-    fn joined_junction(
-        &mut self,
-        level: &Level,
-        junction: &Junction<'_>,
-        kinds: &[Kind],
-        batch: Batch,
-        page: &BoundPage,
-    ) -> bool {
-        let t = self.table(level.entity);
-        let many = batch == Batch::Many;
+    /// The order of a page of `j`, by the junction's key.
+    fn junction_order(&mut self, junction: &Junction<'_>, page: &BoundPage) -> PageOrder {
         let of = &self.catalog.entities[junction.entity];
         let named = junction.far.iter().map(|&f| {
             let column = &of.columns[f];
             (format!("j.{}", quoted(&column.name)), column.kind.clone())
         });
-        let order = PageOrder::new(self.plain_keys(named.clone(), junction.descending), page);
-        self.out
-            .push_str(if many { "SELECT k.ord" } else { "SELECT" });
-        self.columns(level, t, "j", &order.keys, if many { ", " } else { " " });
-        let keys: Vec<_> = if many {
-            self.keys_table(kinds);
-            self.out.push_str(" CROSS JOIN LATERAL (");
-            (0..kinds.len()).map(|i| format!("k.k{i}")).collect()
-        } else {
-            self.out.push_str(" FROM (");
-            self.one_keys(kinds)
-        };
-        let offset_bind = self.offset_bind(kinds);
-        self.junction_page(level, junction, &keys, page, offset_bind, true);
+        PageOrder::new(self.plain_keys(named, junction.descending), page)
+    }
+
+    /// `) j JOIN target ON target.columns = j.far`
+    fn junction_targets(&mut self, t: Table, junction: &Junction<'_>) {
         self.out.push_str(") j JOIN ");
         self.named(t);
-        let on = junction.columns.iter().zip(named);
+        let of = &self.catalog.entities[junction.entity];
+        let on = junction.columns.iter().zip(junction.far);
         let on: Vec<_> = on
-            .map(|(&c, (name, _))| format!("{} = {name}", self.column(t, c)))
+            .map(|(&c, &f)| format!("{} = j.{}", self.column(t, c), quoted(&of.columns[f].name)))
             .collect();
-        let ordinal = if many { "k.ord, " } else { "" };
-        self.out.push_str(&format!(
-            " ON {} ORDER BY {ordinal}{}",
-            on.join(" AND "),
-            order_by(&order.read)
-        ));
-        many
+        self.out.push_str(&format!(" ON {}", on.join(" AND ")));
     }
 
     /// `SELECT far FROM junction WHERE near = key … ORDER BY far LIMIT …`
@@ -332,12 +261,11 @@ impl Writer<'_> {
         keys: &[KeySql],
         page: &BoundPage,
         offset_bind: usize,
-        with_edges: bool,
     ) {
         let j = self.table(junction.entity);
         // What edges show, and what their policies look at.
         let all: Vec<_> = (0..self.entity(j).columns.len()).collect();
-        let columns = match with_edges && level.reads_edges() {
+        let columns = match level.reads_edges() {
             true => &all,
             false => junction.far,
         };
@@ -464,17 +392,6 @@ pub(super) struct Members {
 }
 
 impl Members {
-    /// Rows of `t` that another part of the statement has found.
-    fn known(t: Table) -> Self {
-        Members {
-            t,
-            j: None,
-            from: String::new(),
-            filters: Vec::new(),
-            search: None,
-        }
-    }
-
     /// The junction with the columns whose order is the relation's own, if it is ordered by its key.
     fn sorted_through<'c>(
         &self,

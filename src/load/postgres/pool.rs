@@ -126,6 +126,11 @@ impl PostgresPool {
         waited.map_err(|_| busy())?.map_err(|_| busy())
     }
 
+    /// Sends nothing more on connections that were opened before this time.
+    pub fn distrust(&self, before: Instant) {
+        self.0.sessions().open.retain(|s| s.opened >= before);
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), DatabaseError> {
         let turn = self.turn().await?;
