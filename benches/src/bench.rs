@@ -1,31 +1,39 @@
-//! Backref measured against two servers that give the same answers: the floor, which is the least
-//! that can be done by hand, and the textbook. See `README.md` for how to run it and what it prints.
+//! The field trial: Backref measured against what can be done by hand, the textbook and its peers, which
+//! all give the same answers. See `README.md` for how to run it and what it prints.
 //!
-//! `queries` and then `floor` and `textbook` say what is compared, the rest how. The two servers are
-//! this program too, started as processes of their own, so that CPU time can be told apart.
+//! `queries` and then `floor`, `textbook` and `peers` say what is compared, `trial` how; the floors and
+//! the textbook are this program too, started as processes of their own, so that CPU time can be told
+//! apart.
 
 mod queries;
 
 mod floor;
 mod loader;
+mod peers;
 mod textbook;
 
+mod answers;
+mod contender;
+mod curves;
+mod trial;
+
 mod client;
+mod cluster;
 mod database;
 mod process;
+
 mod report;
+mod results;
 
 use clap::{Parser, Subcommand};
-use client::{Load, Target, ask};
-use database::{Cluster, Database};
-use process::Server;
+use contender::{OWN, Programs};
+use database::{Database, Kind};
 use queries::{QUERIES, Query};
-use report::{Cell, Sample};
+use results::Results;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
     time::Duration,
 };
 
@@ -35,50 +43,64 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Error = Box<dyn std::error::Error + Send + Sync>;
 type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Before each measurement, so that connections, prepared statements and caches are in place.
-const WARM_UP: Duration = Duration::from_secs(1);
-
-const SERVERS: [&str; 3] = ["backref", "floor", "textbook"];
-
-/// Measures Backref against hand-written SQL and against the textbook.
+/// Measures Backref against hand-written SQL, the textbook and other servers.
 #[derive(Parser)]
 #[command(disable_help_subcommand = true)]
 struct Options {
-    /// PostgreSQL, migrated and seeded; without it a temporary cluster is made
+    /// Only these databases, separated by commas
+    #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Kind::Postgres, Kind::Sqlite])]
+    databases: Vec<Kind>,
+    /// PostgreSQL, migrated, seeded and analysed; without it a temporary cluster is made
     #[arg(long)]
     database_url: Option<String>,
     /// The release build of `backref`; by default the one beside this program
     #[arg(long)]
     backref: Option<PathBuf>,
     /// Connections that send requests
-    #[arg(long, default_value_t = 32)]
-    connections: usize,
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    connections: u16,
     /// Connections that each server may open to the database
     #[arg(long, default_value_t = 16)]
     pool: u32,
-    /// Length of one measurement
-    #[arg(long, default_value_t = 4)]
+    /// Length of one measurement; half as long with one connection
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
     /// Measurements of each query on each server, the servers taking turns
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
-    /// Only these servers, separated by commas
-    #[arg(long, value_delimiter = ',', default_values = SERVERS, value_parser = SERVERS)]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+    /// Only these servers of this repository, separated by commas
+    #[arg(long, value_delimiter = ',', value_parser = OWN.map(|own| own.name))]
     servers: Vec<String>,
+    /// Only these peers, separated by commas; `none` for none
+    #[arg(long, value_delimiter = ',')]
+    peers: Option<Vec<String>>,
+    /// Take the peers as they are installed
+    #[arg(long)]
+    no_install: bool,
     /// Only these queries, separated by commas
     #[arg(long, value_delimiter = ',', value_parser = QUERIES.map(|query| query.name))]
     queries: Vec<String>,
+    /// See that everything runs and gives the same answers: one short round, without peers or targets
+    #[arg(long)]
+    quick: bool,
+    /// Write `results.md` and `results.svg` beside the bench's sources
+    #[arg(long, conflicts_with = "quick")]
+    write: bool,
     #[command(subcommand)]
     other: Option<Other>,
 }
 
-/// What this program does besides: it is two of the servers, too.
+/// What this program does besides: it is some of the servers, too.
 #[derive(Subcommand)]
 enum Other {
     /// Compare joining a level by its own keys with the `dataloader` crate, without a database
     Loader,
     #[command(hide = true)]
-    Floor(ServeOptions),
+    Sqlx(ServeOptions),
+    #[command(hide = true)]
+    TokioPostgres(ServeOptions),
+    #[command(hide = true)]
+    Rusqlite(ServeOptions),
     #[command(hide = true)]
     Textbook(ServeOptions),
 }
@@ -93,9 +115,50 @@ struct ServeOptions {
     listen: SocketAddr,
 }
 
+impl Options {
+    fn has_server(&self, name: &str) -> bool {
+        self.servers.is_empty() || self.servers.iter().any(|wanted| wanted == name)
+    }
+
+    fn has_query(&self, name: &str) -> bool {
+        self.queries.is_empty() || self.queries.iter().any(|wanted| wanted == name)
+    }
+
+    fn rounds(&self) -> usize {
+        if self.quick { 1 } else { self.rounds.into() }
+    }
+
+    fn seconds(&self) -> Duration {
+        if self.quick {
+            Duration::from_millis(300)
+        } else {
+            Duration::from_secs(self.seconds)
+        }
+    }
+
+    /// Nothing, where there are to be no peers.
+    fn peers(&self) -> Result<Vec<peers::Peer>> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
+        match self.peers.as_deref() {
+            None if self.quick => Ok(Vec::new()),
+            Some([none]) if none == "none" => Ok(Vec::new()),
+            wanted => peers::chosen(&folder, wanted, !self.no_install),
+        }
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run().await {
+    let options = Options::parse();
+    let outcome = match &options.other {
+        Some(Other::Loader) => {
+            loader::compare().await;
+            Ok(())
+        }
+        Some(server) => serve(server).await,
+        None => run(&options).await,
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -104,218 +167,78 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run() -> Result<()> {
-    let options = Options::parse();
-    if let Some(other) = &options.other {
-        let (router, listen) = match other {
-            Other::Loader => {
-                loader::compare().await;
-                return Ok(());
-            }
-            Other::Floor(own) => (
-                floor::router(&own.database_url, own.pool).await?,
-                own.listen,
-            ),
-            Other::Textbook(own) => (
-                textbook::router(&own.database_url, own.pool).await?,
-                own.listen,
-            ),
-        };
-        let listener = tokio::net::TcpListener::bind(listen).await?;
-        return Ok(axum::serve(listener, router).await?);
-    }
+async fn serve(server: &Other) -> Result<()> {
+    let (router, listen) = match server {
+        Other::Loader => return Ok(()),
+        Other::Sqlx(own) => (
+            floor::sqlx::router(&own.database_url, own.pool).await?,
+            own.listen,
+        ),
+        Other::TokioPostgres(own) => (
+            floor::tokio_postgres::router(&own.database_url).await?,
+            own.listen,
+        ),
+        Other::Rusqlite(own) => (floor::rusqlite::router(&own.database_url)?, own.listen),
+        Other::Textbook(own) => (
+            textbook::router(&own.database_url, own.pool).await?,
+            own.listen,
+        ),
+    };
+    let listener = tokio::net::TcpListener::bind(listen).await?;
+    Ok(axum::serve(listener, router).await?)
+}
+
+async fn run(options: &Options) -> Result<()> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     // Whichever comes first, what was started is stopped on the way out.
-    tokio::select! {
-        outcome = bench(&options) => outcome,
-        _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
-        _ = terminate.recv() => Err("terminated".into()),
+    let results = tokio::select! {
+        results = bench(options) => results?,
+        _ = tokio::signal::ctrl_c() => return Err("interrupted".into()),
+        _ = terminate.recv() => return Err("terminated".into()),
+    };
+    report::print(&results, options.quick);
+    if options.write {
+        report::write(&results, Path::new(env!("CARGO_MANIFEST_DIR")))?;
     }
+    Ok(())
 }
 
-async fn bench(options: &Options) -> Result<()> {
+async fn bench(options: &Options) -> Result<Results> {
     let own = std::env::current_exe()?;
-    let backref = options
-        .backref
-        .clone()
-        .unwrap_or(own.with_file_name("backref"));
-    // Declared before the servers and hence stopped after them.
-    let cluster;
-    let url = match &options.database_url {
-        Some(url) => url,
-        None => {
-            cluster = Cluster::start(&backref).await?;
-            &cluster.url
-        }
+    let backref = contender::backref(options, &own);
+    let logs = tempfile::Builder::new()
+        .prefix("backref-bench-")
+        .tempdir()?;
+    let programs = Programs {
+        own: &own,
+        backref: &backref,
+        directory: logs.path(),
     };
-    let mut database = Database::connect(url).await?;
-    let users: Arc<[i64]> = database.users().await?.into();
-    if users.is_empty() {
-        return Err("the database has no users; `backref seed` makes some".into());
-    }
     let queries: Vec<&'static Query> = QUERIES
         .iter()
-        .filter(|query| {
-            options.queries.is_empty() || options.queries.iter().any(|name| name == query.name)
-        })
+        .filter(|query| options.has_query(query.name))
         .collect();
-    let servers = start_servers(options, url, &own, &backref).await?;
-    for query in &queries {
-        compare_answers(query, &servers, &users).await?;
+    let peers = options.peers()?;
+    let mut versions = Vec::new();
+    let mut fields = Vec::new();
+    for kind in &options.databases {
+        eprintln!("{kind}: the rows are made");
+        let database = match (&options.database_url, kind) {
+            (Some(url), Kind::Postgres) => Database::existing(url).await?,
+            _ => Database::temporary(*kind, &backref).await?,
+        };
+        versions.push(format!("{kind} {}", database.version));
+        fields.push(trial::run(options, &programs, &peers, &queries, database).await?);
     }
-    println!(
-        "PostgreSQL {}, {} CPUs; {} connections, {} rounds of {} s; all servers give the same answers",
-        database.version,
-        std::thread::available_parallelism()?,
-        options.connections,
-        options.rounds,
-        options.seconds
-    );
-
-    let mut cells: Vec<Cell> = Vec::new();
-    for query in &queries {
-        cells.extend(servers.iter().map(|server| Cell {
-            query: query.name,
-            server: server.name,
-            samples: Vec::new(),
-        }));
-    }
-    for round in 0..options.rounds {
-        for (q, query) in queries.iter().enumerate() {
-            eprintln!("round {} of {}, {}", round + 1, options.rounds, query.name);
-            for turn in 0..servers.len() {
-                let s = (turn + round) % servers.len();
-                if !query.is_served_by(servers[s].name) {
-                    continue;
-                }
-                let sample = measure(options, query, &servers[s], &users, &mut database).await?;
-                cells[q * servers.len() + s].samples.push(sample);
-            }
-        }
-    }
-    report::print(&cells);
-    Ok(())
-}
-
-async fn start_servers(
-    options: &Options,
-    url: &str,
-    own: &Path,
-    backref: &Path,
-) -> Result<Vec<Server>> {
-    let pool = options.pool.to_string();
-    let mut servers = Vec::new();
-    for name in SERVERS {
-        if !options.servers.iter().any(|wanted| wanted == name) {
-            continue;
-        }
-        servers.push(if name == "backref" {
-            let environment = [
-                ("DATABASE_MAX_CONNECTIONS", pool.as_str()),
-                (
-                    "JWT_SECRET",
-                    "only the bench knows it, and only anonymous readers come",
-                ),
-            ];
-            let arguments = ["serve", "--database-url", url];
-            Server::start(name, backref, &arguments, &environment).await?
-        } else {
-            let arguments = [name, "--database-url", url, "--pool", &pool];
-            Server::start(name, own, &arguments, &[]).await?
-        });
-    }
-    Ok(servers)
-}
-
-fn target(query: &'static Query, server: &Server, users: &Arc<[i64]>) -> Target {
-    let path = match server.name {
-        "floor" => format!("/{}", query.name.to_lowercase()),
-        _ => "/graphql".to_owned(),
-    };
-    Target {
-        address: server.address,
-        path,
-        query,
-        users: users.clone(),
-        length: None,
-    }
-}
-
-/// Fails unless all servers that have the query give the same answer, and one that has the expected number of rows.
-async fn compare_answers(
-    query: &'static Query,
-    servers: &[Server],
-    users: &Arc<[i64]>,
-) -> Result<()> {
-    let name = query.name;
-    let asked = if query.takes_user { 100 } else { 1 };
-    for user in users.iter().step_by(users.len().div_ceil(asked)) {
-        let mut first: Option<(&str, Vec<u8>, serde_json::Value)> = None;
-        for server in servers {
-            if !query.is_served_by(server.name) {
-                continue;
-            }
-            let bytes = ask(&target(query, server, users), *user).await?;
-            let answer: serde_json::Value = serde_json::from_slice(&bytes)?;
-            let lists = answer["data"].as_object();
-            let rows = lists.and_then(|lists| lists.values().next()?.as_array());
-            if answer.get("errors").is_some() || rows.map_or(0, Vec::len) != query.rows {
-                let text = answer.to_string();
-                return Err(format!("{name}: {} answers {text:.500}", server.name).into());
-            }
-            let Some((other, other_bytes, other_answer)) = &first else {
-                first = Some((server.name, bytes, answer));
-                continue;
-            };
-            // async-graphql puts an object's fields in the order in which they were resolved.
-            let same = match server.name {
-                "textbook" => answer == *other_answer,
-                _ => bytes == *other_bytes,
-            };
-            if !same {
-                let pairs = bytes.iter().zip(other_bytes);
-                let at = pairs.take_while(|(a, b)| a == b).count();
-                let excerpt = |bytes: &[u8]| {
-                    let part = at.saturating_sub(100)..bytes.len().min(at + 100);
-                    String::from_utf8_lossy(&bytes[part]).into_owned()
-                };
-                let (theirs, ours) = (excerpt(other_bytes), excerpt(&bytes));
-                let server = server.name;
-                return Err(
-                    format!("{name}: {other} and {server} differ:\n{theirs}\n{ours}").into(),
-                );
-            }
-        }
-    }
-    Ok(())
-}
-
-async fn measure(
-    options: &Options,
-    query: &'static Query,
-    server: &Server,
-    users: &Arc<[i64]>,
-    database: &mut Database,
-) -> Result<Sample> {
-    let mut target = target(query, server, users);
-    if !query.takes_user {
-        target.length = Some(ask(&target, users[0]).await?.len());
-    }
-    let mut load = Load::open(target, options.connections).await?;
-    load.run(WARM_UP).await?;
-
-    let statements = database.statements().await?;
-    let (server_cpu, database_cpu) = (server.cpu()?, database.cpu()?);
-    let run = load.run(Duration::from_secs(options.seconds)).await?;
-    let server_cpu = server.cpu()? - server_cpu;
-    let database_cpu = database
-        .cpu()?
-        .zip(database_cpu)
-        .map(|(after, before)| after - before);
-    let statements = database
-        .statements()
-        .await?
-        .zip(statements)
-        .map(|(after, before)| after - before);
-    Ok(Sample::new(&run, server_cpu, database_cpu, statements))
+    Ok(Results {
+        machine: report::machine(&versions)?,
+        method: format!(
+            "{} connections and 1, {} rounds of {} s and {} s; medians",
+            options.connections,
+            options.rounds(),
+            options.seconds().as_secs_f64(),
+            options.seconds().as_secs_f64() / 2.0
+        ),
+        fields,
+    })
 }

@@ -2,7 +2,7 @@
 //! the last one, and checks that answer.
 
 use crate::Result;
-use crate::queries::Query;
+use serde::Deserialize;
 use std::{
     net::SocketAddr,
     sync::Arc,
@@ -12,44 +12,120 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     task::JoinSet,
+    time::timeout,
 };
 
-/// A query, a server that answers it, and the users it is asked about.
-pub struct Target {
-    pub address: SocketAddr,
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How a server is asked one query.
+#[derive(Clone)]
+pub struct Question {
     pub path: String,
-    pub query: &'static Query,
-    pub users: Arc<[i64]>,
+    pub document: String,
+    /// The query has the variable `$id`: a user, given in this form.
+    pub user: Option<UserForm>,
+}
+
+/// How the id of a user is written.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UserForm {
+    /// `"User:12"`
+    Global,
+    /// `12`
+    Bare,
+    /// `"12"`
+    Text,
+}
+
+/// A question, the server that answers it, and the users it is asked about.
+pub struct Target {
+    address: SocketAddr,
+    question: Question,
+    users: Arc<[i64]>,
+    /// The request, where it is the same each time.
+    request: Option<Vec<u8>>,
     /// Bytes of the answer, where it is the same for each request. Under load no more is checked of
     /// it: the order of its fields may vary.
-    pub length: Option<usize>,
+    length: Option<usize>,
 }
 
 impl Target {
+    pub fn new(address: SocketAddr, question: &Question, users: &Arc<[i64]>) -> Self {
+        let mut target = Self {
+            address,
+            question: question.clone(),
+            users: users.clone(),
+            request: None,
+            length: None,
+        };
+        if question.user.is_none() {
+            target.request = Some(target.request(0));
+        }
+        target
+    }
+
+    /// Asks once, outside of any measurement, about a user if the query takes one.
+    pub async fn ask(&self, user: i64) -> Result<Vec<u8>> {
+        let mut connection = Connection::open(self.address).await?;
+        let request = self.request(user);
+        Ok(connection.exchange(&request).await?.to_vec())
+    }
+
+    /// Asks once to learn how long the answer is, if it is always the same.
+    pub async fn learn_length(&mut self) -> Result<()> {
+        if self.request.is_some() {
+            self.length = Some(self.ask(0).await?.len());
+        }
+        Ok(())
+    }
+
     fn request(&self, user: i64) -> Vec<u8> {
-        let Self { address, path, .. } = self;
-        let body = self.query.body(user);
-        let length = body.len();
+        let Question { path, document, .. } = &self.question;
+        let variables = self.question.user.map(|form| match form {
+            UserForm::Global => serde_json::json!({ "id": format!("User:{user}") }),
+            UserForm::Bare => serde_json::json!({ "id": user }),
+            UserForm::Text => serde_json::json!({ "id": user.to_string() }),
+        });
+        let body = match variables {
+            Some(variables) => serde_json::json!({ "query": document, "variables": variables }),
+            None => serde_json::json!({ "query": document }),
+        }
+        .to_string();
         format!(
-            "POST {path} HTTP/1.1\r\nhost: {address}\r\naccept: application/json\r\n\
-             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+            "POST {path} HTTP/1.1\r\nhost: {}\r\naccept: application/json\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
         )
         .into_bytes()
     }
 
     fn accepts(&self, answer: &[u8], user: i64) -> bool {
-        let Some(length) = self.length else {
-            let id = format!(r#""id":"User:{user}""#);
-            return answer.windows(id.len()).any(|part| part == id.as_bytes());
-        };
-        answer.len() == length
+        match self.length {
+            Some(length) => answer.len() == length,
+            None => self.question.user.is_none() || names_user(answer, user),
+        }
     }
 }
 
-/// One request, outside of any measurement.
-pub async fn ask(target: &Target, user: i64) -> Result<Vec<u8>> {
-    let mut connection = Connection::open(target.address).await?;
-    Ok(connection.exchange(&target.request(user)).await?.to_vec())
+/// Whether an answer has the id of the user in one of its forms.
+fn names_user(answer: &[u8], user: i64) -> bool {
+    let key = user.to_string();
+    let mut rest = answer;
+    while let Some(at) = rest.windows(5).position(|part| part == br#""id":"#) {
+        rest = &rest[at + 5..];
+        let id = rest.trim_ascii_start();
+        let id = id.strip_prefix(br#"""#).unwrap_or(id);
+        let id = id.strip_prefix(b"User:").unwrap_or(id);
+        if let Some(after) = id.strip_prefix(key.as_bytes())
+            && !after.first().is_some_and(u8::is_ascii_digit)
+        {
+            return true;
+        }
+    }
+    false
 }
 
 /// The open connections of a load.
@@ -119,15 +195,22 @@ impl Connection {
     async fn work(&mut self, target: &Target, seed: usize, end: Instant) -> Result<Vec<Duration>> {
         let mut random = seed as u64;
         let mut latencies = Vec::new();
+        let mut of_user;
         while Instant::now() < end {
             let user = target.users[next(&mut random) as usize % target.users.len()];
-            let request = target.request(user);
+            let request = match &target.request {
+                Some(request) => request,
+                None => {
+                    of_user = target.request(user);
+                    &of_user
+                }
+            };
             let start = Instant::now();
-            let answer = self.exchange(&request).await?;
+            let answer = self.exchange(request).await?;
             latencies.push(start.elapsed());
             if !target.accepts(answer, user) {
-                let (name, text) = (target.query.name, String::from_utf8_lossy(answer));
-                return Err(format!("{name}: another answer under load: {text:.500}").into());
+                let text = String::from_utf8_lossy(answer);
+                return Err(format!("another answer under load: {text:.500}").into());
             }
         }
         Ok(latencies)
@@ -135,6 +218,19 @@ impl Connection {
 
     /// Sends a request and gives the body of the answer, which must be a 200 and state its length.
     async fn exchange(&mut self, request: &[u8]) -> Result<&[u8]> {
+        let body = timeout(PATIENCE, self.transfer(request))
+            .await
+            .map_err(|_| format!("no answer in {} s", PATIENCE.as_secs()))??;
+        let (head, answer) = self.buffer.split_at(body);
+        if !head.starts_with(b"HTTP/1.1 200 ") {
+            let text = String::from_utf8_lossy(&self.buffer);
+            return Err(format!("not a 200: {text:.500}").into());
+        }
+        Ok(answer)
+    }
+
+    /// Sends a request and reads the answer; gives the place where its body begins.
+    async fn transfer(&mut self, request: &[u8]) -> Result<usize> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
         let (mut body, mut end) = (0, usize::MAX);
@@ -149,11 +245,7 @@ impl Connection {
                 end = body + content_length(&self.buffer[..at])?;
             }
         }
-        let (head, answer) = self.buffer.split_at(body);
-        if !head.starts_with(b"HTTP/1.1 200 ") {
-            return Err(format!("not a 200: {}", String::from_utf8_lossy(&self.buffer)).into());
-        }
-        Ok(answer)
+        Ok(body)
     }
 }
 

@@ -1,15 +1,19 @@
-//! The database that is measured: one that exists, or a temporary PostgreSQL cluster.
+//! The databases that are measured, each with the same rows: a PostgreSQL that exists or a temporary
+//! cluster, and a temporary SQLite file.
 
 use crate::{
     Result,
-    process::{cpu_with_children, free_port, parent_if_named},
+    cluster::Cluster,
+    process::{cpu_with_children, parent_if_named},
 };
 use sqlx::{Connection, Executor, PgConnection};
 use std::{
+    fmt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    sync::Arc,
     time::Duration,
 };
+use tempfile::TempDir;
 
 /// The content that performance figures of this project are about.
 const CONTENT: [&str; 10] = [
@@ -25,175 +29,225 @@ const CONTENT: [&str; 10] = [
     "1",
 ];
 
-/// What the measurements ask of a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Postgres,
+    Sqlite,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Postgres => "PostgreSQL",
+            Self::Sqlite => "SQLite",
+        })
+    }
+}
+
+/// A database and what the measurements ask of it.
 pub struct Database {
-    connection: PgConnection,
-    /// Parent of all backends; unknown when the database is on another machine.
-    postmaster: Option<u32>,
-    counts_statements: bool,
+    pub kind: Kind,
+    pub url: String,
     pub version: String,
+    /// The keys of all users.
+    pub users: Arc<[i64]>,
+    counters: Counters,
+    /// What ends with this value: nothing where the database was there before.
+    temporary: Temporary,
+}
+
+/// Where CPU time and statements are counted.
+enum Counters {
+    /// SQLite runs inside of each server, and so does its CPU time.
+    Inside,
+    Postgres {
+        connection: PgConnection,
+        /// Parent of all backends; unknown when the database is on another machine.
+        postmaster: Option<u32>,
+        counts_statements: bool,
+    },
+}
+
+#[expect(
+    dead_code,
+    reason = "the cluster is kept for what happens when it is dropped"
+)]
+enum Temporary {
+    No,
+    Cluster(Cluster),
+    File { directory: TempDir, file: PathBuf },
 }
 
 impl Database {
-    pub async fn connect(url: &str) -> Result<Self> {
+    /// A temporary database of the kind given, migrated and filled by the `backref` program.
+    pub async fn temporary(kind: Kind, backref: &Path) -> Result<Self> {
+        match kind {
+            Kind::Postgres => {
+                let cluster = Cluster::start()?;
+                let url = cluster.url.clone();
+                fill(backref, &url).await?;
+                let mut connection = PgConnection::connect(&url).await?;
+                connection.execute("VACUUM ANALYZE").await?;
+                // Where the extension is not installed, statements are not counted.
+                let _ = connection
+                    .execute("CREATE EXTENSION pg_stat_statements")
+                    .await;
+                connection.close().await?;
+                Self::postgres(&url, Temporary::Cluster(cluster)).await
+            }
+            Kind::Sqlite => {
+                let directory = tempfile::Builder::new()
+                    .prefix("backref-bench-")
+                    .tempdir()?;
+                let file = directory.path().join("blog.db");
+                let url = format!("sqlite://{}", file.display());
+                fill(backref, &url).await?;
+                let connection = rusqlite::Connection::open(&file)?;
+                // As Backref's own embedded file is kept.
+                connection.execute_batch(
+                    "PRAGMA journal_mode = WAL; ANALYZE; PRAGMA wal_checkpoint(TRUNCATE);",
+                )?;
+                let database = Self {
+                    kind,
+                    url,
+                    version: rusqlite::version().to_owned(),
+                    users: Arc::default(),
+                    counters: Counters::Inside,
+                    temporary: Temporary::File { directory, file },
+                };
+                database.with_users().await
+            }
+        }
+    }
+
+    /// A PostgreSQL database that has been migrated and filled before.
+    pub async fn existing(url: &str) -> Result<Self> {
+        Self::postgres(url, Temporary::No).await
+    }
+
+    async fn postgres(url: &str, temporary: Temporary) -> Result<Self> {
         let mut connection = PgConnection::connect(url).await?;
         let (version, backend): (String, i32) =
             sqlx::query_as("SELECT current_setting('server_version'), pg_backend_pid()")
                 .fetch_one(&mut connection)
                 .await?;
         let postmaster = parent_if_named(backend.try_into()?, "postgres");
-        let counts_statements = connection
-            .execute("SELECT 1 FROM pg_stat_statements")
-            .await
-            .is_ok();
-        Ok(Self {
-            connection,
-            postmaster,
-            counts_statements,
+        let counted = connection.execute("SELECT 1 FROM pg_stat_statements");
+        let counts_statements = counted.await.is_ok();
+        // Debian's packages add their own number.
+        let version = version.split(' ').next().unwrap_or_default().to_owned();
+        let database = Self {
+            kind: Kind::Postgres,
+            url: url.to_owned(),
             version,
-        })
+            users: Arc::default(),
+            counters: Counters::Postgres {
+                connection,
+                postmaster,
+                counts_statements,
+            },
+            temporary,
+        };
+        database.with_users().await
     }
 
-    pub async fn users(&mut self) -> Result<Vec<i64>> {
-        let query = sqlx::query_scalar(r#"SELECT id FROM "user" ORDER BY id"#);
-        Ok(query.fetch_all(&mut self.connection).await?)
+    async fn with_users(mut self) -> Result<Self> {
+        let users = r#"SELECT id FROM "user" ORDER BY id"#.to_owned();
+        self.users = self.keys(users).await?.into();
+        if self.users.is_empty() {
+            return Err("the database has no users; `backref seed` makes some".into());
+        }
+        Ok(self)
     }
 
-    /// CPU time that PostgreSQL has used so far, with all its backends.
+    /// Whether rows may be added to it.
+    pub fn is_temporary(&self) -> bool {
+        !matches!(self.temporary, Temporary::No)
+    }
+
+    /// The file of an SQLite database.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.temporary {
+            Temporary::File { file, .. } => Some(file),
+            _ => None,
+        }
+    }
+
+    /// Runs statements that need no answer.
+    pub async fn execute(&mut self, sql: &'static str) -> Result<()> {
+        match &mut self.counters {
+            Counters::Postgres { connection, .. } => {
+                connection.execute(sqlx::raw_sql(sql)).await?;
+            }
+            Counters::Inside => {
+                let file = self.file().ok_or("the database has no file")?;
+                rusqlite::Connection::open(file)?.execute_batch(sql)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The answer to a statement of the bench's own: keys.
+    pub async fn keys(&mut self, sql: String) -> Result<Vec<i64>> {
+        match &mut self.counters {
+            Counters::Postgres { connection, .. } => {
+                let keys = sqlx::query_scalar(sqlx::AssertSqlSafe(sql));
+                Ok(keys.fetch_all(connection).await?)
+            }
+            Counters::Inside => {
+                let file = self.file().ok_or("the database has no file")?;
+                let connection = rusqlite::Connection::open(file)?;
+                let mut statement = connection.prepare(&sql)?;
+                let keys = statement.query_map([], |row| row.get(0))?;
+                Ok(keys.collect::<Result<_, _>>()?)
+            }
+        }
+    }
+
+    /// CPU time that the database has used so far outside of the servers, with all its processes.
     pub fn cpu(&self) -> Result<Option<Duration>> {
-        self.postmaster.map(cpu_with_children).transpose()
+        match &self.counters {
+            Counters::Inside => Ok(Some(Duration::ZERO)),
+            Counters::Postgres { postmaster, .. } => postmaster.map(cpu_with_children).transpose(),
+        }
     }
 
     /// Statements run so far, without those of this counter and those that only mark transactions or
-    /// change settings.
+    /// change settings. SQLite keeps no such count.
     pub async fn statements(&mut self) -> Result<Option<i64>> {
-        if !self.counts_statements {
+        let Counters::Postgres {
+            connection,
+            counts_statements: true,
+            ..
+        } = &mut self.counters
+        else {
             return Ok(None);
-        }
+        };
         let count = sqlx::query_scalar(
             r"SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements
               WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
               AND query NOT LIKE '%pg_stat_statements%'
               AND query !~* '^\s*(begin|start|commit|end|rollback|set|reset|show|discard|deallocate)\M'",
         );
-        Ok(Some(count.fetch_one(&mut self.connection).await?))
+        Ok(Some(count.fetch_one(connection).await?))
     }
 }
 
-/// A PostgreSQL cluster that lives as long as this value, on loopback only.
-pub struct Cluster {
-    directory: PathBuf,
-    bin: PathBuf,
-    pub url: String,
-}
-
-impl Cluster {
-    /// Makes and starts the cluster; migrates and fills its database with the `backref` program.
-    pub async fn start(backref: &Path) -> Result<Self> {
-        let port = free_port()?;
-        let debian = Path::new("/usr/lib/postgresql/15/bin");
-        let bin = if debian.is_dir() {
-            debian
-        } else {
-            Path::new("")
-        };
-        let made = as_postgres("mktemp")
-            .args(["-d", "-t", "backref-bench-XXXXXX"])
-            .output()?;
-        let directory = PathBuf::from(String::from_utf8(made.stdout)?.trim());
-        if !directory.is_dir() {
-            return Err("no temporary directory; as root, this needs a user postgres".into());
-        }
-        let cluster = Self {
-            directory,
-            bin: bin.to_owned(),
-            url: format!("postgres://postgres@127.0.0.1:{port}/postgres"),
-        };
-        let initdb = [
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "-N",
-        ];
-        cluster.run("initdb", &initdb)?;
-        // Nothing but the queries may use CPU time, hence no vacuum in the background.
-        let settings = format!(
-            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off \
-             -c autovacuum=off -c shared_buffers=256MB -c max_wal_size=4GB -c max_connections=300"
-        );
-        // Installations without the contributed modules refuse to start with one. The many lengths of
-        // the textbook's IN lists are as many entries.
-        let counting = format!(
-            "{settings} -c shared_preload_libraries=pg_stat_statements -c pg_stat_statements.max=20000"
-        );
-        let start =
-            |settings: &str| cluster.run("pg_ctl", &["-w", "-l", "log", "-o", settings, "start"]);
-        let counts_statements = start(&counting).is_ok();
-        if !counts_statements {
-            start(&settings)?;
-        }
-        for arguments in [&["migrate", "up"][..], &[&["seed"][..], &CONTENT].concat()] {
-            let status = tokio::process::Command::new(backref)
-                .args(arguments)
-                .env("DATABASE_URL", &cluster.url)
-                .kill_on_drop(true)
-                .status()
-                .await
-                .map_err(|error| format!("{}: {error}", backref.display()))?;
-            if !status.success() {
-                return Err(format!("backref {}: {status}", arguments.join(" ")).into());
-            }
-        }
-        let mut connection = PgConnection::connect(&cluster.url).await?;
-        connection.execute("VACUUM ANALYZE").await?;
-        if counts_statements {
-            connection
-                .execute("CREATE EXTENSION pg_stat_statements")
-                .await?;
-        }
-        Ok(cluster)
-    }
-
-    fn run(&self, program: &str, arguments: &[&str]) -> Result<()> {
-        let status = as_postgres(self.bin.join(program))
-            .arg("-D")
-            .arg(self.directory.join("data"))
+/// Migrates and fills a database with the `backref` program.
+async fn fill(backref: &Path, url: &str) -> Result<()> {
+    for arguments in [&["migrate", "up"][..], &[&["seed"][..], &CONTENT].concat()] {
+        let status = tokio::process::Command::new(backref)
             .args(arguments)
-            .current_dir(&self.directory)
-            .stdout(Stdio::null())
-            .status()?;
+            .env("DATABASE_URL", url)
+            .stdout(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .status()
+            .await
+            .map_err(|error| format!("{}: {error}", backref.display()))?;
         if !status.success() {
-            return Err(format!("{program}: {status}").into());
+            return Err(format!("backref {}: {status}", arguments.join(" ")).into());
         }
-        Ok(())
     }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        // It may not have been started, and there is nobody left to tell.
-        let _ = self.run("pg_ctl", &["-w", "-m", "immediate", "stop"]);
-        let _ = std::fs::remove_dir_all(&self.directory);
-    }
-}
-
-/// A command of a user that PostgreSQL does not refuse to run as.
-fn as_postgres(program: impl AsRef<std::ffi::OsStr>) -> Command {
-    let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| {
-        use std::os::unix::fs::MetadataExt;
-        own.uid() == 0
-    });
-    let mut command = if is_root {
-        let mut command = Command::new("runuser");
-        command.args(["-u", "postgres", "--"]).arg(program);
-        command
-    } else {
-        Command::new(program)
-    };
-    command.current_dir("/");
-    command
+    Ok(())
 }

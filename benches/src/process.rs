@@ -1,60 +1,87 @@
-//! Processes: servers that are started and stopped, and the CPU time that `/proc` books on them.
+//! Processes: servers that are started and stopped, and the CPU time and memory that `/proc` books on
+//! them and their children.
 
 use crate::Result;
-use std::{fs, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    collections::HashMap,
+    fs,
+    net::SocketAddr,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
 use tokio::{
     net::TcpStream,
-    process::{Child, Command},
+    process::Child,
     time::{Instant, sleep},
 };
 
-/// A server on loopback, killed when dropped.
+/// How long a server may take to listen.
+const START: Duration = Duration::from_secs(60);
+
+/// A server on loopback. Dropped, it is killed with its children.
 pub struct Server {
-    pub name: &'static str,
     pub address: SocketAddr,
+    /// Of the process and of the group that it leads.
+    id: u32,
     child: Child,
 }
 
 impl Server {
-    /// Starts `program` with `arguments` and `--listen`, and nothing in its environment but what is
-    /// given, and waits until it accepts connections.
-    pub async fn start(
-        name: &'static str,
-        program: &Path,
-        arguments: &[&str],
-        environment: &[(&str, &str)],
-    ) -> Result<Self> {
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
-        let mut child = Command::new(program)
-            .args(arguments)
-            .args(["--listen", &address.to_string()])
-            .env_clear()
-            .envs(environment.iter().copied())
-            .stdout(std::process::Stdio::null())
+    /// Starts a command that will listen on the address given, with nothing in its environment but what
+    /// it was given, and waits until it accepts connections.
+    pub async fn start(command: Command, address: SocketAddr) -> Result<Self> {
+        let program = command.get_program().display().to_string();
+        let mut command = tokio::process::Command::from(command);
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| format!("{}: {error}", program.display()))?;
-        let deadline = Instant::now() + Duration::from_secs(30);
+            .map_err(|error| format!("{program}: {error}"))?;
+        let id = child.id().ok_or("it ended at once")?;
+        let mut server = Self { address, id, child };
+        let deadline = Instant::now() + START;
         while TcpStream::connect(address).await.is_err() {
-            if let Some(status) = child.try_wait()? {
-                return Err(format!("{name} ended at start: {status}").into());
+            if let Some(status) = server.child.try_wait()? {
+                return Err(format!("it ended at start: {status}").into());
             }
             if Instant::now() > deadline {
-                return Err(format!("{name} does not listen on {address}").into());
+                return Err(format!("it does not listen on {address}").into());
             }
             sleep(Duration::from_millis(20)).await;
         }
-        Ok(Self {
-            name,
-            address,
-            child,
-        })
+        Ok(server)
     }
 
-    /// CPU time the server has used so far.
+    /// CPU time the server has used so far, with its children.
     pub fn cpu(&self) -> Result<Duration> {
-        let pid = self.child.id().ok_or("the server has ended")?;
-        Ok(ticks(Stat::read(pid)?.own))
+        cpu_with_children(self.id)
+    }
+
+    /// Bytes of the server and its children that are resident, mappings of a database file apart.
+    pub fn memory(&self, file: Option<&Path>) -> Result<u64> {
+        let mut total = 0;
+        for (pid, _) in descendants(self.id)? {
+            // A child may end meanwhile.
+            match fs::read_to_string(format!("/proc/{pid}/smaps")) {
+                Ok(maps) => total += resident(&maps, file),
+                Err(error) if pid == self.id => return Err(error.into()),
+                Err(_) => {}
+            }
+        }
+        Ok(total)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The group may be gone, and there is nobody left to tell.
+        let _ = Command::new("kill")
+            .args(["-KILL", "--", &format!("-{}", self.id)])
+            .stderr(Stdio::null())
+            .status();
     }
 }
 
@@ -63,29 +90,65 @@ pub fn free_port() -> Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
-/// CPU time of a process, of its children, and of those children that have ended.
+/// CPU time of a process, of its children and theirs, and of those that have ended.
 pub fn cpu_with_children(pid: u32) -> Result<Duration> {
-    let stat = Stat::read(pid)?;
-    let mut total = stat.own + stat.ended_children;
-    for entry in fs::read_dir("/proc")? {
-        let name = entry?.file_name();
-        let Some(child) = name.to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
-        // A process may end while the directory is read.
-        if let Ok(child) = Stat::read(child)
-            && child.parent == pid
-        {
-            total += child.own;
-        }
-    }
-    Ok(ticks(total))
+    let all = descendants(pid)?;
+    Ok(ticks(
+        all.values()
+            .map(|stat| stat.own + stat.ended_children)
+            .sum(),
+    ))
 }
 
 /// The parent of a process, if it is one of this machine and has the name given.
 pub fn parent_if_named(pid: u32, name: &str) -> Option<u32> {
     let found = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
     (found.trim() == name).then_some(Stat::read(pid).ok()?.parent)
+}
+
+/// A process, its children and theirs.
+fn descendants(pid: u32) -> Result<HashMap<u32, Stat>> {
+    let mut all = HashMap::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let found = name.to_str().and_then(|name| name.parse().ok());
+        // A process may end while the directory is read.
+        if let Some(found) = found
+            && let Ok(stat) = Stat::read(found)
+        {
+            all.insert(found, stat);
+        }
+    }
+    let own = all.remove(&pid).ok_or("the process has ended")?;
+    let mut kin = HashMap::from([(pid, own)]);
+    loop {
+        let children = all.extract_if(|_, stat| kin.contains_key(&stat.parent));
+        let children: Vec<_> = children.collect();
+        if children.is_empty() {
+            return Ok(kin);
+        }
+        kin.extend(children);
+    }
+}
+
+/// Resident bytes by the text of `/proc/PID/smaps`, without those of mappings of the file, its log
+/// and its index.
+fn resident(maps: &str, file: Option<&Path>) -> u64 {
+    let file = file.and_then(Path::to_str);
+    let mut total = 0;
+    let mut counts = true;
+    for line in maps.lines() {
+        if let Some(rest) = line.strip_prefix("Rss:") {
+            let size = rest.trim().trim_end_matches(" kB").parse::<u64>();
+            total += if counts { size.unwrap_or(0) * 1024 } else { 0 };
+        } else if let Some((range, _)) = line.split_once(' ')
+            && range.contains('-')
+        {
+            // The head of a mapping: its range, and at the end the file's name.
+            counts = !file.is_some_and(|file| line.contains(file));
+        }
+    }
+    total
 }
 
 /// Some fields of `/proc/PID/stat`, see proc(5); times in ticks.

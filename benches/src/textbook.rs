@@ -1,9 +1,9 @@
 //! The textbook: the same API as the libraries' own documentation teaches to write it.
 //!
 //! async-graphql's static types over SeaORM's models, `find()` for every entity, and the built-in
-//! DataLoader as its documentation creates it: once for the schema, with the default delay. A page of
-//! a user's posts comes from a loader that reads the posts of all users of the batch; the resolver
-//! takes the page from them.
+//! DataLoader with its default delay, one for each request, so that no request's rows reach another's.
+//! A page of a user's posts comes from a loader that reads the posts of all users of the batch; the
+//! resolver takes the page from them.
 
 use crate::Result;
 use async_graphql::{
@@ -26,20 +26,23 @@ pub async fn router(database_url: &str, connections: u32) -> Result<Router> {
     let mut options = ConnectOptions::new(database_url);
     options.max_connections(connections).sqlx_logging(false);
     let database = Database::connect(options).await?;
-    let loaders = DataLoader::new(Loaders(database.clone()), tokio::spawn);
     let schema = Schema::build(Query, EmptyMutation, EmptySubscription)
-        .data(database)
-        .data(loaders)
+        .data(database.clone())
         .finish();
     Ok(Router::new()
         .route("/graphql", post(graphql))
-        .with_state(schema))
+        .with_state((schema, database)))
 }
 
 type Blog = Schema<Query, EmptyMutation, EmptySubscription>;
 
-async fn graphql(State(schema): State<Blog>, request: GraphQLRequest) -> GraphQLResponse {
-    schema.execute(request.into_inner()).await.into()
+async fn graphql(
+    State((schema, database)): State<(Blog, DatabaseConnection)>,
+    request: GraphQLRequest,
+) -> GraphQLResponse {
+    let loaders = DataLoader::new(Loaders(database), tokio::spawn);
+    let request = request.into_inner().data(loaders);
+    schema.execute(request).await.into()
 }
 
 struct Query;
