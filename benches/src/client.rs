@@ -268,3 +268,16 @@ fn next(state: &mut u64) -> u64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::names_user;
+
+    #[test]
+    fn a_user_is_named_in_every_form_and_no_other_is() {
+        for answer in [r#"{"id":"User:12"}"#, r#"{"id":12}"#, r#"{"id": "12"}"#] {
+            assert!(names_user(answer.as_bytes(), 12), "{answer}");
+            assert!(!names_user(answer.as_bytes(), 1), "{answer}");
+        }
+    }
+}

@@ -177,3 +177,25 @@ impl Stat {
 fn ticks(count: u64) -> Duration {
     Duration::from_millis(count * 10)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::resident;
+    use std::path::Path;
+
+    #[test]
+    fn mappings_of_the_database_file_do_not_count() {
+        let maps = "\
+5581-5582 r-xp 00000000 08:01 42                         /usr/bin/server
+Rss:                 100 kB
+7f00-7f01 r--s 00000000 08:01 43                         /tmp/blog.db
+Rss:                2000 kB
+7f01-7f02 rw-s 00000000 08:01 44                         /tmp/blog.db-shm
+Rss:                  30 kB
+7f02-7f03 rw-p 00000000 00:00 0
+Rss:                   4 kB
+";
+        assert_eq!(resident(maps, Some(Path::new("/tmp/blog.db"))), 104 * 1024);
+        assert_eq!(resident(maps, None), 2134 * 1024);
+    }
+}

@@ -22,13 +22,13 @@ use tokio_postgres::{
     types::{FromSql, ToSql, Type},
 };
 
-/// More would take turns on the processors, and less would travel together.
-const CONNECTIONS: usize = 4;
+/// More than this for each processor would take turns on it, and less would travel together.
+const CONNECTIONS: usize = 2;
 
 /// `POST /q1` to `POST /q7`.
 pub async fn router(database_url: &str) -> Result<Router> {
     let mut open = Vec::new();
-    for _ in 0..CONNECTIONS {
+    for _ in 0..CONNECTIONS * std::thread::available_parallelism()?.get() {
         open.push(Connection::open(database_url).await?);
     }
     let pool = Arc::new(Pool {

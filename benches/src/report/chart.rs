@@ -218,6 +218,7 @@ fn ratio(field: &Field, standing: &Standing, query: &str) -> Option<f64> {
 
 fn times(ratio: f64) -> String {
     match ratio {
+        ratio if ratio < 1.995 => format!("{ratio:.2}×"),
         ratio if ratio < 9.95 => format!("{ratio:.1}×"),
         ratio => format!("{}×", thousands(ratio)),
     }

@@ -163,11 +163,11 @@ fn write_targets(out: &mut String, verdicts: &[Verdict]) -> std::fmt::Result {
         for ratio in &verdict.ratios {
             write!(out, " {} |", judged(ratio))?;
         }
-        writeln!(out)?;
+        writeln!(out, "{}", " |".repeat(6 - verdict.ratios.len()))?;
     }
     writeln!(
         out,
-        "\nBehind each ratio stands its target; a ratio in bold misses it."
+        "\nBehind each figure stands its target, where it has one; a figure in bold misses it."
     )
 }
 

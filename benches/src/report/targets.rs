@@ -51,8 +51,8 @@ const TARGETS: [Target; 9] = [
     },
 ];
 
-/// Bytes of Backref that may be resident after the trial.
-const MEMORY: f64 = 64.0 * 1024.0 * 1024.0;
+/// Megabytes of Backref that may be resident after the trial.
+const MEMORY: f64 = 64.0;
 
 const fn each(other: &'static str, measure: Measure, bound: f64) -> Target {
     bounds(other, measure, [bound; 6])
@@ -141,11 +141,11 @@ pub fn verdicts(results: &Results) -> Vec<Verdict> {
             .and_then(|standing| standing.end_memory);
         verdicts.extend(memory.map(|bytes| Verdict {
             kind: field.kind,
-            name: "memory at the end / 64 MB".to_owned(),
+            name: "memory at the end, MB".to_owned(),
             ratios: vec![Ratio {
                 query: "",
-                value: Some(bytes as f64 / MEMORY),
-                bound: Some(Bound::AtMost(1.0)),
+                value: Some(bytes as f64 / f64::from(1 << 20)),
+                bound: Some(Bound::AtMost(MEMORY)),
             }],
         }));
     }

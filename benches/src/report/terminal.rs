@@ -4,7 +4,10 @@ use super::{
     megabytes, number,
     targets::{Verdict, verdicts},
 };
-use crate::results::{Cell, Field, Results, Standing, median};
+use crate::{
+    curves::{Curves, Point},
+    results::{Cell, Field, Results, Standing, median},
+};
 
 /// Prints the medians, the ratios and, as the last lines, whether the targets are met.
 pub fn print(results: &Results, quick: bool) {
@@ -54,6 +57,25 @@ fn print_field(field: &Field) {
             megabytes(standing.peak_memory),
             megabytes(standing.end_memory)
         );
+    }
+    if let Some(curves) = &field.curves {
+        print_curves(curves);
+    }
+}
+
+fn print_curves(curves: &Curves) {
+    let line = curves.line();
+    println!("\nCPU µs of backref, by posts returned");
+    for Point { count, cpu } in &curves.rows {
+        let each = cpu / *count as f64;
+        println!("{count:>6} {cpu:>8.0} {each:>8.1} a post");
+    }
+    println!("  line {:>8.0} {:>8.2} a post", line.base, line.slope);
+    if let Some(fan_out) = &curves.fan_out {
+        println!("CPU µs of backref, by posts that each of 20 users has, 5 returned");
+        for Point { count, cpu } in fan_out {
+            println!("{count:>6} {cpu:>8.0}");
+        }
     }
 }
 

@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn a_url_means_what_it_means_to_sqlx() {
         let config = config(
-            "postgres://an%40n:p%2Fw%25%3A@db.example:5433/a%20blog?sslmode=require&application-name=x&options=-c%20work_mem%3D8MB",
+            "postgres://an%40n:p%2Fw%25%3A@db.example:5433/a%20blog?sslmode=require&application_name=x&options=-c%20work_mem%3D8MB",
         );
         assert_eq!(config.get_hosts(), [Host::Tcp("db.example".to_owned())]);
         assert_eq!(config.get_ports(), [5433]);
