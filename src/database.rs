@@ -11,7 +11,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::load::DatabaseError;
 use crate::load::postgres::{Connector, PostgresPool};
-use crate::load::sqlite::SqlitePool;
+use crate::load::sqlite::{Slow, SqlitePool};
 use crate::sample;
 
 /// Where reads go.
@@ -28,7 +28,9 @@ impl Database {
             Database::Postgres(pool) => pool.ping().await,
             Database::Sqlite(pool) => {
                 let deadline = Instant::now() + CONNECT_TIMEOUT;
-                pool.run(deadline, |connection| connection.ping()).await
+                let slow = Slow::default();
+                pool.run(deadline, &slow, |connection| connection.ping())
+                    .await
             }
         }
     }

@@ -218,6 +218,7 @@ impl Engine {
             }
             Database::Sqlite(pool) => {
                 let shared = self.planner.shared.clone();
+                let plan = prepared.bound.plan.clone();
                 let work = move |connection: &mut Sqlite| {
                     let loaded = Sqlite::complete(load::load(
                         &shared.catalog,
@@ -226,7 +227,7 @@ impl Engine {
                     ))??;
                     Ok(shared.write(&prepared, &loaded))
                 };
-                pool.run(deadline, work).await
+                pool.run(deadline, &plan.slow, work).await
             }
         }
     }

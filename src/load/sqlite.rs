@@ -1,13 +1,17 @@
-//! SQLite through rusqlite, on a few threads of its own.
+//! SQLite through rusqlite.
 //!
 //! SQLite answers in the calling thread, so a request's whole work is one job for one thread, in one read
-//! transaction: no row crosses a channel, and every level sees the same data.
+//! transaction: no row crosses a channel, and every level sees the same data. Handing a job to another thread
+//! costs as much as a small query does, so what is quick runs where it is asked. What turns out not to be is
+//! stopped before it holds up that thread's other requests, and runs again on a thread of its own.
 
+use std::cell::RefCell;
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
@@ -26,43 +30,83 @@ use crate::sql::{BindValue, Dialect};
 
 type Job = Box<dyn FnOnce(&mut Sqlite) + Send>;
 
-/// Threads that read one database file.
+/// Connections to one database file, some with threads of their own.
 #[derive(Clone)]
 pub struct SqlitePool {
+    /// For the threads.
     jobs: Sender<Job>,
+    /// For quick work, wherever it is asked.
+    quick: Arc<[Mutex<Sqlite>]>,
+}
+
+/// What work may take where it is asked, in steps of SQLite's machine: about a millisecond. A clock would take a
+/// busy machine for slow work.
+const QUICK: i32 = 50_000;
+
+/// Whether a plan's work turned out not to be quick: for so many more times it is given to a thread at once.
+#[derive(Debug, Default)]
+pub struct Slow(AtomicU32);
+
+impl Slow {
+    const TIMES: u32 = 200;
+
+    /// Counts down to the next time that it may be quick.
+    fn is_known(&self) -> bool {
+        let known = self.0.load(Ordering::Relaxed);
+        self.0.store(known.saturating_sub(1), Ordering::Relaxed);
+        known > 0
+    }
+
+    fn remember(&self) {
+        self.0.store(Self::TIMES, Ordering::Relaxed);
+    }
 }
 
 /// One connection, for the length of a request.
 pub struct Sqlite(rusqlite::Connection);
 
 impl SqlitePool {
-    /// Opens `connections` connections to an existing file, each on its own thread. They only read.
+    /// Opens `connections` connections to an existing file, each on its own thread, and as many for quick work.
+    /// They only read.
     pub fn open(path: &Path, connections: usize) -> Result<Self, DatabaseError> {
         let (jobs, receiver) = channel::<Job>();
         let receiver = Arc::new(Mutex::new(receiver));
         for i in 0..connections.max(1) {
-            let connection = Sqlite(open(path)?);
+            let connection = Sqlite(open(path, WAIT_FOR_WRITERS)?);
             let receiver = receiver.clone();
             std::thread::Builder::new()
                 .name(format!("sqlite-{i}"))
                 .spawn(move || work(connection, &receiver))
                 .map_err(|e| DatabaseError::Shape(format!("cannot start a thread: {e}")))?;
         }
-        Ok(SqlitePool { jobs })
+        let quick = (0..connections.max(1)).map(|_| open(path, Duration::ZERO).map(Sqlite));
+        let quick = quick.map(|connection| connection.map(Mutex::new));
+        Ok(SqlitePool {
+            jobs,
+            quick: quick.collect::<Result<_, _>>()?,
+        })
     }
 
-    /// Runs `work` with a connection, inside one read transaction, which SQLite leaves at the deadline.
+    /// Runs `work` with a connection, inside one read transaction, which SQLite leaves at the deadline: here if
+    /// it is quick, which `slow` keeps in mind, else on a thread of its own.
     pub async fn run<T: Send + 'static>(
         &self,
         deadline: Instant,
-        work: impl FnOnce(&mut Sqlite) -> Result<T, DatabaseError> + Send + 'static,
+        slow: &Slow,
+        work: impl Fn(&mut Sqlite) -> Result<T, DatabaseError> + Send + 'static,
     ) -> Result<T, DatabaseError> {
+        if !slow.is_known()
+            && let Some(done) = self.run_here(deadline, slow, &work)
+        {
+            return done;
+        }
         let (answer, answered) = tokio::sync::oneshot::channel();
         let span = tracing::Span::current();
         let subscriber = tracing::dispatcher::get_default(Clone::clone);
         let job: Job = Box::new(move |connection| {
             tracing::dispatcher::with_default(&subscriber, || {
-                let result = span.in_scope(|| connection.transaction(deadline, work));
+                let result =
+                    span.in_scope(|| connection.transaction(deadline, over(deadline), work));
                 let _ = answer.send(result);
             });
         });
@@ -70,12 +114,64 @@ impl SqlitePool {
         self.jobs.send(job).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
+
+    /// Runs quick work in this thread; `None` if it is not quick, or no connection is free.
+    fn run_here<T>(
+        &self,
+        deadline: Instant,
+        slow: &Slow,
+        work: impl FnOnce(&mut Sqlite) -> Result<T, DatabaseError>,
+    ) -> Option<Result<T, DatabaseError>> {
+        let free = self.quick.iter().find_map(|one| match one.try_lock() {
+            Ok(connection) => Some(connection),
+            Err(TryLockError::Poisoned(left)) => Some(left.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        });
+        let mut connection = free?;
+        if !connection.0.is_autocommit() {
+            // A panic left it.
+            let _ = connection.0.execute_batch("ROLLBACK");
+        }
+        let traced = tracing::enabled!(target: "rusqlite::query", tracing::Level::TRACE);
+        TRIED.set(traced.then(Vec::new));
+        let mut steps = 0;
+        let stop = move || {
+            steps += STEPS;
+            steps > QUICK || Instant::now() > deadline
+        };
+        let done = connection.transaction(deadline, stop, work);
+        let tried = TRIED.take();
+        match done {
+            Err(DatabaseError::TimedOut) if Instant::now() < deadline => {
+                slow.remember();
+                return None;
+            }
+            // A writer is in the way; waiting for it is nothing to do here.
+            Err(error) if error.is_unavailable() => return None,
+            _ => {}
+        }
+        for sql in tried.into_iter().flatten() {
+            tell(&sql);
+        }
+        Some(done)
+    }
 }
 
-fn open(path: &Path) -> Result<rusqlite::Connection, DatabaseError> {
+thread_local! {
+    /// The statements of work that may have to be done again, where somebody wants to hear of them: they are told
+    /// once.
+    static TRIED: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+}
+
+/// Steps of SQLite's machine between looks at whether it is to stop.
+const STEPS: i32 = 2_000;
+
+const WAIT_FOR_WRITERS: Duration = Duration::from_secs(5);
+
+fn open(path: &Path, wait: Duration) -> Result<rusqlite::Connection, DatabaseError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = rusqlite::Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.busy_timeout(wait)?;
     connection.set_prepared_statement_cache_capacity(256);
     // Without it SQLite prepares a statement again whenever a bound OFFSET changes.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
@@ -102,8 +198,21 @@ fn traced(event: TraceEvent<'_>) {
     if let TraceEvent::Stmt(_, sql) = event
         && !sql.starts_with("--")
     {
-        tracing::trace!(target: "rusqlite::query", sql);
+        let tried = TRIED.with_borrow_mut(|tried| match tried {
+            Some(tried) => {
+                tried.push(sql.to_owned());
+                true
+            }
+            None => false,
+        });
+        if !tried {
+            tell(sql);
+        }
     }
+}
+
+fn tell(sql: &str) {
+    tracing::trace!(target: "rusqlite::query", sql);
 }
 
 fn work(mut connection: Sqlite, jobs: &Mutex<Receiver<Job>>) {
@@ -118,6 +227,10 @@ fn work(mut connection: Sqlite, jobs: &Mutex<Receiver<Job>>) {
     }
 }
 
+fn over(deadline: Instant) -> impl FnMut() -> bool + Send + 'static {
+    move || Instant::now() > deadline
+}
+
 impl Sqlite {
     /// Whether the database answers.
     pub fn ping(&self) -> Result<(), DatabaseError> {
@@ -127,16 +240,14 @@ impl Sqlite {
     fn transaction<T>(
         &mut self,
         deadline: Instant,
+        stop: impl FnMut() -> bool + Send + 'static,
         work: impl FnOnce(&mut Self) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
-        const INSTRUCTIONS_BETWEEN_LOOKS: i32 = 10_000;
-        let over = move || Instant::now() > deadline;
-        if over() {
+        if Instant::now() > deadline {
             // It waited in the queue for too long.
             return Err(DatabaseError::TimedOut);
         }
-        self.0
-            .progress_handler(INSTRUCTIONS_BETWEEN_LOOKS, Some(over))?;
+        self.0.progress_handler(STEPS, Some(stop))?;
         self.0.prepare_cached("BEGIN")?.execute([])?;
         let result = work(self);
         // An interrupt has ended the transaction already.

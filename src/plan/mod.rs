@@ -36,6 +36,7 @@ pub use order::{DIRECTIONS, Nulls, OrderTerm, OrderValue, default as default_ter
 pub use search::Search;
 
 use crate::catalog::{Catalog, ColumnIx, EntityId, Kind, Link, RelationId};
+use crate::load::sqlite::Slow;
 use crate::policy::Principal;
 use crate::sql::PreparedSql;
 
@@ -54,6 +55,8 @@ pub struct Plan {
     pub root: Vec<RootField>,
     /// Whether `__schema` or `__type` is asked.
     pub introspects: bool,
+    /// What SQLite learnt of the time it takes.
+    pub slow: Slow,
 }
 
 impl Plan {

@@ -22,6 +22,7 @@ use crate::catalog::{
     Cardinality, Catalog, Column, ColumnIx, EntityId, FieldSource, Link, RelationId,
 };
 use crate::error::Error;
+use crate::load::sqlite::Slow;
 use crate::policy::{Principal, Row, Visibility};
 
 /// Plans one operation for one principal. A plan that could never be bound is refused before it grows.
@@ -55,6 +56,7 @@ pub fn build(
         paths: builder.paths,
         root,
         introspects: builder.introspects,
+        slow: Slow::default(),
     })
 }
 
