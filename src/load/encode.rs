@@ -270,29 +270,44 @@ pub fn string(out: &mut Vec<u8>, text: &str) {
 fn escaped(out: &mut Vec<u8>, text: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let bytes = text.as_bytes();
-    let mut start = 0;
-    for (i, &byte) in bytes.iter().enumerate() {
-        if ESCAPE[byte as usize] == 0 {
+    let (mut start, mut at) = (0, 0);
+    while at < bytes.len() {
+        // Eight bytes at a time, where they stand for themselves.
+        if let Some(eight) = bytes[at..].first_chunk()
+            && stand_for_themselves(*eight)
+        {
+            at += 8;
             continue;
         }
-        out.extend_from_slice(&bytes[start..i]);
-        match ESCAPE[byte as usize] {
-            b'u' => {
-                let hex = [
-                    b'\\',
-                    b'u',
-                    b'0',
-                    b'0',
-                    HEX[usize::from(byte >> 4)],
-                    HEX[usize::from(byte & 15)],
-                ];
-                out.extend_from_slice(&hex);
-            }
-            short => out.extend_from_slice(&[b'\\', short]),
+        let byte = bytes[at];
+        at += 1;
+        let escape = ESCAPE[usize::from(byte)];
+        if escape == 0 {
+            continue;
         }
-        start = i + 1;
+        out.extend_from_slice(&bytes[start..at - 1]);
+        start = at;
+        if escape == b'u' {
+            let hex = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+            out.extend_from_slice(b"\\u00");
+            out.extend_from_slice(&hex);
+        } else {
+            out.extend_from_slice(&[b'\\', escape]);
+        }
     }
     out.extend_from_slice(&bytes[start..]);
+}
+
+/// Whether no byte is below a space, a quote or a backslash. It may say no of bytes that do, after one that
+/// does not.
+fn stand_for_themselves(eight: [u8; 8]) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    let word = u64::from_le_bytes(eight);
+    // The highest bit of each byte that is less than `n`, for `n` up to 128 (Anderson, Bit Twiddling Hacks).
+    let less = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & (ONES * 128);
+    let quote = less(word ^ (ONES * u64::from(b'"')), 1);
+    let backslash = less(word ^ (ONES * u64::from(b'\\')), 1);
+    less(word, 32) | quote | backslash == 0
 }
 
 /// What follows the backslash; 0 for what stands for itself.
@@ -395,41 +410,39 @@ fn date(out: &mut Vec<u8>, days: i64) -> Option<()> {
         month_from_march - 9
     };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    digits(out, year, 4);
-    out.push(b'-');
-    digits(out, month, 2);
-    out.push(b'-');
-    digits(out, day, 2);
+    let [a, b] = pair(year / 100);
+    let [c, d] = pair(year % 100);
+    let [e, f] = pair(month);
+    let [g, h] = pair(day);
+    out.extend_from_slice(&[a, b, c, d, b'-', e, f, b'-', g, h]);
     Some(())
 }
 
 /// `HH:MM:SS`, and a fraction of 3 or 6 digits where it is not zero.
 fn time_of_day(out: &mut Vec<u8>, micros: i64) {
     let seconds = micros / 1_000_000;
-    digits(out, seconds / 3600, 2);
-    out.push(b':');
-    digits(out, seconds / 60 % 60, 2);
-    out.push(b':');
-    digits(out, seconds % 60, 2);
+    let [a, b] = pair(seconds / 3600);
+    let [c, d] = pair(seconds / 60 % 60);
+    let [e, f] = pair(seconds % 60);
+    out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);
     let fraction = micros % 1_000_000;
     if fraction == 0 {
         return;
     }
-    out.push(b'.');
-    if fraction % 1000 == 0 {
-        digits(out, fraction / 1000, 3);
-    } else {
-        digits(out, fraction, 6);
-    }
+    let [a, b] = pair(fraction / 10_000);
+    let [c, d] = pair(fraction / 100 % 100);
+    let [e, f] = pair(fraction % 100);
+    let digits = [b'.', a, b, c, d, e, f];
+    out.extend_from_slice(match fraction % 1000 {
+        0 => &digits[..4],
+        _ => &digits,
+    });
 }
 
-fn digits(out: &mut Vec<u8>, mut n: i64, width: usize) {
-    let start = out.len();
-    out.resize(start + width, b'0');
-    for at in (start..start + width).rev() {
-        out[at] = b'0' + (n % 10) as u8;
-        n /= 10;
-    }
+/// Two digits.
+fn pair(n: i64) -> [u8; 2] {
+    let n = n as u8;
+    [b'0' + n / 10 % 10, b'0' + n % 10]
 }
 
 #[cfg(test)]

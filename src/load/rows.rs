@@ -86,6 +86,8 @@ pub struct RowsBuilder<'a> {
     /// For each column of the SELECT list its kind.
     pub kinds: Vec<&'a Kind>,
     cells: Vec<Encoding<'a>>,
+    /// The reads that are (parts of) keys.
+    keyed: Vec<usize>,
     /// The digest of the order that cursors are of.
     digest: u32,
 }
@@ -138,8 +140,11 @@ impl<'a> RowsBuilder<'a> {
             keys: keys.collect(),
             ..Rows::default()
         };
+        let reads = level.reads.iter().enumerate();
+        let keyed = reads.filter(|(_, read)| read.key).map(|(i, _)| i);
         RowsBuilder {
             rows,
+            keyed: keyed.collect(),
             cells: cells.collect(),
             kinds,
             digest: statement.digest,
@@ -154,8 +159,8 @@ impl<'a> RowsBuilder<'a> {
     ) -> Result<(), E> {
         let rows = &mut self.rows;
         rows.ordinals.extend(ordinal);
-        for (read, key) in rows.keys.iter_mut().enumerate() {
-            match key {
+        for &read in &self.keyed {
+            match &mut rows.keys[read] {
                 Some(KeyColumn::Int(keys)) => keys.push(match value(read)? {
                     Raw::Int(i) => Some(i),
                     _ => None,
