@@ -24,11 +24,11 @@ use super::connect::Connector;
 use crate::load::DatabaseError;
 
 /// How long a statement may take before those behind it go elsewhere.
-const PATIENCE: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_millis(50);
 /// Statements that wait on one connection before another one is opened.
-const DEEP: u32 = 8;
+const DEEP: u32 = 16;
 /// Requests that load at the same time, for each connection that may be opened; more wait in line.
-const REQUESTS_PER_CONNECTION: usize = 8;
+const REQUESTS_PER_CONNECTION: usize = 16;
 /// How long a request waits in line.
 const IN_LINE: Duration = Duration::from_secs(10);
 /// After a refused connection, how long no other is tried.
