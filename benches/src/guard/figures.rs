@@ -4,7 +4,7 @@ use crate::Result;
 use std::{collections::BTreeMap, fmt::Write as _, path::Path, process::Command};
 
 /// By how much a figure may differ from the file's, in percent of it.
-const PERCENT: f64 = 1.0;
+const PERCENT: f64 = 3.0;
 /// By how many instructions any figure may differ. Small ones are made of lookups, which take some steps more
 /// or less by the random number that hashes begin with in each process.
 const ANY: u64 = 300;
@@ -122,9 +122,9 @@ mod tests {
     #[test]
     fn what_differs_is_named() {
         let found = [
-            ("same", 100_900),
+            ("same", 102_900),
             ("small", 1_300),
-            ("worse", 101_100),
+            ("worse", 103_100),
             ("better", 90_000),
             ("new", 1),
         ];
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(
             differences(expected, &found),
             [
-                "worse: 1.1 % more instructions than expected",
+                "worse: 3.1 % more instructions than expected",
                 "better: 10.0 % fewer instructions than expected",
                 "new: not in the file",
                 "gone hit: not counted",
