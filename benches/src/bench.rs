@@ -3,7 +3,7 @@
 //!
 //! `queries` and then `floor`, `textbook` and `peers` say what is compared, `trial` how; the floors and
 //! the textbook are this program too, started as processes of their own, so that CPU time can be told
-//! apart.
+//! apart. `guard` is for CI: it counts instructions, not time.
 
 mod queries;
 
@@ -16,6 +16,8 @@ mod answers;
 mod contender;
 mod curves;
 mod trial;
+
+mod guard;
 
 mod client;
 mod cluster;
@@ -95,6 +97,10 @@ struct Options {
 enum Other {
     /// Compare joining a level by its own keys with the `dataloader` crate, without a database
     Loader,
+    /// Count the instructions that requests take, and compare them with what they should take
+    Guard(guard::Options),
+    #[command(hide = true)]
+    Count(guard::CountOptions),
     #[command(hide = true)]
     Sqlx(ServeOptions),
     #[command(hide = true)]
@@ -155,6 +161,8 @@ async fn main() -> ExitCode {
             loader::compare().await;
             Ok(())
         }
+        Some(Other::Guard(own)) => unless_stopped(guard::run(own)).await,
+        Some(Other::Count(own)) => guard::count(own).await,
         Some(server) => serve(server).await,
         None => run(&options).await,
     };
@@ -169,7 +177,7 @@ async fn main() -> ExitCode {
 
 async fn serve(server: &Other) -> Result<()> {
     let (router, listen) = match server {
-        Other::Loader => return Ok(()),
+        Other::Loader | Other::Guard(_) | Other::Count(_) => return Ok(()),
         Other::Sqlx(own) => (
             floor::sqlx::router(&own.database_url, own.pool).await?,
             own.listen,
@@ -189,18 +197,22 @@ async fn serve(server: &Other) -> Result<()> {
 }
 
 async fn run(options: &Options) -> Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    // Whichever comes first, what was started is stopped on the way out.
-    let results = tokio::select! {
-        results = bench(options) => results?,
-        _ = tokio::signal::ctrl_c() => return Err("interrupted".into()),
-        _ = terminate.recv() => return Err("terminated".into()),
-    };
+    let results = unless_stopped(bench(options)).await?;
     report::print(&results, options.quick);
     if options.write {
         report::write(&results, Path::new(env!("CARGO_MANIFEST_DIR")))?;
     }
     Ok(())
+}
+
+/// Whichever comes first, what was started is stopped on the way out.
+async fn unless_stopped<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        done = work => done,
+        _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
+        _ = terminate.recv() => Err("terminated".into()),
+    }
 }
 
 async fn bench(options: &Options) -> Result<Results> {
