@@ -92,12 +92,14 @@ pub fn free_port() -> Result<u16> {
 
 /// CPU time of a process, of its children and theirs, and of those that have ended.
 pub fn cpu_with_children(pid: u32) -> Result<Duration> {
-    let all = descendants(pid)?;
-    Ok(ticks(
-        all.values()
-            .map(|stat| stat.own + stat.ended_children)
-            .sum(),
-    ))
+    loop {
+        let all = descendants(pid)?;
+        // A child that ended meanwhile may be neither among those read nor in its parent's sum.
+        if all[&pid].ended_children == Stat::read(pid)?.ended_children {
+            let all = all.values().map(|stat| stat.own + stat.ended_children);
+            return Ok(ticks(all.sum()));
+        }
+    }
 }
 
 /// The parent of a process, if it is one of this machine and has the name given.

@@ -149,11 +149,12 @@ pub async fn measure(
     let statements = database.statements().await?;
     let (server_cpu, database_cpu) = (server.cpu()?, database.cpu()?);
     let run = load.run(duration).await?;
-    let server_cpu = server.cpu()? - server_cpu;
+    // Sums of ticks: a child that ends without having used one may take one with it.
+    let server_cpu = server.cpu()?.saturating_sub(server_cpu);
     let database_cpu = database
         .cpu()?
         .zip(database_cpu)
-        .map(|(after, before)| after - before);
+        .map(|(after, before)| after.saturating_sub(before));
     let statements = database
         .statements()
         .await?

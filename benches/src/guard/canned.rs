@@ -2,8 +2,13 @@
 //! asked again it answers from memory, in the same bytes. Of the protocol it knows where messages end.
 
 use crate::Result;
-use std::{cell::Cell, io, net::SocketAddr, rc::Rc};
-use tempfile::TempDir;
+use std::{
+    cell::Cell,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    rc::Rc,
+};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpStream, UnixListener, UnixStream},
@@ -15,12 +20,12 @@ const SYNC: u8 = b'S';
 const READY_FOR_QUERY: u8 = b'Z';
 const TERMINATE: u8 = b'X';
 
-/// Listens on a socket in a directory of its own, for one client after the other.
+/// Listens on a socket in a directory, for one client after the other.
 ///
 /// It runs on the thread that is counted: from another one, its answers would come in pieces of any size,
 /// and how often they are read would be a matter of luck. What it adds to a request is always the same.
 pub struct Canned {
-    directory: TempDir,
+    directory: PathBuf,
     learned: Rc<Cell<usize>>,
 }
 
@@ -32,14 +37,11 @@ struct Exchange {
 
 impl Canned {
     /// Must be called within a `LocalSet`.
-    pub fn start(postgres: SocketAddr) -> Result<Self> {
-        let directory = tempfile::Builder::new()
-            .prefix("backref-guard-")
-            .tempdir()?;
-        let listener = UnixListener::bind(directory.path().join(".s.PGSQL.5432"))?;
+    pub fn start(directory: &Path, postgres: SocketAddr) -> Result<Self> {
+        let listener = UnixListener::bind(directory.join(".s.PGSQL.5432"))?;
         let learned = Rc::new(Cell::new(0));
         let canned = Self {
-            directory,
+            directory: directory.to_owned(),
             learned: learned.clone(),
         };
         tokio::task::spawn_local(async move {
@@ -55,7 +57,7 @@ impl Canned {
     }
 
     pub fn url(&self) -> String {
-        let directory = self.directory.path().display();
+        let directory = self.directory.display();
         format!("postgres://postgres@localhost:5432/postgres?host={directory}&sslmode=disable")
     }
 

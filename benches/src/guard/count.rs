@@ -16,7 +16,13 @@ use backref::{
     schema::Schema,
 };
 use serde_json::{Value, json};
-use std::{hint::black_box, iter::repeat_n, net::SocketAddr, time::Duration};
+use std::{
+    hint::black_box,
+    iter::repeat_n,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use tokio::task::{LocalSet, spawn_blocking};
 
 /// How often a figure is counted. The median leaves out what is rare, as a table that grows.
@@ -46,22 +52,25 @@ pub struct Options {
     /// Where the PostgreSQL is that knows the answers
     #[arg(long)]
     postgres: SocketAddr,
+    /// An empty directory, which somebody else removes
+    #[arg(long)]
+    directory: PathBuf,
 }
 
 /// Runs all that is counted, and prints the name of each figure when it is.
 pub async fn run(options: &Options) -> Result<()> {
-    let postgres = options.postgres;
+    let (postgres, directory) = (options.postgres, options.directory.clone());
     spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        LocalSet::new().block_on(&runtime, count_all(postgres))
+        LocalSet::new().block_on(&runtime, count_all(postgres, &directory))
     })
     .await?
 }
 
-async fn count_all(postgres: SocketAddr) -> Result<()> {
-    let canned = Canned::start(postgres)?;
+async fn count_all(postgres: SocketAddr, directory: &Path) -> Result<()> {
+    let canned = Canned::start(directory, postgres)?;
     let limits = Limits::default();
     let catalog = blog::graph().build()?;
     let schema = Schema::new(&catalog, &limits)?;

@@ -3,11 +3,14 @@
 use crate::Result;
 use std::{collections::BTreeMap, fmt::Write as _, path::Path, process::Command};
 
-/// By how much a figure may differ from the file's, in percent of it.
-const PERCENT: f64 = 3.0;
-/// By how many instructions any figure may differ. Small ones are made of lookups, which take some steps more
-/// or less by the random number that hashes begin with in each process.
-const ANY: u64 = 300;
+/// By how many percent a figure may differ from the file's. Beyond chance, it leaves room for another machine's
+/// libc.
+const KNOWN: f64 = 3.0;
+/// The same for new texts. Parsing and planning look more up in tables, and how long that takes depends on
+/// the random number that hashes begin with in each process.
+const NEW: f64 = 4.0;
+/// By how many instructions any figure may differ. Some are made of few lookups.
+const ANY: f64 = 400.0;
 
 /// Instructions of a request, or of a part of one.
 #[derive(Debug)]
@@ -21,8 +24,8 @@ pub fn write(file: &Path, found: &[Figure]) -> Result<()> {
     let mut text = format!(
         "\
 # Instructions per request as callgrind counts them, {builder}.
-# CI fails where one differs by more than {PERCENT} % and by more than {ANY}. What they are, and how to renew
-# them: README.md, \"What guards it\".
+# CI fails where one differs by more than {KNOWN} % (a miss: {NEW} %) and by more than {ANY}. What they are, and
+# how to renew them: README.md, \"What guards it\".
 ",
         builder = builder()
     );
@@ -88,8 +91,10 @@ fn differences(mut expected: BTreeMap<&str, u64>, found: &[Figure]) -> Vec<Strin
             reasons.push(format!("{name}: not in the file"));
             continue;
         };
+        let percent = if name.ends_with("miss") { NEW } else { KNOWN };
+        let allowed = ANY.max(expected as f64 * percent / 100.0);
         let change = change(expected, *instructions);
-        if change.abs() > PERCENT && expected.abs_diff(*instructions) > ANY {
+        if expected.abs_diff(*instructions) as f64 > allowed {
             let way = if change > 0.0 { "more" } else { "fewer" };
             reasons.push(format!(
                 "{name}: {:.1} % {way} instructions than expected",
@@ -122,9 +127,10 @@ mod tests {
     #[test]
     fn what_differs_is_named() {
         let found = [
-            ("same", 102_900),
-            ("small", 1_300),
+            ("same", 103_000),
+            ("small", 1_400),
             ("worse", 103_100),
+            ("plan miss", 104_000),
             ("better", 90_000),
             ("new", 1),
         ];
@@ -132,8 +138,7 @@ mod tests {
             name: name.to_owned(),
             instructions,
         });
-        let text =
-            "# A head.\nsame   100000\nsmall 1000\nworse 100000\nbetter 100000\ngone hit 1\n";
+        let text = "# A head.\nsame   100000\nsmall 1000\nworse 100000\nplan miss 100000\nbetter 100000\ngone hit 1\n";
         let expected = read(text).expect("figures");
         assert_eq!(
             differences(expected, &found),
