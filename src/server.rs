@@ -59,9 +59,12 @@ pub fn router(engine: Arc<Engine>, options: &ServerOptions) -> Router {
         router = router.route("/", get(graphiql));
     }
     router
-        .layer(DefaultBodyLimit::max(options.max_body_bytes))
-        .layer(compression())
-        .layer(CatchPanicLayer::custom(panicked))
+        // Together, from the outermost: axum boxes what each call of `layer` makes of a route.
+        .layer((
+            CatchPanicLayer::custom(panicked),
+            compression(),
+            DefaultBodyLimit::max(options.max_body_bytes),
+        ))
         .with_state(Served {
             engine,
             explain: options.explain,

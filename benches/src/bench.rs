@@ -108,6 +108,8 @@ enum Other {
     #[command(hide = true)]
     Rusqlite(ServeOptions),
     #[command(hide = true)]
+    RusqliteStepped(ServeOptions),
+    #[command(hide = true)]
     Textbook(ServeOptions),
 }
 
@@ -187,6 +189,10 @@ async fn serve(server: &Other) -> Result<()> {
             own.listen,
         ),
         Other::Rusqlite(own) => (floor::rusqlite::router(&own.database_url)?, own.listen),
+        Other::RusqliteStepped(own) => (
+            floor::rusqlite_stepped::router(&own.database_url)?,
+            own.listen,
+        ),
         Other::Textbook(own) => (
             textbook::router(&own.database_url, own.pool).await?,
             own.listen,

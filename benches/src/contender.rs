@@ -34,7 +34,7 @@ pub struct Own {
     databases: &'static [Kind],
 }
 
-pub const OWN: [Own; 5] = [
+pub const OWN: [Own; 6] = [
     Own {
         name: "backref",
         role: Role::Backref,
@@ -56,7 +56,13 @@ pub const OWN: [Own; 5] = [
     Own {
         name: "rusqlite",
         role: Role::Floor,
-        about: "by hand: axum, rusqlite in the handler's thread",
+        about: "by hand: axum, rusqlite in the handler's thread, batched SQL",
+        databases: &[Kind::Sqlite],
+    },
+    Own {
+        name: "rusqlite-stepped",
+        role: Role::Floor,
+        about: "by hand: axum, rusqlite, rows written as they are stepped to",
         databases: &[Kind::Sqlite],
     },
     Own {

@@ -116,19 +116,34 @@ impl Cell {
 
     /// The lowest and the highest total.
     pub fn range(&self) -> Option<(f64, f64)> {
-        let totals = sorted(&self.busy, Sample::total_cpu);
+        let totals = sorted(self.busy.iter().filter_map(Sample::total_cpu));
         Some((*totals.first()?, *totals.last()?))
     }
 }
 
 pub fn median(samples: &[Sample], value: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
-    let values = sorted(samples, value);
-    let (low, high) = (values.len().checked_sub(1)? / 2, values.len() / 2);
-    Some((values[low] + values[high]) / 2.0)
+    middle(&sorted(samples.iter().filter_map(value)))
 }
 
-fn sorted(samples: &[Sample], value: impl Fn(&Sample) -> Option<f64>) -> Vec<f64> {
-    let mut values: Vec<f64> = samples.iter().filter_map(value).collect();
+/// The median of the ratios that two servers' figures have in the same round. The machine's pace changes
+/// from one round to the next, and takes both along.
+pub fn median_ratio(
+    above: &[Sample],
+    below: &[Sample],
+    value: impl Fn(&Sample) -> Option<f64>,
+) -> Option<f64> {
+    let rounds = above.iter().zip(below);
+    let ratios = rounds.filter_map(|(above, below)| Some(value(above)? / value(below)?));
+    middle(&sorted(ratios))
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
     values.sort_unstable_by(f64::total_cmp);
     values
+}
+
+fn middle(sorted: &[f64]) -> Option<f64> {
+    let (low, high) = (sorted.len().checked_sub(1)? / 2, sorted.len() / 2);
+    Some((sorted[low] + sorted[high]) / 2.0)
 }

@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::fmt::Write;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
@@ -63,7 +63,11 @@ impl Slow {
 }
 
 /// One connection, for the length of a request.
-pub struct Sqlite(rusqlite::Connection);
+pub struct Sqlite {
+    connection: rusqlite::Connection,
+    /// Whether SQLite says what it runs, which costs where nobody listens.
+    traced: bool,
+}
 
 impl SqlitePool {
     /// Opens `connections` connections to an existing file, each on its own thread, and as many for quick work.
@@ -72,15 +76,14 @@ impl SqlitePool {
         let (jobs, receiver) = channel::<Job>();
         let receiver = Arc::new(Mutex::new(receiver));
         for i in 0..connections.max(1) {
-            let connection = Sqlite(open(path, WAIT_FOR_WRITERS)?);
+            let connection = open(path, WAIT_FOR_WRITERS)?;
             let receiver = receiver.clone();
             std::thread::Builder::new()
                 .name(format!("sqlite-{i}"))
                 .spawn(move || work(connection, &receiver))
                 .map_err(|e| DatabaseError::Shape(format!("cannot start a thread: {e}")))?;
         }
-        let quick = (0..connections.max(1)).map(|_| open(path, Duration::ZERO).map(Sqlite));
-        let quick = quick.map(|connection| connection.map(Mutex::new));
+        let quick = (0..connections.max(1)).map(|_| open(path, Duration::ZERO).map(Mutex::new));
         Ok(SqlitePool {
             jobs,
             quick: quick.collect::<Result<_, _>>()?,
@@ -122,18 +125,20 @@ impl SqlitePool {
         slow: &Slow,
         work: impl FnOnce(&mut Sqlite) -> Result<T, DatabaseError>,
     ) -> Option<Result<T, DatabaseError>> {
-        let free = self.quick.iter().find_map(|one| match one.try_lock() {
+        // Each thread begins at another one, whose pages and statements are in its processor's cache.
+        let (before, after) = self.quick.split_at(THREAD.with(|n| n % self.quick.len()));
+        let mut all = after.iter().chain(before);
+        let free = all.find_map(|one| match one.try_lock() {
             Ok(connection) => Some(connection),
             Err(TryLockError::Poisoned(left)) => Some(left.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         });
         let mut connection = free?;
-        if !connection.0.is_autocommit() {
+        if !connection.connection.is_autocommit() {
             // A panic left it.
-            let _ = connection.0.execute_batch("ROLLBACK");
+            let _ = connection.connection.execute_batch("ROLLBACK");
         }
-        let traced = tracing::enabled!(target: "rusqlite::query", tracing::Level::TRACE);
-        TRIED.set(traced.then(Vec::new));
+        TRIED.set(is_traced().then(Vec::new));
         let mut steps = 0;
         let stop = move || {
             steps += STEPS;
@@ -157,7 +162,12 @@ impl SqlitePool {
     }
 }
 
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
 thread_local! {
+    /// A number of this thread's own.
+    static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
+
     /// The statements of work that may have to be done again, where somebody wants to hear of them: they are told
     /// once.
     static TRIED: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
@@ -168,7 +178,7 @@ const STEPS: i32 = 2_000;
 
 const WAIT_FOR_WRITERS: Duration = Duration::from_secs(5);
 
-fn open(path: &Path, wait: Duration) -> Result<rusqlite::Connection, DatabaseError> {
+fn open(path: &Path, wait: Duration) -> Result<Sqlite, DatabaseError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = rusqlite::Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(wait)?;
@@ -185,11 +195,18 @@ fn open(path: &Path, wait: Duration) -> Result<rusqlite::Connection, DatabaseErr
     connection.create_aggregate_function("backref_sum", 2, pure, super::sum::ExactSum)?;
     let ordered = FunctionFlags::SQLITE_UTF8;
     connection.create_aggregate_function("backref_rows", -1, ordered, PackRows)?;
-    connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(traced));
+    // The file is mapped, as far as SQLite can, so that connections share the system's cache of it.
     connection.execute_batch(
-        "PRAGMA query_only = ON; PRAGMA mmap_size = 268435456; PRAGMA cache_size = -16000;",
+        "PRAGMA query_only = ON; PRAGMA mmap_size = 2147418112; PRAGMA cache_size = -4000;",
     )?;
-    Ok(connection)
+    Ok(Sqlite {
+        connection,
+        traced: false,
+    })
+}
+
+fn is_traced() -> bool {
+    tracing::enabled!(target: "rusqlite::query", tracing::Level::TRACE)
 }
 
 /// What SQLite itself says it runs, as sqlx logs what it sends to PostgreSQL.
@@ -221,8 +238,8 @@ fn work(mut connection: Sqlite, jobs: &Mutex<Receiver<Job>>) {
         let Ok(job) = next else { return };
         // A panic ends its own request, whose sender is dropped, and not the thread.
         let run = std::panic::AssertUnwindSafe(|| job(&mut connection));
-        if std::panic::catch_unwind(run).is_err() && !connection.0.is_autocommit() {
-            let _ = connection.0.execute_batch("ROLLBACK");
+        if std::panic::catch_unwind(run).is_err() && !connection.connection.is_autocommit() {
+            let _ = connection.connection.execute_batch("ROLLBACK");
         }
     }
 }
@@ -234,7 +251,7 @@ fn over(deadline: Instant) -> impl FnMut() -> bool + Send + 'static {
 impl Sqlite {
     /// Whether the database answers.
     pub fn ping(&self) -> Result<(), DatabaseError> {
-        Ok(self.0.query_row("SELECT 1", [], |_| Ok(()))?)
+        Ok(self.connection.query_row("SELECT 1", [], |_| Ok(()))?)
     }
 
     fn transaction<T>(
@@ -247,13 +264,19 @@ impl Sqlite {
             // It waited in the queue for too long.
             return Err(DatabaseError::TimedOut);
         }
-        self.0.progress_handler(STEPS, Some(stop))?;
-        self.0.prepare_cached("BEGIN")?.execute([])?;
+        if is_traced() != self.traced {
+            self.traced = !self.traced;
+            let heard: Option<fn(TraceEvent<'_>)> = self.traced.then_some(traced);
+            self.connection
+                .trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, heard);
+        }
+        self.connection.progress_handler(STEPS, Some(stop))?;
+        self.connection.prepare_cached("BEGIN")?.execute([])?;
         let result = work(self);
         // An interrupt has ended the transaction already.
-        if !self.0.is_autocommit() {
-            self.0.progress_handler(0, None::<fn() -> bool>)?;
-            self.0.prepare_cached("COMMIT")?.execute([])?;
+        if !self.connection.is_autocommit() {
+            self.connection.progress_handler(0, None::<fn() -> bool>)?;
+            self.connection.prepare_cached("COMMIT")?.execute([])?;
         }
         result.map_err(|error| match error {
             DatabaseError::Sqlite(e)
@@ -286,7 +309,7 @@ impl Connection for Sqlite {
         level: &Level,
         statement: &Statement<'_>,
     ) -> Result<Rows, DatabaseError> {
-        let mut prepared = self.0.prepare_cached(&statement.sql.text)?;
+        let mut prepared = self.connection.prepare_cached(&statement.sql.text)?;
         let keys = bind(statement);
         let offset = i64::from(statement.offset);
         let values: Vec<Box<dyn ToSql>> = statement.sql.values.iter().map(bind_value).collect();

@@ -3,12 +3,14 @@
 //! One function per query: batched SQL that reads the columns it needs, rows borrowed by serde
 //! structs, no query language. They obey the same rules as the GraphQL servers (anonymous readers see
 //! published posts and the comments on them; what was reached through a visible row needs no second
-//! check) and answer the same bytes. There are three, which differ in how they reach a database;
+//! check) and answer the same bytes. There are four, which differ in how they reach a database;
 //! here is what they share: the answers.
 
 mod postgres;
+mod sqlite;
 
 pub mod rusqlite;
+pub mod rusqlite_stepped;
 pub mod sqlx;
 pub mod tokio_postgres;
 

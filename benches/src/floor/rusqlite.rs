@@ -1,24 +1,18 @@
-//! The floor on SQLite: axum and rusqlite, in the handler's own thread, which has a connection.
-//!
-//! There is no way to the database and back that could be saved, so what is cheapest is to step through
-//! a prepared statement once for each parent: no list of keys is parsed, nothing is sorted or looked up
-//! again, and a row is written as it is read. A request is one read transaction.
+//! The floor on SQLite: axum and rusqlite, in the handler's own thread, one statement for each level.
 
 use super::{
-    Answer, AuthoredPost, BareComment, Comment, Count, DatedPost, Failure, FullPost, Id, Named,
-    TitledPost, asked_user, json, status,
+    Answer, AuthoredPost, BareComment, Comment, Count, CountedComments, CountedPost, CountedUser,
+    DatedPost, DiscussedPost, FullPost, Id, Named, OneUser, Posts, TitledPost, User, Users, answer,
+    asked_user, by_parent, distinct,
+    sqlite::{self, File, Instant, read},
+    status, users_by_id,
 };
 use crate::Result;
 use axum::{Router, body::Bytes, extract::State, routing::post};
-use rusqlite::{CachedStatement, Connection, OpenFlags, Params, Row, config::DbConfig};
-use serde::{Serialize, Serializer};
-use std::{cell::OnceCell, path::Path, sync::Arc};
+use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 /// `POST /q1` to `POST /q7`.
 pub fn router(database_url: &str) -> Result<Router> {
-    let file = database_url.strip_prefix("sqlite://");
-    let file: Arc<Path> = Path::new(file.ok_or("not the URL of an SQLite file")?).into();
-    open(&file)?;
     Ok(Router::new()
         .route("/q1", post(q1))
         .route("/q2", post(q2))
@@ -27,331 +21,314 @@ pub fn router(database_url: &str) -> Result<Router> {
         .route("/q5", post(q5))
         .route("/q6", post(q6))
         .route("/q7", post(q7))
-        .with_state(file))
+        .with_state(sqlite::file(database_url)?))
 }
 
-type File = State<Arc<Path>>;
-
 async fn q1(State(file): File, _: Bytes) -> Answer {
-    read(&file, "posts", |connection, out| {
-        let mut posts = connection.prepare_cached(
-            "SELECT id, title, created_at FROM post WHERE status = 'published' \
-             ORDER BY created_at DESC, id DESC LIMIT 50",
-        )?;
-        list(out, &mut posts, [], dated_post)
+    read(&file, |connection| {
+        let sql = "SELECT id, title, created_at FROM post WHERE status = 'published' \
+             ORDER BY created_at DESC, id DESC LIMIT 50";
+        let rows = rows(connection, sql, [], dated_row)?;
+        let posts = rows.iter().map(dated_post).collect();
+        answer(Posts { posts })
     })
 }
 
 async fn q2(State(file): File, _: Bytes) -> Answer {
-    read(&file, "posts", |connection, out| {
-        let mut posts = connection.prepare_cached(
-            "SELECT p.id, title, author_id, name FROM post p CROSS JOIN user u ON u.id = author_id \
-             WHERE status = 'published' ORDER BY p.created_at DESC, p.id DESC LIMIT 50",
-        )?;
-        list(out, &mut posts, [], |out, row| {
-            let post = AuthoredPost {
-                id: Id("Post", row.get(0)?),
-                title: text(row, 1)?,
-                author: named("User", row, 2)?,
-            };
-            write(out, &post)
+    read(&file, |connection| {
+        let sql = "SELECT id, title, author_id FROM post WHERE status = 'published' \
+             ORDER BY created_at DESC, id DESC LIMIT 50";
+        let rows = rows(connection, sql, [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+        let author_rows = users_of(connection, rows.iter().map(|(_, _, author)| *author))?;
+        let authors = users_by_id(author_rows.iter().map(key_and_name));
+        let posts = rows
+            .iter()
+            .map(|(id, title, author): &(_, String, _)| AuthoredPost {
+                id: Id("Post", *id),
+                title,
+                author: authors[author],
+            });
+        answer(Posts {
+            posts: posts.collect(),
         })
     })
 }
 
 async fn q3(State(file): File, _: Bytes) -> Answer {
-    read(&file, "users", |connection, out| {
-        let mut users = connection.prepare_cached(
-            "SELECT id, name FROM user ORDER BY created_at DESC, id DESC LIMIT 20",
-        )?;
-        let mut posts = connection.prepare_cached(POSTS_OF_USER)?;
-        list(out, &mut users, [], |out, row| {
-            let user = named("User", row, 0)?;
-            object(out, &user, "posts", |out| {
-                list(out, &mut posts, [user.id.1], |out, row| {
-                    let (id, title) = (Id("Post", row.get(0)?), text(row, 1)?);
-                    write(out, &TitledPost { id, title })
-                })
-            })
+    read(&file, |connection| {
+        let sql = "SELECT id, name FROM user ORDER BY created_at DESC, id DESC LIMIT 20";
+        let user_rows = rows(connection, sql, [], named_row)?;
+        let post_rows = pages(connection, POSTS_OF_USERS, keys(&user_rows), |row| {
+            Ok((row.get(1)?, row.get(2)?))
+        })?;
+        let posts = post_rows
+            .iter()
+            .map(|(ord, (id, title)): &(_, (_, String))| {
+                let id = Id("Post", *id);
+                (*ord, TitledPost { id, title })
+            });
+        let posts = by_parent(user_rows.len(), posts);
+        let users = user_rows.iter().zip(posts);
+        answer(Users {
+            users: users.map(|(row, posts)| user(row, posts)).collect(),
         })
     })
 }
 
 async fn q4(State(file): File, _: Bytes) -> Answer {
-    read(&file, "users", |connection, out| {
-        let mut users = connection.prepare_cached(
-            "SELECT id, name FROM user ORDER BY created_at DESC, id DESC LIMIT 10",
-        )?;
-        let mut posts = connection.prepare_cached(POSTS_OF_USER)?;
-        let mut tags = connection.prepare_cached(
-            "SELECT tag_id, name FROM post_tag CROSS JOIN tag ON tag.id = tag_id \
-             WHERE post_id = ?1 ORDER BY tag_id LIMIT 20",
-        )?;
-        let mut comments = connection.prepare_cached(
-            "SELECT c.id, body, author_id, name FROM comment c CROSS JOIN user u ON u.id = author_id \
-             WHERE post_id = ?1 ORDER BY c.created_at DESC, c.id DESC LIMIT 3",
-        )?;
-        list(out, &mut users, [], |out, row| {
-            let user = named("User", row, 0)?;
-            object(out, &user, "posts", |out| {
-                list(out, &mut posts, [user.id.1], |out, row| {
-                    let (id, title) = (Id("Post", row.get(0)?), text(row, 1)?);
-                    let with_tags = |out: &mut Vec<u8>| {
-                        list(out, &mut tags, [id.1], |out, row| {
-                            write(out, &named("Tag", row, 0)?)
-                        })
-                    };
-                    object(out, &TitledPost { id, title }, "tags", with_tags)?;
-                    member(out, "comments", |out| {
-                        list(out, &mut comments, [id.1], |out, row| {
-                            let comment = Comment {
-                                id: Id("Comment", row.get(0)?),
-                                body: text(row, 1)?,
-                                author: named("User", row, 2)?,
-                            };
-                            write(out, &comment)
-                        })
-                    })
-                })
-            })
+    read(&file, |connection| {
+        let sql = "SELECT id, name FROM user ORDER BY created_at DESC, id DESC LIMIT 10";
+        let user_rows = rows(connection, sql, [], named_row)?;
+        let post_rows = pages(connection, POSTS_OF_USERS, keys(&user_rows), |row| {
+            Ok((row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
+        })?;
+        let post_keys: Vec<i64> = post_rows.iter().map(|(_, (id, _))| *id).collect();
+        let tags = "SELECT k.key + 1, tag.id, tag.name FROM json_each(?1) k \
+             CROSS JOIN post_tag t ON t.post_id = k.value AND t.tag_id IN \
+             (SELECT tag_id FROM post_tag WHERE post_id = k.value ORDER BY tag_id LIMIT 20) \
+             CROSS JOIN tag ON tag.id = t.tag_id ORDER BY k.key, tag.id";
+        let tag_rows = pages(connection, tags, post_keys.clone(), |row| {
+            Ok((row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
+        })?;
+        let comments = "SELECT k.key + 1, c.id, c.body, c.author_id FROM json_each(?1) k \
+             CROSS JOIN comment c ON c.id IN (SELECT id FROM comment WHERE post_id = k.value \
+             ORDER BY created_at DESC, id DESC LIMIT 3) ORDER BY k.key, c.created_at DESC, c.id DESC";
+        let comment_rows = pages(connection, comments, post_keys, |row| {
+            Ok((
+                row.get::<_, i64>(1)?,
+                row.get::<_, String>(2)?,
+                row.get::<_, i64>(3)?,
+            ))
+        })?;
+        let of_comments = comment_rows.iter().map(|(_, (_, _, author))| *author);
+        let author_rows = users_of(connection, of_comments)?;
+
+        let authors = users_by_id(author_rows.iter().map(key_and_name));
+        let comments = comment_rows.iter().map(|(ord, (id, body, author))| {
+            let comment = Comment {
+                id: Id("Comment", *id),
+                body,
+                author: authors[author],
+            };
+            (*ord, comment)
+        });
+        let tags = tag_rows.iter().map(|(ord, (id, name))| {
+            let id = Id("Tag", *id);
+            (*ord, Named { id, name })
+        });
+        let children = by_parent(post_rows.len(), tags)
+            .into_iter()
+            .zip(by_parent(post_rows.len(), comments));
+        let posts = post_rows.iter().zip(children);
+        let posts = posts.map(|((ord, (id, title)), (tags, comments))| {
+            let post = DiscussedPost {
+                id: Id("Post", *id),
+                title,
+                tags,
+                comments,
+            };
+            (*ord, post)
+        });
+        let users = user_rows.iter().zip(by_parent(user_rows.len(), posts));
+        answer(Users {
+            users: users.map(|(row, posts)| user(row, posts)).collect(),
         })
     })
 }
 
 async fn q5(State(file): File, body: Bytes) -> Answer {
     let id = asked_user(&body)?;
-    read(&file, "user", |connection, out| {
+    read(&file, |connection| {
         let mut users = connection.prepare_cached("SELECT id, name FROM user WHERE id = ?1")?;
-        let mut rows = users.query([id])?;
-        let Some(row) = rows.next()? else {
-            out.extend_from_slice(b"null");
-            return Ok(());
+        let Some(row) = users.query_row([id], named_row).optional()? else {
+            return answer(OneUser::<()> { user: None });
         };
-        let mut posts = connection.prepare_cached(
-            "SELECT id, title, created_at FROM post WHERE author_id = ?1 AND status = 'published' \
-             ORDER BY created_at DESC, id DESC LIMIT 10",
-        )?;
-        object(out, &named("User", row, 0)?, "posts", |out| {
-            list(out, &mut posts, [id], dated_post)
+        let sql = "SELECT id, title, created_at FROM post \
+             WHERE author_id = ?1 AND status = 'published' ORDER BY created_at DESC, id DESC LIMIT 10";
+        let post_rows = rows(connection, sql, [id], dated_row)?;
+        let posts = post_rows.iter().map(dated_post).collect();
+        answer(OneUser {
+            user: Some(user(&row, posts)),
         })
     })
 }
 
 async fn q6(State(file): File, _: Bytes) -> Answer {
-    read(&file, "posts", |connection, out| {
-        let mut posts = connection.prepare_cached(
-            "SELECT p.id, title, slug, status, p.created_at, version, author_id, name \
-             FROM post p CROSS JOIN user u ON u.id = author_id \
-             WHERE status = 'published' ORDER BY p.created_at DESC, p.id DESC LIMIT 1000",
-        )?;
-        list(out, &mut posts, [], |out, row| {
-            let post = FullPost {
-                id: Id("Post", row.get(0)?),
-                title: text(row, 1)?,
-                slug: text(row, 2)?,
+    struct Post {
+        id: i64,
+        title: String,
+        slug: String,
+        status: &'static str,
+        created_at: String,
+        version: i32,
+        author: i64,
+    }
+
+    read(&file, |connection| {
+        let sql = "SELECT id, title, slug, status, created_at, version, author_id FROM post \
+             WHERE status = 'published' ORDER BY created_at DESC, id DESC LIMIT 1000";
+        let rows = rows(connection, sql, [], |row| {
+            Ok(Post {
+                id: row.get(0)?,
+                title: row.get(1)?,
+                slug: row.get(2)?,
                 status: status(row.get_ref(3)?.as_bytes()?),
-                created_at: Instant(text(row, 4)?),
+                created_at: row.get(4)?,
                 version: row.get(5)?,
-                author: named("User", row, 6)?,
-            };
-            write(out, &post)
+                author: row.get(6)?,
+            })
+        })?;
+        let author_rows = users_of(connection, rows.iter().map(|row| row.author))?;
+        let authors = users_by_id(author_rows.iter().map(key_and_name));
+        let posts = rows.iter().map(|row| FullPost {
+            id: Id("Post", row.id),
+            title: &row.title,
+            slug: &row.slug,
+            status: row.status,
+            created_at: Instant(&row.created_at),
+            version: row.version,
+            author: authors[&row.author],
+        });
+        answer(Posts {
+            posts: posts.collect(),
         })
     })
 }
 
 async fn q7(State(file): File, _: Bytes) -> Answer {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct User<'a> {
-        id: Id,
-        name: &'a str,
-        posts_aggregate: Count,
-    }
-
-    read(&file, "users", |connection, out| {
-        let mut users = connection.prepare_cached(
-            "SELECT id, name, (SELECT count(*) FROM post WHERE author_id = u.id AND status = 'published') \
-             FROM user u WHERE EXISTS (SELECT 1 FROM post WHERE author_id = u.id AND status = 'published' \
-             AND title GLOB '*Tide*') ORDER BY created_at DESC, id DESC LIMIT 10",
-        )?;
-        let mut posts = connection.prepare_cached(
-            "SELECT id, title FROM post p WHERE author_id = ?1 AND status = 'published' \
-             AND EXISTS (SELECT 1 FROM post_tag WHERE post_id = p.id \
+    read(&file, |connection| {
+        let sql = "SELECT id, name, \
+             (SELECT count(*) FROM post WHERE author_id = u.id AND status = 'published') \
+             FROM user u WHERE EXISTS (SELECT 1 FROM post WHERE author_id = u.id \
+             AND status = 'published' AND title GLOB '*Tide*') \
+             ORDER BY created_at DESC, id DESC LIMIT 10";
+        let user_rows = rows(connection, sql, [], |row| {
+            Ok((named_row(row)?, row.get::<_, i64>(2)?))
+        })?;
+        let user_keys = user_rows.iter().map(|((id, _), _)| *id).collect();
+        let posts = "SELECT k.key + 1, p.id, p.title FROM json_each(?1) k \
+             CROSS JOIN post p ON p.id IN (SELECT id FROM post q WHERE author_id = k.value \
+             AND status = 'published' AND EXISTS (SELECT 1 FROM post_tag WHERE post_id = q.id \
              AND tag_id IN (SELECT id FROM tag WHERE name IN ('graph', 'table'))) \
-             ORDER BY (SELECT count(*) FROM comment WHERE post_id = p.id) DESC, title, id LIMIT 5",
-        )?;
-        let mut count = connection.prepare_cached(
-            "SELECT count(*) FROM comment WHERE post_id = ?1 AND parent_id IS NULL",
-        )?;
-        let mut comments = connection.prepare_cached(
-            "SELECT id, body FROM comment WHERE post_id = ?1 AND parent_id IS NULL \
-             ORDER BY created_at DESC, id DESC LIMIT 3",
-        )?;
-        list(out, &mut users, [], |out, row| {
-            let user = User {
-                id: Id("User", row.get(0)?),
-                name: text(row, 1)?,
-                posts_aggregate: Count { count: row.get(2)? },
+             ORDER BY (SELECT count(*) FROM comment WHERE post_id = q.id) DESC, title, id LIMIT 5) \
+             ORDER BY k.key, (SELECT count(*) FROM comment WHERE post_id = p.id) DESC, p.title, p.id";
+        let post_rows = pages(connection, posts, user_keys, |row| {
+            Ok((row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
+        })?;
+        let post_keys: Vec<i64> = post_rows.iter().map(|(_, (id, _))| *id).collect();
+        let totals = "SELECT k.key + 1, count(*) FROM json_each(?1) k \
+             CROSS JOIN comment ON post_id = k.value AND parent_id IS NULL GROUP BY k.key";
+        let totals = pages(connection, totals, post_keys.clone(), |row| row.get(1))?;
+        let nodes = "SELECT k.key + 1, c.id, c.body FROM json_each(?1) k \
+             CROSS JOIN comment c ON c.id IN (SELECT id FROM comment WHERE post_id = k.value \
+             AND parent_id IS NULL ORDER BY created_at DESC, id DESC LIMIT 3) \
+             ORDER BY k.key, c.created_at DESC, c.id DESC";
+        let nodes = pages(connection, nodes, post_keys, |row| {
+            Ok((row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
+        })?;
+
+        let mut comments: Vec<CountedComments> = Vec::new();
+        comments.resize_with(post_rows.len(), CountedComments::default);
+        for (ord, total) in &totals {
+            comments[*ord as usize - 1].total_count = *total;
+        }
+        for (ord, (id, body)) in &nodes {
+            let id = Id("Comment", *id);
+            comments[*ord as usize - 1]
+                .nodes
+                .push(BareComment { id, body });
+        }
+        let posts = post_rows.iter().zip(comments);
+        let posts = posts.map(|((ord, (id, title)), comments_connection)| {
+            let id = Id("Post", *id);
+            let post = CountedPost {
+                id,
+                title,
+                comments_connection,
             };
-            object(out, &user, "posts", |out| {
-                list(out, &mut posts, [user.id.1], |out, row| {
-                    let (id, title) = (Id("Post", row.get(0)?), text(row, 1)?);
-                    let total: i64 = count.query_row([id.1], |row| row.get(0))?;
-                    object(
-                        out,
-                        &TitledPost { id, title },
-                        "commentsConnection",
-                        |out| {
-                            write(out, &Total { total_count: total })?;
-                            member(out, "nodes", |out| {
-                                list(out, &mut comments, [id.1], |out, row| {
-                                    let (id, body) = (Id("Comment", row.get(0)?), text(row, 1)?);
-                                    write(out, &BareComment { id, body })
-                                })
-                            })
-                        },
-                    )
-                })
-            })
+            (*ord, post)
+        });
+        let posts = by_parent(user_rows.len(), posts);
+        let users = user_rows.iter().zip(posts);
+        let users = users.map(|(((id, name), count), posts)| CountedUser {
+            id: Id("User", *id),
+            name,
+            posts_aggregate: Count { count: *count },
+            posts,
+        });
+        answer(Users {
+            users: users.collect(),
         })
     })
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Total {
-    total_count: i64,
+/// The five newest posts of each user. SQLite has no lateral join: a page is the rows whose ids are among
+/// those of a correlated subquery, which gives no order.
+const POSTS_OF_USERS: &str = "SELECT k.key + 1, p.id, p.title FROM json_each(?1) k \
+     CROSS JOIN post p ON p.id IN (SELECT id FROM post WHERE author_id = k.value \
+     AND status = 'published' ORDER BY created_at DESC, id DESC LIMIT 5) \
+     ORDER BY k.key, p.created_at DESC, p.id DESC";
+
+fn rows<T>(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Params,
+    row: impl FnMut(&Row) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.query_map(parameters, row)?.collect()
 }
 
-/// The five newest posts of a user.
-const POSTS_OF_USER: &str = "SELECT id, title FROM post WHERE author_id = ?1 AND status = 'published' \
-     ORDER BY created_at DESC, id DESC LIMIT 5";
+/// A page of children for each key, each child with the position of its parent, from 1.
+fn pages<T>(
+    connection: &Connection,
+    sql: &str,
+    keys: Vec<i64>,
+    mut child: impl FnMut(&Row) -> rusqlite::Result<T>,
+) -> Result<Vec<(i64, T)>> {
+    let keys = serde_json::to_string(&keys)?;
+    Ok(rows(connection, sql, [keys], |row| {
+        Ok((row.get(0)?, child(row)?))
+    })?)
+}
 
-type Written = std::result::Result<(), Failure>;
+/// The users that have the keys, each once.
+fn users_of(
+    connection: &Connection,
+    keys: impl Iterator<Item = i64>,
+) -> Result<Vec<(i64, String)>> {
+    let keys = serde_json::to_string(&distinct(keys))?;
+    let sql = "SELECT u.id, name FROM json_each(?1) k CROSS JOIN user u ON u.id = k.value";
+    Ok(rows(connection, sql, [keys], named_row)?)
+}
 
-/// The answer whose one field the work writes, in a read transaction on this thread's connection.
-fn read(
-    file: &Path,
-    field: &str,
-    work: impl FnOnce(&Connection, &mut Vec<u8>) -> Written,
-) -> Answer {
-    thread_local! {
-        static CONNECTION: OnceCell<Connection> = const { OnceCell::new() };
+fn keys(rows: &[(i64, String)]) -> Vec<i64> {
+    rows.iter().map(|(id, _)| *id).collect()
+}
+
+fn named_row(row: &Row) -> rusqlite::Result<(i64, String)> {
+    Ok((row.get(0)?, row.get(1)?))
+}
+
+fn dated_row(row: &Row) -> rusqlite::Result<(i64, String, String)> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+}
+
+fn user<P>((id, name): &(i64, String), posts: Vec<P>) -> User<'_, P> {
+    let id = Id("User", *id);
+    User { id, name, posts }
+}
+
+fn dated_post((id, title, created_at): &(i64, String, String)) -> DatedPost<'_, Instant<'_>> {
+    DatedPost {
+        id: Id("Post", *id),
+        title,
+        created_at: Instant(created_at),
     }
-    CONNECTION.with(|cell| {
-        let connection = match cell.get() {
-            Some(connection) => connection,
-            None => {
-                let opened = open(file)?;
-                cell.get_or_init(|| opened)
-            }
-        };
-        let mut out = Vec::with_capacity(1 << 12);
-        out.extend_from_slice(b"{\"data\":{\"");
-        out.extend_from_slice(field.as_bytes());
-        out.extend_from_slice(b"\":");
-        connection.prepare_cached("BEGIN")?.execute([])?;
-        let written = work(connection, &mut out);
-        connection.prepare_cached("COMMIT")?.execute([])?;
-        written?;
-        out.extend_from_slice(b"}}");
-        Ok(json(out))
-    })
 }
 
-fn open(file: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(file, flags)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    // Without it SQLite prepares a statement again whenever its key changes.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.execute_batch(
-        "PRAGMA query_only = ON; PRAGMA mmap_size = 268435456; PRAGMA cache_size = -16000;",
-    )?;
-    Ok(connection)
-}
-
-/// Writes a list of what a statement finds.
-fn list(
-    out: &mut Vec<u8>,
-    statement: &mut CachedStatement,
-    key: impl Params,
-    mut item: impl FnMut(&mut Vec<u8>, &Row) -> Written,
-) -> Written {
-    let mut rows = statement.query(key)?;
-    out.push(b'[');
-    let start = out.len();
-    while let Some(row) = rows.next()? {
-        if out.len() > start {
-            out.push(b',');
-        }
-        item(out, row)?;
-    }
-    out.push(b']');
-    Ok(())
-}
-
-/// Writes an object with one more field, whose value the work writes.
-fn object(
-    out: &mut Vec<u8>,
-    fields: &impl Serialize,
-    name: &str,
-    value: impl FnOnce(&mut Vec<u8>) -> Written,
-) -> Written {
-    write(out, fields)?;
-    member(out, name, value)
-}
-
-/// Adds a field to the object that was written last.
-fn member(out: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut Vec<u8>) -> Written) -> Written {
-    out.pop();
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
-    value(out)?;
-    out.push(b'}');
-    Ok(())
-}
-
-fn write(out: &mut Vec<u8>, value: &impl Serialize) -> Written {
-    Ok(serde_json::to_writer(out, value)?)
-}
-
-fn dated_post(out: &mut Vec<u8>, row: &Row) -> Written {
-    let post = DatedPost {
-        id: Id("Post", row.get(0)?),
-        title: text(row, 1)?,
-        created_at: Instant(text(row, 2)?),
-    };
-    write(out, &post)
-}
-
-fn named<'a>(
-    type_name: &'static str,
-    row: &'a Row,
-    column: usize,
-) -> std::result::Result<Named<'a>, Failure> {
-    Ok(Named {
-        id: Id(type_name, row.get(column)?),
-        name: text(row, column + 1)?,
-    })
-}
-
-fn text<'a>(row: &'a Row, column: usize) -> std::result::Result<&'a str, Failure> {
-    Ok(row.get_ref(column)?.as_str()?)
-}
-
-/// An instant as it is stored, `2024-01-01T00:00:00+00:00`, written with `Z`.
-struct Instant<'a>(&'a str);
-
-impl Serialize for Instant<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let Some(bare) = self.0.strip_suffix("+00:00").filter(|bare| bare.len() < 32) else {
-            return serializer.serialize_str(self.0);
-        };
-        let mut text = [b'Z'; 32];
-        text[..bare.len()].copy_from_slice(bare.as_bytes());
-        let text = std::str::from_utf8(&text[..=bare.len()]).map_err(serde::ser::Error::custom)?;
-        serializer.serialize_str(text)
-    }
+fn key_and_name((id, name): &(i64, String)) -> (i64, &str) {
+    (*id, name)
 }

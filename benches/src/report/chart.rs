@@ -4,7 +4,7 @@
 use crate::{
     contender::Role,
     queries::QUERIES,
-    results::{Field, Results, Standing},
+    results::{Field, Results, Sample, Standing, median_ratio},
 };
 use std::fmt::{Result, Write};
 
@@ -212,8 +212,8 @@ fn write_plot(out: &mut String, field: &Field, query: &str, scale: &Scale) -> Re
 
 /// A server's CPU per request over Backref's.
 fn ratio(field: &Field, standing: &Standing, query: &str) -> Option<f64> {
-    let of = |server: &str| field.cell(server, query)?.total_cpu();
-    Some(of(&standing.name)? / of("backref")?)
+    let of = |server: &str| Some(&field.cell(server, query)?.busy);
+    median_ratio(of(&standing.name)?, of("backref")?, Sample::total_cpu)
 }
 
 fn times(ratio: f64) -> String {

@@ -2,7 +2,7 @@
 
 use crate::{
     database::Kind,
-    results::{Cell, Field, Results},
+    results::{Field, Results, Sample, median_ratio},
 };
 use std::fmt;
 
@@ -28,12 +28,17 @@ enum Measure {
 
 use Measure::{AtMostCpu, AtMostLatency, LessCpu, MoreRequests};
 
-const TARGETS: [Target; 9] = [
+const TARGETS: [Target; 10] = [
     each("sqlx", AtMostCpu, 1.1),
     each("tokio-postgres", AtMostCpu, 1.7),
     each("sqlx", AtMostLatency, 1.3),
     bounds("rusqlite", AtMostCpu, [1.3, 1.3, 1.3, 1.3, 1.5, 1.0]),
     each("rusqlite", AtMostLatency, 1.3),
+    Target {
+        other: "rusqlite-stepped",
+        measure: AtMostCpu,
+        bounds: [None; 6],
+    },
     bounds("textbook", LessCpu, [2.0, 3.0, 3.0, 3.0, 1.5, 10.0]),
     bounds("mercurius", MoreRequests, [1.5, 3.0, 2.0, 3.0, 1.1, 7.0]),
     bounds("postgraphile", MoreRequests, [1.5, 3.0, 2.0, 3.0, 1.1, 7.0]),
@@ -154,19 +159,18 @@ pub fn verdicts(results: &Results) -> Vec<Verdict> {
 
 impl Target {
     fn ratio(&self, field: &Field, query: &str) -> Option<f64> {
-        let figure = |server: &str| {
-            let cell = field.cell(server, query)?;
-            match self.measure {
-                AtMostCpu | LessCpu => cell.total_cpu(),
-                AtMostLatency => cell.latency(),
-                MoreRequests => Cell::requests_per_second(cell),
-            }
-        };
-        let (own, other) = (figure("backref")?, figure(self.other)?);
-        Some(match self.measure {
-            LessCpu => other / own,
-            _ => own / other,
-        })
+        let (own, other) = (
+            field.cell("backref", query)?,
+            field.cell(self.other, query)?,
+        );
+        match self.measure {
+            AtMostCpu => median_ratio(&own.busy, &other.busy, Sample::total_cpu),
+            LessCpu => median_ratio(&other.busy, &own.busy, Sample::total_cpu),
+            AtMostLatency => median_ratio(&own.alone, &other.alone, |sample| Some(sample.p50_ms)),
+            MoreRequests => median_ratio(&own.busy, &other.busy, |sample| {
+                Some(sample.requests_per_second)
+            }),
+        }
     }
 }
 
