@@ -100,7 +100,7 @@ struct PlanWeight;
 
 impl Weighter<PlanKey, Arc<Plan>> for PlanWeight {
     fn weight(&self, _: &PlanKey, plan: &Arc<Plan>) -> u64 {
-        plan.weight()
+        plan.weight
     }
 }
 

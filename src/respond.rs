@@ -235,25 +235,48 @@ impl<'a> Writer<'a> {
     /// The fields of an object that is about a row.
     fn fields(&mut self, level: LevelId, row: u32, selection: &'a Selection) -> Written {
         self.out.push(b'{');
-        for field in &selection.fields {
+        let mut fields = selection.fields.iter();
+        while let Some(field) = fields.next() {
+            let piece = match field.value {
+                Output::Cell { cell, piece, .. } if piece > 0 => {
+                    let json = self.answer.loaded[level].rows.piece(row, cell, piece);
+                    json.map(|json| (json, piece))
+                }
+                _ => None,
+            };
             // A single object can be larger than an answer may be, too.
-            if self.overflowed || self.out.len() > MAX_ANSWER {
+            let len = self.out.len() + piece.map_or(0, |(json, _)| json.len());
+            if self.overflowed || len > MAX_ANSWER {
                 return self.too_large();
+            }
+            if let Some((json, fields_in_it)) = piece {
+                self.out.extend_from_slice(json);
+                fields = fields.as_slice()[fields_in_it - 1..].iter();
+                continue;
             }
             self.out.extend_from_slice(&field.prefix);
             let here = Step::Key(&field.key);
             match &field.value {
                 Output::Typename(json) => self.out.extend_from_slice(json),
                 Output::Null => self.null(),
-                Output::Cell { cell, nullable } => {
-                    self.cell(field, level, row, *cell, *nullable)?;
+                Output::Cell {
+                    cell,
+                    nullable,
+                    piece,
+                } => {
+                    let lead = if *piece > 0 { field.prefix.len() } else { 0 };
+                    let value = self.answer.loaded[level].rows.cell(row, *cell, lead);
+                    self.cell(field, level, value, *nullable)?;
                 }
                 Output::Total {
                     level,
                     cell,
                     nullable,
                 } => match self.answer.loaded[*level].one(row) {
-                    Some(row) => self.cell(field, *level, row, *cell, *nullable)?,
+                    Some(row) => {
+                        let value = self.answer.loaded[*level].rows.cell(row, *cell, 0);
+                        self.cell(field, *level, value, *nullable)?;
+                    }
                     None => self.null(),
                 },
                 Output::HasNextPage(level) => self.has_more(*level, row, false),
@@ -310,11 +333,10 @@ impl<'a> Writer<'a> {
         &mut self,
         field: &'a SelectedField,
         level: LevelId,
-        row: u32,
-        cell: usize,
+        value: CellValue<'_>,
         nullable: bool,
     ) -> Written {
-        match self.answer.loaded[level].rows.cell(row, cell) {
+        match value {
             CellValue::Json(json) => self.out.extend_from_slice(json),
             CellValue::Null if nullable => self.null(),
             other => self.bad_cell(field, level, other, nullable)?,
@@ -352,7 +374,10 @@ impl<'a> Writer<'a> {
             false => rows.next(),
         };
         match row {
-            Some(row) => self.cell(field, level, row, cell, true),
+            Some(row) => {
+                let value = self.answer.loaded[level].rows.cell(row, cell, 0);
+                self.cell(field, level, value, true)
+            }
             None => {
                 self.null();
                 Ok(())
@@ -423,7 +448,7 @@ impl<'a> Writer<'a> {
             if i > 0 {
                 self.out.push(b':');
             }
-            match self.answer.loaded[level].rows.cell(row, *cell) {
+            match self.answer.loaded[level].rows.cell(row, *cell, 0) {
                 CellValue::Json(part) => self.out.extend_from_slice(part),
                 other => return self.bad_cell(field, level, other, false),
             }

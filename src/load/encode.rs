@@ -17,7 +17,8 @@ pub enum Raw<'a> {
     Int(i64),
     Float(f64),
     Boolean(bool),
-    Text(&'a str),
+    /// UTF-8, as far as the database keeps its word: what is no text is found where it is written.
+    Text(&'a [u8]),
     Bytes(&'a [u8]),
     /// Microseconds since 1970 in UTC.
     Micros(i64),
@@ -44,7 +45,7 @@ pub fn value(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) {
 
 fn scalar(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
     match (kind, raw) {
-        (Kind::Text | Kind::Other, Raw::Text(s)) => string(out, s),
+        (Kind::Text | Kind::Other, Raw::Text(s)) => string(out, s)?,
         (Kind::Int, Raw::Int(i)) => integer(out, i64::from(i32::try_from(*i).ok()?)),
         (Kind::BigInt, Raw::Int(i)) => quoted(out, |out| integer(out, *i)),
         (Kind::Float, Raw::Float(f)) => float(out, *f)?,
@@ -56,25 +57,23 @@ fn scalar(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
             out.extend_from_slice(if *i != 0 { b"true" } else { b"false" })
         }
         (Kind::Enum(of), Raw::Text(s)) => {
-            let at = of.values.iter().position(|v| v == s)?;
+            let at = of.values.iter().position(|v| v.as_bytes() == *s)?;
             quoted(out, |out| out.extend_from_slice(of.names[at].as_bytes()));
         }
         (Kind::Json, Raw::Text(s)) => {
-            serde_json::from_str::<serde::de::IgnoredAny>(s).ok()?;
-            out.extend_from_slice(s.as_bytes());
+            let json = std::str::from_utf8(s).ok()?;
+            serde_json::from_str::<serde::de::IgnoredAny>(json).ok()?;
+            out.extend_from_slice(s);
         }
         (Kind::Json, Raw::Int(i)) => integer(out, *i),
         (Kind::Json, Raw::Float(f)) => float(out, *f)?,
-        (Kind::Bytes, Raw::Bytes(b)) => quoted(out, |out| {
+        (Kind::Bytes, Raw::Bytes(b) | Raw::Text(b)) => quoted(out, |out| {
             out.extend_from_slice(BASE64.encode(b).as_bytes())
-        }),
-        (Kind::Bytes, Raw::Text(s)) => quoted(out, |out| {
-            out.extend_from_slice(BASE64.encode(s).as_bytes())
         }),
         (Kind::Text | Kind::Other, raw) => {
             // A loosely typed column (SQLite) holds something else than text: its text will do.
             let text = plain_text(kind, raw)?;
-            string(out, &text);
+            string(out, text.as_bytes())?;
         }
         _ => {
             let start = out.len();
@@ -94,7 +93,7 @@ pub fn mean(out: &mut Vec<u8>, sum: &Raw<'_>, count: &Raw<'_>) {
     let sum = match sum {
         Raw::Float(f) => Some(*f),
         Raw::Int(i) => Some(*i as f64),
-        Raw::Text(text) => text.parse::<f64>().ok(),
+        Raw::Text(text) => parsed(text),
         _ => None,
     };
     match (sum, count) {
@@ -150,16 +149,18 @@ fn part(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>, composite: bool) -> Optio
             integer(out, *i);
             return Some(());
         }
-        (Kind::Text | Kind::Other | Kind::Enum(_) | Kind::Json, Raw::Text(s)) => Cow::from(*s),
+        (Kind::Text | Kind::Other | Kind::Enum(_) | Kind::Json, Raw::Text(s)) => {
+            Cow::from(std::str::from_utf8(s).ok()?)
+        }
         (_, Raw::Bytes(b)) => Cow::from(hex(b)),
         _ => Cow::from(plain_text(kind, raw)?),
     };
     if composite && text.contains([':', '%']) {
-        escaped(out, &text.replace('%', "%25").replace(':', "%3A"));
+        let text = text.replace('%', "%25").replace(':', "%3A");
+        escaped(out, text.as_bytes())
     } else {
-        escaped(out, &text);
+        escaped(out, text.as_bytes())
     }
-    Some(())
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -170,7 +171,7 @@ fn hex(bytes: &[u8]) -> String {
 pub fn key_text(kind: &Kind, raw: &Raw<'_>) -> Option<Box<str>> {
     match raw {
         Raw::Null | Raw::Strange => None,
-        Raw::Text(s) => Some((*s).into()),
+        Raw::Text(s) => Some(std::str::from_utf8(s).ok()?.into()),
         Raw::Bytes(b) => Some(format!("\\x{}", hex(b)).into()),
         _ => plain_text(kind, raw).map(Into::into),
     }
@@ -180,6 +181,10 @@ fn plain_text(kind: &Kind, raw: &Raw<'_>) -> Option<String> {
     let mut out = Vec::new();
     plain(&mut out, kind, raw)?;
     String::from_utf8(out).ok()
+}
+
+fn parsed<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// Appends the text of a value that needs no escaping in JSON.
@@ -192,13 +197,13 @@ fn plain(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
         }
         (Kind::Date, Raw::Days(days)) => date(out, *days)?,
         (Kind::Date, Raw::Text(text)) => {
-            let day = text.get(..10).filter(|d| d.is_ascii())?;
-            day.parse::<sea_orm::prelude::Date>().ok()?;
-            out.extend_from_slice(day.as_bytes());
+            let day = text.get(..10)?;
+            parsed::<sea_orm::prelude::Date>(day)?;
+            out.extend_from_slice(day);
         }
         (Kind::Time, Raw::TimeOfDay(micros)) => time_of_day(out, *micros),
         (Kind::Time, Raw::Text(text)) => {
-            let time: sea_orm::prelude::Time = text.parse().ok()?;
+            let time: sea_orm::prelude::Time = parsed(text)?;
             let since = time - sea_orm::prelude::Time::MIN;
             time_of_day(out, since.num_microseconds()?);
         }
@@ -206,13 +211,13 @@ fn plain(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
             out.extend_from_slice(Uuid::from_bytes(*bytes).to_string().as_bytes())
         }
         (Kind::Uuid, Raw::Text(text)) => {
-            out.extend_from_slice(Uuid::parse_str(text).ok()?.to_string().as_bytes())
+            out.extend_from_slice(Uuid::try_parse_ascii(text).ok()?.to_string().as_bytes())
         }
         (Kind::Decimal { .. }, Raw::Text(text)) => {
             let number = text
-                .bytes()
+                .iter()
                 .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'));
-            number.then(|| out.extend_from_slice(text.as_bytes()))?;
+            number.then(|| out.extend_from_slice(text))?;
         }
         (Kind::Decimal { scale }, Raw::Int(i)) => {
             integer(out, *i);
@@ -260,54 +265,74 @@ fn float(out: &mut Vec<u8>, f: f64) -> Option<()> {
     Some(())
 }
 
-/// Appends a JSON string.
-pub fn string(out: &mut Vec<u8>, text: &str) {
+/// Appends a JSON string; `None` of what is no UTF-8.
+pub fn string(out: &mut Vec<u8>, text: &[u8]) -> Option<()> {
+    out.reserve(text.len() + 2);
     out.push(b'"');
-    escaped(out, text);
+    escaped(out, text)?;
     out.push(b'"');
+    Some(())
 }
 
-fn escaped(out: &mut Vec<u8>, text: &str) {
+fn escaped(out: &mut Vec<u8>, text: &[u8]) -> Option<()> {
+    if stands_for_itself(text) {
+        out.extend_from_slice(text);
+        return Some(());
+    }
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    let bytes = text.as_bytes();
-    let (mut start, mut at) = (0, 0);
-    while at < bytes.len() {
-        // Eight bytes at a time, where they stand for themselves.
-        if let Some(eight) = bytes[at..].first_chunk()
-            && stand_for_themselves(*eight)
+    std::str::from_utf8(text).ok()?;
+    let (mut start, mut end) = (0, 0);
+    for block in text.chunks(16) {
+        if let Ok(block) = block.try_into()
+            && stand_for_themselves::<false, 16>(block)
         {
-            at += 8;
+            end += 16;
             continue;
         }
-        let byte = bytes[at];
-        at += 1;
-        let escape = ESCAPE[usize::from(byte)];
-        if escape == 0 {
-            continue;
-        }
-        out.extend_from_slice(&bytes[start..at - 1]);
-        start = at;
-        if escape == b'u' {
-            let hex = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
-            out.extend_from_slice(b"\\u00");
-            out.extend_from_slice(&hex);
-        } else {
-            out.extend_from_slice(&[b'\\', escape]);
+        for &byte in block {
+            end += 1;
+            let escape = ESCAPE[usize::from(byte)];
+            if escape == 0 {
+                continue;
+            }
+            out.extend_from_slice(&text[start..end - 1]);
+            start = end;
+            if escape == b'u' {
+                let hex = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+                out.extend_from_slice(b"\\u00");
+                out.extend_from_slice(&hex);
+            } else {
+                out.extend_from_slice(&[b'\\', escape]);
+            }
         }
     }
-    out.extend_from_slice(&bytes[start..]);
+    out.extend_from_slice(&text[start..]);
+    Some(())
 }
 
-/// Whether no byte is below a space, a quote or a backslash. It may say no of bytes that do, after one that
-/// does not.
-fn stand_for_themselves(eight: [u8; 8]) -> bool {
-    const ONES: u64 = u64::MAX / 255;
-    let word = u64::from_le_bytes(eight);
-    // The highest bit of each byte that is less than `n`, for `n` up to 128 (Anderson, Bit Twiddling Hacks).
-    let less = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & (ONES * 128);
-    let quote = less(word ^ (ONES * u64::from(b'"')), 1);
-    let backslash = less(word ^ (ONES * u64::from(b'\\')), 1);
-    less(word, 32) | quote | backslash == 0
+/// Whether text is ASCII of which nothing must be escaped.
+fn stands_for_itself(text: &[u8]) -> bool {
+    /// Blocks, of which the last may overlap the one before; `None` where there is none.
+    fn blocks<const N: usize>(text: &[u8]) -> Option<bool> {
+        let (blocks, _) = text.as_chunks();
+        let last = text.last_chunk()?;
+        Some(
+            blocks.iter().all(stand_for_themselves::<true, N>)
+                && stand_for_themselves::<true, N>(last),
+        )
+    }
+    blocks::<16>(text)
+        .or_else(|| blocks::<8>(text))
+        .or_else(|| blocks::<4>(text))
+        .unwrap_or_else(|| text.iter().all(|&b| stand_for_themselves::<true, 1>(&[b])))
+}
+
+/// Whether a string's bytes, which are `ASCII` or any, need no escaping. Without branches, so that the compiler
+/// looks at all of them at once.
+fn stand_for_themselves<const ASCII: bool, const N: usize>(bytes: &[u8; N]) -> bool {
+    bytes.iter().fold(true, |all, &b| {
+        all & (b >= b' ') & (b != b'"') & (b != b'\\') & (!ASCII | (b < 0x80))
+    })
 }
 
 /// What follows the backslash; 0 for what stands for itself.
@@ -342,8 +367,7 @@ fn date_time(out: &mut Vec<u8>, micros: i64) {
 }
 
 /// SQLite's text of a time: with or without a zone, `T` or a space between. Without a zone it is UTC.
-fn date_time_text(out: &mut Vec<u8>, text: &str) -> Option<()> {
-    let b = text.as_bytes();
+fn date_time_text(out: &mut Vec<u8>, b: &[u8]) -> Option<()> {
     let shape = b.len() >= 19
         && b[..19].iter().enumerate().all(|(i, c)| match i {
             4 | 7 => *c == b'-',
@@ -364,6 +388,7 @@ fn date_time_text(out: &mut Vec<u8>, text: &str) -> Option<()> {
         "%Y-%m-%d %H:%M:%S%.f %:z",
     ];
     let local = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
+    let text = std::str::from_utf8(b).ok()?;
     let text = text
         .strip_suffix('Z')
         .map_or_else(|| text.to_owned(), |t| format!("{t}+00:00"));
@@ -396,20 +421,19 @@ fn date(out: &mut Vec<u8>, days: i64) -> Option<()> {
     if !(-719_528..2_932_897).contains(&days) {
         return None;
     }
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let day_of_era = z.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // From the first of March 400 years before the year 0, when a cycle of the calendar begins; so nothing is
+    // negative.
+    let days = (days + 719_468 + 146_097) as u32;
+    let (cycles, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day_of_year = day - (365 * year + year / 4 - year / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
+    let (month, next_year) = match month_from_march {
+        0..10 => (month_from_march + 3, 0),
+        _ => (month_from_march - 9, 1),
     };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let year = year + cycles * 400 + next_year - 400;
     let [a, b] = pair(year / 100);
     let [c, d] = pair(year % 100);
     let [e, f] = pair(month);
@@ -420,12 +444,12 @@ fn date(out: &mut Vec<u8>, days: i64) -> Option<()> {
 
 /// `HH:MM:SS`, and a fraction of 3 or 6 digits where it is not zero.
 fn time_of_day(out: &mut Vec<u8>, micros: i64) {
-    let seconds = micros / 1_000_000;
+    let seconds = (micros / 1_000_000) as u32;
     let [a, b] = pair(seconds / 3600);
     let [c, d] = pair(seconds / 60 % 60);
     let [e, f] = pair(seconds % 60);
     out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);
-    let fraction = micros % 1_000_000;
+    let fraction = (micros % 1_000_000) as u32;
     if fraction == 0 {
         return;
     }
@@ -440,7 +464,7 @@ fn time_of_day(out: &mut Vec<u8>, micros: i64) {
 }
 
 /// Two digits.
-fn pair(n: i64) -> [u8; 2] {
+fn pair(n: u32) -> [u8; 2] {
     let n = n as u8;
     [b'0' + n / 10 % 10, b'0' + n % 10]
 }
@@ -459,10 +483,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn strings_are_written_as_serde_json_writes_them(text in any::<String>()) {
+        fn strings_are_written_as_serde_json_writes_them(
+            text in prop_oneof![any::<String>(), "[a-z]{0,40}[a-z\"\\\\\n\u{7f}é]{1,2}[a-z]{0,40}"],
+        ) {
             let mut out = Vec::new();
-            string(&mut out, &text);
+            prop_assert!(string(&mut out, text.as_bytes()).is_some());
             prop_assert_eq!(String::from_utf8(out).unwrap(), serde_json::to_string(&text).unwrap());
+        }
+
+        #[test]
+        fn what_is_no_text_is_not_written(text in "[a-z]{0,40}", at in 0..41usize) {
+            let mut bytes = text.into_bytes();
+            bytes.insert(at.min(bytes.len()), 0xFF);
+            for kind in [Kind::Text, Kind::Json, Kind::Date, Kind::DateTime { zoned: true }, Kind::Uuid] {
+                let mut out = b"before".to_vec();
+                value(&mut out, &kind, &Raw::Text(&bytes));
+                prop_assert_eq!(&out[..], b"before\x01");
+            }
         }
 
         #[test]
@@ -471,7 +508,7 @@ mod tests {
             let text = time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
             prop_assert_eq!(written(Kind::DateTime { zoned: true }, Raw::Micros(micros)), format!("\"{text}\""));
             for stored in [text.clone(), text.replace('T', " ").replace('Z', "+00:00"), text.replace('Z', "")] {
-                prop_assert_eq!(written(Kind::DateTime { zoned: true }, Raw::Text(&stored)), format!("\"{text}\""));
+                prop_assert_eq!(written(Kind::DateTime { zoned: true }, Raw::Text(stored.as_bytes())), format!("\"{text}\""));
             }
         }
     }
@@ -481,9 +518,9 @@ mod tests {
         assert_eq!(written(Kind::Int, Raw::Int(1 << 31)), "\u{1}");
         assert_eq!(written(Kind::Int, Raw::Null), "\0");
         assert_eq!(written(Kind::Float, Raw::Float(f64::NAN)), "\u{1}");
-        assert_eq!(written(Kind::Json, Raw::Text("{")), "\u{1}");
+        assert_eq!(written(Kind::Json, Raw::Text(b"{")), "\u{1}");
         assert_eq!(
-            written(Kind::DateTime { zoned: true }, Raw::Text("yesterday")),
+            written(Kind::DateTime { zoned: true }, Raw::Text(b"yesterday")),
             "\u{1}"
         );
     }
@@ -499,6 +536,6 @@ mod tests {
         let money = Kind::Decimal { scale: Some(2) };
         assert_eq!(written(money.clone(), Raw::Float(0.99)), "\"0.99\"");
         assert_eq!(written(money.clone(), Raw::Int(3)), "\"3.00\"");
-        assert_eq!(written(money, Raw::Text("12.50")), "\"12.50\"");
+        assert_eq!(written(money, Raw::Text(b"12.50")), "\"12.50\"");
     }
 }

@@ -434,7 +434,7 @@ pub fn statement_sql(
             &bound.pages[i],
         )
     };
-    if level.page.as_ref().is_none_or(|p| p.is_literal()) {
+    if level.constant.get().is_some() {
         level.sql[usize::from(batch == Batch::Many)]
             .get_or_init(write)
             .clone()

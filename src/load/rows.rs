@@ -1,7 +1,8 @@
 //! Rows, kept as the JSON they will be written as.
 //!
 //! A value is encoded once, when its row arrives, however many times it is written (an author of a
-//! thousand posts is one row). Keys are kept as values beside it.
+//! thousand posts is one row). Where only one field writes it, so is the field's name, and a row's fields are
+//! one piece. Keys are kept as values beside it.
 
 use std::ops::Range;
 
@@ -9,7 +10,7 @@ use super::Statement;
 use super::encode::{self, Raw};
 use super::keys::{KeyColumn, Nullable};
 use crate::catalog::{Catalog, Kind};
-use crate::plan::{Cell, Expression, Form, Level};
+use crate::plan::{Cell, Expression, Form, Lead, Level};
 
 /// A value that cannot be written: what stands in its place, since no JSON begins with it.
 pub const NULL: u8 = 0;
@@ -24,6 +25,8 @@ pub struct Rows {
     /// The end of each cell in `json`, row by row.
     ends: Vec<u32>,
     json: Vec<u8>,
+    /// A value that is kept with its name cannot be written.
+    broken: bool,
     /// For each read of the level its values, if they are (parts of) keys.
     keys: Vec<Option<KeyColumn<Nullable>>>,
     /// For each row the key it belongs to, from 0; empty where the statement carries none.
@@ -43,14 +46,25 @@ impl Rows {
         self.len
     }
 
-    pub fn cell(&self, row: u32, cell: usize) -> CellValue<'_> {
-        let i = row as usize * self.width + cell;
-        let start = if i == 0 { 0 } else { self.ends[i - 1] as usize };
-        match &self.json[start..self.ends[i] as usize] {
+    /// A cell's value, which stands `lead` bytes after the beginning of what is kept.
+    pub fn cell(&self, row: u32, cell: usize, lead: usize) -> CellValue<'_> {
+        match &self.kept(row, cell, 1)[lead..] {
             [NULL] => CellValue::Null,
             [UNREPRESENTABLE] => CellValue::Unrepresentable,
             json => CellValue::Json(json),
         }
+    }
+
+    /// So many cells with their names; `None` where they must be written one by one, because a value of the
+    /// level cannot be.
+    pub fn piece(&self, row: u32, first: usize, cells: usize) -> Option<&[u8]> {
+        (!self.broken).then(|| self.kept(row, first, cells))
+    }
+
+    fn kept(&self, row: u32, first: usize, cells: usize) -> &[u8] {
+        let i = row as usize * self.width + first;
+        let start = if i == 0 { 0 } else { self.ends[i - 1] as usize };
+        &self.json[start..self.ends[i + cells - 1] as usize]
     }
 
     /// What no rows come to, for a level of totals: counts are 0, and there is nothing else.
@@ -85,7 +99,7 @@ pub struct RowsBuilder<'a> {
     rows: Rows,
     /// For each column of the SELECT list its kind.
     pub kinds: Vec<&'a Kind>,
-    cells: Vec<Encoding<'a>>,
+    cells: Vec<(Encoding<'a>, Option<&'a Lead>)>,
     /// The reads that are (parts of) keys.
     keyed: Vec<usize>,
     /// The digest of the order that cursors are of.
@@ -105,7 +119,7 @@ impl<'a> RowsBuilder<'a> {
     /// `cursor_kind` is what a cursor's values are read as, by whether they are integers.
     pub fn new(
         catalog: &'a Catalog,
-        level: &Level,
+        level: &'a Level,
         statement: &Statement<'_>,
         cursor_kind: fn(bool) -> &'static Kind,
     ) -> Self {
@@ -145,7 +159,7 @@ impl<'a> RowsBuilder<'a> {
         RowsBuilder {
             rows,
             keyed: keyed.collect(),
-            cells: cells.collect(),
+            cells: cells.zip(level.leads.iter().map(Option::as_ref)).collect(),
             kinds,
             digest: statement.digest,
         }
@@ -172,7 +186,11 @@ impl<'a> RowsBuilder<'a> {
             }
         }
         let out = &mut rows.json;
-        for encoding in &self.cells {
+        for (encoding, lead) in &self.cells {
+            if let Some(lead) = lead {
+                out.extend_from_slice(&lead.json);
+            }
+            let start = out.len();
             match encoding {
                 Encoding::Value(at) => encode::value(out, self.kinds[*at], &value(*at)?),
                 Encoding::Id { prefix, at } => {
@@ -184,6 +202,16 @@ impl<'a> RowsBuilder<'a> {
                     let values = columns.clone().map(&mut value);
                     let values: Vec<_> = values.collect::<Result<_, _>>()?;
                     encode::cursor(out, self.digest, &values)
+                }
+            }
+            if let Some(lead) = lead
+                && let [mark @ (NULL | UNREPRESENTABLE)] = out[start..]
+            {
+                if mark == NULL && lead.nullable {
+                    out.truncate(start);
+                    out.extend_from_slice(b"null");
+                } else {
+                    rows.broken = true;
                 }
             }
             rows.ends.push(out.len() as u32);

@@ -414,11 +414,11 @@ fn raw<'r>(kind: &Kind, value: ValueRef<'r>) -> Raw<'r> {
         ValueRef::Null => Raw::Null,
         ValueRef::Integer(i) => Raw::Int(i),
         ValueRef::Real(f) => Raw::Float(f),
-        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_or(Raw::Strange, Raw::Text),
+        ValueRef::Text(bytes) => Raw::Text(bytes),
         ValueRef::Blob(bytes) => match kind {
             Kind::Uuid => bytes.try_into().map_or(Raw::Strange, Raw::Uuid),
             Kind::Bytes => Raw::Bytes(bytes),
-            _ => std::str::from_utf8(bytes).map_or(Raw::Strange, Raw::Text),
+            _ => Raw::Text(bytes),
         },
     }
 }

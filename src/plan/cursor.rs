@@ -54,7 +54,10 @@ pub fn write(out: &mut Vec<u8>, order: u32, values: &[Raw<'_>]) -> bool {
                 bytes.push(2);
                 bytes.extend_from_slice(&f.to_bits().to_le_bytes());
             }
-            Raw::Text(text) if text.len() <= LONGEST => variable(&mut bytes, 3, text.as_bytes()),
+            // Read again it must be text, too.
+            Raw::Text(text) if text.len() <= LONGEST && std::str::from_utf8(text).is_ok() => {
+                variable(&mut bytes, 3, text);
+            }
             Raw::Bytes(value) if value.len() <= LONGEST => variable(&mut bytes, 4, value),
             _ => return false,
         }
@@ -142,7 +145,7 @@ mod tests {
             Raw::Null,
             Raw::Int(-7),
             Raw::Float(0.1),
-            Raw::Text("å"),
+            Raw::Text("å".as_bytes()),
             Raw::Bytes(&[0, 255]),
         ];
         let text = written(1, &values);
@@ -161,7 +164,7 @@ mod tests {
 
     #[test]
     fn what_is_cut_or_changed_is_no_cursor() {
-        let text = written(1, &[Raw::Text("tide"), Raw::Int(42)]);
+        let text = written(1, &[Raw::Text(b"tide"), Raw::Int(42)]);
         for end in 0..text.len() {
             assert_eq!(read(&text[..end], 1, 2), Err(NoCursor::Broken), "{end}");
         }

@@ -21,7 +21,7 @@ mod filter;
 mod order;
 mod search;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use apollo_compiler::ast::Value;
 use apollo_compiler::parser::SourceSpan;
@@ -55,6 +55,8 @@ pub struct Plan {
     pub root: Vec<RootField>,
     /// Whether `__schema` or `__type` is asked.
     pub introspects: bool,
+    /// About what keeping the plan costs, in bytes.
+    pub weight: u64,
     /// What SQLite learnt of the time it takes.
     pub slow: Slow,
 }
@@ -66,7 +68,7 @@ impl Plan {
     }
 
     /// About what keeping the plan costs, in bytes.
-    pub fn weight(&self) -> u64 {
+    fn weigh(&self, document: &Document) -> u64 {
         fn of(selection: &Selection) -> u64 {
             let fields = selection.fields.iter().map(|f| match &f.value {
                 Output::One { selection, .. }
@@ -88,7 +90,9 @@ impl Plan {
             }
             _ => 0,
         });
-        1024 + 2048 * self.levels.len() as u64 + roots.map(|fields| 160 + fields).sum::<u64>()
+        let tree = 2048 * self.levels.len() as u64 + roots.map(|fields| 160 + fields).sum::<u64>();
+        // What is bound once and its SQL: values of the text, each kept in some places.
+        1024 + tree + 16 * document.len as u64
     }
 }
 
@@ -121,13 +125,17 @@ pub struct Level {
     pub reads: Vec<Read>,
     /// What is kept of each row, already as JSON.
     pub cells: Vec<Cell>,
+    /// For each cell what is kept before it.
+    pub leads: Vec<Option<Lead>>,
     pub page: Option<Page>,
     /// Whether any of it is asked for. Of a connection perhaps only the number of its rows is.
     pub runs: bool,
     /// For pages forwards and backwards whether one row more is read, to learn if there is one.
     pub looks_ahead: [bool; 2],
     pub location: Option<SourceSpan>,
-    /// The statement's text for one key and for many, once it is known.
+    /// Its page where no variable changes it, once it is bound.
+    pub constant: OnceLock<Arc<BoundPage>>,
+    /// The statement's text for such a page, for one key and for many, once it is known.
     pub sql: [OnceLock<PreparedSql>; 2],
 }
 
@@ -240,6 +248,15 @@ pub enum Cell {
     Mean { sum: usize, count: usize },
     /// The row's place in the page's order.
     Cursor,
+}
+
+/// The name of the one field that a cell is written by, kept with it: fields that follow each other as their
+/// cells do are one piece of JSON.
+#[derive(Debug)]
+pub struct Lead {
+    /// `"key":`, with a comma before it unless it is the first.
+    pub json: Box<[u8]>,
+    pub nullable: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -371,6 +388,8 @@ pub enum Output {
     Cell {
         cell: usize,
         nullable: bool,
+        /// The fields from this one on whose cells, kept with their names, are one piece; 0 if its own is not.
+        piece: usize,
     },
     /// A column that the principal may not see.
     Null,

@@ -251,7 +251,6 @@ const EPOCH_DAYS: i64 = 10_957;
 const EPOCH_MICROS: i64 = EPOCH_DAYS * 86_400_000_000;
 
 fn raw<'r>(kind: &Kind, bytes: &'r [u8]) -> Raw<'r> {
-    let text = || std::str::from_utf8(bytes).map_or(Raw::Strange, Raw::Text);
     match kind {
         Kind::Int | Kind::BigInt => integer(bytes).map_or(Raw::Strange, Raw::Int),
         Kind::Float => match bytes.len() {
@@ -263,12 +262,9 @@ fn raw<'r>(kind: &Kind, bytes: &'r [u8]) -> Raw<'r> {
                 .map_or(Raw::Strange, |b| Raw::Float(f64::from_be_bytes(b))),
         },
         Kind::Boolean => Raw::Boolean(bytes == [1]),
-        Kind::Text | Kind::Enum(_) | Kind::Decimal { .. } | Kind::Other => text(),
+        Kind::Text | Kind::Enum(_) | Kind::Decimal { .. } | Kind::Other => Raw::Text(bytes),
         // `jsonb` has a version before its text.
-        Kind::Json if bytes.first() == Some(&1) => {
-            std::str::from_utf8(&bytes[1..]).map_or(Raw::Strange, Raw::Text)
-        }
-        Kind::Json => text(),
+        Kind::Json => Raw::Text(bytes.strip_prefix(&[1]).unwrap_or(bytes)),
         Kind::DateTime { .. } => match (bytes.len(), integer(bytes)) {
             (8, Some(i64::MAX | i64::MIN)) | (_, None) => Raw::Strange,
             (8, Some(micros)) => Raw::Micros(micros.saturating_add(EPOCH_MICROS)),

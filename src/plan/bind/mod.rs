@@ -13,7 +13,7 @@ use apollo_compiler::response::{JsonMap, JsonValue};
 
 use super::conditions::Conditions;
 use super::filter::evaluate;
-use super::{Document, DocumentLimits, Plan, RootOutput, Source};
+use super::{Document, DocumentLimits, Level, Plan, RootOutput, Source};
 use crate::catalog::Catalog;
 use crate::error::{Code, Error};
 use crate::load::keys::Keys;
@@ -72,7 +72,7 @@ impl Default for Limits {
 #[derive(Debug)]
 pub struct BoundPlan {
     pub plan: Arc<Plan>,
-    pub pages: Vec<BoundPage>,
+    pub pages: Vec<Arc<BoundPage>>,
     /// For each level of `Source::Keys` the keys asked for; empty where none is.
     pub keys: Vec<Keys>,
     /// For each root field what its arguments came to.
@@ -122,29 +122,17 @@ pub fn bind(
     let mut pages = Vec::with_capacity(plan.levels.len());
     let mut conditions = Conditions::default();
     for (i, level) in plan.levels.iter().enumerate() {
-        let mut page = match &level.page {
-            Some(page) => {
-                let bound = bind_page(catalog, &plan, level, page, variables, limits);
-                let bound = bound.map_err(|e| match e {
-                    Problem::Argument(e) => e.of_level(&plan.path(i)),
-                    Problem::Error(e) => e,
-                });
-                let key = catalog.entities[level.entity].primary_key.len();
-                let counted = bound.and_then(|page| {
-                    let filter = page.filter.as_ref();
-                    conditions.add(|| plan.path(i), filter, &page.order, key, limits)?;
-                    Ok(page)
-                });
-                counted.map_err(|e| e.at(located(level.location)))?
-            }
-            None => BoundPage {
-                limit: 1,
-                ..BoundPage::default()
-            },
-        };
-        let ahead = level.looks_ahead[usize::from(page.seek.backward)];
-        page.fetch = page.fetch.max(page.limit) + u32::from(ahead);
-        pages.push(page);
+        let bound = bind_level(catalog, &plan, level, variables, limits).map_err(|e| match e {
+            Problem::Argument(e) => e.of_level(&plan.path(i)),
+            Problem::Error(e) => e,
+        });
+        let key = catalog.entities[level.entity].primary_key.len();
+        let counted = bound.and_then(|page| {
+            let filter = page.filter.as_ref();
+            conditions.add(|| plan.path(i), filter, &page.order, key, limits)?;
+            Ok(page)
+        });
+        pages.push(counted.map_err(|e| e.at(located(level.location)))?);
     }
     let mut keys: Vec<Keys> = plan.levels.iter().map(|_| Keys::default()).collect();
     let mut roots = Vec::with_capacity(plan.root.len());
@@ -212,6 +200,33 @@ pub fn bind(
     })
 }
 
+/// The page of a level: the one that every request asks for, bound once, or this request's.
+fn bind_level(
+    catalog: &Catalog,
+    plan: &Plan,
+    level: &Level,
+    variables: &JsonMap,
+    limits: &Limits,
+) -> Result<Arc<BoundPage>, Problem> {
+    if let Some(page) = level.constant.get() {
+        return Ok(page.clone());
+    }
+    let mut page = match &level.page {
+        Some(page) => bind_page(catalog, plan, level, page, variables, limits)?,
+        None => BoundPage {
+            limit: 1,
+            ..BoundPage::default()
+        },
+    };
+    let ahead = level.looks_ahead[usize::from(page.seek.backward)];
+    page.fetch = page.fetch.max(page.limit) + u32::from(ahead);
+    let page = Arc::new(page);
+    if level.page.as_ref().is_none_or(|p| p.is_literal()) {
+        let _ = level.constant.set(page.clone());
+    }
+    Ok(page)
+}
+
 /// The value of an argument, null where it was left out.
 fn argument<'v>(value: &Value, variables: &'v JsonMap) -> Cow<'v, JsonValue> {
     evaluate(value, variables).unwrap_or(Cow::Owned(JsonValue::Null))
@@ -225,7 +240,7 @@ pub fn text_of(value: &JsonValue) -> Cow<'_, str> {
 }
 
 /// The most rows at each path, saturating: a page of a page multiplies.
-fn path_rows(plan: &Plan, pages: &[BoundPage], keys: &[Keys]) -> Vec<u64> {
+fn path_rows(plan: &Plan, pages: &[Arc<BoundPage>], keys: &[Keys]) -> Vec<u64> {
     // What is below a row is multiplied by the rows given, and what is read may be one more for each page.
     let mut given: Vec<u64> = Vec::with_capacity(plan.paths.len());
     let mut read: Vec<u64> = Vec::with_capacity(plan.paths.len());

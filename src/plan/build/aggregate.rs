@@ -77,6 +77,7 @@ impl<'a> Builder<'a> {
             Output::Cell {
                 cell: builder.cell(level, Expression::Group(ix), form),
                 nullable: true,
+                piece: 0,
             }
         })
     }
@@ -95,7 +96,11 @@ impl<'a> Builder<'a> {
                 cell,
                 nullable,
             },
-            Of::Group => Output::Cell { cell, nullable },
+            Of::Group => Output::Cell {
+                cell,
+                nullable,
+                piece: 0,
+            },
         };
         if field.name == "count" {
             let cell = self.cell(level, Expression::Count, Form::Value);

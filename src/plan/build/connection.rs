@@ -69,6 +69,7 @@ impl<'a> Builder<'a> {
                 "cursor" => Output::Cell {
                     cell: builder.add_cell(level, Cell::Cursor),
                     nullable: false,
+                    piece: 0,
                 },
                 "node" => {
                     let subsets = subselections(fields);

@@ -60,10 +60,12 @@ impl Builder<'_> {
             source,
             reads: Vec::new(),
             cells: Vec::new(),
+            leads: Vec::new(),
             page,
             runs: true,
             looks_ahead: [false; 2],
             location,
+            constant: OnceLock::new(),
             sql: [OnceLock::new(), OnceLock::new()],
         });
         let most = usize::try_from(self.limits.statements).unwrap_or(usize::MAX);

@@ -7,6 +7,7 @@ mod aggregate;
 mod collect;
 mod connection;
 mod level;
+mod pieces;
 mod root;
 
 use apollo_compiler::ast::Value;
@@ -45,19 +46,23 @@ pub fn build(
         introspects: false,
         refused: None,
     };
-    let root = builder.root(&operation.selection_set);
+    let mut root = builder.root(&operation.selection_set);
     if let Some(refused) = builder.refused {
         return Err(refused);
     }
-    Ok(Plan {
+    pieces::join(&mut root, &mut builder.levels);
+    let mut plan = Plan {
         principal: builder.principal,
         stages: stages(&builder.levels),
         levels: builder.levels,
         paths: builder.paths,
         root,
         introspects: builder.introspects,
+        weight: 0,
         slow: Slow::default(),
-    })
+    };
+    plan.weight = plan.weigh(document);
+    Ok(plan)
 }
 
 fn stages(levels: &[Level]) -> Vec<Vec<LevelId>> {
@@ -190,6 +195,7 @@ impl<'a> Builder<'a> {
             return Output::Cell {
                 cell,
                 nullable: false,
+                piece: 0,
             };
         }
         let cells = entity
@@ -230,7 +236,11 @@ impl<'a> Builder<'a> {
         }
         let nullable = column.nullable || column.policy.is_some();
         let cell = self.cell(level, value(masked), form);
-        Output::Cell { cell, nullable }
+        Output::Cell {
+            cell,
+            nullable,
+            piece: 0,
+        }
     }
 
     /// A belongs-to whose row the field stands below already, since its parent's rows were found by walking

@@ -29,6 +29,8 @@ pub struct Document {
     /// Distinguishes documents in the plan cache.
     pub id: u64,
     pub executable: Valid<ExecutableDocument>,
+    /// Bytes of its text.
+    pub len: usize,
 }
 
 impl Document {
@@ -59,6 +61,7 @@ impl Document {
         Ok(Document {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             executable,
+            len: text.len(),
         })
     }
 
