@@ -91,6 +91,33 @@ async fn a_null_stops_at_the_field_that_leads_back() {
     }
 }
 
+/// A value that its type cannot represent is null, with an error that names it, and all around it stays as it was.
+#[tokio::test]
+async fn a_value_that_cannot_be_written_leaves_the_rest() {
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let app = TestApp::blog(&database);
+        let query = "{ posts(limit: 5) { version publishedAt title author { name } again: title slug __typename body } }";
+        let mut expected = app.query(query).await.data();
+        let found = app.query("{ posts(limit: 5) { id } }").await.data();
+        let id = found["posts"][2]["id"].as_str().expect("an id");
+        let number = id.trim_start_matches("Post:");
+        let unreadable = match backend {
+            Backend::Sqlite => "'yesterday'",
+            Backend::Postgres => "'infinity'",
+        };
+        let sql = format!("UPDATE post SET published_at = {unreadable} WHERE id = {number}");
+        run(&database, &sql).await;
+        expected["posts"][2]["publishedAt"] = json!(null);
+        let answer = app.query(query).await.json();
+        assert_eq!(answer["data"], expected, "{backend:?}");
+        let errors = answer["errors"].as_array().map_or(0, Vec::len);
+        assert_eq!(errors, 1, "{answer}");
+        let path = json!(["posts", 2, "publishedAt"]);
+        assert_eq!(answer["errors"][0]["path"], path);
+    }
+}
+
 #[test]
 fn no_type_is_called_as_one_that_is_made() {
     for name in [
