@@ -44,7 +44,7 @@ impl Answer<'_> {
     pub fn write(&self) -> Vec<u8> {
         let mut writer = Writer {
             answer: self,
-            out: Vec::with_capacity(4096),
+            out: self.bound.plan.answer_size.buffer(),
             path: Vec::new(),
             errors: Vec::new(),
             more_errors: 0,
@@ -71,6 +71,7 @@ impl Answer<'_> {
             let message = format!("{} more errors are not listed", writer.more_errors);
             writer.errors.push(Error::new(Code::LimitExceeded, message));
         }
+        self.bound.plan.answer_size.remember(&writer.out);
         if writer.errors.is_empty() {
             return writer.out;
         }

@@ -10,7 +10,7 @@ use super::Statement;
 use super::encode::{self, Raw};
 use super::keys::{KeyColumn, Nullable};
 use crate::catalog::{Catalog, Kind};
-use crate::plan::{Cell, Expression, Form, Lead, Level};
+use crate::plan::{Cell, Expression, Form, Lead, Level, Size};
 
 /// A value that cannot be written: what stands in its place, since no JSON begins with it.
 pub const NULL: u8 = 0;
@@ -97,6 +97,7 @@ impl Rows {
 /// Builds [`Rows`] as they come from a driver.
 pub struct RowsBuilder<'a> {
     rows: Rows,
+    size: &'a Size,
     /// For each column of the SELECT list its kind.
     pub kinds: Vec<&'a Kind>,
     cells: Vec<(Encoding<'a>, Option<&'a Lead>)>,
@@ -151,6 +152,7 @@ impl<'a> RowsBuilder<'a> {
         });
         let rows = Rows {
             width: level.cells.len(),
+            json: level.rows_size.buffer(),
             keys: keys.collect(),
             ..Rows::default()
         };
@@ -158,6 +160,7 @@ impl<'a> RowsBuilder<'a> {
         let keyed = reads.filter(|(_, read)| read.key).map(|(i, _)| i);
         RowsBuilder {
             rows,
+            size: &level.rows_size,
             keyed: keyed.collect(),
             cells: cells.zip(level.leads.iter().map(Option::as_ref)).collect(),
             kinds,
@@ -222,6 +225,7 @@ impl<'a> RowsBuilder<'a> {
 
     /// The rows, unless they outgrow what one level can hold.
     pub fn finish(self) -> Result<Rows, super::DatabaseError> {
+        self.size.remember(&self.rows.json);
         if u32::try_from(self.rows.json.len()).is_err() {
             return Err(super::DatabaseError::Shape(
                 "a level's rows exceed 4 GiB".to_owned(),

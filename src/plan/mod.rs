@@ -21,6 +21,7 @@ mod filter;
 mod order;
 mod search;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use apollo_compiler::ast::Value;
@@ -59,6 +60,7 @@ pub struct Plan {
     pub weight: u64,
     /// What SQLite learnt of the time it takes.
     pub slow: Slow,
+    pub answer_size: Size,
 }
 
 impl Plan {
@@ -93,6 +95,24 @@ impl Plan {
         let tree = 2048 * self.levels.len() as u64 + roots.map(|fields| 160 + fields).sum::<u64>();
         // What is bound once and its SQL: values of the text, each kept in some places.
         1024 + tree + 16 * document.len as u64
+    }
+}
+
+/// How large something was the last time, in bytes: what to make room for the next time.
+#[derive(Debug, Default)]
+pub struct Size(AtomicUsize);
+
+impl Size {
+    /// Room beyond what small ones take anyway, and what is not worth it for one that was large once.
+    const ROOM: std::ops::RangeInclusive<usize> = 512..=1 << 20;
+
+    pub fn buffer(&self) -> Vec<u8> {
+        let room = self.0.load(Ordering::Relaxed);
+        Vec::with_capacity(room.clamp(*Self::ROOM.start(), *Self::ROOM.end()))
+    }
+
+    pub fn remember(&self, buffer: &[u8]) {
+        self.0.store(buffer.len(), Ordering::Relaxed);
     }
 }
 
@@ -133,6 +153,7 @@ pub struct Level {
     /// For pages forwards and backwards whether one row more is read, to learn if there is one.
     pub looks_ahead: [bool; 2],
     pub location: Option<SourceSpan>,
+    pub rows_size: Size,
     /// Its page where no variable changes it, once it is bound.
     pub constant: OnceLock<Arc<BoundPage>>,
     /// The statement's text for such a page, for one key and for many, once it is known.

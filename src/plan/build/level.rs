@@ -7,7 +7,9 @@ use apollo_compiler::parser::SourceSpan;
 use super::{Builder, Place};
 use crate::catalog::{ColumnIx, EntityId};
 use crate::error::{Code, Error};
-use crate::plan::{self, Cell, Expression, FieldPath, Form, Level, LevelId, Page, Read, Source};
+use crate::plan::{
+    self, Cell, Expression, FieldPath, Form, Level, LevelId, Page, Read, Size, Source,
+};
 
 /// Levels in a plan beyond the statements allowed: those of the types that a `node` turns out not to be.
 const SPARE_LEVELS: usize = 1000;
@@ -65,6 +67,7 @@ impl Builder<'_> {
             runs: true,
             looks_ahead: [false; 2],
             location,
+            rows_size: Size::default(),
             constant: OnceLock::new(),
             sql: [OnceLock::new(), OnceLock::new()],
         });

@@ -17,7 +17,7 @@ use sea_orm::sea_query::{Alias, IntoIden};
 
 use super::{
     Count, Document, Expression, FieldPath, Form, Level, LevelId, Limits, Output, Page, Plan,
-    SelectedField, Selection, Source, Window,
+    SelectedField, Selection, Size, Source, Window,
 };
 use crate::catalog::{
     Cardinality, Catalog, Column, ColumnIx, EntityId, FieldSource, Link, RelationId,
@@ -60,6 +60,7 @@ pub fn build(
         introspects: builder.introspects,
         weight: 0,
         slow: Slow::default(),
+        answer_size: Size::default(),
     };
     plan.weight = plan.weigh(document);
     Ok(plan)
