@@ -5,9 +5,10 @@
 //! already there, and what is written and read is written and read together.
 //!
 //! Answers come in the order of the statements, so a slow one holds up those behind it. Hence a statement
-//! goes to a connection where nothing waits, as long as there is one; it never goes behind one that has
-//! taken longer than [`PATIENCE`]; and where the one before it turns out to be slow, it is asked again on a
-//! connection where nothing waits. That happens once to a statement at most, and these only read.
+//! goes to one of the few connections where the fewest wait, and to a further one where they would wait too
+//! long; it never goes behind one that has taken longer than [`PATIENCE`]; and where the one before it turns
+//! out to be slow, it is asked again on a connection where nothing waits. That happens once to a statement at
+//! most, and these only read.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -25,7 +26,11 @@ use crate::load::DatabaseError;
 
 /// How long a statement may take before those behind it go elsewhere.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// Statements that wait on one connection before another one is opened.
+/// How long statements may wait on a connection, by how long they take there, before a further one is used. All
+/// statements together take about as long however many connections run them, once the server is busy; so where
+/// they are answered within this time, few connections do, and the others are not needed any more.
+const QUEUE: Duration = Duration::from_millis(20);
+/// Statements that wait on one connection at most before a further one is used.
 const DEEP: u32 = 16;
 /// Requests that load at the same time, for each connection that may be opened; more wait in line.
 const REQUESTS_PER_CONNECTION: usize = 16;
@@ -75,6 +80,8 @@ pub struct Session {
     answered: AtomicU32,
     /// When the statement that runs now began, or the last one ended, by the pool's clock in µs.
     since: AtomicU64,
+    /// How long statements take, in µs: an average in which the last ones count the most.
+    pace: AtomicU64,
     clock: Instant,
     opened: Instant,
 }
@@ -98,6 +105,39 @@ enum Choice {
 enum Behind {
     Nobody,
     Others,
+}
+
+/// How busy a connection is.
+struct Load {
+    waiting: u32,
+    /// What runs now holds up what waits.
+    slow: bool,
+    /// How long statements take, in µs.
+    pace: u64,
+}
+
+impl Load {
+    /// Whether one more statement is soon answered.
+    fn has_room(&self) -> bool {
+        let queue = QUEUE.as_micros() as u64 / self.pace.max(1);
+        !self.slow && u64::from(self.waiting) < queue.clamp(1, DEEP.into())
+    }
+}
+
+/// Where the fewest wait among the first few; where these have no room, the first of the others that has.
+/// So few are kept warm, and the others grow old when they are not needed.
+fn best(loads: impl Iterator<Item = Load>, few: usize) -> Option<usize> {
+    let mut best = None;
+    for (i, load) in loads.enumerate() {
+        if i >= few && best.is_some() {
+            break;
+        }
+        let waiting = load.waiting;
+        if load.has_room() && best.is_none_or(|(_, least)| waiting < least) {
+            best = Some((i, waiting));
+        }
+    }
+    best.map(|(i, _)| i)
 }
 
 impl PostgresPool {
@@ -169,35 +209,34 @@ impl PostgresPool {
         let now = shared.now();
         let mut sessions = shared.sessions();
         sessions.open.retain(|session| session.is_fit(now));
-        // The first of those that are free: few are kept warm, and the others grow old.
-        if let Some(free) = sessions.open.iter().find(|s| s.waiting() == 0) {
-            return Ok(Choice::Use(Turn::take(free, now)));
-        }
+        let best = match behind {
+            Behind::Nobody => sessions.open.iter().position(|s| s.waiting() == 0),
+            Behind::Others => best(sessions.open.iter().map(|s| s.load(now)), shared.few),
+        };
+        let best = best.map(|i| sessions.open[i].clone());
         let total = sessions.open.len() + sessions.opening;
         let refused = sessions.refused.as_ref();
         let refused = refused.filter(|(at, _)| at.elapsed() < REFUSED_FOR);
         let may_open = total < shared.most && refused.is_none();
-        let shortest = |slow: bool| {
-            let all = sessions.open.iter().filter(|s| s.is_slow(now) == slow);
-            all.min_by_key(|session| session.waiting()).cloned()
-        };
-        match shortest(false).filter(|_| behind == Behind::Others) {
-            Some(quick) if quick.waiting() < DEEP || !may_open => {
-                if may_open && total < shared.few {
-                    self.open_one(&mut sessions);
-                }
-                Ok(Choice::Use(Turn::take(&quick, now)))
-            }
-            _ if may_open => {
+        if let Some(best) = best {
+            if best.waiting() > 0 && may_open && total < shared.few {
                 self.open_one(&mut sessions);
-                Ok(Choice::Wait)
             }
-            _ => match (shortest(true), refused) {
-                (Some(slow), _) if behind == Behind::Others => {
-                    Ok(Choice::Use(Turn::take(&slow, now)))
-                }
-                (None, Some((_, cause))) => Err(DatabaseError::Unreachable(cause.to_string())),
-                _ => Ok(Choice::Wait),
+            return Ok(Choice::Use(Turn::take(&best, now)));
+        }
+        if may_open {
+            self.open_one(&mut sessions);
+            return Ok(Choice::Wait);
+        }
+        let all = sessions.open.iter();
+        match all.min_by_key(|s| (s.is_slow(now), s.waiting())) {
+            Some(shortest) if behind == Behind::Others => {
+                Ok(Choice::Use(Turn::take(shortest, now)))
+            }
+            Some(_) => Ok(Choice::Wait),
+            None => match refused {
+                Some((_, cause)) => Err(DatabaseError::Unreachable(cause.to_string())),
+                None => Ok(Choice::Wait),
             },
         }
     }
@@ -247,6 +286,7 @@ impl Session {
             sent: Mutex::new(0),
             answered: AtomicU32::new(0),
             since: AtomicU64::new(clock.elapsed().as_micros() as u64),
+            pace: AtomicU64::new(0),
             clock,
             opened: Instant::now(),
         }
@@ -288,6 +328,26 @@ impl Session {
 
     fn is_slow(&self, now: u64) -> bool {
         self.waiting() > 0 && self.idle_for(now) > PATIENCE
+    }
+
+    fn load(&self, now: u64) -> Load {
+        Load {
+            waiting: self.waiting(),
+            slow: self.is_slow(now),
+            pace: self.pace.load(Ordering::Relaxed),
+        }
+    }
+
+    /// A statement is answered, or has failed.
+    fn answered(&self) {
+        let now = self.clock.elapsed().as_micros() as u64;
+        let took = now.saturating_sub(self.since.swap(now, Ordering::Relaxed));
+        // One that takes very long says little about the others.
+        let took = took.min(PATIENCE.as_micros() as u64);
+        let pace = self.pace.load(Ordering::Relaxed);
+        self.pace.store((pace * 15 + took) / 16, Ordering::Relaxed);
+        self.answered.fetch_add(1, Ordering::AcqRel);
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// Whether a new statement may be sent on it.
@@ -347,23 +407,57 @@ impl Drop for Turn {
             session.waiting.fetch_sub(1, Ordering::AcqRel);
             return;
         }
-        let answered = |session: &Session| {
-            let now = session.clock.elapsed().as_micros() as u64;
-            session.since.store(now, Ordering::Relaxed);
-            session.answered.fetch_add(1, Ordering::AcqRel);
-            session.waiting.fetch_sub(1, Ordering::AcqRel);
-        };
         if self.answered {
-            return answered(&session);
+            return session.answered();
         }
         // Nobody waits for the answer any more, but it must come before the next one can.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return answered(&session);
+            return session.answered();
         };
         runtime.spawn(async move {
             // An error means that the connection has ended.
             let _ = session.client.check_connection().await;
-            answered(&session);
+            session.answered();
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(loads: &[(u32, u64)]) -> Option<usize> {
+        let load = |&(waiting, pace)| Load {
+            waiting,
+            slow: pace > PATIENCE.as_micros() as u64,
+            pace,
+        };
+        best(loads.iter().map(load), 2)
+    }
+
+    #[test]
+    fn few_connections_carry_what_is_quick() {
+        assert_eq!(chosen(&[]), None);
+        assert_eq!(chosen(&[(0, 0), (0, 0)]), Some(0));
+        assert_eq!(chosen(&[(1, 0), (0, 0)]), Some(1));
+        // However idle the others are.
+        assert_eq!(chosen(&[(9, 500), (8, 500), (0, 0)]), Some(1));
+        assert_eq!(chosen(&[(16, 500), (15, 500), (0, 0)]), Some(1));
+    }
+
+    #[test]
+    fn further_ones_carry_what_would_wait_too_long() {
+        assert_eq!(chosen(&[(16, 500), (16, 500), (3, 0), (0, 0)]), Some(2));
+        // Five of 4 ms are answered in 20.
+        assert_eq!(chosen(&[(4, 4_000), (4, 4_000), (0, 0)]), Some(0));
+        assert_eq!(chosen(&[(5, 4_000), (5, 4_000), (0, 4_000)]), Some(2));
+        assert_eq!(
+            chosen(&[(5, 4_000), (5, 4_000), (5, 4_000), (1, 4_000)]),
+            Some(3)
+        );
+        // Nothing goes behind one that takes long, but to where nothing waits.
+        assert_eq!(chosen(&[(1, 60_000), (1, 30_000), (1, 0)]), Some(2));
+        assert_eq!(chosen(&[(1, 60_000), (0, 30_000), (1, 0)]), Some(1));
+        assert_eq!(chosen(&[(16, 500), (1, 60_000)]), None);
     }
 }
