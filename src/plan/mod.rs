@@ -60,6 +60,7 @@ pub struct Plan {
     pub weight: u64,
     /// What SQLite learnt of the time it takes.
     pub slow: Slow,
+    /// Of its answers.
     pub answer_size: Size,
 }
 
@@ -94,7 +95,8 @@ impl Plan {
         });
         let tree = 2048 * self.levels.len() as u64 + roots.map(|fields| 160 + fields).sum::<u64>();
         // What is bound once and its SQL: values of the text, each kept in some places.
-        1024 + tree + 16 * document.len as u64
+        let constants = 16 * document.len as u64;
+        1024 + tree + constants
     }
 }
 
@@ -145,7 +147,7 @@ pub struct Level {
     pub reads: Vec<Read>,
     /// What is kept of each row, already as JSON.
     pub cells: Vec<Cell>,
-    /// For each cell what is kept before it.
+    /// For each cell what is kept before it; `None` where several fields write it, each by its own name.
     pub leads: Vec<Option<Lead>>,
     pub page: Option<Page>,
     /// Whether any of it is asked for. Of a connection perhaps only the number of its rows is.
@@ -153,6 +155,7 @@ pub struct Level {
     /// For pages forwards and backwards whether one row more is read, to learn if there is one.
     pub looks_ahead: [bool; 2],
     pub location: Option<SourceSpan>,
+    /// Of its rows as JSON.
     pub rows_size: Size,
     /// Its page where no variable changes it, once it is bound.
     pub constant: OnceLock<Arc<BoundPage>>,
