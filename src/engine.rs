@@ -15,15 +15,14 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use serde::Deserialize;
 
-use crate::catalog::Catalog;
-use crate::database::Database;
 use crate::error::{Code, Error};
-use crate::load::postgres::Postgres;
-use crate::load::sqlite::Sqlite;
-use crate::load::{self, DatabaseError};
-use crate::plan::{self, BoundPlan, Document, Limits, Plan};
-use crate::policy::Principal;
-use crate::respond::Answer;
+use crate::graph::Catalog;
+use crate::graph::policy::Principal;
+use crate::read::load::postgres::Postgres;
+use crate::read::load::sqlite::Sqlite;
+use crate::read::load::{self, Database, DatabaseError, Learnt};
+use crate::read::plan::{self, BoundPlan, Document, Limits, Plan};
+use crate::read::respond::Answer;
 use crate::schema::Schema;
 
 /// Answers GraphQL requests over one database.
@@ -39,7 +38,7 @@ pub struct Planner {
     shared: Arc<Shared>,
     limits: Limits,
     documents: Cache<Box<str>, Arc<Document>, DocumentWeight>,
-    plans: Cache<PlanKey, Arc<Plan>, PlanWeight>,
+    plans: Cache<PlanKey, Known, PlanWeight>,
 }
 
 /// What outlives a request on the threads that run it.
@@ -95,12 +94,19 @@ impl Weighter<Box<str>, Arc<Document>> for DocumentWeight {
     }
 }
 
+/// A plan in use.
+#[derive(Clone)]
+struct Known {
+    plan: Arc<Plan>,
+    learnt: Arc<Learnt>,
+}
+
 #[derive(Clone)]
 struct PlanWeight;
 
-impl Weighter<PlanKey, Arc<Plan>> for PlanWeight {
-    fn weight(&self, _: &PlanKey, plan: &Arc<Plan>) -> u64 {
-        plan.weight
+impl Weighter<PlanKey, Known> for PlanWeight {
+    fn weight(&self, _: &PlanKey, known: &Known) -> u64 {
+        known.plan.weight
     }
 }
 
@@ -111,6 +117,7 @@ const CACHE: u64 = 64 << 20;
 pub struct Prepared {
     pub document: Arc<Document>,
     pub bound: BoundPlan,
+    pub learnt: Arc<Learnt>,
     introspection: Option<JsonMap>,
     explain: bool,
 }
@@ -207,27 +214,30 @@ impl Engine {
                 let catalog = &self.planner.shared.catalog;
                 let connections = Postgres::enter(pool).await?;
                 let began = Instant::now();
-                let mut loaded = load::load(catalog, &prepared.bound, &connections).await;
+                let mut loaded =
+                    load::load(catalog, &prepared.bound, &prepared.learnt, &connections).await;
                 if loaded.as_ref().is_err_and(DatabaseError::is_unavailable) {
                     // The other side has closed a connection, and others too perhaps. Reads can be asked again.
                     pool.distrust(began);
-                    loaded = load::load(catalog, &prepared.bound, &connections).await;
+                    loaded =
+                        load::load(catalog, &prepared.bound, &prepared.learnt, &connections).await;
                 }
                 drop(connections);
                 Ok(self.planner.shared.write(&prepared, &loaded?))
             }
             Database::Sqlite(pool) => {
                 let shared = self.planner.shared.clone();
-                let plan = prepared.bound.plan.clone();
+                let learnt = prepared.learnt.clone();
                 let work = move |connection: &mut Sqlite| {
                     let loaded = Sqlite::complete(load::load(
                         &shared.catalog,
                         &prepared.bound,
+                        &prepared.learnt,
                         connection,
                     ))??;
                     Ok(shared.write(&prepared, &loaded))
                 };
-                pool.run(deadline, &plan.slow, work).await
+                pool.run(deadline, &learnt.slow, work).await
             }
         }
     }
@@ -260,7 +270,7 @@ impl Planner {
         let variables = self
             .variables(&document, operation, &request.variables)
             .map_err(|e| vec![e])?;
-        let plan = self
+        let Known { plan, learnt } = self
             .plan(&document, operation, &variables, principal)
             .map_err(|e| vec![e])?;
         let introspection = match plan.introspects {
@@ -281,6 +291,7 @@ impl Planner {
         Ok(Prepared {
             document,
             bound,
+            learnt,
             introspection,
             explain: request.explain,
         })
@@ -319,7 +330,7 @@ impl Planner {
         operation: &Operation,
         variables: &JsonMap,
         principal: Principal,
-    ) -> Result<Arc<Plan>, Error> {
+    ) -> Result<Known, Error> {
         let conditions = document.conditions(operation, variables)?;
         let key = PlanKey {
             document: document.id,
@@ -330,16 +341,20 @@ impl Planner {
         if let Some(found) = self.plans.get(&key) {
             return Ok(found);
         }
-        let plan = Arc::new(plan::build(
+        let plan = plan::build(
             &self.shared.catalog,
             document,
             operation,
             &conditions,
             principal,
             &self.limits,
-        )?);
-        self.plans.insert(key, plan.clone());
-        Ok(plan)
+        )?;
+        let known = Known {
+            learnt: Arc::new(Learnt::of(&plan)),
+            plan: Arc::new(plan),
+        };
+        self.plans.insert(key, known.clone());
+        Ok(known)
     }
 
     fn introspect(
@@ -369,6 +384,7 @@ impl Shared {
             catalog: &self.catalog,
             document: &prepared.document,
             bound: &prepared.bound,
+            learnt: &prepared.learnt,
             loaded,
             introspection: prepared.introspection.as_ref(),
             explain: prepared.explain,

@@ -7,15 +7,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backref::config::{Cli, Command, Doctor, Explain, Migrate, MigrateAction, Seed, Serve};
-use backref::database::{self, Connect, EMBEDDED_FILE, SetupError, Url};
+use backref::blog::{self, sample, seed};
+use backref::doctor;
 use backref::engine::{Engine, Planner, Request};
-use backref::plan::Limits;
-use backref::policy::Principal;
+use backref::graph::policy::Principal;
+use backref::read::explain;
+use backref::read::plan::Limits;
+use backref::read::sql::Dialect;
 use backref::schema::Schema;
-use backref::server::{self, ServerOptions};
-use backref::sql::Dialect;
-use backref::{blog, doctor, explain, seed};
+use backref::serve::config::{Cli, Command, Doctor, Explain, Migrate, MigrateAction, Seed, Serve};
+use backref::serve::database::{self, Connect, EMBEDDED_FILE, SetupError, Url};
+use backref::serve::http::{self, ServerOptions};
 use clap::Parser;
 use migration::{Migrator, MigratorTrait};
 use tokio::net::TcpListener;
@@ -59,7 +61,7 @@ async fn serve(args: Serve) -> Result {
     let connections = args.database.database_max_connections;
     let url = match &args.database.database_url {
         Some(text) => text.parse::<Url>()?,
-        None => database::embedded(Path::new(EMBEDDED_FILE)).await?,
+        None => database::embedded(Path::new(EMBEDDED_FILE), sample::fill).await?,
     };
     if args.migrate {
         let connection = url.connect(Connect::with(1)).await?;
@@ -90,7 +92,7 @@ async fn serve(args: Serve) -> Result {
         "GraphQL at http://{address}/graphql, GraphiQL at http://{address}/"
     );
     let (stop, mut stopping) = tokio::sync::watch::channel(());
-    let drained = axum::serve(listener, server::router(engine, &options))
+    let drained = axum::serve(listener, http::router(engine, &options))
         .with_graceful_shutdown(async move { drop(stopping.changed().await) })
         .into_future();
     let mut served = tokio::spawn(drained);
@@ -225,7 +227,7 @@ async fn open(
 
 fn planner(limits: Limits) -> Result<Planner> {
     let catalog = blog::graph().build()?;
-    let schema = Schema::new(&catalog, &limits)?;
+    let schema = Schema::new(&catalog, limits.default_page())?;
     Ok(Planner::new(catalog, schema, limits))
 }
 
@@ -266,6 +268,9 @@ fn print_plan(args: &Explain) -> Result {
                 .collect();
             lines.join("\n")
         })?;
-    print!("{}", explain::explain(&planner, &prepared, dialect));
+    print!(
+        "{}",
+        explain::explain(planner.catalog(), &prepared.bound, dialect)
+    );
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use backref::load::keys::{KeyColumn, Keys, Nullable};
+use backref::graph::keys::{KeyColumn, Keys, Nullable};
 use dataloader::BatchFn;
 use dataloader::cached::Loader;
 

@@ -8,7 +8,7 @@ use super::search::{self, State};
 use super::structure::{Form, Index, Structure, Table};
 use super::wants::{Service, Want, wants};
 use super::{Finding, Severity, Subject};
-use crate::catalog::{Catalog, Column, ColumnIx, Entity, EntityId, ForeignKey, Link, Relation};
+use crate::graph::{Catalog, Column, ColumnIx, Entity, EntityId, ForeignKey, Link, Relation};
 
 pub(super) fn find(catalog: &Catalog, structure: &Structure) -> Vec<Finding> {
     let mut all = Findings {

@@ -1,9 +1,9 @@
 //! Which of the databases' types can be read as which kinds.
 
 use super::structure::Column as Found;
-use crate::catalog::Kind;
+use crate::graph::Kind;
+use crate::read::sql::Dialect;
 use crate::schema::type_name;
-use crate::sql::Dialect;
 
 /// Whether values of a column can be what `load` reads for this kind. Only types that plainly cannot be are
 /// held against it.

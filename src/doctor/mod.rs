@@ -19,8 +19,8 @@ use sea_orm::{DatabaseConnection, DbErr};
 
 pub use remedy::{Remedy, Step};
 
-use crate::catalog::Catalog;
-use crate::sql::Dialect;
+use crate::graph::Catalog;
+use crate::read::sql::Dialect;
 
 /// Compares the tables of the graph with those of the database.
 ///

@@ -10,8 +10,8 @@ use super::search::{Constraints, Event, Found, Search, State, Trigger};
 use super::structure::{
     Column, ForeignKeys, Form, IndexColumn, Indexes, Structure, Table, ask, column_called,
 };
-use crate::catalog::{Catalog, Entity, EntityId};
-use crate::sql::Dialect;
+use crate::graph::{Catalog, Entity, EntityId};
+use crate::read::sql::Dialect;
 
 pub(super) async fn read(
     catalog: &Catalog,

@@ -5,7 +5,7 @@
 use std::fmt::{Display, Formatter, Result};
 
 use super::{Finding, Remedy, Report, Severity, Subject};
-use crate::sql::Dialect;
+use crate::read::sql::Dialect;
 
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {

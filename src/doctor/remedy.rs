@@ -15,8 +15,8 @@ use sea_orm_migration::schema;
 use super::migration::{call, lines};
 use super::structure::IndexColumn;
 use super::wants::ascending;
-use crate::catalog::{Column, ColumnIx, Entity, ForeignKey, Kind};
-use crate::sql::Dialect;
+use crate::graph::{Column, ColumnIx, Entity, ForeignKey, Kind};
+use crate::read::sql::Dialect;
 
 /// What mends a finding.
 #[derive(Debug, Clone)]

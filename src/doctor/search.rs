@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use super::remedy::{Remedies, Remedy};
 use super::structure::Form;
 use super::{Finding, Severity, Subject};
-use crate::catalog::Entity;
+use crate::graph::Entity;
 
 /// What the database has of one full-text index.
 #[derive(Debug)]

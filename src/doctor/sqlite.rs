@@ -10,8 +10,8 @@ use super::search::{Constraints, Event, Found, Search, State, Trigger};
 use super::structure::{
     Column, ForeignKeys, Form, Index, IndexColumn, Indexes, Structure, Table, ask, column_called,
 };
-use crate::catalog::{Catalog, ColumnIx, Entity};
-use crate::sql::Dialect;
+use crate::graph::{Catalog, ColumnIx, Entity};
+use crate::read::sql::Dialect;
 
 pub(super) async fn read(
     catalog: &Catalog,

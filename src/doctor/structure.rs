@@ -12,8 +12,8 @@ use sea_orm::{
 
 use super::search::Search;
 use super::{postgres, sqlite};
-use crate::catalog::{Catalog, ColumnIx, Entity, EntityId};
-use crate::sql::Dialect;
+use crate::graph::{Catalog, ColumnIx, Entity, EntityId};
+use crate::read::sql::Dialect;
 
 /// The database's side of a catalog.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 //! Follows the statements that `sql` writes: what those look up, and by what they sort, is wanted here.
 
 use super::structure::{Index, IndexColumn};
-use crate::catalog::{Cardinality, Catalog, ColumnIx, Direction, Entity, EntityId, Link, Relation};
-use crate::sql::Dialect;
+use crate::graph::{Cardinality, Catalog, ColumnIx, Direction, Entity, EntityId, Link, Relation};
+use crate::read::sql::Dialect;
 
 /// An index that must exist, in whatever form serves.
 #[derive(Debug)]

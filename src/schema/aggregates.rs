@@ -3,7 +3,7 @@
 use async_graphql::dynamic::{self, Enum, EnumItem, InputValue, Object, SchemaBuilder, TypeRef};
 
 use super::{field as plain_field, inputs, named_type};
-use crate::catalog::{Catalog, Column, Entity, Kind, RelationId};
+use crate::graph::{Catalog, Column, Entity, Kind, RelationId};
 
 /// Registers the aggregate types of every type.
 pub(super) fn register(mut schema: SchemaBuilder, catalog: &Catalog) -> SchemaBuilder {

@@ -8,7 +8,7 @@ use async_graphql::dynamic::{self, InputValue, Object, SchemaBuilder, TypeRef};
 use heck::ToUpperCamelCase;
 
 use super::{column_field, field as plain_field, inputs, order};
-use crate::catalog::{Catalog, Entity, FieldSource, Relation, RelationId};
+use crate::graph::{Catalog, Entity, FieldSource, Relation, RelationId};
 
 const PAGE_INFO: &str = "PageInfo";
 
@@ -92,8 +92,8 @@ fn own_types(schema: SchemaBuilder, catalog: &Catalog, relation: &Relation) -> S
 
 fn junction<'c>(catalog: &'c Catalog, relation: &Relation) -> &'c Entity {
     match relation.link {
-        crate::catalog::Link::Through { junction, .. } => &catalog.entities[junction],
-        crate::catalog::Link::Direct { .. } => &catalog.entities[relation.to],
+        crate::graph::Link::Through { junction, .. } => &catalog.entities[junction],
+        crate::graph::Link::Direct { .. } => &catalog.entities[relation.to],
     }
 }
 

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use async_graphql::dynamic::{Enum, EnumItem, InputObject, InputValue, SchemaBuilder, TypeRef};
 
 use super::named_type;
-use crate::catalog::{Cardinality, Catalog, Column, Entity, FieldSource, Kind};
-use crate::plan::DIRECTIONS;
+use crate::graph::{Cardinality, Catalog, Column, Direction, Entity, FieldSource, Kind, Nulls};
 
 const DIRECTION: &str = "OrderDirection";
 const COUNT_ORDER: &str = "CountOrder";
@@ -184,6 +183,46 @@ fn order_input(catalog: &Catalog, entity: &Entity) -> InputObject {
     }
     input
 }
+
+/// The values of `OrderDirection`.
+pub const DIRECTIONS: [(&str, Direction, Nulls, &str); 6] = [
+    (
+        "ASC",
+        Direction::Asc,
+        Nulls::Last,
+        "Smallest first, nulls last.",
+    ),
+    (
+        "DESC",
+        Direction::Desc,
+        Nulls::First,
+        "Largest first, nulls before them.",
+    ),
+    (
+        "ASC_NULLS_FIRST",
+        Direction::Asc,
+        Nulls::First,
+        "Smallest first, nulls before them.",
+    ),
+    (
+        "ASC_NULLS_LAST",
+        Direction::Asc,
+        Nulls::Last,
+        "Smallest first, nulls last.",
+    ),
+    (
+        "DESC_NULLS_FIRST",
+        Direction::Desc,
+        Nulls::First,
+        "Largest first, nulls before them.",
+    ),
+    (
+        "DESC_NULLS_LAST",
+        Direction::Desc,
+        Nulls::Last,
+        "Largest first, nulls last.",
+    ),
+];
 
 fn directions() -> Enum {
     let directions = Enum::new(DIRECTION).description("Which values come first.");

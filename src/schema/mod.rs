@@ -11,6 +11,8 @@ mod aggregates;
 mod connections;
 mod inputs;
 
+pub use inputs::DIRECTIONS;
+
 use std::collections::BTreeMap;
 
 use apollo_compiler::ast::Document;
@@ -23,10 +25,9 @@ use async_graphql::dynamic::{
     ResolverContext, Scalar, TypeRef,
 };
 
-use crate::catalog::{
+use crate::graph::{
     Cardinality, Catalog, Column, ColumnIx, Entity, EnumType, FieldSource, Kind, Link, Relation,
 };
-use crate::plan::Limits;
 
 /// The served schema, in the forms that its readers need.
 #[derive(Debug)]
@@ -43,9 +44,9 @@ pub struct Schema {
 pub struct SchemaError(String);
 
 impl Schema {
-    /// The limits say what pages are given where a client says nothing.
-    pub fn new(catalog: &Catalog, limits: &Limits) -> Result<Self, SchemaError> {
-        let declared = declare(catalog, limits.default_page())
+    /// `default_page` is how many rows a list gives at most where a client says nothing.
+    pub fn new(catalog: &Catalog, default_page: u32) -> Result<Self, SchemaError> {
+        let declared = declare(catalog, default_page)
             .finish()
             .map_err(|e| SchemaError(e.to_string()))?;
         let mut document = Document::parse(declared.sdl(), "schema.graphql")

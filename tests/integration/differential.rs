@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use backref::blog;
-use backref::plan::{Document, DocumentLimits, Limits};
+use backref::read::plan::{Document, DocumentLimits, Limits};
 use backref::schema::Schema;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -172,5 +172,5 @@ fn documents_are_accepted_and_refused_as_graphql_js_does() {
 
 fn schema() -> Schema {
     let catalog = blog::graph().build().unwrap_or_else(|e| panic!("{e}"));
-    Schema::new(&catalog, &Limits::default()).unwrap_or_else(|e| panic!("{e}"))
+    Schema::new(&catalog, Limits::default().default_page()).unwrap_or_else(|e| panic!("{e}"))
 }

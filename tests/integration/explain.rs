@@ -2,9 +2,9 @@
 
 use axum::body::Body;
 use axum::http::Request;
-use backref::policy::Principal;
-use backref::server::{self, ServerOptions};
-use backref::sql::Dialect;
+use backref::graph::policy::Principal;
+use backref::read::sql::Dialect;
+use backref::serve::http::{self, ServerOptions};
 use serde_json::{Value, json};
 
 use crate::harness::{Backend, Statements, TestApp, TestDatabase};
@@ -36,7 +36,7 @@ async fn the_plan_is_a_tree_that_a_person_reads() {
         .prepare(&request, Principal::Anonymous)
         .unwrap_or_else(|e| panic!("{e:?}"));
     for dialect in [Dialect::Sqlite, Dialect::Postgres] {
-        let tree = backref::explain::explain(planner, &prepared, dialect);
+        let tree = backref::read::explain::explain(planner.catalog(), &prepared.bound, dialect);
         let name = format!("plan_{dialect:?}").to_lowercase();
         insta::assert_snapshot!(name, tree);
     }
@@ -49,7 +49,7 @@ async fn explained(app: &TestApp, allowed: bool, header: Option<&str>) -> (Value
         ..ServerOptions::default()
     };
     let app = TestApp {
-        router: server::router(app.engine.clone(), &options),
+        router: http::router(app.engine.clone(), &options),
         engine: app.engine.clone(),
     };
     let request = Request::post("/graphql").header("content-type", "application/json");

@@ -1,7 +1,7 @@
 //! The guarantee: the statements of a request follow from its text, whatever the data.
 
 use backref::engine::Request;
-use backref::policy::Principal;
+use backref::graph::policy::Principal;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::json;
@@ -12,7 +12,7 @@ use crate::harness::{Backend, TestApp, TestDatabase};
 /// Content of `factor` times the base size, in which no relation is empty.
 async fn app(backend: Backend, factor: u64) -> (TestDatabase, TestApp) {
     let database = TestDatabase::migrated(backend).await;
-    let options = backref::seed::Options {
+    let options = backref::blog::seed::Options {
         users: 120 * factor,
         posts: 700 * factor,
         comments: 3000 * factor,
@@ -20,7 +20,7 @@ async fn app(backend: Backend, factor: u64) -> (TestDatabase, TestApp) {
         seed: 11,
     };
     let bar = indicatif::ProgressBar::hidden();
-    backref::seed::run(&database.connection, &options, &bar)
+    backref::blog::seed::run(&database.connection, &options, &bar)
         .await
         .expect("bulk content");
     let app = TestApp::blog(&database);

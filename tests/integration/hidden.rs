@@ -1,7 +1,7 @@
 //! What a cursor, a group, an enclosing row or a name could give away or get wrong.
 
-use backref::plan::Limits;
-use backref::policy::Visibility;
+use backref::graph::policy::Visibility;
+use backref::read::plan::Limits;
 use backref::{Graph, blog};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use backref::blog;
-use backref::plan::Limits;
+use backref::read::plan::Limits;
 use http_body_util::BodyExt;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
@@ -346,7 +346,7 @@ async fn a_database_that_fails_is_reported_by_an_id_and_not_by_its_words() {
         let answer = app.query("{ __typename }").await;
         assert_eq!(answer.text, r#"{"data":{"__typename":"Query"}}"#);
         let unmigrated =
-            backref::database::require_migrated(&database.url, &database.connection).await;
+            backref::serve::database::require_migrated(&database.url, &database.connection).await;
         let message = unmigrated.expect_err("there are no tables").to_string();
         assert!(message.contains("backref migrate up"), "{message}");
     }

@@ -2,7 +2,7 @@
 //! each database. `INSTA_UPDATE=always cargo test` renews them; read the difference.
 
 use backref::blog;
-use backref::plan::Limits;
+use backref::read::plan::Limits;
 use serde_json::{Value, json};
 
 use crate::harness::{Backend, TestApp, TestDatabase};

@@ -13,6 +13,7 @@ mod guarantee;
 mod harness;
 mod hidden;
 mod hostile;
+mod house;
 mod http;
 mod lists;
 mod migrations;

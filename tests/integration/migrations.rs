@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use backref::database::Connect;
+use backref::serve::database::Connect;
 use entity::{comment, follow, post, post_tag, profile, tag, user};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{

@@ -12,7 +12,7 @@ async fn the_showcase_query_runs_five_statements_at_any_size() {
         let mut counts = Vec::new();
         for factor in [1, 10] {
             let database = TestDatabase::migrated(backend).await;
-            let options = backref::seed::Options {
+            let options = backref::blog::seed::Options {
                 users: 30 * factor,
                 posts: 200 * factor,
                 comments: 600 * factor,
@@ -20,7 +20,7 @@ async fn the_showcase_query_runs_five_statements_at_any_size() {
                 seed: 7,
             };
             let bar = indicatif::ProgressBar::hidden();
-            backref::seed::run(&database.connection, &options, &bar)
+            backref::blog::seed::run(&database.connection, &options, &bar)
                 .await
                 .expect("seeds");
             let app = TestApp::blog(&database);

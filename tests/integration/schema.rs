@@ -6,13 +6,14 @@ use async_graphql::Positioned;
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{InputValueDefinition, TypeKind, TypeSystemDefinition};
 use backref::blog;
-use backref::plan::Limits;
+use backref::read::plan::Limits;
 use backref::schema::Schema;
 
 #[test]
 fn schema_graphql_is_what_the_server_serves() {
     let catalog = blog::graph().build().unwrap_or_else(|e| panic!("{e}"));
-    let schema = Schema::new(&catalog, &Limits::default()).unwrap_or_else(|e| panic!("{e}"));
+    let schema =
+        Schema::new(&catalog, Limits::default().default_page()).unwrap_or_else(|e| panic!("{e}"));
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql");
     let checked_in = std::fs::read_to_string(file).unwrap_or_default();
     assert!(
@@ -24,7 +25,8 @@ fn schema_graphql_is_what_the_server_serves() {
 #[test]
 fn everything_in_the_schema_is_described() {
     let catalog = blog::graph().build().unwrap_or_else(|e| panic!("{e}"));
-    let schema = Schema::new(&catalog, &Limits::default()).unwrap_or_else(|e| panic!("{e}"));
+    let schema =
+        Schema::new(&catalog, Limits::default().default_page()).unwrap_or_else(|e| panic!("{e}"));
     let mut missing = Vec::new();
     for (name, of_type) in schema
         .types

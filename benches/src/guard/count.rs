@@ -8,11 +8,15 @@ use crate::{
 };
 use backref::{
     Engine, Request, blog,
-    database::Database,
     engine::Planner,
-    load::postgres::{Connector, PostgresPool},
-    plan::Limits,
-    policy::Principal,
+    graph::policy::Principal,
+    read::{
+        load::{
+            Database,
+            postgres::{Connector, PostgresPool},
+        },
+        plan::Limits,
+    },
     schema::Schema,
 };
 use serde_json::{Value, json};
@@ -73,7 +77,7 @@ async fn count_all(postgres: SocketAddr, directory: &Path) -> Result<()> {
     let canned = Canned::start(directory, postgres)?;
     let limits = Limits::default();
     let catalog = blog::graph().build()?;
-    let schema = Schema::new(&catalog, &limits)?;
+    let schema = Schema::new(&catalog, limits.default_page())?;
     let connector = Connector::new(&canned.url(), None)?;
     let database = Database::Postgres(PostgresPool::new(connector, 1));
     let engine = Engine::new(Planner::new(catalog, schema, limits), database, TIMEOUT);

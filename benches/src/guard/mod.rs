@@ -11,8 +11,8 @@ pub use count::{Options as CountOptions, run as count};
 
 use crate::{Result, cluster::Cluster};
 use backref::{
-    database::{Connect, Url},
-    seed,
+    blog::seed,
+    serve::database::{Connect, Url},
 };
 use count::{MARKS, REQUESTS, TIMES};
 use figures::Figure;

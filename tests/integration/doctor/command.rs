@@ -118,7 +118,7 @@ async fn a_file_without_tables_gets_none() {
 async fn it_leaves_a_file_and_its_folder_as_they_were() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("backref.db");
-    backref::database::embedded(&file)
+    backref::serve::database::embedded(&file, backref::blog::sample::fill)
         .await
         .expect("the embedded database");
     let look = || {

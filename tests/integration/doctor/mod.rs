@@ -8,8 +8,8 @@ mod plans;
 mod searches;
 mod tables;
 
-use backref::database::Connect;
 use backref::doctor::{Finding, Remedy, Report, Severity, examine};
+use backref::serve::database::Connect;
 use backref::{Catalog, Graph, blog};
 use migration::support::drop_search_statements;
 use migration::{MigratorTrait, SchemaManager};
@@ -39,7 +39,7 @@ async fn migrated(backend: Backend) -> TestDatabase {
 /// With so much content that a planner sees what an index is worth.
 async fn seeded(backend: Backend) -> TestDatabase {
     let database = migrated(backend).await;
-    let options = backref::seed::Options {
+    let options = backref::blog::seed::Options {
         users: 200,
         posts: 2_000,
         comments: 6_000,
@@ -47,7 +47,7 @@ async fn seeded(backend: Backend) -> TestDatabase {
         seed: 1,
     };
     let bar = indicatif::ProgressBar::hidden();
-    backref::seed::run(&database.connection, &options, &bar)
+    backref::blog::seed::run(&database.connection, &options, &bar)
         .await
         .expect("bulk content");
     run(&database, "ANALYZE").await;
@@ -375,7 +375,7 @@ async fn pending_migrations_come_before_any_other() {
         .await
         .expect("it goes back");
     run(&database, "DROP INDEX comment_created_at_id_idx").await;
-    let pending = backref::database::pending_migrations(&database.connection).await;
+    let pending = backref::serve::database::pending_migrations(&database.connection).await;
     let found = report(&database, blog::graph()).await;
     assert!(found.migration().is_some());
     let found = found.with_pending(pending);

@@ -2,11 +2,11 @@
 
 use backref::Graph;
 use backref::engine::{Planner, Request};
-use backref::load::statement_sql;
-use backref::plan::Limits;
-use backref::policy::Principal;
+use backref::graph::policy::Principal;
+use backref::read::load::statement_sql;
+use backref::read::plan::Limits;
+use backref::read::sql::Dialect;
 use backref::schema::Schema;
-use backref::sql::Dialect;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
 use super::catalog;
@@ -21,7 +21,8 @@ pub async fn unserved(database: &TestDatabase, graph: Graph) -> Vec<String> {
         _ => Dialect::Sqlite,
     };
     let catalog = catalog(graph);
-    let schema = Schema::new(&catalog, &Limits::default()).unwrap_or_else(|e| panic!("{e}"));
+    let schema =
+        Schema::new(&catalog, Limits::default().default_page()).unwrap_or_else(|e| panic!("{e}"));
     let planner = Planner::new(catalog, schema, Limits::default());
     let catalog = planner.catalog();
     let mut queries = Vec::new();
@@ -29,7 +30,7 @@ pub async fn unserved(database: &TestDatabase, graph: Graph) -> Vec<String> {
         let root = &entity.plural;
         queries.push((0, format!("{{ {root} {{ id }} }}")));
         let relations = catalog.relations.iter().filter(|r| r.from == id);
-        let lists = relations.filter(|r| r.cardinality == backref::catalog::Cardinality::Many);
+        let lists = relations.filter(|r| r.cardinality == backref::graph::Cardinality::Many);
         queries.extend(lists.map(|r| (1, format!("{{ {root} {{ {} {{ id }} }} }}", r.name))));
     }
     let mut unserved = Vec::new();
@@ -41,7 +42,15 @@ pub async fn unserved(database: &TestDatabase, graph: Graph) -> Vec<String> {
         let prepared = planner
             .prepare(&request, Principal::Anonymous)
             .unwrap_or_else(|e| panic!("{query}: {e:?}"));
-        let sql = statement_sql(catalog, &prepared.bound, level, 1, dialect).text;
+        let sql = statement_sql(
+            catalog,
+            &prepared.bound,
+            &prepared.learnt,
+            level,
+            1,
+            dialect,
+        )
+        .text;
         let plan = plan(db, &sql).await.join("\n");
         let sorts = plan.contains("Sort") || plan.contains("TEMP B-TREE");
         // A list at the root is all of its table; a relation's is found by its key.

@@ -5,7 +5,7 @@ mod mistakes;
 mod paging;
 mod shop;
 
-use backref::plan::Limits;
+use backref::read::plan::Limits;
 use backref::{Catalog, Graph};
 use sea_orm::prelude::{Date, DateTime, DateTimeUtc, Decimal, Time, Uuid};
 use sea_orm::{ActiveModelTrait, DatabaseConnection, EntityTrait, IntoActiveModel};
@@ -40,7 +40,8 @@ fn catalog() -> Catalog {
 
 /// `Type.field: Type!`, as the SDL has it without arguments and descriptions.
 fn fields_of(type_name: &str) -> Vec<String> {
-    let schema = backref::schema::Schema::new(&catalog(), &Limits::default()).expect("a schema");
+    let schema = backref::schema::Schema::new(&catalog(), Limits::default().default_page())
+        .expect("a schema");
     let object = schema.types.get_object(type_name).expect("the type");
     let brought = |name: &str| {
         let list = name
@@ -112,7 +113,8 @@ fn relations_are_named_by_their_variants_or_by_their_keys() {
 /// Every list brings a connection and an aggregate along; a junction's own columns are on its edges.
 #[test]
 fn lists_bring_connections_and_aggregates() {
-    let schema = backref::schema::Schema::new(&catalog(), &Limits::default()).expect("a schema");
+    let schema = backref::schema::Schema::new(&catalog(), Limits::default().default_page())
+        .expect("a schema");
     let fields_of = |type_name: &str| -> Vec<String> {
         let object = schema.types.get_object(type_name).expect("the type");
         let fields = object.fields.values();
@@ -135,7 +137,8 @@ fn lists_bring_connections_and_aggregates() {
 /// What is not code is words: `order details`, with an article that fits whatever they are.
 #[test]
 fn descriptions_are_sentences_whatever_the_tables_are_called() {
-    let schema = backref::schema::Schema::new(&catalog(), &Limits::default()).expect("a schema");
+    let schema = backref::schema::Schema::new(&catalog(), Limits::default().default_page())
+        .expect("a schema");
     let descriptions = schema.sdl.split("\"\"\"").skip(1).step_by(2);
     for description in descriptions {
         let words = description.split('`').step_by(2);

@@ -1,7 +1,7 @@
 //! Every list by every order it takes, page by page: the pages are the list, whatever the types of the
 //! columns are. And every column in aggregates, the same on both databases.
 
-use backref::plan::Limits;
+use backref::read::plan::Limits;
 use sea_orm::EntityTrait;
 use sea_orm::prelude::{Date, DateTime, DateTimeUtc, Decimal, Time, Uuid};
 use serde_json::{Value, json};

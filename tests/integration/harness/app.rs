@@ -7,9 +7,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use backref::engine::{Engine, Planner};
-use backref::plan::Limits;
+use backref::read::plan::Limits;
 use backref::schema::Schema;
-use backref::server::{self, ServerOptions};
+use backref::serve::http::{self, ServerOptions};
 use backref::{Graph, blog};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -75,7 +75,7 @@ impl TestApp {
 
     fn start(database: &TestDatabase, graph: Graph, limits: Limits, timeout: Duration) -> Self {
         let catalog = graph.build().unwrap_or_else(|e| panic!("{e}"));
-        let schema = Schema::new(&catalog, &limits).unwrap_or_else(|e| panic!("{e}"));
+        let schema = Schema::new(&catalog, limits.default_page()).unwrap_or_else(|e| panic!("{e}"));
         let readers = database
             .url
             .readers(8, None)
@@ -83,7 +83,7 @@ impl TestApp {
         let planner = Planner::new(catalog, schema, limits);
         let engine = Arc::new(Engine::new(planner, readers, timeout));
         TestApp {
-            router: server::router(engine.clone(), &ServerOptions::default()),
+            router: http::router(engine.clone(), &ServerOptions::default()),
             engine,
         }
     }

@@ -14,7 +14,7 @@ pub use statements::Statements;
 
 use std::path::PathBuf;
 
-use backref::database::{Connect, Url};
+use backref::serve::database::{Connect, Url};
 use migration::{Migrator, MigratorTrait};
 use proptest::test_runner::{Config, FileFailurePersistence, RngSeed};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
@@ -116,7 +116,7 @@ impl TestDatabase {
     /// With the content that the embedded database starts with.
     pub async fn sample(backend: Backend) -> Self {
         let database = Self::migrated(backend).await;
-        backref::sample::fill(&database.connection)
+        backref::blog::sample::fill(&database.connection)
             .await
             .expect("sample content");
         database

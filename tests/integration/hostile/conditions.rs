@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use backref::blog;
-use backref::plan::Limits;
+use backref::read::plan::Limits;
 use serde_json::{Value, json};
 
 use super::{assert_refused, nest, outcome, repeat};

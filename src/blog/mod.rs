@@ -1,0 +1,43 @@
+//! The graph in the box: a publishing database.
+//!
+//! # Adding an entity
+//!
+//! 1. Its entity file, and one line in `entity/src/lib.rs`.
+//! 2. Its migration, and one line in `migration/src/lib.rs`.
+//! 3. One `.entity(…)` line below; its relations, and the way back along each of them, are fields then.
+//! 4. `cargo run -- schema > schema.graphql`.
+//!
+//! Who may see what is declared here too, entity by entity, and holds for every way to a row.
+
+pub mod sample;
+pub mod seed;
+
+use entity::{comment, follow, post, post_tag, profile, tag, user};
+
+use crate::graph::Graph;
+use crate::graph::policy::{Principal, Visibility};
+
+pub fn graph() -> Graph {
+    Graph::new()
+        .entity(user::Entity)
+        .entity(profile::Entity)
+        .entity(post::Entity)
+        .entity(tag::Entity)
+        .entity(post_tag::Entity)
+        .entity(comment::Entity)
+        .entity(follow::Entity)
+        .backref(comment::Relation::Parent, "replies")
+        .through(follow::Relation::Follower, "followers")
+        .through(follow::Relation::Followee, "following")
+        .hide(user::Column::PasswordHash)
+        .column_policy(user::Column::Email, |principal, _| match principal {
+            Principal::Anonymous => Visibility::Nothing,
+        })
+        .policy(post::Entity, |principal, post| match principal {
+            Principal::Anonymous => {
+                Visibility::only(post.is(post::Column::Status, post::Status::Published))
+            }
+        })
+        .visible_through(comment::Relation::Post)
+        .search(post::Entity, [post::Column::Title, post::Column::Body])
+}

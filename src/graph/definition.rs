@@ -1,0 +1,197 @@
+//! The graph's definition: which entities it has, and what their `Relation` enums leave unsaid.
+
+use std::any::type_name;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sea_orm::{ColumnTrait, EntityTrait, IdenStatic, RelationTrait};
+
+use super::reflect::{self, RawEntity, TableKey};
+use super::{Catalog, relate};
+use crate::graph::policy::{ColumnPolicy, Policy, Principal, Row, Visibility};
+
+/// Declares a graph; [`Graph::build`] checks it as a whole.
+///
+/// ```
+/// # use backref::Graph;
+/// let catalog = Graph::new()
+///     .entity(entity::user::Entity)
+///     .entity(entity::post::Entity)
+///     .entity(entity::profile::Entity)
+///     .entity(entity::comment::Entity)
+///     .backref(entity::comment::Relation::Parent, "replies")
+///     .build()
+///     .unwrap();
+/// let post = &catalog.entities[catalog.entity_of_type("Post").unwrap()];
+/// assert!(post.field("author").is_some());
+/// ```
+#[derive(Default)]
+pub struct Graph {
+    pub(super) entities: Vec<RawEntity>,
+    pub(super) backrefs: HashMap<RelationKey, String>,
+    pub(super) through: HashMap<RelationKey, String>,
+    pub(super) relation_names: HashMap<RelationKey, String>,
+    pub(super) column_names: HashMap<ColumnKey, String>,
+    pub(super) type_names: HashMap<TableKey, String>,
+    pub(super) hidden: Vec<ColumnKey>,
+    pub(super) exposed: Vec<TableKey>,
+    pub(super) policies: HashMap<TableKey, Policy>,
+    pub(super) visible_through: HashMap<TableKey, RelationKey>,
+    pub(super) column_policies: HashMap<ColumnKey, ColumnPolicy>,
+    pub(super) searches: HashMap<TableKey, Vec<String>>,
+}
+
+/// A relation by the table that declares it and its variant's name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct RelationKey {
+    pub table: TableKey,
+    pub variant: String,
+    /// `comment::Relation::Parent`, for messages; not part of the identity in practice.
+    pub path: String,
+}
+
+/// A column by its table's and its own name in the database.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct ColumnKey {
+    pub table: String,
+    pub column: String,
+}
+
+impl Graph {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts an entity on the graph. Its relations, and the inverses of the relations that lead to it,
+    /// become fields.
+    pub fn entity<E: EntityTrait>(mut self, entity: E) -> Self {
+        self.entities.push(reflect::read(entity));
+        self
+    }
+
+    /// Names the field that walks a foreign key backwards: `.backref(comment::Relation::Parent, "replies")`.
+    pub fn backref<R: RelationTrait>(mut self, relation: R, name: &str) -> Self {
+        self.backrefs
+            .insert(relation_key(&relation), name.to_owned());
+        self
+    }
+
+    /// Names the list reached through a junction: `.through(follow::Relation::Followee, "following")` is the
+    /// list of followees of a follower.
+    pub fn through<R: RelationTrait>(mut self, relation: R, name: &str) -> Self {
+        self.through
+            .insert(relation_key(&relation), name.to_owned());
+        self
+    }
+
+    /// Names the field of a declared relation otherwise than its variant.
+    pub fn rename<R: RelationTrait>(mut self, relation: R, name: &str) -> Self {
+        self.relation_names
+            .insert(relation_key(&relation), name.to_owned());
+        self
+    }
+
+    /// Names the field of a column otherwise than the column.
+    pub fn rename_column<C: ColumnTrait>(mut self, column: C, name: &str) -> Self {
+        self.column_names
+            .insert(column_key(&column), name.to_owned());
+        self
+    }
+
+    /// Names an entity's type otherwise than its table.
+    pub fn type_name<E: EntityTrait>(mut self, entity: E, name: &str) -> Self {
+        self.type_names
+            .insert(TableKey::of(&entity.table_ref()), name.to_owned());
+        self
+    }
+
+    /// Makes a junction a type of its own, beside the many-to-many fields it carries.
+    pub fn expose<E: EntityTrait>(mut self, entity: E) -> Self {
+        self.exposed.push(TableKey::of(&entity.table_ref()));
+        self
+    }
+
+    /// Keeps a column out of the schema, for everyone.
+    pub fn hide<C: ColumnTrait>(mut self, column: C) -> Self {
+        self.hidden.push(column_key(&column));
+        self
+    }
+
+    /// Which rows of an entity a principal sees. Every statement on the entity passes through it.
+    pub fn policy<E: EntityTrait>(
+        mut self,
+        entity: E,
+        rule: impl Fn(&Principal, &Row) -> Visibility + Send + Sync + 'static,
+    ) -> Self {
+        let key = TableKey::of(&entity.table_ref());
+        self.policies.entry(key).or_default().rule = Some(Arc::new(rule));
+        self
+    }
+
+    /// A row is visible only where the row this relation leads to is:
+    /// `.visible_through(comment::Relation::Post)`. Comments reached through a visible post are not
+    /// checked again.
+    pub fn visible_through<R: RelationTrait>(mut self, relation: R) -> Self {
+        let key = relation_key(&relation);
+        self.visible_through.insert(key.table.clone(), key);
+        self
+    }
+
+    /// Whose values of a column a principal sees; those of others are null to it.
+    pub fn column_policy<C: ColumnTrait>(
+        mut self,
+        column: C,
+        rule: impl Fn(&Principal, &Row) -> Visibility + Send + Sync + 'static,
+    ) -> Self {
+        self.column_policies
+            .insert(column_key(&column), ColumnPolicy(Arc::new(rule)));
+        self
+    }
+
+    /// Makes an entity's rows searchable by the words in these columns, the weightiest first. The database
+    /// keeps the index, a table called as the entity's with `_search` behind it, which a migration creates
+    /// with `migration::support::create_search`.
+    pub fn search<E: EntityTrait>(
+        mut self,
+        entity: E,
+        columns: impl IntoIterator<Item = E::Column>,
+    ) -> Self {
+        let columns = columns.into_iter().map(|c| c.as_str().to_owned());
+        self.searches
+            .insert(TableKey::of(&entity.table_ref()), columns.collect());
+        self
+    }
+
+    /// Completes and checks the graph. The error lists every mistake, each with its remedy.
+    pub fn build(self) -> Result<Catalog, GraphError> {
+        relate::complete(self)
+    }
+}
+
+/// Mistakes in a graph's definition, found at start.
+#[derive(Debug, thiserror::Error)]
+#[error("the graph has {} mistake(s):\n{}", mistakes.len(), mistakes.iter().map(|m| format!("  - {m}")).collect::<Vec<_>>().join("\n"))]
+pub struct GraphError {
+    pub mistakes: Vec<String>,
+}
+
+fn relation_key<R: RelationTrait>(relation: &R) -> RelationKey {
+    RelationKey {
+        table: TableKey::of(&relation.def().from_tbl),
+        variant: relation.name(),
+        path: format!("{}::{}", short(type_name::<R>()), relation.name()),
+    }
+}
+
+fn column_key<C: ColumnTrait>(column: &C) -> ColumnKey {
+    let (table, name) = column.as_column_ref();
+    ColumnKey {
+        table: table.to_string(),
+        column: name.to_string(),
+    }
+}
+
+/// `entity::post::Relation` → `post::Relation`.
+pub(super) fn short(path: &str) -> &str {
+    path.split_once("::").map_or(path, |(_, rest)| rest)
+}

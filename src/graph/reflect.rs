@@ -1,0 +1,157 @@
+//! Reads an entity's SeaORM traits into plain data. The generic shell is thin; everything after it is
+//! compiled once.
+
+use std::any::type_name;
+use std::sync::Arc;
+
+use sea_orm::sea_query::{ColumnType, ConditionType, ForeignKeyAction, TableName, TableRef};
+use sea_orm::{
+    ColumnDef, ColumnTrait, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn, RelationDef,
+    RelationTrait, RelationType,
+};
+
+use super::definition::short;
+use super::{EnumType, JoinCondition, Kind, names};
+
+/// An entity as declared, before relations are resolved.
+pub(super) struct RawEntity {
+    pub module: String,
+    pub table: TableKey,
+    pub columns: Vec<RawColumn>,
+    pub primary_key: Vec<String>,
+    pub relations: Vec<RawRelation>,
+}
+
+pub(super) struct RawColumn {
+    pub name: String,
+    pub kind: Kind,
+    pub nullable: bool,
+    pub unique: bool,
+}
+
+pub(super) struct RawRelation {
+    pub variant: String,
+    pub declared: String,
+    pub shape: Shape,
+    pub to: TableKey,
+    pub from_columns: Vec<String>,
+    pub to_columns: Vec<String>,
+    pub condition: Option<JoinCondition>,
+    /// `condition_type = "any"`: the condition widens the join instead of narrowing it.
+    pub widens: bool,
+    /// Declared without a constraint.
+    pub skip_fk: bool,
+    pub on_delete: Option<ForeignKeyAction>,
+    pub on_update: Option<ForeignKeyAction>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    BelongsTo,
+    HasOne,
+    HasMany,
+}
+
+/// A table by its schema, if one is declared, and its name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct TableKey {
+    pub schema: Option<String>,
+    pub table: String,
+}
+
+impl TableKey {
+    pub fn of(table: &TableRef) -> Self {
+        match table {
+            TableRef::Table(TableName(schema, table), _) => TableKey {
+                schema: schema.as_ref().map(|s| s.1.to_string()),
+                table: table.to_string(),
+            },
+            other => TableKey {
+                schema: None,
+                table: other.sea_orm_table().to_string(),
+            },
+        }
+    }
+}
+
+pub(super) fn read<E: EntityTrait>(entity: E) -> RawEntity {
+    let module = type_name::<E>().trim_end_matches("::Entity").to_owned();
+    RawEntity {
+        table: TableKey::of(&entity.table_ref()),
+        columns: E::Column::iter()
+            .map(|c| column(c.as_str(), &c.def()))
+            .collect(),
+        primary_key: E::PrimaryKey::iter()
+            .map(|k| k.into_column().as_str().to_owned())
+            .collect(),
+        relations: E::Relation::iter()
+            .map(|r| relation(&module, r.name(), r.def()))
+            .collect(),
+        module,
+    }
+}
+
+fn column(name: &str, def: &ColumnDef) -> RawColumn {
+    RawColumn {
+        name: name.to_owned(),
+        kind: kind(def.get_column_type()),
+        nullable: def.is_null(),
+        unique: def.is_unique(),
+    }
+}
+
+fn kind(column_type: &ColumnType) -> Kind {
+    use ColumnType::*;
+    match column_type {
+        TinyInteger | SmallInteger | Integer | TinyUnsigned | SmallUnsigned | Year => Kind::Int,
+        BigInteger | Unsigned | BigUnsigned => Kind::BigInt,
+        Float | Double => Kind::Float,
+        Decimal(precision) | Money(precision) => Kind::Decimal {
+            scale: precision.map(|(_, scale)| scale),
+        },
+        Boolean => Kind::Boolean,
+        Char(_) | String(_) | Text => Kind::Text,
+        TimestampWithTimeZone => Kind::DateTime { zoned: true },
+        DateTime | Timestamp => Kind::DateTime { zoned: false },
+        Date => Kind::Date,
+        Time => Kind::Time,
+        Json | JsonBinary => Kind::Json,
+        Uuid => Kind::Uuid,
+        Blob | Binary(_) | VarBinary(_) => Kind::Bytes,
+        Enum { name, variants } => {
+            let values: Vec<_> = variants.iter().map(|v| v.to_string()).collect();
+            Kind::Enum(Arc::new(EnumType {
+                type_name: names::enumeration(&name.to_string()),
+                name: name.to_string(),
+                names: names::enum_values(&values),
+                values,
+            }))
+        }
+        _ => Kind::Other,
+    }
+}
+
+fn relation(module: &str, variant: String, def: RelationDef) -> RawRelation {
+    // SeaORM's `is_owner` is true on the side that does not hold the foreign key.
+    let shape = match (def.rel_type, def.is_owner) {
+        (RelationType::HasOne, false) => Shape::BelongsTo,
+        (RelationType::HasOne, true) => Shape::HasOne,
+        (RelationType::HasMany, _) => Shape::HasMany,
+    };
+    RawRelation {
+        declared: format!("{}::Relation::{variant}", short(module)),
+        variant,
+        shape,
+        to: TableKey::of(&def.to_tbl),
+        from_columns: def.from_col.iter().map(|c| c.to_string()).collect(),
+        to_columns: def.to_col.iter().map(|c| c.to_string()).collect(),
+        widens: def.on_condition.is_some() && matches!(def.condition_type, ConditionType::Any),
+        skip_fk: def.skip_fk,
+        on_delete: def.on_delete,
+        on_update: def.on_update,
+        condition: def.on_condition.map(|condition| JoinCondition {
+            condition,
+            reversed: false,
+        }),
+    }
+}

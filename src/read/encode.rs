@@ -1,0 +1,536 @@
+//! Values as JSON, and as the text of keys. Both databases arrive here in one form, so their answers agree
+//! to the byte.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use sea_orm::prelude::{ChronoDateTimeUtc, Uuid};
+
+use crate::graph::Kind;
+
+/// A value that cannot be written: what stands in its place, since no JSON begins with it.
+pub const NULL: u8 = 0;
+/// A value that the field's type cannot represent.
+pub const UNREPRESENTABLE: u8 = 1;
+
+/// A value as a driver gives it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Raw<'a> {
+    Null,
+    Int(i64),
+    Float(f64),
+    Boolean(bool),
+    /// UTF-8, as far as the database keeps its word: what is no text is found where it is written.
+    Text(&'a [u8]),
+    Bytes(&'a [u8]),
+    /// Microseconds since 1970 in UTC.
+    Micros(i64),
+    /// Days since 1970.
+    Days(i64),
+    /// Microseconds since midnight.
+    TimeOfDay(i64),
+    Uuid([u8; 16]),
+    /// What the driver cannot read as the column's kind.
+    Strange,
+}
+
+/// Appends a column's scalar.
+pub fn value(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) {
+    let start = out.len();
+    if let Raw::Null = raw {
+        return out.push(NULL);
+    }
+    if scalar(out, kind, raw).is_none() {
+        out.truncate(start);
+        out.push(UNREPRESENTABLE);
+    }
+}
+
+fn scalar(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
+    match (kind, raw) {
+        (Kind::Text | Kind::Other, Raw::Text(s)) => string(out, s)?,
+        (Kind::Int, Raw::Int(i)) => integer(out, i64::from(i32::try_from(*i).ok()?)),
+        (Kind::BigInt, Raw::Int(i)) => quoted(out, |out| integer(out, *i)),
+        (Kind::Float, Raw::Float(f)) => float(out, *f)?,
+        (Kind::Float, Raw::Int(i)) => float(out, *i as f64)?,
+        (Kind::Boolean, Raw::Boolean(b)) => {
+            out.extend_from_slice(if *b { b"true" } else { b"false" })
+        }
+        (Kind::Boolean, Raw::Int(i)) => {
+            out.extend_from_slice(if *i != 0 { b"true" } else { b"false" })
+        }
+        (Kind::Enum(of), Raw::Text(s)) => {
+            let at = of.values.iter().position(|v| v.as_bytes() == *s)?;
+            quoted(out, |out| out.extend_from_slice(of.names[at].as_bytes()));
+        }
+        (Kind::Json, Raw::Text(s)) => {
+            let json = std::str::from_utf8(s).ok()?;
+            serde_json::from_str::<serde::de::IgnoredAny>(json).ok()?;
+            out.extend_from_slice(s);
+        }
+        (Kind::Json, Raw::Int(i)) => integer(out, *i),
+        (Kind::Json, Raw::Float(f)) => float(out, *f)?,
+        (Kind::Bytes, Raw::Bytes(b) | Raw::Text(b)) => quoted(out, |out| {
+            out.extend_from_slice(BASE64.encode(b).as_bytes())
+        }),
+        (Kind::Text | Kind::Other, raw) => {
+            // A loosely typed column (SQLite) holds something else than text: its text will do.
+            let text = plain_text(kind, raw)?;
+            string(out, text.as_bytes())?;
+        }
+        _ => {
+            let start = out.len();
+            out.push(b'"');
+            if plain(out, kind, raw).is_none() {
+                out.truncate(start);
+                return None;
+            }
+            out.push(b'"');
+        }
+    }
+    Some(())
+}
+
+/// Appends the mean of values from their exact sum and their number.
+pub fn mean(out: &mut Vec<u8>, sum: &Raw<'_>, count: &Raw<'_>) {
+    let sum = match sum {
+        Raw::Float(f) => Some(*f),
+        Raw::Int(i) => Some(*i as f64),
+        Raw::Text(text) => parsed(text),
+        _ => None,
+    };
+    match (sum, count) {
+        (Some(sum), Raw::Int(count @ 1..)) => {
+            let mean = Raw::Float(sum / *count as f64);
+            value(out, &Kind::Float, &mean);
+        }
+        (None, Raw::Int(1..)) => out.push(UNREPRESENTABLE),
+        _ => out.push(NULL),
+    }
+}
+
+/// Appends a whole global id: `"Post:42"`.
+pub fn id(out: &mut Vec<u8>, type_name: &str, kind: &Kind, raw: &Raw<'_>) {
+    if let Raw::Null = raw {
+        return out.push(NULL);
+    }
+    let start = out.len();
+    out.push(b'"');
+    out.extend_from_slice(type_name.as_bytes());
+    out.push(b':');
+    if part(out, kind, raw, false).is_none() {
+        out.truncate(start);
+        return out.push(UNREPRESENTABLE);
+    }
+    out.push(b'"');
+}
+
+/// Appends a part of a composite id, `:` in it percent-encoded.
+pub fn id_part(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) {
+    if let Raw::Null = raw {
+        return out.push(NULL);
+    }
+    let start = out.len();
+    if part(out, kind, raw, true).is_none() {
+        out.truncate(start);
+        out.push(UNREPRESENTABLE);
+    }
+}
+
+fn part(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>, composite: bool) -> Option<()> {
+    let text = match (kind, raw) {
+        (_, Raw::Int(i)) => {
+            integer(out, *i);
+            return Some(());
+        }
+        (Kind::Text | Kind::Other | Kind::Enum(_) | Kind::Json, Raw::Text(s)) => {
+            Cow::from(std::str::from_utf8(s).ok()?)
+        }
+        (_, Raw::Bytes(b)) => Cow::from(hex(b)),
+        _ => Cow::from(plain_text(kind, raw)?),
+    };
+    if composite && text.contains([':', '%']) {
+        let text = text.replace('%', "%25").replace(':', "%3A");
+        escaped(out, text.as_bytes())
+    } else {
+        escaped(out, text.as_bytes())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The text of a key that is no integer.
+pub fn key_text(kind: &Kind, raw: &Raw<'_>) -> Option<Box<str>> {
+    match raw {
+        Raw::Null | Raw::Strange => None,
+        Raw::Text(s) => Some(std::str::from_utf8(s).ok()?.into()),
+        Raw::Bytes(b) => Some(format!("\\x{}", hex(b)).into()),
+        _ => plain_text(kind, raw).map(Into::into),
+    }
+}
+
+fn plain_text(kind: &Kind, raw: &Raw<'_>) -> Option<String> {
+    let mut out = Vec::new();
+    plain(&mut out, kind, raw)?;
+    String::from_utf8(out).ok()
+}
+
+fn parsed<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// Appends the text of a value that needs no escaping in JSON.
+fn plain(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
+    match (kind, raw) {
+        (Kind::DateTime { .. }, Raw::Micros(micros)) => date_time(out, *micros),
+        (Kind::DateTime { .. }, Raw::Text(text)) => date_time_text(out, text)?,
+        (Kind::DateTime { .. }, Raw::Int(seconds)) => {
+            date_time(out, seconds.checked_mul(1_000_000)?)
+        }
+        (Kind::Date, Raw::Days(days)) => date(out, *days)?,
+        (Kind::Date, Raw::Text(text)) => {
+            let day = text.get(..10)?;
+            parsed::<sea_orm::prelude::Date>(day)?;
+            out.extend_from_slice(day);
+        }
+        (Kind::Time, Raw::TimeOfDay(micros)) => time_of_day(out, *micros),
+        (Kind::Time, Raw::Text(text)) => {
+            let time: sea_orm::prelude::Time = parsed(text)?;
+            let since = time - sea_orm::prelude::Time::MIN;
+            time_of_day(out, since.num_microseconds()?);
+        }
+        (Kind::Uuid, Raw::Uuid(bytes)) => {
+            out.extend_from_slice(Uuid::from_bytes(*bytes).to_string().as_bytes())
+        }
+        (Kind::Uuid, Raw::Text(text)) => {
+            out.extend_from_slice(Uuid::try_parse_ascii(text).ok()?.to_string().as_bytes())
+        }
+        (Kind::Decimal { .. }, Raw::Text(text)) => {
+            let number = text
+                .iter()
+                .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'));
+            number.then(|| out.extend_from_slice(text))?;
+        }
+        (Kind::Decimal { scale }, Raw::Int(i)) => {
+            integer(out, *i);
+            if let Some(scale @ 1..) = scale {
+                out.push(b'.');
+                out.resize(out.len() + *scale as usize, b'0');
+            }
+        }
+        (Kind::Decimal { scale }, Raw::Float(f)) if f.is_finite() => {
+            // SQLite has no decimals. The declared scale brings back the digits that binary lost.
+            let text = match scale {
+                Some(scale) => format!("{f:.*}", *scale as usize),
+                None => f.to_string(),
+            };
+            out.extend_from_slice(text.as_bytes());
+        }
+        (_, Raw::Int(i)) => integer(out, *i),
+        (_, Raw::Float(f)) if f.is_finite() => out.extend_from_slice(f.to_string().as_bytes()),
+        (_, Raw::Boolean(b)) => out.extend_from_slice(if *b { b"true" } else { b"false" }),
+        _ => return None,
+    }
+    Some(())
+}
+
+fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    out.push(b'"');
+    write(out);
+    out.push(b'"');
+}
+
+fn integer(out: &mut Vec<u8>, i: i64) {
+    out.extend_from_slice(itoa::Buffer::new().format(i).as_bytes());
+}
+
+/// A whole float is written without a fraction, as JavaScript does. JSON has no infinities.
+fn float(out: &mut Vec<u8>, f: f64) -> Option<()> {
+    if !f.is_finite() {
+        return None;
+    }
+    if f == f.trunc() && f.abs() < 1e15 {
+        integer(out, f as i64);
+    } else {
+        out.extend_from_slice(serde_json::Number::from_f64(f)?.to_string().as_bytes());
+    }
+    Some(())
+}
+
+/// Appends a JSON string; `None` of what is no UTF-8.
+pub fn string(out: &mut Vec<u8>, text: &[u8]) -> Option<()> {
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    escaped(out, text)?;
+    out.push(b'"');
+    Some(())
+}
+
+fn escaped(out: &mut Vec<u8>, text: &[u8]) -> Option<()> {
+    if stands_for_itself(text) {
+        out.extend_from_slice(text);
+        return Some(());
+    }
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    std::str::from_utf8(text).ok()?;
+    let (mut start, mut end) = (0, 0);
+    for block in text.chunks(16) {
+        if let Ok(block) = block.try_into()
+            && stand_for_themselves::<false, 16>(block)
+        {
+            end += 16;
+            continue;
+        }
+        for &byte in block {
+            end += 1;
+            let escape = ESCAPE[usize::from(byte)];
+            if escape == 0 {
+                continue;
+            }
+            out.extend_from_slice(&text[start..end - 1]);
+            start = end;
+            if escape == b'u' {
+                let hex = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+                out.extend_from_slice(b"\\u00");
+                out.extend_from_slice(&hex);
+            } else {
+                out.extend_from_slice(&[b'\\', escape]);
+            }
+        }
+    }
+    out.extend_from_slice(&text[start..]);
+    Some(())
+}
+
+/// Whether text is ASCII of which nothing must be escaped.
+fn stands_for_itself(text: &[u8]) -> bool {
+    /// Blocks, of which the last may overlap the one before; `None` where there is none.
+    fn blocks<const N: usize>(text: &[u8]) -> Option<bool> {
+        let (blocks, _) = text.as_chunks();
+        let last = text.last_chunk()?;
+        Some(
+            blocks.iter().all(stand_for_themselves::<true, N>)
+                && stand_for_themselves::<true, N>(last),
+        )
+    }
+    blocks::<16>(text)
+        .or_else(|| blocks::<8>(text))
+        .or_else(|| blocks::<4>(text))
+        .unwrap_or_else(|| text.iter().all(|&b| stand_for_themselves::<true, 1>(&[b])))
+}
+
+/// Whether a string's bytes, which are `ASCII` or any, need no escaping. Without branches, so that the compiler
+/// looks at all of them at once.
+fn stand_for_themselves<const ASCII: bool, const N: usize>(bytes: &[u8; N]) -> bool {
+    bytes.iter().fold(true, |all, &b| {
+        all & (b >= b' ') & (b != b'"') & (b != b'\\') & (!ASCII | (b < 0x80))
+    })
+}
+
+/// What follows the backslash; 0 for what stands for itself.
+static ESCAPE: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut i = 0;
+    while i < 32 {
+        table[i] = b'u';
+        i += 1;
+    }
+    table[b'"' as usize] = b'"';
+    table[b'\\' as usize] = b'\\';
+    table[0x08] = b'b';
+    table[0x09] = b't';
+    table[0x0A] = b'n';
+    table[0x0C] = b'f';
+    table[0x0D] = b'r';
+    table
+};
+
+const DAY: i64 = 86_400_000_000;
+
+fn date_time(out: &mut Vec<u8>, micros: i64) {
+    if date(out, micros.div_euclid(DAY)).is_some() {
+        out.push(b'T');
+        time_of_day(out, micros.rem_euclid(DAY));
+        out.push(b'Z');
+    } else if let Some(time) = ChronoDateTimeUtc::from_timestamp_micros(micros) {
+        let text = time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
+        out.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// SQLite's text of a time: with or without a zone, `T` or a space between. Without a zone it is UTC.
+fn date_time_text(out: &mut Vec<u8>, b: &[u8]) -> Option<()> {
+    let shape = b.len() >= 19
+        && b[..19].iter().enumerate().all(|(i, c)| match i {
+            4 | 7 => *c == b'-',
+            10 => matches!(c, b'T' | b' '),
+            13 | 16 => *c == b':',
+            _ => c.is_ascii_digit(),
+        });
+    if shape && matches!(&b[19..], b"" | b"Z" | b"+00:00" | b" +00:00") {
+        out.extend_from_slice(&b[..10]);
+        out.push(b'T');
+        out.extend_from_slice(&b[11..19]);
+        out.push(b'Z');
+        return Some(());
+    }
+    let zoned = [
+        "%Y-%m-%dT%H:%M:%S%.f%:z",
+        "%Y-%m-%d %H:%M:%S%.f%:z",
+        "%Y-%m-%d %H:%M:%S%.f %:z",
+    ];
+    let local = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
+    let text = std::str::from_utf8(b).ok()?;
+    let text = text
+        .strip_suffix('Z')
+        .map_or_else(|| text.to_owned(), |t| format!("{t}+00:00"));
+    let time = zoned
+        .iter()
+        .find_map(|f| {
+            chrono::DateTime::parse_from_str(&text, f)
+                .ok()
+                .map(|t| t.to_utc())
+        })
+        .or_else(|| {
+            let parsed = local
+                .iter()
+                .find_map(|f| chrono::NaiveDateTime::parse_from_str(&text, f).ok());
+            parsed.map(|t| t.and_utc())
+        })
+        .or_else(|| {
+            let day: chrono::NaiveDate = text.parse().ok()?;
+            Some(day.and_time(chrono::NaiveTime::MIN).and_utc())
+        })?;
+    out.extend_from_slice(
+        time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+            .as_bytes(),
+    );
+    Some(())
+}
+
+/// `YYYY-MM-DD` for the years 0 to 9999, from days since 1970 (Hinnant's `civil_from_days`).
+fn date(out: &mut Vec<u8>, days: i64) -> Option<()> {
+    if !(-719_528..2_932_897).contains(&days) {
+        return None;
+    }
+    // From the first of March 400 years before the year 0, when a cycle of the calendar begins; so nothing is
+    // negative.
+    let days = (days + 719_468 + 146_097) as u32;
+    let (cycles, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day_of_year = day - (365 * year + year / 4 - year / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let (month, next_year) = match month_from_march {
+        0..10 => (month_from_march + 3, 0),
+        _ => (month_from_march - 9, 1),
+    };
+    let year = year + cycles * 400 + next_year - 400;
+    let [a, b] = pair(year / 100);
+    let [c, d] = pair(year % 100);
+    let [e, f] = pair(month);
+    let [g, h] = pair(day);
+    out.extend_from_slice(&[a, b, c, d, b'-', e, f, b'-', g, h]);
+    Some(())
+}
+
+/// `HH:MM:SS`, and a fraction of 3 or 6 digits where it is not zero.
+fn time_of_day(out: &mut Vec<u8>, micros: i64) {
+    let seconds = (micros / 1_000_000) as u32;
+    let [a, b] = pair(seconds / 3600);
+    let [c, d] = pair(seconds / 60 % 60);
+    let [e, f] = pair(seconds % 60);
+    out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);
+    let fraction = (micros % 1_000_000) as u32;
+    if fraction == 0 {
+        return;
+    }
+    let [a, b] = pair(fraction / 10_000);
+    let [c, d] = pair(fraction / 100 % 100);
+    let [e, f] = pair(fraction % 100);
+    let digits = [b'.', a, b, c, d, e, f];
+    out.extend_from_slice(match fraction % 1000 {
+        0 => &digits[..4],
+        _ => &digits,
+    });
+}
+
+/// Two digits.
+fn pair(n: u32) -> [u8; 2] {
+    let n = n as u8;
+    [b'0' + n / 10 % 10, b'0' + n % 10]
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(kind: Kind, raw: Raw<'_>) -> String {
+        let mut out = Vec::new();
+        value(&mut out, &kind, &raw);
+        String::from_utf8(out).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn strings_are_written_as_serde_json_writes_them(
+            text in prop_oneof![any::<String>(), "[a-z]{0,40}[a-z\"\\\\\n\u{7f}é]{1,2}[a-z]{0,40}"],
+        ) {
+            let mut out = Vec::new();
+            prop_assert!(string(&mut out, text.as_bytes()).is_some());
+            prop_assert_eq!(String::from_utf8(out).unwrap(), serde_json::to_string(&text).unwrap());
+        }
+
+        #[test]
+        fn what_is_no_text_is_not_written(text in "[a-z]{0,40}", at in 0..41usize) {
+            let mut bytes = text.into_bytes();
+            bytes.insert(at.min(bytes.len()), 0xFF);
+            for kind in [Kind::Text, Kind::Json, Kind::Date, Kind::DateTime { zoned: true }, Kind::Uuid] {
+                let mut out = b"before".to_vec();
+                value(&mut out, &kind, &Raw::Text(&bytes));
+                prop_assert_eq!(&out[..], b"before\x01");
+            }
+        }
+
+        #[test]
+        fn times_are_written_as_chrono_writes_them(micros in -62_167_219_200_000_000i64..253_402_300_800_000_000) {
+            let time = ChronoDateTimeUtc::from_timestamp_micros(micros).unwrap();
+            let text = time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
+            prop_assert_eq!(written(Kind::DateTime { zoned: true }, Raw::Micros(micros)), format!("\"{text}\""));
+            for stored in [text.clone(), text.replace('T', " ").replace('Z', "+00:00"), text.replace('Z', "")] {
+                prop_assert_eq!(written(Kind::DateTime { zoned: true }, Raw::Text(stored.as_bytes())), format!("\"{text}\""));
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_type_cannot_hold_is_marked() {
+        assert_eq!(written(Kind::Int, Raw::Int(1 << 31)), "\u{1}");
+        assert_eq!(written(Kind::Int, Raw::Null), "\0");
+        assert_eq!(written(Kind::Float, Raw::Float(f64::NAN)), "\u{1}");
+        assert_eq!(written(Kind::Json, Raw::Text(b"{")), "\u{1}");
+        assert_eq!(
+            written(Kind::DateTime { zoned: true }, Raw::Text(b"yesterday")),
+            "\u{1}"
+        );
+    }
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        assert_eq!(
+            written(Kind::BigInt, Raw::Int(i64::MAX)),
+            "\"9223372036854775807\""
+        );
+        assert_eq!(written(Kind::Float, Raw::Float(3.0)), "3");
+        assert_eq!(written(Kind::Float, Raw::Float(0.1)), "0.1");
+        let money = Kind::Decimal { scale: Some(2) };
+        assert_eq!(written(money.clone(), Raw::Float(0.99)), "\"0.99\"");
+        assert_eq!(written(money.clone(), Raw::Int(3)), "\"3.00\"");
+        assert_eq!(written(money, Raw::Text(b"12.50")), "\"12.50\"");
+    }
+}

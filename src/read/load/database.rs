@@ -1,0 +1,33 @@
+//! The database that a graph is read from, of either kind.
+
+use std::time::{Duration, Instant};
+
+use super::DatabaseError;
+use super::learnt::Slow;
+use super::postgres::PostgresPool;
+use super::sqlite::SqlitePool;
+
+/// Where reads go.
+#[derive(Clone)]
+pub enum Database {
+    Postgres(PostgresPool),
+    Sqlite(SqlitePool),
+}
+
+impl Database {
+    /// Whether a statement can be run now.
+    pub async fn ping(&self) -> Result<(), DatabaseError> {
+        match self {
+            Database::Postgres(pool) => pool.ping().await,
+            Database::Sqlite(pool) => {
+                let deadline = Instant::now() + PATIENCE;
+                let slow = Slow::default();
+                pool.run(deadline, &slow, |connection| connection.ping())
+                    .await
+            }
+        }
+    }
+}
+
+/// How long to wait for a ping's answer.
+const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,0 +1,178 @@
+//! From a PostgreSQL URL to a connection that only reads.
+//!
+//! URLs and the environment (`PGPASSWORD`, `PGSSLMODE`, `~/.pgpass` and so on) are sqlx's to read, as they are
+//! for migrations and writes, so that one URL means one thing.
+
+use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Client, Config};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::tls::{self, Trust};
+use crate::read::load::DatabaseError;
+
+/// What is needed to connect, again and again.
+pub struct Connector {
+    config: Config,
+    tls: MakeRustlsConnect,
+}
+
+/// How long to wait for a new connection.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Connector {
+    /// `statement_timeout` is how long PostgreSQL lets a statement run.
+    pub fn new(url: &str, statement_timeout: Option<Duration>) -> Result<Self, DatabaseError> {
+        let options: PgConnectOptions = url.parse().map_err(refused)?;
+        let secrets = Secrets::of(&options);
+        let mut config = Config::new();
+        match options.get_socket() {
+            Some(folder) => config.host_path(folder),
+            // An address of IPv6 stands in brackets in a URL.
+            None => config.host(options.get_host().trim_matches(['[', ']'])),
+        };
+        config
+            .port(options.get_port())
+            .user(options.get_username())
+            .dbname(options.get_database().unwrap_or(options.get_username()))
+            .application_name(options.get_application_name().unwrap_or("backref"))
+            .options(settings(options.get_options(), statement_timeout))
+            .connect_timeout(TIMEOUT)
+            // A peer that is gone without a farewell is noticed in half a minute, while something is sent to
+            // it in ten seconds.
+            .tcp_user_timeout(TIMEOUT)
+            .keepalives_idle(Duration::from_secs(15))
+            .keepalives_interval(Duration::from_secs(5))
+            .keepalives_retries(3);
+        if let Some(password) = &secrets.password {
+            config.password(password);
+        }
+        let (mode, trust) = match options.get_ssl_mode() {
+            PgSslMode::Disable => (SslMode::Disable, Trust::Anyone),
+            PgSslMode::Allow | PgSslMode::Prefer => (SslMode::Prefer, Trust::Anyone),
+            PgSslMode::Require => (SslMode::Require, Trust::Anyone),
+            PgSslMode::VerifyCa => (SslMode::Require, Trust::Authority),
+            PgSslMode::VerifyFull => (SslMode::Require, Trust::AuthorityAndName),
+        };
+        config.ssl_mode(mode);
+        let tls = tls::connector(
+            trust,
+            secrets.root.as_deref(),
+            secrets.certificate.as_deref().zip(secrets.key.as_deref()),
+        )
+        .map_err(refused)?;
+        Ok(Connector { config, tls })
+    }
+
+    /// Opens a connection. Its other half runs as a task until the client is dropped.
+    pub async fn connect(&self) -> Result<Client, DatabaseError> {
+        let opened = tokio::time::timeout(TIMEOUT, self.config.connect(self.tls.clone())).await;
+        let (client, connection) = opened
+            .map_err(|_| DatabaseError::Unreachable(format!("no answer in {TIMEOUT:?}")))?
+            .map_err(|error| DatabaseError::Unreachable(error.to_string()))?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection to PostgreSQL ended");
+            }
+        });
+        Ok(client)
+    }
+}
+
+fn refused(error: impl std::fmt::Display) -> DatabaseError {
+    DatabaseError::Unreachable(error.to_string())
+}
+
+/// The settings of a connection: those of the URL, then ours.
+fn settings(own: Option<&str>, statement_timeout: Option<Duration>) -> String {
+    let mut settings = own.map(|s| format!("{s} ")).unwrap_or_default();
+    settings.push_str(
+        "-c default_transaction_read_only=on \
+         -c TimeZone=UTC -c DateStyle=ISO -c extra_float_digits=1 \
+         -c jit=off",
+    );
+    if let Some(timeout) = statement_timeout {
+        settings.push_str(&format!(" -c statement_timeout={}", timeout.as_millis()));
+    }
+    settings
+}
+
+/// What sqlx found and gives away only as a part of a URL.
+struct Secrets {
+    password: Option<String>,
+    /// Certificates and a key: each a file's name, or its content.
+    root: Option<String>,
+    certificate: Option<String>,
+    key: Option<String>,
+}
+
+impl Secrets {
+    fn of(options: &PgConnectOptions) -> Self {
+        // The rest of the URL is not read, and must not be in the way.
+        let url = options
+            .clone()
+            .host("localhost")
+            .username("backref")
+            .to_url_lossy();
+        let parameter = |name: &str| {
+            let found = url.query_pairs().find(|(key, _)| key == name);
+            found.map(|(_, value)| value.into_owned())
+        };
+        Secrets {
+            password: url
+                .password()
+                .map(|p| percent_decode_str(p).decode_utf8_lossy().into_owned()),
+            root: parameter("sslrootcert"),
+            certificate: parameter("sslcert"),
+            key: parameter("sslkey"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_postgres::config::Host;
+
+    use super::*;
+
+    fn config(url: &str) -> Config {
+        Connector::new(url, None).expect("a URL").config
+    }
+
+    #[test]
+    fn a_url_means_what_it_means_to_sqlx() {
+        let config = config(
+            "postgres://an%40n:p%2Fw%25%3A@db.example:5433/a%20blog?sslmode=require&application_name=x&options=-c%20work_mem%3D8MB",
+        );
+        assert_eq!(config.get_hosts(), [Host::Tcp("db.example".to_owned())]);
+        assert_eq!(config.get_ports(), [5433]);
+        assert_eq!(config.get_user(), Some("an@n"));
+        assert_eq!(config.get_password(), Some(&b"p/w%:"[..]));
+        assert_eq!(config.get_dbname(), Some("a blog"));
+        assert_eq!(config.get_application_name(), Some("x"));
+        assert_eq!(config.get_ssl_mode(), SslMode::Require);
+        let options = config.get_options().unwrap_or_default();
+        assert!(options.contains("work_mem"), "{options}");
+        assert!(options.ends_with("-c jit=off"), "{options}");
+    }
+
+    #[test]
+    fn sockets_and_addresses_of_ipv6_are_hosts() {
+        let socket = config("postgres:///blog?host=/var/run/postgresql");
+        let folder = Host::Unix("/var/run/postgresql".into());
+        assert_eq!(socket.get_hosts(), [folder]);
+        let ipv6 = config("postgres://u@[::1]/blog");
+        assert_eq!(ipv6.get_hosts(), [Host::Tcp("::1".to_owned())]);
+    }
+
+    #[test]
+    fn a_certificate_that_cannot_be_read_is_named() {
+        let url = "postgres://u@h/blog?sslmode=verify-full&sslrootcert=/nowhere/ca.pem";
+        let error = Connector::new(url, None).err().map(|e| e.to_string());
+        assert!(error.is_some_and(|e| e.contains("/nowhere/ca.pem")));
+    }
+}

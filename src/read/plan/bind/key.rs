@@ -1,0 +1,196 @@
+//! Keys: which rows a request names, by their ids or by a unique column.
+
+use apollo_compiler::collections::IndexSet;
+use apollo_compiler::response::{JsonMap, JsonValue};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use super::{BoundRoot, argument, text_of};
+use crate::error::{Code, Error};
+use crate::graph::keys::{KeyValue, Keys, key_value, parse_key};
+use crate::graph::{Catalog, Entity, EntityId, Kind};
+use crate::read::encode::{self, Raw};
+use crate::read::plan::{Choice, Lookup};
+
+pub(super) fn bind_lookup(
+    catalog: &Catalog,
+    type_name: &str,
+    lookups: &[Lookup],
+    variables: &JsonMap,
+    keys: &mut [Keys],
+) -> BoundRoot {
+    let given: Vec<_> = lookups
+        .iter()
+        .enumerate()
+        .map(|(i, l)| (i, l, argument(&l.value, variables)))
+        .filter(|(_, _, value)| !value.is_null())
+        .collect();
+    let [(i, lookup, value)] = &given[..] else {
+        let names = given
+            .iter()
+            .map(|(_, l, _)| format!("`{}`", l.argument))
+            .collect::<Vec<_>>();
+        return BoundRoot::Failed(Error::input(match names.len() {
+            0 => format!(
+                "give exactly one argument that says which {type_name} is meant; none was given"
+            ),
+            _ => format!(
+                "give exactly one argument that says which {type_name} is meant, not {}",
+                names.join(" and ")
+            ),
+        }));
+    };
+    if lookup.forbidden {
+        let message = format!(
+            "you may not search {type_name} by `{}`, which you may not see",
+            lookup.argument
+        );
+        return BoundRoot::Failed(
+            Error::new(Code::Forbidden, message).of_field(lookup.argument.as_str()),
+        );
+    }
+    let entity = lookup.choice.entity;
+    let key = match lookup.column {
+        None => bind_node(
+            catalog,
+            std::slice::from_ref(&lookup.choice),
+            value,
+            Some(entity),
+        )
+        .map(|(_, key)| key),
+        Some(column) => {
+            let column = &catalog.entities[entity].columns[column];
+            match column.refers_to {
+                Some(to) => key_of_text(catalog, to, &text_of(value)),
+                None => column_key(&column.kind, value),
+            }
+            .map_err(|text| Error::input(format!("`{text}` is no value of `{}`", lookup.argument)))
+        }
+    };
+    match key {
+        Ok(key) => {
+            keys[lookup.choice.level] = Keys::from_rows(&[key]);
+            BoundRoot::Chosen(*i)
+        }
+        Err(error) => BoundRoot::Failed(error.of_field(lookup.argument.as_str())),
+    }
+}
+
+/// Which of the choices an id is of, and its key. With `only`, a bare key will do.
+pub(super) fn bind_node(
+    catalog: &Catalog,
+    choices: &[Choice],
+    id: &JsonValue,
+    only: Option<EntityId>,
+) -> Result<(usize, Vec<KeyValue>), Error> {
+    let text = text_of(id);
+    let shape = |entity: &Entity| {
+        let parts: Vec<_> = entity
+            .primary_key
+            .iter()
+            .map(|&c| format!("<{}>", entity.columns[c].field))
+            .collect();
+        format!("{}:{}", entity.type_name, parts.join(":"))
+    };
+    let no_id = |of: &Entity| {
+        Error::input(format!(
+            "`{}` is no id; one of this type looks like `{}`",
+            shortened(&text),
+            shape(of)
+        ))
+    };
+    let named = text
+        .split_once(':')
+        .and_then(|(name, key)| Some((catalog.entity_of_type(name)?, key)));
+    if let Some((entity, key)) = named {
+        let of = &catalog.entities[entity];
+        let Some(choice) = choices.iter().position(|c| c.entity == entity) else {
+            let wanted = only.map_or("node", |e| &catalog.entities[e].type_name);
+            let shown = shortened(&text);
+            return Err(Error::input(format!(
+                "`{shown}` is an id of the type {}, not of {wanted}",
+                of.type_name
+            )));
+        };
+        return parse_key(of, key)
+            .map(|key| (choice, key))
+            .ok_or_else(|| no_id(of));
+    }
+    match only {
+        Some(entity) => {
+            let of = &catalog.entities[entity];
+            let key = parse_key(of, &text).ok_or_else(|| no_id(of))?;
+            Ok((0, key))
+        }
+        None => Err(Error::input(format!(
+            "`{}` is no global id; one looks like `{}`",
+            shortened(&text),
+            shape(&catalog.entities[choices[0].entity])
+        ))),
+    }
+}
+
+/// A key of `entity` from its global id or its bare form.
+pub fn key_of_text(
+    catalog: &Catalog,
+    entity: EntityId,
+    text: &str,
+) -> Result<Vec<KeyValue>, String> {
+    let of = &catalog.entities[entity];
+    let bare = text
+        .strip_prefix(&of.type_name)
+        .and_then(|rest| rest.strip_prefix(':'))
+        .unwrap_or(text);
+    parse_key(of, bare).ok_or_else(|| text.to_owned())
+}
+
+pub fn column_key(kind: &Kind, value: &JsonValue) -> Result<Vec<KeyValue>, String> {
+    let text = text_of(value);
+    if let Kind::Enum(of) = kind {
+        let at = of.names.iter().position(|n| *n == text);
+        let at = at.ok_or_else(|| text.into_owned())?;
+        return Ok(vec![KeyValue::Text(of.values[at].as_str().into())]);
+    }
+    if let Kind::Bytes = kind {
+        // The scalar is base64, while an id holds hexadecimal digits.
+        let bytes = BASE64.decode(&*text).map_err(|_| text.into_owned())?;
+        return Ok(encode::key_text(kind, &Raw::Bytes(&bytes))
+            .map(KeyValue::Text)
+            .into_iter()
+            .collect());
+    }
+    let value = key_value(kind, &text).ok_or_else(|| text.into_owned())?;
+    Ok(vec![value])
+}
+
+pub(super) fn bind_nodes(
+    catalog: &Catalog,
+    choices: &[Choice],
+    ids: &[JsonValue],
+    keys: &mut [Keys],
+) -> BoundRoot {
+    let mut of_choice: Vec<IndexSet<Vec<KeyValue>>> = vec![IndexSet::default(); choices.len()];
+    let each = ids
+        .iter()
+        .map(|id| {
+            let (choice, key) =
+                bind_node(catalog, choices, id, None).map_err(|e| e.of_field("ids"))?;
+            let (at, _) = of_choice[choice].insert_full(key);
+            Ok((choice, at as u32))
+        })
+        .collect();
+    for (choice, of) in choices.iter().zip(of_choice) {
+        let of: Vec<_> = of.into_iter().collect();
+        keys[choice.level] = Keys::from_rows(&of);
+    }
+    BoundRoot::Each(each)
+}
+
+/// Enough of an id to know it by.
+fn shortened(id: &str) -> String {
+    const LONGEST: usize = 80;
+    match id.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &id[..end]),
+        None => id.to_owned(),
+    }
+}

@@ -1,0 +1,301 @@
+//! Binds a plan to a request: its variables become page sizes and keys, and the request's cost is known
+//! before anything runs.
+
+mod key;
+mod page;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use apollo_compiler::ast::Value;
+use apollo_compiler::parser::SourceSpan;
+use apollo_compiler::response::{JsonMap, JsonValue};
+
+use super::conditions::Conditions;
+use super::filter::evaluate;
+use super::{Document, DocumentLimits, Level, Plan, RootOutput, Source};
+use crate::error::{Code, Error};
+use crate::graph::Catalog;
+use crate::graph::keys::Keys;
+use key::{bind_lookup, bind_node, bind_nodes};
+use page::{Problem, bind_page};
+
+pub use key::{column_key, key_of_text};
+pub use page::{BoundPage, Seek, default_order};
+
+/// What a request may cost. Beyond is an error, never a cut.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The largest `limit`.
+    pub page: u32,
+    /// How deep relations may nest.
+    pub depth: usize,
+    /// Rows a request may read: the product of the page sizes, summed over the paths.
+    pub rows: u64,
+    /// Statements a request may run.
+    pub statements: u64,
+    /// Conditions in all `where` of a request, `and`, `or`, `not` and relations among them.
+    pub conditions: usize,
+    /// How deep relations may nest in a condition or an order.
+    pub condition_depth: usize,
+    /// Orders in one `orderBy`.
+    pub orders: usize,
+    pub document: DocumentLimits,
+}
+
+/// The size of a page that a client leaves to the server, where so many are allowed.
+const DEFAULT_PAGE: u32 = 20;
+
+impl Limits {
+    /// How many rows a list or a connection has at most where a client says nothing.
+    pub fn default_page(&self) -> u32 {
+        self.page.min(DEFAULT_PAGE)
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            page: 1000,
+            depth: 15,
+            rows: 250_000,
+            statements: 100,
+            conditions: 1000,
+            condition_depth: 10,
+            orders: 10,
+            document: DocumentLimits::default(),
+        }
+    }
+}
+
+/// A plan with everything a request decides.
+#[derive(Debug)]
+pub struct BoundPlan {
+    pub plan: Arc<Plan>,
+    pub pages: Vec<Arc<BoundPage>>,
+    /// For each level of `Source::Keys` the keys asked for; empty where none is.
+    pub keys: Vec<Keys>,
+    /// For each root field what its arguments came to.
+    pub roots: Vec<BoundRoot>,
+    /// For each of the plan's paths the most rows read there.
+    pub rows: Vec<u64>,
+    pub bound: Bound,
+}
+
+/// The most a request can cost, whatever the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Bound {
+    pub statements: u64,
+    pub rows: u64,
+}
+
+impl BoundPlan {
+    /// The first argument that is a client's cursor, if there is one.
+    pub fn seeks(&self) -> Option<&'static str> {
+        self.pages.iter().find_map(|p| match &p.seek {
+            seek if seek.after.is_some() => Some("after"),
+            seek if seek.before.is_some() => Some("before"),
+            _ => None,
+        })
+    }
+}
+
+#[derive(Debug)]
+pub enum BoundRoot {
+    /// Nothing to look up.
+    Plain,
+    /// The choice whose keys are asked for.
+    Chosen(usize),
+    /// For each id its choice and the index of its key there.
+    Each(Vec<Result<(usize, u32), Error>>),
+    Failed(Error),
+}
+
+pub fn bind(
+    catalog: &Catalog,
+    plan: Arc<Plan>,
+    document: &Document,
+    variables: &JsonMap,
+    limits: &Limits,
+) -> Result<BoundPlan, Error> {
+    let located = |span: Option<SourceSpan>| document.line_column(span);
+    let mut pages = Vec::with_capacity(plan.levels.len());
+    let mut conditions = Conditions::default();
+    for (i, level) in plan.levels.iter().enumerate() {
+        let bound = bind_level(catalog, &plan, level, variables, limits).map_err(|e| match e {
+            Problem::Argument(e) => e.of_level(&plan.path(i)),
+            Problem::Error(e) => e,
+        });
+        let key = catalog.entities[level.entity].primary_key.len();
+        let counted = bound.and_then(|page| {
+            let filter = page.filter.as_ref();
+            conditions.add(|| plan.path(i), filter, &page.order, key, limits)?;
+            Ok(page)
+        });
+        pages.push(counted.map_err(|e| e.at(located(level.location)))?);
+    }
+    let mut keys: Vec<Keys> = plan.levels.iter().map(|_| Keys::default()).collect();
+    let mut roots = Vec::with_capacity(plan.root.len());
+    let mut asked_ids = 0u64;
+    for field in &plan.root {
+        roots.push(match &field.value {
+            RootOutput::Typename(_)
+            | RootOutput::Introspection
+            | RootOutput::Page { .. }
+            | RootOutput::Object(_) => BoundRoot::Plain,
+            RootOutput::Lookup { type_name, lookups } => {
+                let root = bind_lookup(catalog, type_name, lookups, variables, &mut keys);
+                if let BoundRoot::Chosen(choice) = root {
+                    conditions.add_keys(&keys[lookups[choice].choice.level])?;
+                }
+                root
+            }
+            RootOutput::Node { choices, id } => {
+                match bind_node(catalog, choices, &argument(id, variables), None) {
+                    Ok((choice, key)) => {
+                        keys[choices[choice].level] = Keys::from_rows(&[key]);
+                        BoundRoot::Chosen(choice)
+                    }
+                    Err(error) => BoundRoot::Failed(error.of_field("id")),
+                }
+            }
+            RootOutput::Nodes { choices, ids } => {
+                let ids = argument(ids, variables);
+                let ids = ids
+                    .as_array()
+                    .map_or(std::slice::from_ref(&*ids), Vec::as_slice);
+                if ids.len() as u64 > u64::from(limits.page) {
+                    return Err(Error::new(
+                        Code::LimitExceeded,
+                        format!(
+                            "`{}` asks for {} ids; at most {} are allowed",
+                            field.key,
+                            ids.len(),
+                            limits.page
+                        ),
+                    )
+                    .of_field("ids")
+                    .at(located(field.location)));
+                }
+                asked_ids = asked_ids.saturating_add(ids.len() as u64);
+                bind_nodes(catalog, choices, ids, &mut keys)
+            }
+        });
+    }
+    let rows = path_rows(&plan, &pages, &keys);
+    let mut bound = Bound {
+        statements: statements(&plan, &keys),
+        rows: rows.iter().fold(0, |sum, n| sum.saturating_add(*n)),
+    };
+    // An id costs its place in the answer whether there is such a row or not.
+    bound.rows = bound.rows.max(asked_ids);
+    check(&plan, &rows, bound, limits)?;
+    Ok(BoundPlan {
+        plan,
+        pages,
+        keys,
+        roots,
+        rows,
+        bound,
+    })
+}
+
+/// The page of a level: the one that every request asks for, bound once, or this request's.
+fn bind_level(
+    catalog: &Catalog,
+    plan: &Plan,
+    level: &Level,
+    variables: &JsonMap,
+    limits: &Limits,
+) -> Result<Arc<BoundPage>, Problem> {
+    if let Some(page) = level.constant.get() {
+        return Ok(page.clone());
+    }
+    let mut page = match &level.page {
+        Some(page) => bind_page(catalog, plan, level, page, variables, limits)?,
+        None => BoundPage {
+            limit: 1,
+            ..BoundPage::default()
+        },
+    };
+    let ahead = level.looks_ahead[usize::from(page.seek.backward)];
+    page.fetch = page.fetch.max(page.limit) + u32::from(ahead);
+    let page = Arc::new(page);
+    if level.page.as_ref().is_none_or(|p| p.is_literal()) {
+        let _ = level.constant.set(page.clone());
+    }
+    Ok(page)
+}
+
+/// The value of an argument, null where it was left out.
+fn argument<'v>(value: &Value, variables: &'v JsonMap) -> Cow<'v, JsonValue> {
+    evaluate(value, variables).unwrap_or(Cow::Owned(JsonValue::Null))
+}
+
+pub fn text_of(value: &JsonValue) -> Cow<'_, str> {
+    match value.as_str() {
+        Some(text) => text.into(),
+        None => value.to_string().into(),
+    }
+}
+
+/// The most rows at each path, saturating: a page of a page multiplies.
+fn path_rows(plan: &Plan, pages: &[Arc<BoundPage>], keys: &[Keys]) -> Vec<u64> {
+    // What is below a row is multiplied by the rows given, and what is read may be one more for each page.
+    let mut given: Vec<u64> = Vec::with_capacity(plan.paths.len());
+    let mut read: Vec<u64> = Vec::with_capacity(plan.paths.len());
+    for path in &plan.paths {
+        let level = &plan.levels[path.level];
+        let parent = path.parent.map_or(1, |parent| given[parent]);
+        let page = &pages[path.level];
+        let [each, fetched] = match (&level.source, &level.page) {
+            // Nothing is read for it, but what is below is written as often.
+            _ if path.enclosing => [1, 1],
+            _ if !level.runs => [0, 0],
+            (Source::Keys { .. }, _) => [keys[path.level].len as u64; 2],
+            (Source::Relation { .. }, None) => [1, 1],
+            _ => [page.limit.into(), page.fetch.into()],
+        };
+        given.push(parent.saturating_mul(each));
+        read.push(parent.saturating_mul(fetched.max(each)));
+    }
+    read
+}
+
+fn statements(plan: &Plan, keys: &[Keys]) -> u64 {
+    let mut asked: Vec<bool> = Vec::with_capacity(plan.levels.len());
+    for (i, level) in plan.levels.iter().enumerate() {
+        let found = match &level.source {
+            Source::List => true,
+            Source::Keys { .. } => keys[i].len > 0,
+            Source::Relation { parent, .. } => asked[*parent],
+        };
+        asked.push(found && level.runs);
+    }
+    asked.iter().filter(|asked| **asked).count() as u64
+}
+
+fn check(plan: &Plan, rows: &[u64], bound: Bound, limits: &Limits) -> Result<(), Error> {
+    if bound.statements > limits.statements {
+        return Err(Error::new(
+            Code::LimitExceeded,
+            format!(
+                "the request would run up to {} statements, and {} are allowed; ask for fewer relations",
+                bound.statements, limits.statements
+            ),
+        ));
+    }
+    if bound.rows > limits.rows {
+        let largest = (0..rows.len())
+            .max_by_key(|&i| rows[i])
+            .map_or_else(String::new, |i| super::path(&plan.paths, i));
+        return Err(Error::new(
+            Code::LimitExceeded,
+            format!(
+                "the request could read up to {} rows, and {} are allowed; most of them by `{largest}`: give it, or what is above it, a smaller `limit`",
+                bound.rows, limits.rows
+            ),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! A document's text, parsed, bounded and validated: everything about it that no request changes.
+
+mod rules;
+mod size;
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use apollo_compiler::ast;
+use apollo_compiler::executable::Operation;
+use apollo_compiler::parser::{LineColumn, Parser, SourceSpan};
+use apollo_compiler::response::JsonMap;
+use apollo_compiler::validation::{DiagnosticList, Valid};
+use apollo_compiler::{ExecutableDocument, Name, Node};
+
+use crate::error::{Code, Error};
+use crate::schema::Schema;
+
+pub use size::DocumentLimits;
+
+/// The parser's own bound on how deep it goes: above that of `size`, which says what to do about it.
+const MAX_RECURSION: usize = 4 * size::MAX_NESTING;
+/// Errors reported for one document.
+const MAX_ERRORS: usize = 10;
+
+/// A valid document.
+#[derive(Debug)]
+pub struct Document {
+    /// Distinguishes documents in the plan cache.
+    pub id: u64,
+    pub executable: Valid<ExecutableDocument>,
+    /// Bytes of its text.
+    pub len: usize,
+}
+
+impl Document {
+    pub fn parse(schema: &Schema, text: &str, limits: &DocumentLimits) -> Result<Self, Vec<Error>> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let refused = |error| vec![error];
+        size::check_text(text, limits).map_err(refused)?;
+        let ast = Parser::new()
+            .recursion_limit(MAX_RECURSION)
+            .parse_ast(text, "request")
+            .map_err(|e| errors(Code::GraphqlParseFailed, &e.errors))?;
+        size::check_expanded(&ast, limits).map_err(refused)?;
+        rules::check(&ast).map_err(refused)?;
+        let validate = |ast: &ast::Document| {
+            ast.to_executable_validate(&schema.types)
+                .map_err(|e| errors(Code::GraphqlValidationFailed, &e.errors))
+        };
+        if let Some(without) = rules::without_null_defaults(&ast) {
+            validate(&without)?;
+        }
+        let executable = validate(&ast)?;
+        if executable.operations.is_empty() {
+            return Err(vec![Error::new(
+                Code::GraphqlValidationFailed,
+                "the document has no operation to run",
+            )]);
+        }
+        Ok(Document {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            executable,
+            len: text.len(),
+        })
+    }
+
+    /// The operation to run, by the rules of GetOperation.
+    pub fn operation(&self, name: Option<&str>) -> Result<&Node<Operation>, Error> {
+        self.executable.operations.get(name).map_err(|_| {
+            Error::input(match name {
+                Some(name) => format!("the document has no operation named `{name}`"),
+                None => {
+                    "the document has several operations; say which with `operationName`".to_owned()
+                }
+            })
+            .of_field("operationName")
+        })
+    }
+
+    pub fn line_column(&self, span: Option<SourceSpan>) -> Option<LineColumn> {
+        span?.line_column(&self.executable.sources)
+    }
+
+    /// The values of the Booleans that `@skip` and `@include` read in this operation, by which plans differ.
+    pub fn conditions(
+        &self,
+        operation: &Operation,
+        variables: &JsonMap,
+    ) -> Result<Vec<(Name, bool)>, Error> {
+        let mut names = BTreeSet::new();
+        if !operation.variables.is_empty() {
+            self.condition_variables(&operation.selection_set, &mut BTreeSet::new(), &mut names);
+        }
+        let value = |name: Name| match variables.get(name.as_str()).and_then(|v| v.as_bool()) {
+            Some(value) => Ok((name, value)),
+            None => Err(Error::input(format!(
+                "variable `${name}` decides an `@skip` or `@include` and must not be null"
+            ))
+            .of_field(name.as_str())),
+        };
+        names.into_iter().map(value).collect()
+    }
+
+    fn condition_variables(
+        &self,
+        set: &apollo_compiler::executable::SelectionSet,
+        visited: &mut BTreeSet<Name>,
+        names: &mut BTreeSet<Name>,
+    ) {
+        use apollo_compiler::executable::Selection;
+        for selection in &set.selections {
+            for directive in selection.directives().iter() {
+                if let ("skip" | "include", Some(value)) = (
+                    directive.name.as_str(),
+                    directive.specified_argument_by_name("if"),
+                ) && let ast::Value::Variable(name) = &**value
+                {
+                    names.insert(name.clone());
+                }
+            }
+            match selection {
+                Selection::Field(f) => {
+                    if let Some(set) = &f.selection_set {
+                        self.condition_variables(set, visited, names);
+                    }
+                }
+                Selection::InlineFragment(f) => {
+                    self.condition_variables(&f.selection_set, visited, names)
+                }
+                Selection::FragmentSpread(s) => {
+                    if visited.insert(s.fragment_name.clone())
+                        && let Some(f) = self.executable.fragments.get(&s.fragment_name)
+                    {
+                        self.condition_variables(&f.selection_set, visited, names);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn errors(code: Code, list: &DiagnosticList) -> Vec<Error> {
+    list.iter()
+        .take(MAX_ERRORS)
+        .map(|diagnostic| {
+            let error = diagnostic.to_json();
+            let mut made = Error::new(code, error.message);
+            made.locations = error.locations;
+            made
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::plan::Limits;
+
+    fn parse(text: &str) -> Result<Document, Vec<Error>> {
+        let catalog = crate::blog::graph().build().unwrap();
+        let schema = Schema::new(&catalog, Limits::default().default_page()).unwrap();
+        Document::parse(&schema, text, &DocumentLimits::default())
+    }
+
+    #[test]
+    fn descriptions_of_operations_and_fragments_are_allowed() {
+        let text = "\"What it \u{1F600} is\" query A(\"how many\" $n: Int = 1, $s: String = \"kept\" $t: Int) { posts(limit: $n, offset: $t) { ...F } user(username: $s) { id } }\n\"\"\"\nblock\n\"\"\" fragment F on Post { id }";
+        parse(text).unwrap();
+        assert!(parse("\"no\" { posts { id } }").is_err());
+    }
+}

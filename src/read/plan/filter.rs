@@ -1,0 +1,433 @@
+//! `where`: from the argument of a list to a condition on its rows.
+//!
+//! The logic has two values. A comparison with null is false, and `not` is the complement, so a row is
+//! always either in `where: w` or in `where: { not: w }`.
+
+use std::borrow::Cow;
+
+use apollo_compiler::ast::Value;
+use apollo_compiler::response::{JsonMap, JsonValue};
+use sea_orm::sea_query::{Alias, IntoIden};
+
+use super::bind::{column_key, key_of_text, text_of};
+use crate::error::{Code, Error};
+use crate::graph::keys::KeyValue;
+use crate::graph::policy::{Principal, Row, Visibility};
+use crate::graph::{Cardinality, Catalog, ColumnIx, EntityId, FieldSource, RelationId};
+
+/// A condition on the rows of one entity.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Filter {
+    /// Every one holds; of none, true.
+    All(Vec<Filter>),
+    /// Some one holds; of none, false.
+    Any(Vec<Filter>),
+    Not(Box<Filter>),
+    Compare {
+        column: ColumnIx,
+        compare: Compare,
+        value: KeyValue,
+    },
+    /// The value is one of these, or none of them.
+    In {
+        column: ColumnIx,
+        negated: bool,
+        values: Vec<KeyValue>,
+    },
+    IsNull {
+        column: ColumnIx,
+        is: bool,
+    },
+    Text {
+        column: ColumnIx,
+        part: TextPart,
+        /// Upper and lower case are alike; `text` is in lower case then.
+        fold: bool,
+        text: String,
+    },
+    /// On the visible rows that a relation leads to.
+    Related {
+        relation: RelationId,
+        quantifier: Quantifier,
+        filter: Box<Filter>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compare {
+    Eq,
+    Ne,
+    Lt,
+    Lte,
+    Gt,
+    Gte,
+}
+
+/// Where in a text another stands. Nothing in it is a wildcard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextPart {
+    Whole,
+    Anywhere,
+    Start,
+    End,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quantifier {
+    Some,
+    None,
+    Every,
+}
+
+/// Binds a `where` to its value, which GraphQL has coerced.
+pub fn bind(
+    catalog: &Catalog,
+    principal: &Principal,
+    entity: EntityId,
+    value: &JsonValue,
+) -> Result<Filter, Error> {
+    let mut binder = Binder {
+        catalog,
+        principal,
+        path: vec![Step::Name("where")],
+    };
+    binder.entity(entity, value)
+}
+
+struct Binder<'a> {
+    catalog: &'a Catalog,
+    principal: &'a Principal,
+    /// Where in the argument.
+    path: Vec<Step<'a>>,
+}
+
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Name(&'a str),
+    Index(usize),
+}
+
+impl std::fmt::Display for Step<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Step::Name(name) => f.write_str(name),
+            Step::Index(i) => write!(f, "{i}"),
+        }
+    }
+}
+
+impl<'a> Binder<'a> {
+    /// Binds what stands below a step, with the path leading there.
+    fn below<T>(
+        &mut self,
+        step: Step<'a>,
+        bind: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.path.push(step);
+        let bound = bind(self);
+        self.path.pop();
+        bound
+    }
+
+    fn entity(&mut self, entity: EntityId, value: &'a JsonValue) -> Result<Filter, Error> {
+        let Some(fields) = value.as_object() else {
+            return Err(self.null("leave it out"));
+        };
+        let mut all = Vec::with_capacity(fields.len());
+        for (name, value) in fields {
+            let name = name.as_str();
+            let bound = self.below(Step::Name(name), |b| b.field(entity, name, value))?;
+            all.push(bound);
+        }
+        Ok(only(all, Filter::All))
+    }
+
+    fn field(
+        &mut self,
+        entity: EntityId,
+        name: &str,
+        value: &'a JsonValue,
+    ) -> Result<Filter, Error> {
+        match name {
+            "and" => return Ok(only(self.list(entity, value)?, Filter::All)),
+            "or" => return Ok(only(self.list(entity, value)?, Filter::Any)),
+            "not" => return Ok(Filter::Not(Box::new(self.entity(entity, value)?))),
+            _ => {}
+        }
+        let of = &self.catalog.entities[entity];
+        match of.field(name).map(|f| f.source) {
+            Some(FieldSource::Id) => self.id(entity, value),
+            Some(FieldSource::Column(column)) => self.column(entity, column, value),
+            Some(FieldSource::Relation(relation)) => self.relation(relation, value),
+            Some(FieldSource::Connection(_) | FieldSource::Aggregate(_)) | None => {
+                Err(self.null("leave it out"))
+            }
+        }
+    }
+
+    fn list(&mut self, entity: EntityId, value: &'a JsonValue) -> Result<Vec<Filter>, Error> {
+        let Some(items) = value.as_array() else {
+            // By GraphQL's list coercion one value stands for a list of it.
+            return Ok(vec![self.entity(entity, value)?]);
+        };
+        let bind = |(i, item)| self.below(Step::Index(i), |b| b.entity(entity, item));
+        items.iter().enumerate().map(bind).collect()
+    }
+
+    fn relation(&mut self, id: RelationId, value: &'a JsonValue) -> Result<Filter, Error> {
+        let relation = &self.catalog.relations[id];
+        if let Cardinality::One { .. } = relation.cardinality {
+            return Ok(Filter::Related {
+                relation: id,
+                quantifier: Quantifier::Some,
+                filter: Box::new(self.entity(relation.to, value)?),
+            });
+        }
+        let Some(quantifiers) = value.as_object() else {
+            return Err(self.null("leave it out"));
+        };
+        let mut all = Vec::with_capacity(quantifiers.len());
+        for (name, value) in quantifiers {
+            let quantifier = match name.as_str() {
+                "some" => Quantifier::Some,
+                "none" => Quantifier::None,
+                _ => Quantifier::Every,
+            };
+            let step = Step::Name(name.as_str());
+            let filter = self.below(step, |b| b.entity(relation.to, value))?;
+            all.push(Filter::Related {
+                relation: id,
+                quantifier,
+                filter: Box::new(filter),
+            });
+        }
+        Ok(only(all, Filter::All))
+    }
+
+    /// Conditions on a global id: on each column of the primary key.
+    fn id(&mut self, entity: EntityId, value: &'a JsonValue) -> Result<Filter, Error> {
+        let columns = &self.catalog.entities[entity].primary_key;
+        let equals = |key: Vec<KeyValue>| {
+            let parts = columns
+                .iter()
+                .zip(key)
+                .map(|(&column, value)| Filter::Compare {
+                    column,
+                    compare: Compare::Eq,
+                    value,
+                });
+            only(parts.collect(), Filter::All)
+        };
+        self.operators(value, |b, operator, value| {
+            let key = |b: &Self, value: &JsonValue| {
+                let text = text_of(value);
+                key_of_text(b.catalog, entity, &text).map_err(|text| b.no_value(&text))
+            };
+            Ok(match operator {
+                "eq" => equals(key(b, value)?),
+                "ne" => Filter::Not(Box::new(equals(key(b, value)?))),
+                "isNull" => Filter::Any(Vec::new()).negated_if(value.as_bool() == Some(false)),
+                _ => {
+                    let keys: Vec<_> = b.items(value, |b, item| key(b, item))?;
+                    let negated = operator == "notIn";
+                    match &columns[..] {
+                        [column] => Filter::In {
+                            column: *column,
+                            negated,
+                            values: keys.into_iter().flatten().collect(),
+                        },
+                        _ => {
+                            Filter::Any(keys.into_iter().map(equals).collect()).negated_if(negated)
+                        }
+                    }
+                }
+            })
+        })
+    }
+
+    fn column(
+        &mut self,
+        entity: EntityId,
+        ix: ColumnIx,
+        value: &'a JsonValue,
+    ) -> Result<Filter, Error> {
+        require_visible(self.catalog, self.principal, entity, ix)
+            .map_err(|e| e.of_field(self.path()))?;
+        let column = &self.catalog.entities[entity].columns[ix];
+        let parse = |b: &Self, value: &JsonValue| {
+            let parsed = match column.refers_to {
+                Some(to) => key_of_text(b.catalog, to, &text_of(value)),
+                None => column_key(&column.kind, value),
+            };
+            let parsed = parsed.map_err(|text| b.no_value(&text))?;
+            parsed
+                .into_iter()
+                .next()
+                .ok_or_else(|| b.no_value(&text_of(value)))
+        };
+        self.operators(value, |b, operator, value| {
+            let compare = |compare: Compare, value: KeyValue| Filter::Compare {
+                column: ix,
+                compare,
+                value,
+            };
+            let part = |b: &Self, part: TextPart, fold: bool| {
+                let text = text_of(value);
+                if text.contains('\0') {
+                    return Err(b.no_value(&text));
+                }
+                Ok(Filter::Text {
+                    column: ix,
+                    part,
+                    fold,
+                    text: match fold {
+                        true => text.to_lowercase(),
+                        false => text.into_owned(),
+                    },
+                })
+            };
+            Ok(match operator {
+                "eq" => compare(Compare::Eq, parse(b, value)?),
+                "ne" => compare(Compare::Ne, parse(b, value)?),
+                "lt" => compare(Compare::Lt, parse(b, value)?),
+                "lte" => compare(Compare::Lte, parse(b, value)?),
+                "gt" => compare(Compare::Gt, parse(b, value)?),
+                "gte" => compare(Compare::Gte, parse(b, value)?),
+                "isNull" => Filter::IsNull {
+                    column: ix,
+                    is: value.as_bool() == Some(true),
+                },
+                "contains" => part(b, TextPart::Anywhere, false)?,
+                "startsWith" => part(b, TextPart::Start, false)?,
+                "endsWith" => part(b, TextPart::End, false)?,
+                "iEq" => part(b, TextPart::Whole, true)?,
+                "iContains" => part(b, TextPart::Anywhere, true)?,
+                "iStartsWith" => part(b, TextPart::Start, true)?,
+                "iEndsWith" => part(b, TextPart::End, true)?,
+                _ => Filter::In {
+                    column: ix,
+                    negated: operator == "notIn",
+                    values: b.items(value, |b, item| parse(b, item))?,
+                },
+            })
+        })
+    }
+
+    /// All operators of a filter object, none of whose values may be null.
+    fn operators(
+        &mut self,
+        value: &'a JsonValue,
+        mut bind: impl FnMut(&mut Self, &str, &'a JsonValue) -> Result<Filter, Error>,
+    ) -> Result<Filter, Error> {
+        let Some(operators) = value.as_object() else {
+            return Err(self.null("ask `{ isNull: true }`, or leave it out"));
+        };
+        let mut all = Vec::with_capacity(operators.len());
+        for (name, value) in operators {
+            let name = name.as_str();
+            let bound = self.below(Step::Name(name), |b| match value.is_null() {
+                true => Err(b.null("ask `{ isNull: true }`, or leave it out")),
+                false => bind(b, name, value),
+            })?;
+            all.push(bound);
+        }
+        Ok(only(all, Filter::All))
+    }
+
+    fn items<T>(
+        &mut self,
+        value: &JsonValue,
+        bind: impl Fn(&Self, &JsonValue) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        match value.as_array() {
+            Some(items) => items.iter().map(|item| bind(self, item)).collect(),
+            None => Ok(vec![bind(self, value)?]),
+        }
+    }
+
+    /// `where.and.0.author.name`
+    fn path(&self) -> String {
+        let steps: Vec<_> = self.path.iter().map(Step::to_string).collect();
+        steps.join(".")
+    }
+
+    fn null(&self, remedy: &str) -> Error {
+        let path = self.path();
+        Error::input(format!("`{path}` is null, which is no condition; {remedy}")).of_field(path)
+    }
+
+    fn no_value(&self, text: &str) -> Error {
+        let path = self.path();
+        Error::input(format!("`{text}` is no value for `{path}`")).of_field(path)
+    }
+}
+
+impl Filter {
+    fn negated_if(self, negated: bool) -> Filter {
+        if negated {
+            Filter::Not(Box::new(self))
+        } else {
+            self
+        }
+    }
+}
+
+/// A list of one is that one.
+fn only(mut filters: Vec<Filter>, combine: impl FnOnce(Vec<Filter>) -> Filter) -> Filter {
+    match filters.len() {
+        1 => filters.remove(0),
+        _ => combine(filters),
+    }
+}
+
+/// What a principal may not see it may not search or sort by: the answer would tell.
+pub fn require_visible(
+    catalog: &Catalog,
+    principal: &Principal,
+    entity: EntityId,
+    column: ColumnIx,
+) -> Result<(), Error> {
+    let of = &catalog.entities[entity];
+    let column = &of.columns[column];
+    let visibility = column.policy.as_ref().map(|policy| {
+        let row = Row(Alias::new("row").into_iden());
+        policy.visibility(principal, &row)
+    });
+    match visibility {
+        None | Some(Visibility::All) => Ok(()),
+        Some(_) => Err(Error::new(
+            Code::Forbidden,
+            format!(
+                "you may not search, sort or aggregate {} by `{}`, which you may not see",
+                of.type_name, column.field
+            ),
+        )),
+    }
+}
+
+/// The value of an argument with its variables filled in; `None` where it comes to an absent variable,
+/// which is as if it had not been written.
+pub fn evaluate<'v>(value: &Value, variables: &'v JsonMap) -> Option<Cow<'v, JsonValue>> {
+    let literal: JsonValue = match value {
+        // The whole of an argument is one most often, and can be long.
+        Value::Variable(name) => return variables.get(name.as_str()).map(Cow::Borrowed),
+        Value::String(s) => s.as_str().into(),
+        Value::Enum(name) => name.as_str().into(),
+        // As text, which keeps every digit.
+        Value::Int(i) => i.as_str().into(),
+        Value::Float(f) => f.as_str().into(),
+        Value::Boolean(b) => (*b).into(),
+        Value::List(items) => items
+            .iter()
+            .map(|v| evaluate(v, variables).map_or(JsonValue::Null, Cow::into_owned))
+            .collect(),
+        Value::Null => JsonValue::Null,
+        Value::Object(fields) => {
+            let given = fields.iter().filter_map(|(name, v)| {
+                Some((name.as_str().into(), evaluate(v, variables)?.into_owned()))
+            });
+            given.collect::<JsonMap>().into()
+        }
+    };
+    Some(Cow::Owned(literal))
+}

@@ -1,0 +1,412 @@
+//! SQL: the one statement of a level, in the shapes that were measured.
+//!
+//! | level | PostgreSQL | SQLite |
+//! |---|---|---|
+//! | root list | `WHERE … ORDER BY … LIMIT n` | the same |
+//! | rows by key | `key = ANY($1)` | `json_each(?1) CROSS JOIN t ON t.key = value` |
+//! | a page of each parent | `unnest($1) WITH ORDINALITY … CROSS JOIN LATERAL (… LIMIT n)` | `SELECT key, (SELECT backref_rows(…) FROM (… LIMIT n)) FROM json_each(?1)` |
+//! | totals, groups | `unnest($1) WITH ORDINALITY … CROSS JOIN t WHERE … GROUP BY k.ord` | `json_each(?1) CROSS JOIN t WHERE … GROUP BY k.key` |
+//!
+//! Keys of any number are one bind a key column, so one prepared statement serves every batch; one key
+//! alone is compared with `=`. Limits are literals, for the planner's sake; an offset, rarely given and
+//! rarely the same, is bound.
+//!
+//! **Invariant:** every table that a statement reads appears here with its entity's policy, unless the
+//! way to it has established it.
+
+mod aggregate;
+mod condition;
+mod key;
+mod page;
+mod requalify;
+mod search;
+mod sort;
+mod value;
+mod visible;
+
+use std::sync::Arc;
+
+use sea_orm::sea_query::{
+    Alias, Condition, DynIden, Expr, IntoIden, PostgresQueryBuilder, Query, SqliteQueryBuilder,
+};
+
+use crate::graph::keys::KeyValue;
+use crate::graph::policy::{Principal, Row, Visibility};
+use crate::graph::{Catalog, ColumnIx, Entity, EntityId, Link, Relation};
+use crate::read::plan::{BoundPage, Expression, Level, Page, Source};
+use page::Members;
+use requalify::requalified;
+use sort::SortKey;
+use value::read_cast;
+use visible::Established;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    Postgres,
+    Sqlite,
+}
+
+/// A statement's text and the shape of its rows.
+#[derive(Debug, Clone)]
+pub struct PreparedSql {
+    pub text: Arc<str>,
+    /// The first column says which key a row belongs to: from 1 on PostgreSQL, from 0 on SQLite.
+    pub ordinal: bool,
+    /// A row is a key's page: its ordinal, and rows of so many columns that `backref_rows` packed.
+    pub packed: Option<usize>,
+    /// The offset is bound after the keys.
+    pub binds_offset: bool,
+    /// Bound last.
+    pub values: Arc<[BindValue]>,
+    /// The values of a row's cursor, the last columns: whether each is an integer.
+    pub cursor: Arc<[bool]>,
+}
+
+/// How many keys a statement is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Batch {
+    One,
+    Many,
+}
+
+/// Writes the statement of a level.
+pub fn write(
+    catalog: &Catalog,
+    dialect: Dialect,
+    principal: &Principal,
+    level: &Level,
+    batch: Batch,
+    page: &BoundPage,
+) -> PreparedSql {
+    let binds_offset = page.offset > 0;
+    let keys = match (&level.source, dialect) {
+        (Source::List, _) => 0,
+        (_, Dialect::Sqlite) => 1,
+        (Source::Keys { columns }, _) => columns.len(),
+        (Source::Relation { relation, .. }, _) => catalog.relations[*relation].from_columns.len(),
+    };
+    let mut writer = Writer {
+        catalog,
+        dialect,
+        principal,
+        out: String::with_capacity(512),
+        aliases: 0,
+        first_value: keys + usize::from(binds_offset) + 1,
+        values: Vec::new(),
+        cursor: Vec::new(),
+        by: Vec::new(),
+        search: None,
+        ranks: false,
+        keyed: matches!(level.source, Source::Relation { .. }),
+        packs: None,
+    };
+    let ordinal = writer.statement(level, batch, page);
+    writer.found_first(&catalog.entities[level.entity]);
+    PreparedSql {
+        text: writer.out.into(),
+        ordinal,
+        packed: writer.packs,
+        binds_offset,
+        values: writer.values.into(),
+        cursor: writer.cursor.into(),
+    }
+}
+
+/// A value of a `where` or a cursor, bound after the keys and the offset.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BindValue {
+    Int(i64),
+    Float(f64),
+    Text(Box<str>),
+    Bytes(Box<[u8]>),
+    Ints(Vec<i64>),
+    Texts(Vec<Box<str>>),
+}
+
+impl BindValue {
+    fn list(integers: bool, values: &[KeyValue]) -> Self {
+        if integers {
+            let integer = |v: &KeyValue| match v {
+                KeyValue::Int(i) => Some(*i),
+                KeyValue::Text(_) => None,
+            };
+            return BindValue::Ints(values.iter().filter_map(integer).collect());
+        }
+        let text = |v: &KeyValue| match v {
+            KeyValue::Int(i) => i.to_string().into(),
+            KeyValue::Text(text) => text.clone(),
+        };
+        BindValue::Texts(values.iter().map(text).collect())
+    }
+}
+
+struct Writer<'a> {
+    catalog: &'a Catalog,
+    dialect: Dialect,
+    principal: &'a Principal,
+    out: String,
+    aliases: usize,
+    /// The number of the first bind in `values`.
+    first_value: usize,
+    values: Vec<BindValue>,
+    cursor: Vec<bool>,
+    /// What the level's groups are made by.
+    by: Vec<ColumnIx>,
+    /// The number of the bind of what is searched for.
+    search: Option<usize>,
+    /// Whether rows are sorted by how well they answer it.
+    ranks: bool,
+    /// Whether rows are reached from keys, so that conditions choose among few.
+    keyed: bool,
+    /// Whether a page's rows are packed into one value, and of how many columns.
+    packs: Option<usize>,
+}
+
+/// A table in a FROM, by its entity and alias.
+#[derive(Clone, Copy)]
+struct Table {
+    entity: EntityId,
+    alias: usize,
+}
+
+impl Table {
+    fn iden(self) -> DynIden {
+        Alias::new(self.called()).into_iden()
+    }
+
+    fn called(self) -> String {
+        format!("t{}", self.alias)
+    }
+}
+
+/// An expression for one key column.
+type KeySql = String;
+
+impl Writer<'_> {
+    /// Writes the statement; true if its first column is the key's ordinal.
+    fn statement(&mut self, level: &Level, batch: Batch, page: &BoundPage) -> bool {
+        match &level.source {
+            Source::List => {
+                if level.page.as_ref().is_some_and(Page::aggregates) {
+                    return self.totals(level, None, batch, page);
+                }
+                let t = self.table(level.entity);
+                let members = self.listed(t, page);
+                let order = self.page_order(level, &members, None, page);
+                self.select(level, t, "", &order.keys);
+                let Members { from, filters, .. } = members;
+                self.rows(&from, filters, &order, page, 1);
+                false
+            }
+            Source::Keys { columns } => self.by_key(level, columns, None, batch),
+            Source::Relation { relation, .. } => {
+                let id = *relation;
+                let relation = &self.catalog.relations[id];
+                match (&level.page, &relation.link) {
+                    (None, Link::Direct { columns }) => {
+                        self.by_key(level, columns, Some(id), batch)
+                    }
+                    (Some(asked), _) if asked.aggregates() => {
+                        self.totals(level, Some(id), batch, page)
+                    }
+                    _ => self.paged(level, id, batch, page),
+                }
+            }
+        }
+    }
+
+    /// A relation's own condition, empty if it has none. The source has no table in the statement where
+    /// the condition speaks of the target alone; `catalog` makes it take part otherwise.
+    fn joined(&self, relation: &Relation, source: Option<Table>, t: Table) -> String {
+        let Some(condition) = &relation.condition else {
+            return String::new();
+        };
+        let source_name = source.map_or_else(|| "source".to_owned(), |s| format!("t{}", s.alias));
+        let text = self.render(condition.between(Alias::new(&source_name).into_iden(), t.iden()));
+        let name_of = |entity: EntityId| self.catalog.entities[entity].table.as_str();
+        let (from, to) = (
+            (name_of(relation.from), source_name),
+            (name_of(relation.to), format!("t{}", t.alias)),
+        );
+        let renamed = if condition.reversed {
+            [from, to]
+        } else {
+            [to, from]
+        };
+        requalified(&text, &renamed)
+    }
+
+    fn render(&self, condition: Condition) -> String {
+        let mut select = Query::select();
+        select.expr(Expr::from(condition));
+        let text = match self.dialect {
+            Dialect::Postgres => select.to_string(PostgresQueryBuilder),
+            Dialect::Sqlite => select.to_string(SqliteQueryBuilder),
+        };
+        format!("({})", text.trim_start_matches("SELECT "))
+    }
+
+    fn table(&mut self, entity: EntityId) -> Table {
+        self.aliases += 1;
+        Table {
+            entity,
+            alias: self.aliases - 1,
+        }
+    }
+
+    fn entity(&self, t: Table) -> &Entity {
+        &self.catalog.entities[t.entity]
+    }
+
+    fn column(&self, t: Table, column: ColumnIx) -> String {
+        format!(
+            "t{}.{}",
+            t.alias,
+            quoted(&self.entity(t).columns[column].name)
+        )
+    }
+
+    /// `SELECT` of a level's reads from `t`, those of edges from what is called `edge`, and of what makes
+    /// cursors by `keys`.
+    fn select(&mut self, level: &Level, t: Table, edge: &str, keys: &[SortKey]) {
+        self.out.push_str("SELECT");
+        self.columns(level, t, edge, keys, " ");
+    }
+
+    fn columns(&mut self, level: &Level, t: Table, edge: &str, keys: &[SortKey], separator: &str) {
+        let mut reads = self.reads(level, t, edge, keys);
+        if let Some(columns) = &mut self.packs {
+            *columns = reads.len();
+            let names = reads.iter_mut().enumerate();
+            names.for_each(|(i, read)| read.push_str(&format!(" AS c{i}")));
+        }
+        self.out.push_str(separator);
+        self.out.push_str(&reads.join(", "));
+    }
+
+    fn reads(&mut self, level: &Level, t: Table, edge: &str, keys: &[SortKey]) -> Vec<String> {
+        let read = |value: Expression| match value {
+            Expression::Column { column, masked } => {
+                self.readable(t.entity, column, &t.called(), masked)
+            }
+            Expression::Edge { column, masked } => match level.junction(self.catalog) {
+                Some(junction) => self.readable(junction, column, edge, masked),
+                None => "NULL".to_owned(),
+            },
+            Expression::Count | Expression::Of(..) | Expression::Group(_) => {
+                self.aggregated(t, value)
+            }
+        };
+        let mut reads: Vec<_> = level.reads.iter().map(|r| read(r.value)).collect();
+        if level.has_cursors() {
+            reads.extend(keys.iter().map(|key| self.cursor_value(key)));
+            self.cursor = keys.iter().map(|k| k.integer).collect();
+        }
+        if reads.is_empty() {
+            reads.push("1".to_owned());
+        }
+        reads
+    }
+
+    /// A column in a form that `load` reads.
+    fn readable(&self, entity: EntityId, column: ColumnIx, called: &str, masked: bool) -> String {
+        let of = &self.catalog.entities[entity].columns[column];
+        let mut value = format!("{called}.{}", quoted(&of.name));
+        if self.dialect == Dialect::Postgres
+            && let Some(cast) = read_cast(&of.kind)
+        {
+            value = format!("{value}::{cast}");
+        }
+        if !masked {
+            return value;
+        }
+        let row = Row(Alias::new(called).into_iden());
+        let visibility = of
+            .policy
+            .as_ref()
+            .map(|p| p.visibility(self.principal, &row));
+        match visibility {
+            None | Some(Visibility::All) => value,
+            Some(Visibility::Nothing) => "NULL".to_owned(),
+            Some(Visibility::Where(condition)) => {
+                format!("CASE WHEN {} THEN {value} END", self.render(condition))
+            }
+        }
+    }
+
+    fn from(&mut self, t: Table) {
+        self.out.push_str(" FROM ");
+        self.named(t);
+    }
+
+    fn named(&mut self, t: Table) {
+        let name = self.name(t);
+        self.out.push_str(&name);
+    }
+
+    /// `"schema"."table" t0`
+    fn name(&self, t: Table) -> String {
+        let entity = &self.catalog.entities[t.entity];
+        let schema = entity.schema.as_ref();
+        let schema = schema.map_or_else(String::new, |s| format!("{}.", quoted(s)));
+        format!("{schema}{} t{}", quoted(&entity.table), t.alias)
+    }
+
+    /// The rows of a root list that are asked for.
+    fn listed(&mut self, t: Table, page: &BoundPage) -> Members {
+        let found = self.found(t, page, false);
+        Members {
+            t,
+            j: None,
+            from: format!("{}{}", self.name(t), found.join),
+            filters: vec![
+                self.visible(t, Established::Nothing),
+                self.asked(t, page),
+                found.condition,
+            ],
+            search: found.alias,
+        }
+    }
+
+    /// What the client's `where` asks of a row of `t`; empty if nothing.
+    fn asked(&mut self, t: Table, page: &BoundPage) -> String {
+        let filter = page.filter.as_ref();
+        filter.map_or_else(String::new, |f| self.condition(t, f))
+    }
+
+    fn filter(&mut self, conditions: &[String]) {
+        let joined = join_conditions(conditions);
+        if !joined.is_empty() {
+            self.out.push_str(" WHERE ");
+            self.out.push_str(&joined);
+        }
+    }
+
+    fn limit(&mut self, page: &BoundPage, offset_bind: usize) {
+        self.out.push_str(&match self.dialect {
+            Dialect::Postgres => format!(" LIMIT {}", page.fetch),
+            // Told that it is for a few rows, SQLite sorts the whole table rather than walk along an index.
+            Dialect::Sqlite => format!(" LIMIT {} + 0", page.fetch),
+        });
+        if page.offset > 0 {
+            self.out.push_str(&match self.dialect {
+                Dialect::Postgres => format!(" OFFSET ${offset_bind}"),
+                Dialect::Sqlite => format!(" OFFSET ?{offset_bind}"),
+            });
+        }
+    }
+}
+
+fn join_conditions(conditions: &[String]) -> String {
+    let some: Vec<_> = conditions
+        .iter()
+        .filter(|c| !c.is_empty())
+        .map(String::as_str)
+        .collect();
+    some.join(" AND ")
+}
+
+/// `"name"`, with quotes in it doubled.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

@@ -1,0 +1,407 @@
+//! Pages: the rows of a list, and for each parent a page of the rows that a relation leads to.
+
+use super::sort::{PageOrder, order_by};
+use super::value::{blob, json_key, key_type};
+use super::{Batch, Dialect, Established, KeySql, Table, Writer, quoted};
+use crate::graph::{ColumnIx, EntityId, Kind, Link, Relation, RelationId};
+use crate::read::plan::{BoundPage, Level, Window, default_order, default_terms};
+
+/// A many-to-many link whose pages are those of its junction.
+struct Junction<'a> {
+    entity: EntityId,
+    near: &'a [ColumnIx],
+    far: &'a [ColumnIx],
+    /// The target's columns that `far` refers to.
+    columns: &'a [ColumnIx],
+    descending: bool,
+}
+
+impl Writer<'_> {
+    /// ` FROM … WHERE … ORDER BY … LIMIT …` of a page's rows, in the order they are read.
+    pub(super) fn rows(
+        &mut self,
+        from: &str,
+        mut filters: Vec<String>,
+        order: &PageOrder,
+        page: &BoundPage,
+        offset_bind: usize,
+    ) {
+        filters.extend(self.between(&order.keys, page));
+        self.out.push_str(" FROM ");
+        self.out.push_str(from);
+        self.filter(&filters);
+        self.out.push_str(" ORDER BY ");
+        self.out.push_str(&order_by(&order.read));
+        self.limit(page, offset_bind);
+    }
+
+    /// What a level's page is sorted by: the client's order or the default one, which through a junction is
+    /// that of its key, in the columns of `j` where it takes part.
+    pub(super) fn page_order(
+        &mut self,
+        level: &Level,
+        members: &Members,
+        j: Option<(Table, &[ColumnIx])>,
+        page: &BoundPage,
+    ) -> PageOrder {
+        let t = members.t;
+        if page.order.is_empty()
+            && let Some(search) = &page.search
+            && let Some(Window::Offset { .. }) = level.page.as_ref().map(|p| &p.window)
+        {
+            return PageOrder::new(self.rank_keys(members, search), page);
+        }
+        let keys = match (page.order.is_empty(), j) {
+            (false, _) => self.sort_keys(t, &page.order),
+            (true, Some((j, far))) => {
+                let descending = self.entity(t).newest_first();
+                let columns = far.iter().map(|&c| {
+                    let kind = self.entity(j).columns[c].kind.clone();
+                    (self.column(j, c), kind)
+                });
+                self.plain_keys(columns, descending)
+            }
+            (true, None) => {
+                let terms = default_terms(&default_order(self.catalog, level));
+                self.sort_keys(t, &terms)
+            }
+        };
+        PageOrder::new(keys, page)
+    }
+
+    /// A page of the rows that a relation leads to, for each key. True if the first column is the key's
+    /// ordinal.
+    pub(super) fn paged(
+        &mut self,
+        level: &Level,
+        id: RelationId,
+        batch: Batch,
+        page: &BoundPage,
+    ) -> bool {
+        let relation = &self.catalog.relations[id];
+        let kinds = self.key_kinds(relation);
+        let established = self.established(id);
+        let plain = page.filter.is_none() && page.search.is_none() && page.order.is_empty();
+        let junction = match plain {
+            true => self.bare_junction(level, relation, established),
+            false => None,
+        };
+        match (batch, self.dialect) {
+            (Batch::One, _) => {
+                let keys = self.one_keys(&kinds);
+                let offset_bind = self.offset_bind(&kinds);
+                match junction {
+                    Some(junction) => {
+                        self.junction_rows(level, &junction, &keys, page, offset_bind);
+                    }
+                    None => self.members(level, id, &keys, page, offset_bind),
+                }
+                false
+            }
+            (Batch::Many, Dialect::Postgres) => {
+                match junction {
+                    Some(junction) => self.junction_pages(level, &junction, &kinds, page),
+                    None => {
+                        let keys: Vec<_> = (0..kinds.len()).map(|i| format!("k.k{i}")).collect();
+                        self.out.push_str("SELECT k.ord, r.*");
+                        self.keys_table(&kinds);
+                        self.out.push_str(" CROSS JOIN LATERAL (");
+                        self.members(level, id, &keys, page, self.offset_bind(&kinds));
+                        self.out.push_str(") r");
+                    }
+                }
+                true
+            }
+            (Batch::Many, Dialect::Sqlite) => {
+                let keys = json_keys(&kinds);
+                self.packed(|writer| match junction {
+                    Some(junction) => {
+                        writer.junction_rows(level, &junction, &keys, page, 2);
+                        // Without a limit of its own a subquery need not be in order.
+                        writer.out.push_str(" LIMIT -1");
+                    }
+                    None => writer.members(level, id, &keys, page, 2),
+                });
+                true
+            }
+        }
+    }
+
+    /// The pages of many keys on SQLite, which knows no LATERAL: a row for each key, into which our own
+    /// aggregate packs the rows of its page in their order.
+    fn packed(&mut self, write: impl FnOnce(&mut Self)) {
+        let outer = std::mem::take(&mut self.out);
+        self.packs = Some(0);
+        write(self);
+        let page = std::mem::replace(&mut self.out, outer);
+        let columns: Vec<_> = (0..self.packs.unwrap_or(0))
+            .map(|i| format!("r.c{i}"))
+            .collect();
+        self.out.push_str(&format!(
+            "SELECT k.key, (SELECT backref_rows({}) FROM ({page}) r) FROM json_each(?1) k",
+            columns.join(", ")
+        ));
+    }
+
+    /// `SELECT … FROM … WHERE fk = key … LIMIT …` of the rows that a relation leads to from one key.
+    fn members(
+        &mut self,
+        level: &Level,
+        id: RelationId,
+        keys: &[KeySql],
+        page: &BoundPage,
+        offset_bind: usize,
+    ) {
+        let members = self.reached_by(level.entity, id, keys, page);
+        let order = self.page_order(level, &members, members.sorted_through(self, id), page);
+        let edge = members.j.map_or_else(String::new, Table::called);
+        self.select(level, members.t, &edge, &order.keys);
+        self.rows(&members.from, members.filters, &order, page, offset_bind);
+    }
+
+    /// The junction of a relation, if all rows it leads to are visible, so that pages can be cut from the
+    /// junction alone.
+    fn bare_junction<'r>(
+        &mut self,
+        level: &Level,
+        relation: &'r Relation,
+        established: Established,
+    ) -> Option<Junction<'r>> {
+        let Link::Through {
+            junction,
+            near,
+            far,
+            columns,
+        } = &relation.link
+        else {
+            return None;
+        };
+        let target = Table {
+            entity: level.entity,
+            alias: 0,
+        };
+        let bare = relation.condition.is_none() && self.visible(target, established).is_empty();
+        bare.then_some(Junction {
+            entity: *junction,
+            near,
+            far,
+            columns,
+            descending: self.catalog.entities[relation.to].newest_first(),
+        })
+    }
+
+    /// A page of a junction, and then the rows it names: joined inside the page, a small target would be
+    /// scanned once a parent.
+    fn junction_rows(
+        &mut self,
+        level: &Level,
+        junction: &Junction<'_>,
+        keys: &[KeySql],
+        page: &BoundPage,
+        offset_bind: usize,
+    ) {
+        let t = self.table(level.entity);
+        let order = self.junction_order(junction, page);
+        self.select(level, t, "j", &order.keys);
+        self.out.push_str(" FROM (");
+        self.junction_page(level, junction, keys, page, offset_bind);
+        self.junction_targets(t, junction);
+        let sorted = order_by(&order.read);
+        self.out.push_str(&format!(" ORDER BY {sorted}"));
+    }
+
+    /// The same for many keys on PostgreSQL.
+    fn junction_pages(
+        &mut self,
+        level: &Level,
+        junction: &Junction<'_>,
+        kinds: &[Kind],
+        page: &BoundPage,
+    ) {
+        let t = self.table(level.entity);
+        let order = self.junction_order(junction, page);
+        self.out.push_str("SELECT k.ord");
+        self.columns(level, t, "j", &order.keys, ", ");
+        self.keys_table(kinds);
+        self.out.push_str(" CROSS JOIN LATERAL (");
+        let keys: Vec<_> = (0..kinds.len()).map(|i| format!("k.k{i}")).collect();
+        self.junction_page(level, junction, &keys, page, self.offset_bind(kinds));
+        self.junction_targets(t, junction);
+        let sorted = order_by(&order.read);
+        self.out.push_str(&format!(" ORDER BY k.ord, {sorted}"));
+    }
+
+    /// The order of a page of `j`, by the junction's key.
+    fn junction_order(&mut self, junction: &Junction<'_>, page: &BoundPage) -> PageOrder {
+        let of = &self.catalog.entities[junction.entity];
+        let named = junction.far.iter().map(|&f| {
+            let column = &of.columns[f];
+            (format!("j.{}", quoted(&column.name)), column.kind.clone())
+        });
+        PageOrder::new(self.plain_keys(named, junction.descending), page)
+    }
+
+    /// `) j JOIN target ON target.columns = j.far`
+    fn junction_targets(&mut self, t: Table, junction: &Junction<'_>) {
+        self.out.push_str(") j JOIN ");
+        self.named(t);
+        let of = &self.catalog.entities[junction.entity];
+        let on = junction.columns.iter().zip(junction.far);
+        let on: Vec<_> = on
+            .map(|(&c, &f)| format!("{} = j.{}", self.column(t, c), quoted(&of.columns[f].name)))
+            .collect();
+        self.out.push_str(&format!(" ON {}", on.join(" AND ")));
+    }
+
+    /// `SELECT far FROM junction WHERE near = key … ORDER BY far LIMIT …`
+    fn junction_page(
+        &mut self,
+        level: &Level,
+        junction: &Junction<'_>,
+        keys: &[KeySql],
+        page: &BoundPage,
+        offset_bind: usize,
+    ) {
+        let j = self.table(junction.entity);
+        // What edges show, and what their policies look at.
+        let all: Vec<_> = (0..self.entity(j).columns.len()).collect();
+        let columns = match level.reads_edges() {
+            true => &all,
+            false => junction.far,
+        };
+        let columns: Vec<_> = columns.iter().map(|&c| self.column(j, c)).collect();
+        self.out.push_str(&format!("SELECT {}", columns.join(", ")));
+        let near = junction.near.iter().zip(keys);
+        let mut filters: Vec<_> = near
+            .map(|(&c, key)| format!("{} = {key}", self.column(j, c)))
+            .collect();
+        filters.push(self.visible(j, Established::Nothing));
+        let far = junction.far.iter().map(|&c| {
+            let kind = self.entity(j).columns[c].kind.clone();
+            (self.column(j, c), kind)
+        });
+        let order = PageOrder::new(self.plain_keys(far, junction.descending), page);
+        let from = self.name(j);
+        self.rows(&from, filters, &order, page, offset_bind);
+    }
+
+    /// The rows that a relation leads to from a key and that are asked for.
+    pub(super) fn reached_by(
+        &mut self,
+        entity: EntityId,
+        id: RelationId,
+        keys: &[KeySql],
+        page: &BoundPage,
+    ) -> Members {
+        let relation = &self.catalog.relations[id];
+        let established = self.established(id);
+        let t = self.table(entity);
+        let mut filters = Vec::new();
+        let (j, from) = match &relation.link {
+            Link::Direct { columns } => {
+                let pairs = columns.iter().zip(keys);
+                filters.extend(pairs.map(|(&c, key)| format!("{} = {key}", self.column(t, c))));
+                filters.push(self.joined(relation, None, t));
+                (None, self.name(t))
+            }
+            Link::Through {
+                junction,
+                near,
+                far,
+                columns,
+            } => {
+                let j = self.table(*junction);
+                let pairs = near.iter().zip(keys);
+                filters.extend(pairs.map(|(&c, key)| format!("{} = {key}", self.column(j, c))));
+                filters.push(match relation.condition {
+                    // The junction is the source itself, which its own level has found visible.
+                    Some(_) => self.joined(relation, Some(j), t),
+                    None => self.visible(j, Established::Nothing),
+                });
+                let on = columns.iter().zip(far);
+                let on =
+                    on.map(|(&c, &f)| format!("{} = {}", self.column(t, c), self.column(j, f)));
+                let on = on.collect::<Vec<_>>().join(" AND ");
+                let from = format!("{} JOIN {} ON {on}", self.name(j), self.name(t));
+                (Some(j), from)
+            }
+        };
+        filters.push(self.visible(t, established));
+        filters.push(self.asked(t, page));
+        let found = self.found(t, page, true);
+        filters.push(found.condition);
+        Members {
+            t,
+            j,
+            from: format!("{from}{}", found.join),
+            filters,
+            search: found.alias,
+        }
+    }
+
+    /// The kinds of the columns that make a relation's key.
+    pub(super) fn key_kinds(&self, relation: &Relation) -> Vec<Kind> {
+        let from = &self.catalog.entities[relation.from];
+        let kinds = relation.from_columns.iter();
+        kinds.map(|&c| from.columns[c].kind.clone()).collect()
+    }
+
+    /// The binds of one key.
+    pub(super) fn one_keys(&self, kinds: &[Kind]) -> Vec<KeySql> {
+        let keys = kinds.iter().enumerate();
+        keys.map(|(i, kind)| self.one_key(i, kinds.len(), kind))
+            .collect()
+    }
+
+    /// The number of the offset's bind, after the keys.
+    pub(super) fn offset_bind(&self, kinds: &[Kind]) -> usize {
+        match self.dialect {
+            Dialect::Sqlite => 2,
+            Dialect::Postgres => kinds.len() + 1,
+        }
+    }
+
+    /// The bind of one key's `i`th column. SQLite gets a key of several columns as one JSON array, as it
+    /// gets many keys.
+    pub(super) fn one_key(&self, i: usize, of: usize, kind: &Kind) -> KeySql {
+        match self.dialect {
+            Dialect::Postgres if kind.is_integer() => format!("${}", i + 1),
+            Dialect::Postgres => format!("${}::text::{}", i + 1, key_type(kind)),
+            Dialect::Sqlite if of > 1 => blob(kind, format!("?1 ->> {i}")),
+            Dialect::Sqlite => blob(kind, "?1".to_owned()),
+        }
+    }
+}
+
+/// The keys of SQLite's `json_each(?1) k`.
+pub(super) fn json_keys(kinds: &[Kind]) -> Vec<KeySql> {
+    let keys = kinds.iter().enumerate();
+    keys.map(|(i, kind)| json_key(i, kinds.len(), kind, "k.value"))
+        .collect()
+}
+
+/// The rows that a relation leads to from a key.
+pub(super) struct Members {
+    pub t: Table,
+    /// The junction they are reached through.
+    pub j: Option<Table>,
+    pub from: String,
+    pub filters: Vec<String>,
+    /// What the full-text index that found them is called.
+    pub search: Option<String>,
+}
+
+impl Members {
+    /// The junction with the columns whose order is the relation's own, if it is ordered by its key.
+    fn sorted_through<'c>(
+        &self,
+        writer: &Writer<'c>,
+        id: RelationId,
+    ) -> Option<(Table, &'c [ColumnIx])> {
+        let relation = &writer.catalog.relations[id];
+        match (&relation.link, self.j) {
+            (Link::Through { far, .. }, Some(j)) if relation.condition.is_none() => Some((j, far)),
+            _ => None,
+        }
+    }
+}

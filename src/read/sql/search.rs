@@ -1,0 +1,132 @@
+//! Full-text search in SQL: the index is a table beside the entity's, FTS5 on SQLite, `tsvector` on PostgreSQL.
+
+use super::page::Members;
+use super::sort::SortKey;
+use super::{BindValue, Dialect, Table, Writer, quoted};
+use crate::graph::Entity;
+use crate::read::plan::{BoundPage, Search};
+
+/// How rows are found by their words.
+#[derive(Default)]
+pub(super) struct Found {
+    /// ` JOIN "post_search" s1 ON …`, empty where nothing is searched for.
+    pub join: String,
+    pub condition: String,
+    pub alias: Option<String>,
+}
+
+/// What SQLite's statements call all that is found.
+const FOUND: &str = "backref_found";
+
+/// What a word weighs in the first to the fourth column, as PostgreSQL weighs its A to D.
+const WEIGHTS: [f64; 4] = [1.0, 0.4, 0.2, 0.1];
+
+impl Writer<'_> {
+    /// The index beside `t`, and the condition that a row is found in it.
+    pub(super) fn found(&mut self, t: Table, page: &BoundPage, nested: bool) -> Found {
+        let Some(search) = &page.search else {
+            return Found::default();
+        };
+        if search.is_empty() {
+            return Found {
+                condition: "FALSE".to_owned(),
+                ..Found::default()
+            };
+        }
+        let key = self.entity(t).primary_key[0];
+        let key = self.column(t, key);
+        let alias = format!("s{}", self.aliases);
+        self.aliases += 1;
+        let (join, condition) = match self.dialect {
+            Dialect::Postgres => {
+                let condition = format!("{alias}.document @@ {}", self.search_query(search));
+                let join = format!(" JOIN {} {alias}", self.index(t));
+                (join, condition)
+            }
+            Dialect::Sqlite => {
+                self.search_query(search);
+                // Below a parent each of its few rows is looked up in what is found.
+                let join = if nested { "CROSS JOIN" } else { "JOIN" };
+                (format!(" {join} {FOUND} {alias}"), String::new())
+            }
+        };
+        Found {
+            join: format!("{join} ON {alias}.id = {key}"),
+            condition,
+            alias: Some(alias),
+        }
+    }
+
+    /// `"schema"."post_search"`
+    fn index(&self, t: Table) -> String {
+        let entity = self.entity(t);
+        let schema = entity.schema.as_ref();
+        let schema = schema.map_or_else(String::new, |s| format!("{}.", quoted(s)));
+        format!("{schema}{}", quoted(&entity.search_table()))
+    }
+
+    /// What SQLite's statement begins with: all that is found, once, since FTS5 goes through every row it finds
+    /// each time it is asked.
+    pub(super) fn found_first(&mut self, entity: &Entity) {
+        let (Dialect::Sqlite, Some(n)) = (self.dialect, self.search) else {
+            return;
+        };
+        let index = quoted(&entity.search_table());
+        let weights = WEIGHTS.iter().take(entity.searched.len());
+        let weights: Vec<_> = weights.map(|w| format!("{w:?}")).collect();
+        let weights = weights.join(", ");
+        let rank = match self.ranks {
+            true => format!(", bm25({index}, {weights}) AS rank"),
+            false => String::new(),
+        };
+        let found = format!(
+            "WITH {FOUND} AS MATERIALIZED (SELECT rowid AS id{rank} FROM {index} WHERE {index} MATCH ?{n}) "
+        );
+        self.out.insert_str(0, &found);
+    }
+
+    /// The best found first, the newest among equals.
+    pub(super) fn rank_keys(&mut self, members: &Members, search: &Search) -> Vec<SortKey> {
+        let entity = self.entity(members.t);
+        let key = entity.primary_key[0];
+        let kind = entity.columns[key].kind.clone();
+        let id = self.column(members.t, key);
+        let mut keys = Vec::with_capacity(2);
+        if !search.is_empty() {
+            self.ranks = true;
+            keys.push(match (self.dialect, &members.search) {
+                (Dialect::Postgres, alias) => {
+                    let alias = alias.as_deref().unwrap_or_default();
+                    let query = self.search_query(search);
+                    self.rank_key(format!("ts_rank({alias}.document, {query})"), true)
+                }
+                // The smaller, the better.
+                (Dialect::Sqlite, Some(alias)) => self.rank_key(format!("{alias}.rank"), false),
+                (Dialect::Sqlite, None) => {
+                    let rank = format!("(SELECT s.rank FROM {FOUND} s WHERE s.id = {id})");
+                    self.rank_key(rank, false)
+                }
+            });
+        }
+        keys.extend(self.plain_keys(std::iter::once((id, kind)), true));
+        keys
+    }
+
+    fn search_query(&mut self, search: &Search) -> String {
+        let n = match self.search {
+            Some(n) => n,
+            None => self.bind(BindValue::Text(
+                match self.dialect {
+                    Dialect::Postgres => search.tsquery(),
+                    Dialect::Sqlite => search.fts5(),
+                }
+                .into(),
+            )),
+        };
+        self.search = Some(n);
+        match self.dialect {
+            Dialect::Postgres => format!("to_tsquery('simple', ${n})"),
+            Dialect::Sqlite => format!("?{n}"),
+        }
+    }
+}

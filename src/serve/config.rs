@@ -1,0 +1,209 @@
+//! The command line and the environment. Flags win over the environment; `--help` explains each.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, Parser, Subcommand};
+
+use crate::read::plan::{DocumentLimits, Limits};
+
+/// A GraphQL server for related data. Without a command it serves.
+#[derive(Debug, Parser)]
+#[command(name = "backref", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub serve: Serve,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve GraphQL over HTTP (what happens without a command, too)
+    Serve(Serve),
+    /// Create, inspect or remove the database's tables
+    Migrate(Migrate),
+    /// Fill an empty, migrated database with bulk content: the same seed gives the same rows everywhere
+    Seed(Seed),
+    /// Print the GraphQL schema, as it stands in schema.graphql
+    Schema,
+    /// Print what a document's operation would run: its SQL, level by level, and the most it can cost
+    Explain(Explain),
+    /// Check the database against the graph, and print what is missing and what mends it
+    ///
+    /// Missing tables, columns, keys, foreign keys and the indexes of each relation and order are found, each
+    /// with what it costs and the statement that mends it; a migration with all of them comes last. The
+    /// database is only read. Exits with 0 if nothing is missing, with 1 if something is, and with 2 if the
+    /// check could not be made.
+    Doctor(Doctor),
+}
+
+#[derive(Debug, Args)]
+pub struct DatabaseArgs {
+    /// postgres://… or sqlite://FILE; without it the embedded file backref.db, which is created, migrated
+    /// and filled with sample content when new
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// How many connections to the database at most; by default four a processor and at least eight. Requests
+    /// share them: most of the time two a processor are enough, the others are for statements that take long
+    #[arg(long, env = "DATABASE_MAX_CONNECTIONS", default_value_t = default_connections(), hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..))]
+    pub database_max_connections: u32,
+}
+
+fn default_connections() -> u32 {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(4 * processors).map_or(u32::MAX, |most| most.max(8))
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The address and port to listen on
+    #[arg(long, env = "LISTEN", default_value = "127.0.0.1:8000")]
+    pub listen: SocketAddr,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Apply pending migrations before serving
+    #[arg(long, env = "MIGRATE", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    pub migrate: bool,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// How long a request may take, in seconds; its database work is stopped then
+    #[arg(long, env = "REQUEST_TIMEOUT", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub request_timeout: u64,
+    /// The largest request body, in bytes
+    #[arg(long, env = "MAX_BODY_BYTES", default_value_t = 1 << 20)]
+    pub max_body_bytes: usize,
+    /// Serve the GraphiQL page at /
+    #[arg(long, env = "GRAPHIQL", default_value_t = true, value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    pub graphiql: bool,
+    /// Answer a request that has the header `x-backref-explain: 1` with what it cost, its SQL among that
+    #[arg(long, env = "EXPLAIN", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    pub explain: bool,
+    /// Log lines as JSON objects
+    #[arg(long, env = "LOG_JSON", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    pub log_json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct LimitArgs {
+    /// The largest `limit` a page may have
+    #[arg(long, env = "MAX_LIMIT", default_value_t = Limits::default().page, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_limit: u32,
+    /// How deep relations may nest
+    #[arg(long, env = "MAX_DEPTH", default_value_t = Limits::default().depth)]
+    pub max_depth: usize,
+    /// How many rows a request may read: the product of its page sizes, summed over its paths
+    #[arg(long, env = "MAX_ROWS", default_value_t = Limits::default().rows)]
+    pub max_rows: u64,
+    /// How many statements a request may run
+    #[arg(long, env = "MAX_STATEMENTS", default_value_t = Limits::default().statements)]
+    pub max_statements: u64,
+    /// How many conditions a request may have in all its `where`, with `and`, `or`, `not` and relations
+    #[arg(long, env = "MAX_CONDITIONS", default_value_t = Limits::default().conditions)]
+    pub max_conditions: usize,
+    /// How deep relations may nest in a condition or an order
+    #[arg(long, env = "MAX_CONDITION_DEPTH", default_value_t = Limits::default().condition_depth)]
+    pub max_condition_depth: usize,
+    /// How many orders an `orderBy` may have
+    #[arg(long, env = "MAX_ORDERS", default_value_t = Limits::default().orders)]
+    pub max_orders: usize,
+    /// How many tokens a document may have
+    #[arg(long, env = "MAX_TOKENS", default_value_t = Limits::default().document.tokens)]
+    pub max_tokens: usize,
+    /// How many fields and fragments a document may have once its fragments are written out
+    #[arg(long, env = "MAX_FIELDS", default_value_t = Limits::default().document.fields)]
+    pub max_fields: u64,
+    /// How many aliases a document may have once its fragments are written out
+    #[arg(long, env = "MAX_ALIASES", default_value_t = Limits::default().document.aliases)]
+    pub max_aliases: u64,
+    /// How many directives a document may have once its fragments are written out
+    #[arg(long, env = "MAX_DIRECTIVES", default_value_t = Limits::default().document.directives)]
+    pub max_directives: u64,
+}
+
+impl LimitArgs {
+    pub fn limits(&self) -> Limits {
+        Limits {
+            page: self.max_limit,
+            depth: self.max_depth,
+            rows: self.max_rows,
+            statements: self.max_statements,
+            conditions: self.max_conditions,
+            condition_depth: self.max_condition_depth,
+            orders: self.max_orders,
+            document: DocumentLimits {
+                tokens: self.max_tokens,
+                fields: self.max_fields,
+                aliases: self.max_aliases,
+                directives: self.max_directives,
+            },
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Migrate {
+    #[command(subcommand)]
+    pub action: MigrateAction,
+    /// postgres://… or sqlite://FILE; without it the embedded file backref.db
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
+    pub database_url: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum MigrateAction {
+    /// Apply every pending migration
+    Up,
+    /// Take back the last migration
+    Down,
+    /// List the migrations and which are applied
+    Status,
+    /// Drop every table and apply every migration anew; all content is lost
+    Fresh,
+}
+
+#[derive(Debug, Args)]
+pub struct Seed {
+    /// postgres://… or sqlite://FILE, migrated and empty; without it the embedded file backref.db
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    #[arg(long, default_value_t = 10_000, help = "How many users")]
+    pub users: u64,
+    #[arg(
+        long,
+        default_value_t = 100_000,
+        help = "How many posts; 1 % of the users have 500 each, as far as they go"
+    )]
+    pub posts: u64,
+    #[arg(long, default_value_t = 300_000, help = "How many comments")]
+    pub comments: u64,
+    #[arg(long, default_value_t = 200, help = "How many tags")]
+    pub tags: u64,
+    #[arg(long, default_value_t = 1, help = "What the content is made from")]
+    pub seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// postgres://… or sqlite://FILE; without it the embedded file backref.db, which must be there
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The file with the document; - for standard input
+    pub file: PathBuf,
+    /// The variables, as a JSON object
+    #[arg(long, default_value = "{}")]
+    pub variables: String,
+    /// Which operation, where the document has several
+    #[arg(long)]
+    pub operation: Option<String>,
+    /// Whose SQL to print is told by its scheme; nothing is connected to
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}

@@ -1,0 +1,141 @@
+//! Which folder may name which: the table of layers in ARCHITECTURE.md, held against the code.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A place in `src/`, and what it may name of the crate. What stands for a place is the longest that it begins
+/// with; tests within files are free.
+const MAY_NAME: &[(&str, &[&str])] = &[
+    ("error.rs", &[]),
+    ("graph", &[]),
+    ("schema", &["graph"]),
+    ("read/encode.rs", &["graph"]),
+    ("read/cursor.rs", &["read/encode.rs"]),
+    (
+        "read/plan",
+        &[
+            "graph",
+            "schema",
+            "error.rs",
+            "read/encode.rs",
+            "read/cursor.rs",
+        ],
+    ),
+    ("read/sql", &["graph", "read/cursor.rs", "read/plan"]),
+    (
+        "read/load",
+        &[
+            "graph",
+            "read/encode.rs",
+            "read/cursor.rs",
+            "read/plan",
+            "read/sql",
+        ],
+    ),
+    (
+        "read/explain.rs",
+        &["graph", "read/plan", "read/sql", "read/load"],
+    ),
+    (
+        "read/respond.rs",
+        &[
+            "graph",
+            "error.rs",
+            "read/plan",
+            "read/load",
+            "read/explain.rs",
+        ],
+    ),
+    ("read/mod.rs", &[]),
+    ("engine.rs", &["graph", "schema", "error.rs", "read"]),
+    ("doctor", &["graph", "schema", "read/sql"]),
+    ("serve", &["graph", "error.rs", "read", "engine.rs"]),
+    ("blog", &["graph"]),
+    ("lib.rs", &["engine.rs", "graph"]),
+    ("main.rs", &[]),
+];
+
+#[test]
+fn every_folder_names_only_those_below_it() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = BTreeSet::new();
+    for file in files(&source) {
+        let at = file.strip_prefix(&source).expect("a file of src");
+        let at = at.to_str().expect("UTF-8").to_owned();
+        let (own, allowed) = MAY_NAME
+            .iter()
+            .filter(|(place, _)| is_within(&at, place))
+            .max_by_key(|(place, _)| place.len())
+            .unwrap_or_else(|| panic!("src/{at} has no line in MAY_NAME"));
+        let text = fs::read_to_string(&file).expect("a source file");
+        for named in named(&at, &text, &source) {
+            let fine = is_within(&named, own) || allowed.iter().any(|a| is_within(&named, a));
+            if !fine {
+                wrong.insert(format!("src/{at} names src/{named}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let paths = entries.map(|e| e.expect("an entry").path());
+    paths
+        .flat_map(|path| match path.is_dir() {
+            true => files(&path),
+            false => vec![path],
+        })
+        .filter(|p| p.extension().is_some_and(|e| e == "rs"))
+        .collect()
+}
+
+fn is_within(at: &str, place: &str) -> bool {
+    at.strip_prefix(place)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The files and folders that the file at a place names by `crate::…` and `super::…`, as paths in `src/`.
+fn named(at: &str, text: &str, source: &Path) -> Vec<String> {
+    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = text.lines().filter(|l| !l.trim_start().starts_with("//"));
+    let code = lines.collect::<Vec<_>>().join("\n");
+    let module = at.trim_end_matches(".rs").trim_end_matches("/mod");
+    let words = code.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
+    words
+        .filter_map(|word| {
+            let mut names: Vec<&str> = word.split("::").filter(|n| !n.is_empty()).collect();
+            let up = names.iter().take_while(|n| **n == "super").count();
+            match names.first()? {
+                &"crate" => drop(names.remove(0)),
+                &"super" => {
+                    let above: Vec<&str> = module.split('/').collect();
+                    let above = &above[..above.len().checked_sub(up)?];
+                    names.splice(..up, above.iter().copied());
+                }
+                _ => return None,
+            }
+            place(&names, source)
+        })
+        .collect()
+}
+
+/// The file or folder of a path of modules.
+fn place(names: &[&str], source: &Path) -> Option<String> {
+    let mut at = String::new();
+    for name in names {
+        let next = match at.as_str() {
+            "" => (*name).to_owned(),
+            at => format!("{at}/{name}"),
+        };
+        if source.join(format!("{next}.rs")).is_file() {
+            return Some(format!("{next}.rs"));
+        }
+        if !source.join(&next).is_dir() {
+            break;
+        }
+        at = next;
+    }
+    (!at.is_empty()).then_some(at)
+}
