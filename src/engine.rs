@@ -74,6 +74,8 @@ pub struct Response {
     pub body: Vec<u8>,
     /// False for a request error, whose body has no `data`.
     pub executed: bool,
+    /// For a request that was turned away for want of capacity: when to come back.
+    pub retry_after: Option<Duration>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -177,6 +179,7 @@ impl Engine {
                 Response {
                     body,
                     executed: true,
+                    retry_after: None,
                 }
             }
             Err(DatabaseError::TooManyGroups { path, most }) => {
@@ -193,6 +196,13 @@ impl Engine {
                     Some(argument) => error.of_field(argument),
                     None => error,
                 }])
+            }
+            Err(DatabaseError::Overloaded { retry_after }) => {
+                let message = "the server has more to do than it can; try again later";
+                Response {
+                    retry_after: Some(retry_after),
+                    ..refuse(&[Error::new(Code::Unavailable, message)])
+                }
             }
             Err(error) => failed(&error),
         }
@@ -423,6 +433,7 @@ pub fn refuse(errors: &[Error]) -> Response {
     Response {
         body,
         executed: false,
+        retry_after: None,
     }
 }
 
@@ -453,5 +464,6 @@ fn failed(error: &DatabaseError) -> Response {
     Response {
         body,
         executed: true,
+        retry_after: None,
     }
 }

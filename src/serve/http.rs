@@ -13,7 +13,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE};
+use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -195,12 +195,17 @@ impl Parameters {
 
 async fn answer(engine: &Engine, media: HeaderValue, request: &Request) -> Response {
     let response = engine.execute(request, Principal::Anonymous).await;
-    let status = if response.executed || media == JSON {
-        StatusCode::OK
-    } else {
-        StatusCode::BAD_REQUEST
+    let status = match response.retry_after {
+        Some(_) => StatusCode::SERVICE_UNAVAILABLE,
+        None if response.executed || media == JSON => StatusCode::OK,
+        None => StatusCode::BAD_REQUEST,
     };
-    (status, [(CONTENT_TYPE, media)], response.body).into_response()
+    let mut answer = (status, [(CONTENT_TYPE, media)], response.body).into_response();
+    if let Some(later) = response.retry_after {
+        let seconds = later.as_secs().max(1);
+        answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    answer
 }
 
 fn not_acceptable() -> Response {

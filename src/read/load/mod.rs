@@ -65,6 +65,12 @@ pub enum DatabaseError {
     Unreachable(String),
     #[error("the request's time is over")]
     TimedOut,
+    /// Nothing was run: what waits already would take longer than this request may.
+    #[error("too much work waits already")]
+    Overloaded {
+        /// When to come back.
+        retry_after: Duration,
+    },
     #[error("`{path}` has more than {most} groups")]
     TooManyGroups { path: String, most: u32 },
     #[error("{0}")]
