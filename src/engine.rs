@@ -18,7 +18,6 @@ use serde::Deserialize;
 use crate::error::{Code, Error};
 use crate::graph::Catalog;
 use crate::graph::policy::Principal;
-use crate::read::load::postgres::Postgres;
 use crate::read::load::sqlite::Sqlite;
 use crate::read::load::{self, Database, DatabaseError, Learnt};
 use crate::read::plan::{self, BoundPlan, Document, Limits, Plan};
@@ -222,18 +221,10 @@ impl Engine {
         match &self.database {
             Database::Postgres(pool) => {
                 let catalog = &self.planner.shared.catalog;
-                let connections = Postgres::enter(pool).await?;
-                let began = Instant::now();
-                let mut loaded =
-                    load::load(catalog, &prepared.bound, &prepared.learnt, &connections).await;
-                if loaded.as_ref().is_err_and(DatabaseError::is_unavailable) {
-                    // The other side has closed a connection, and others too perhaps. Reads can be asked again.
-                    pool.distrust(began);
-                    loaded =
-                        load::load(catalog, &prepared.bound, &prepared.learnt, &connections).await;
-                }
-                drop(connections);
-                Ok(self.planner.shared.write(&prepared, &loaded?))
+                let loaded = pool
+                    .load(catalog, &prepared.bound, &prepared.learnt)
+                    .await?;
+                Ok(self.planner.shared.write(&prepared, &loaded))
             }
             Database::Sqlite(pool) => {
                 let shared = self.planner.shared.clone();

@@ -3,6 +3,7 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use crate::read::plan::Plan;
 use crate::read::sql::PreparedSql;
@@ -15,6 +16,8 @@ pub struct Learnt {
     pub answer_size: Size,
     /// What SQLite learnt of the time it takes.
     pub slow: Slow,
+    /// What PostgreSQL did.
+    pub pace: Pace,
 }
 
 #[derive(Debug, Default)]
@@ -32,6 +35,7 @@ impl Learnt {
             levels: plan.levels.iter().map(|_| LevelLearnt::default()).collect(),
             answer_size: Size::default(),
             slow: Slow::default(),
+            pace: Pace::default(),
         }
     }
 }
@@ -52,6 +56,53 @@ impl Slow {
 
     pub fn remember(&self) {
         self.0.store(Self::TIMES, Ordering::Relaxed);
+    }
+}
+
+/// How long a plan's statements take on PostgreSQL, and whether they fail.
+#[derive(Debug, Default)]
+pub struct Pace {
+    /// In µs, an average in which the last times count the most; 0 where it has never run.
+    average: AtomicU32,
+    /// For so many more times it is not trusted to share a transaction.
+    distrusted: AtomicU32,
+}
+
+impl Pace {
+    /// After a failure.
+    const TIMES: u32 = 200;
+
+    pub fn ran(&self, micros: u64) {
+        let micros = u32::try_from(micros).unwrap_or(u32::MAX).max(1);
+        let average = match self.average.load(Ordering::Relaxed) {
+            0 => micros,
+            known => known - known / 8 + micros / 8,
+        };
+        self.average.store(average.max(1), Ordering::Relaxed);
+        let distrusted = self.distrusted.load(Ordering::Relaxed);
+        if distrusted > 0 {
+            self.distrusted.store(distrusted - 1, Ordering::Relaxed);
+        }
+    }
+
+    pub fn failed(&self) {
+        self.distrusted.store(Self::TIMES, Ordering::Relaxed);
+    }
+
+    /// It took so long that it was stopped.
+    pub fn stopped_after(&self, at_least: Duration) {
+        let micros = at_least.as_micros() as u32;
+        self.average.fetch_max(8 * micros, Ordering::Relaxed);
+    }
+
+    /// `None` where it has never run.
+    pub fn average(&self) -> Option<Duration> {
+        let micros = self.average.load(Ordering::Relaxed);
+        (micros > 0).then(|| Duration::from_micros(micros.into()))
+    }
+
+    pub fn is_trusted(&self) -> bool {
+        self.distrusted.load(Ordering::Relaxed) == 0
     }
 }
 

@@ -18,6 +18,8 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio_postgres::error::SqlState;
+
 use futures_util::future::try_join_all;
 
 use crate::graph::keys::{KeyColumn, Keys, NONE, Nullable};
@@ -40,6 +42,9 @@ pub trait Connection {
         level: &Level,
         statement: &Statement<'_>,
     ) -> impl Future<Output = Result<Rows, DatabaseError>>;
+
+    /// A level turned out to ask nothing.
+    fn skip(&self) {}
 }
 
 /// A level's statement with what is bound to it.
@@ -65,6 +70,12 @@ pub enum DatabaseError {
     Unreachable(String),
     #[error("the request's time is over")]
     TimedOut,
+    /// The request was hit by another's statement, and is to begin again.
+    #[error("the request is to begin again")]
+    Restart {
+        why: Restart,
+        cause: Option<Box<DatabaseError>>,
+    },
     /// Nothing was run: what waits already would take longer than this request may.
     #[error("too much work waits already")]
     Overloaded {
@@ -77,12 +88,39 @@ pub enum DatabaseError {
     Shape(String),
 }
 
+/// Why a request begins again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restart {
+    /// Another's statement before its own takes long.
+    HeldUp,
+    /// Its own takes long, where others are to be served.
+    Slow,
+    /// Its transaction was ended by another's failure, or its statement in the place of another's.
+    Aborted,
+    /// A statement that was prepared is not what it was.
+    Stale,
+}
+
 impl DatabaseError {
     /// PostgreSQL's code of the error, see its manual's appendix A.
     fn code(&self) -> &str {
+        self.sql_state().map_or("", |code| code.code())
+    }
+
+    fn sql_state(&self) -> Option<&SqlState> {
         match self {
-            DatabaseError::Postgres(e) => e.code().map_or("", |code| code.code()),
-            _ => "",
+            DatabaseError::Postgres(e) => e.code(),
+            _ => None,
+        }
+    }
+
+    /// What stays when a request does not begin again.
+    fn cause(self) -> Self {
+        match self {
+            DatabaseError::Restart {
+                cause: Some(cause), ..
+            } => *cause,
+            error => error,
         }
     }
 
@@ -262,6 +300,7 @@ async fn load_level<C: Connection>(
             let columns = parent_reads.iter().map(|&r| loaded[*parent].rows.key(r));
             let Some(columns) = columns.collect::<Option<Vec<&KeyColumn<Nullable>>>>() else {
                 // The parent level has no rows.
+                connection.skip();
                 return Ok(Loaded::default());
             };
             let (keys, key_of) = Keys::distinct(&columns);
@@ -269,6 +308,9 @@ async fn load_level<C: Connection>(
             batch(catalog, bound, learnt, i, &keys, key_of, &reads, connection).await?
         }
     };
+    if loaded.ran.is_none() {
+        connection.skip();
+    }
     check_page(bound, i, &mut loaded)?;
     Ok(loaded)
 }

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{Client, Config};
+use tokio_postgres::{CancelToken, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::tls::{self, Trust};
@@ -19,6 +19,10 @@ use crate::read::load::DatabaseError;
 pub struct Connector {
     config: Config,
     tls: MakeRustlsConnect,
+    /// Whether a pooler stands between, which gives each transaction a session of its choice.
+    pooled: bool,
+    /// What begins a transaction that reads one snapshot.
+    begin: String,
 }
 
 /// How long to wait for a new connection.
@@ -27,6 +31,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 impl Connector {
     /// `statement_timeout` is how long PostgreSQL lets a statement run.
     pub fn new(url: &str, statement_timeout: Option<Duration>) -> Result<Self, DatabaseError> {
+        let (url, pooled) = without_pgbouncer(url);
         let options: PgConnectOptions = url.parse().map_err(refused)?;
         let secrets = Secrets::of(&options);
         let mut config = Config::new();
@@ -40,7 +45,6 @@ impl Connector {
             .user(options.get_username())
             .dbname(options.get_database().unwrap_or(options.get_username()))
             .application_name(options.get_application_name().unwrap_or("backref"))
-            .options(settings(options.get_options(), statement_timeout))
             .connect_timeout(TIMEOUT)
             // A peer that is gone without a farewell is noticed in half a minute, while something is sent to
             // it in ten seconds.
@@ -48,6 +52,22 @@ impl Connector {
             .keepalives_idle(Duration::from_secs(15))
             .keepalives_interval(Duration::from_secs(5))
             .keepalives_retries(3);
+        let own = settings(statement_timeout);
+        let mut begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".to_owned();
+        if pooled {
+            // A pooler refuses settings of a connection, and its sessions keep none.
+            begin.extend(
+                own.iter()
+                    .map(|(name, value)| format!("; SET LOCAL {name} = '{value}'")),
+            );
+        } else {
+            let given = options
+                .get_options()
+                .map(|s| format!("{s} "))
+                .unwrap_or_default();
+            let own = own.iter().map(|(name, value)| format!("-c {name}={value}"));
+            config.options(given + &own.collect::<Vec<_>>().join(" "));
+        }
         if let Some(password) = &secrets.password {
             config.password(password);
         }
@@ -65,7 +85,28 @@ impl Connector {
             secrets.certificate.as_deref().zip(secrets.key.as_deref()),
         )
         .map_err(refused)?;
-        Ok(Connector { config, tls })
+        Ok(Connector {
+            config,
+            tls,
+            pooled,
+            begin,
+        })
+    }
+
+    /// Whether statements prepared by name and settings last only as long as a transaction.
+    pub fn is_pooled(&self) -> bool {
+        self.pooled
+    }
+
+    pub fn begin(&self) -> &str {
+        &self.begin
+    }
+
+    /// Cancels what a connection runs.
+    pub async fn cancel(&self, token: CancelToken) -> Result<(), DatabaseError> {
+        let cancelled = tokio::time::timeout(TIMEOUT, token.cancel_query(self.tls.clone())).await;
+        let late = |_| DatabaseError::Unreachable(format!("no answer in {TIMEOUT:?}"));
+        Ok(cancelled.map_err(late)??)
     }
 
     /// Opens a connection. Its other half runs as a task until the client is dropped.
@@ -87,18 +128,34 @@ fn refused(error: impl std::fmt::Display) -> DatabaseError {
     DatabaseError::Unreachable(error.to_string())
 }
 
-/// The settings of a connection: those of the URL, then ours.
-fn settings(own: Option<&str>, statement_timeout: Option<Duration>) -> String {
-    let mut settings = own.map(|s| format!("{s} ")).unwrap_or_default();
-    settings.push_str(
-        "-c default_transaction_read_only=on \
-         -c TimeZone=UTC -c DateStyle=ISO -c extra_float_digits=1 \
-         -c jit=off",
-    );
-    if let Some(timeout) = statement_timeout {
-        settings.push_str(&format!(" -c statement_timeout={}", timeout.as_millis()));
+/// A URL without its parameter `pgbouncer`, and whether that says `true`: it speaks to a pooler that gives each
+/// transaction a session of its choice (PgBouncer's `pool_mode = transaction`).
+pub fn without_pgbouncer(url: &str) -> (String, bool) {
+    let Some((start, parameters)) = url.split_once('?') else {
+        return (url.to_owned(), false);
+    };
+    let (ours, others): (Vec<&str>, Vec<&str>) = parameters
+        .split('&')
+        .partition(|p| p.split('=').next() == Some("pgbouncer"));
+    let pooled = ours.last().is_some_and(|p| p.ends_with("=true"));
+    match others.is_empty() {
+        true => (start.to_owned(), pooled),
+        false => (format!("{start}?{}", others.join("&")), pooled),
     }
-    settings
+}
+
+/// Our settings of a connection.
+fn settings(statement_timeout: Option<Duration>) -> Vec<(&'static str, String)> {
+    let fixed = [
+        ("default_transaction_read_only", "on"),
+        ("TimeZone", "UTC"),
+        ("DateStyle", "ISO"),
+        ("extra_float_digits", "1"),
+        ("jit", "off"),
+    ];
+    let fixed = fixed.map(|(name, value)| (name, value.to_owned()));
+    let timeout = statement_timeout.map(|t| ("statement_timeout", t.as_millis().to_string()));
+    fixed.into_iter().chain(timeout).collect()
 }
 
 /// What sqlx found and gives away only as a part of a URL.

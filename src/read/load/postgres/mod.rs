@@ -3,46 +3,126 @@
 
 mod connect;
 mod pool;
+mod session;
 mod tls;
 
 use std::error::Error;
 use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use futures_util::TryStreamExt;
-use tokio::sync::SemaphorePermit;
 use tokio_postgres::RowStream;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
+use super::learnt::{Learnt, Pace};
 use super::rows::{Rows, RowsBuilder};
-use super::{Connection, DatabaseError, Statement};
+use super::{Connection, DatabaseError, Loaded, Restart, Statement};
 use crate::graph::keys::KeyColumn;
 use crate::graph::{Catalog, Kind};
 use crate::read::encode::Raw;
-use crate::read::plan::Level;
+use crate::read::plan::{BoundPlan, Level};
 use crate::read::sql::{BindValue, Dialect};
 
 pub use connect::Connector;
 pub use pool::PostgresPool;
-use pool::Turn;
+use pool::{Company, Member, PATIENCE, Wish};
 
-/// The connections of a pool, for the length of a request.
-pub struct Postgres<'p> {
-    pool: &'p PostgresPool,
-    _permit: SemaphorePermit<'p>,
-}
+/// How often a request begins again before it fails.
+const ATTEMPTS: usize = 5;
 
-impl<'p> Postgres<'p> {
-    pub async fn enter(pool: &'p PostgresPool) -> Result<Self, DatabaseError> {
-        Ok(Postgres {
-            pool,
-            _permit: pool.enter().await?,
-        })
+impl PostgresPool {
+    /// Loads every level of a request from one snapshot.
+    pub async fn load(
+        &self,
+        catalog: &Catalog,
+        bound: &BoundPlan,
+        learnt: &Learnt,
+    ) -> Result<Vec<Loaded>, DatabaseError> {
+        let statements: usize = bound.plan.stages.iter().map(Vec::len).sum();
+        let mut wish = Wish {
+            snapshot: bound.bound.statements > 1,
+            company: company(&learnt.pace),
+        };
+        let mut reached = true;
+        let mut attempt = 1;
+        loop {
+            let began = Instant::now();
+            let connection = Postgres::new(self.enter(wish, statements).await?);
+            let done = super::load(catalog, bound, learnt, &connection).await;
+            if done.is_ok() {
+                learnt.pace.ran(connection.member.cost());
+            }
+            match done {
+                Err(DatabaseError::Restart { why, .. }) if attempt < ATTEMPTS => {
+                    tracing::debug!(?why, attempt, "a request begins again");
+                    wish.company = match why {
+                        Restart::Slow => {
+                            learnt.pace.stopped_after(PATIENCE);
+                            Company::Slow
+                        }
+                        _ if wish.company == Company::Slow => Company::Slow,
+                        _ => Company::Again,
+                    };
+                    attempt += 1;
+                }
+                // The other side has closed a connection, and others too perhaps. Reads can be asked again.
+                Err(error) if error.is_unavailable() && reached => {
+                    self.distrust(began);
+                    reached = false;
+                }
+                done => {
+                    connection.tell();
+                    if done.is_err() {
+                        learnt.pace.failed();
+                    }
+                    return done.map_err(DatabaseError::cause);
+                }
+            }
+        }
     }
 }
 
-impl Connection for Postgres<'_> {
+/// With whom a request of a plan shares its turn.
+fn company(pace: &Pace) -> Company {
+    match pace.average() {
+        Some(average) if average > PATIENCE => Company::Slow,
+        Some(_) if pace.is_trusted() => Company::Shared,
+        _ => Company::Alone,
+    }
+}
+
+/// A turn on a connection, for one attempt at a request.
+struct Postgres {
+    member: Member,
+    /// What was asked, where somebody wants to hear of it: told once, however often the request began.
+    asked: Option<Mutex<Vec<Arc<str>>>>,
+}
+
+impl Postgres {
+    fn new(member: Member) -> Self {
+        let listened = tracing::enabled!(target: "backref::postgres", tracing::Level::TRACE);
+        Postgres {
+            member,
+            asked: listened.then(Mutex::default),
+        }
+    }
+
+    fn tell(&self) {
+        let asked = self.asked.iter();
+        for sql in asked.flat_map(|all| std::mem::take(&mut *lock(all))) {
+            tracing::trace!(target: "backref::postgres", sql = &*sql);
+        }
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Connection for Postgres {
     const DIALECT: Dialect = Dialect::Postgres;
 
     async fn run(
@@ -51,47 +131,37 @@ impl Connection for Postgres<'_> {
         level: &Level,
         statement: &Statement<'_>,
     ) -> Result<Rows, DatabaseError> {
+        if let Some(asked) = &self.asked {
+            lock(asked).push(statement.sql.text.clone());
+        }
         let query = Query {
+            member: &self.member,
             catalog,
             level,
             statement,
             parameters: parameters(statement),
         };
-        // Told once, also where it is asked again because another's statement holds it up.
-        tracing::trace!(target: "backref::postgres", sql = &*statement.sql.text);
-        let mut turn = self.pool.turn().await?;
-        let mut stale = false;
+        let mut asking = pin!(query.ask());
         loop {
-            let asked = tokio::select! {
-                biased;
-                asked = query.ask(&turn) => asked,
-                elsewhere = self.pool.overtake(&turn) => {
-                    turn = elsewhere?;
-                    continue;
+            match tokio::time::timeout(PATIENCE, asking.as_mut()).await {
+                Ok(asked) => return asked,
+                Err(_) => {
+                    if let Some(why) = self.member.look() {
+                        return Err(DatabaseError::Restart { why, cause: None });
+                    }
                 }
-            };
-            turn.give_back();
-            match asked? {
-                Asked::Rows(rows) => return Ok(rows),
-                Asked::Stale(error) if stale => return Err(error.into()),
-                Asked::Stale(_) => stale = true,
-                Asked::Prepared => {}
             }
-            turn = self.pool.turn().await?;
         }
+    }
+
+    fn skip(&self) {
+        self.member.done();
     }
 }
 
-enum Asked {
-    Rows(Rows),
-    /// The statement was made known to the session, and is to be asked.
-    Prepared,
-    /// The session no longer knew it as it was.
-    Stale(tokio_postgres::Error),
-}
-
-/// A level's statement with all that is needed to ask it, once or again.
+/// A level's statement with all that is needed to ask it.
 struct Query<'a> {
+    member: &'a Member,
     catalog: &'a Catalog,
     level: &'a Level,
     statement: &'a Statement<'a>,
@@ -99,26 +169,53 @@ struct Query<'a> {
 }
 
 impl Query<'_> {
-    /// Sends one message: that which prepares the statement, where the session does not have it.
-    async fn ask(&self, turn: &Turn) -> Result<Asked, DatabaseError> {
-        let (session, sql) = (&turn.session, &self.statement.sql.text);
-        let Some(prepared) = session.prepared(sql) else {
-            let types: Vec<Type> = self.parameters.iter().map(Parameter::sql_type).collect();
-            turn.send(session.prepare(sql, &types)).await?;
-            return Ok(Asked::Prepared);
-        };
-        let asking = session.client().query_raw(&prepared, &self.parameters);
-        match turn.send(asking).await {
-            Ok(found) => Ok(Asked::Rows(self.read(found).await?)),
-            Err(error) => {
-                match error.code() {
-                    // Its tables have changed, or a pooler between us and the server took another of its sessions.
-                    Some(
-                        &SqlState::FEATURE_NOT_SUPPORTED | &SqlState::INVALID_SQL_STATEMENT_NAME,
-                    ) if session.forget(sql) => Ok(Asked::Stale(error)),
-                    _ => Err(error.into()),
+    async fn ask(&self) -> Result<Rows, DatabaseError> {
+        let (session, sql) = (&self.member.session, &self.statement.sql.text);
+        let owner = self.member.id;
+        let types = || self.parameters.iter().map(Parameter::sql_type);
+        if session.keeps_statements() && session.prepared(sql).is_none() {
+            let types: Vec<Type> = types().collect();
+            let prepare = session.prepare(sql, &types);
+            let (prepared, _) = session.ask(owner, || {}, prepare).await;
+            prepared.map_err(|error| self.restart(error))?;
+        }
+        let asking = async {
+            let found = match session.prepared(sql) {
+                Some(prepared) => {
+                    session
+                        .client()
+                        .query_raw(&prepared, &self.parameters)
+                        .await?
                 }
+                None => {
+                    let typed = self.parameters.iter().zip(types());
+                    session.client().query_typed_raw(sql, typed).await?
+                }
+            };
+            self.read(found).await
+        };
+        let (rows, took) = session.ask(owner, || self.member.done(), asking).await;
+        self.member.took(took);
+        rows.map_err(|error| self.restart(error))
+    }
+
+    /// What to do about an error: where another's statement is its cause, the request begins again.
+    fn restart(&self, error: DatabaseError) -> DatabaseError {
+        let session = &self.member.session;
+        let why = match error.sql_state() {
+            Some(&SqlState::IN_FAILED_SQL_TRANSACTION) => Restart::Aborted,
+            Some(&SqlState::QUERY_CANCELED) if session.was_cancelled() => Restart::Aborted,
+            // Its tables have changed, or a pooler between us and the server took another of its sessions.
+            Some(&SqlState::FEATURE_NOT_SUPPORTED | &SqlState::INVALID_SQL_STATEMENT_NAME)
+                if session.forget(&self.statement.sql.text) =>
+            {
+                Restart::Stale
             }
+            _ => return error,
+        };
+        DatabaseError::Restart {
+            why,
+            cause: Some(Box::new(error)),
         }
     }
 

@@ -1,49 +1,43 @@
-//! PostgreSQL connections that requests share.
+//! PostgreSQL connections that requests share by turns, each turn one snapshot.
 //!
-//! A statement is sent while others on its connection still wait for their answers, as the protocol allows
-//! (pipelining): under load a few connections carry many requests, PostgreSQL finds its next statement
-//! already there, and what is written and read is written and read together.
+//! An answer is one moment of the database: a request that runs several statements runs them in one `REPEATABLE
+//! READ` transaction. A transaction for each request would cost its own connection, or a turn of one. So requests
+//! that wait for a turn begin it together, on one fresh snapshot, as writers share a commit in a group commit:
 //!
-//! Answers come in the order of the statements, so a slow one holds up those behind it. Hence a statement
-//! goes to one of the few connections where the fewest wait, and to a further one where they would wait too
-//! long; it never goes behind one that has taken longer than [`PATIENCE`]; and where the one before it turns
-//! out to be slow, it is asked again on a connection where nothing waits. That happens once to a statement at
-//! most, and these only read.
+//! ```text
+//! request   BEGIN  a1 b1 c1      a2 c2      b2  COMMIT  BEGIN  d1 e1 …
+//! answer                   a1 b1 c1   a2 c2      b2                d1 e1
+//! ```
+//!
+//! A group is closed when its first statement is sent, so nobody reads anything older than what was committed when
+//! his request arrived. When the last statement of each member is sent, the transaction's end and the next group go
+//! right behind it. A request that runs one statement needs no transaction, and goes where there is none.
+//!
+//! A statement that fails ends the transaction of its whole group, and one that takes long holds it up. So only plans
+//! that have run well share a turn; those that took long have a lane of their own, and so many connections that the
+//! others keep some. Whoever is hit by another's statement all the same begins again by itself: these only read.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use quick_cache::unsync::Cache;
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
-use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Statement};
+use tokio::sync::oneshot;
 
 use super::connect::Connector;
-use crate::read::load::DatabaseError;
+use super::session::{Owner, Session};
+use crate::read::load::{DatabaseError, Restart};
 
-/// How long a statement may take before those behind it go elsewhere.
-const PATIENCE: Duration = Duration::from_millis(50);
-/// How long statements may wait on a connection, by how long they take there, before a further one is used. All
-/// statements together take about as long however many connections run them, once the server is busy; so where
-/// they are answered within this time, few connections do, and the others are not needed any more.
+/// How long a statement may take before those behind it go elsewhere, and its plan to the lane for what takes long.
+pub const PATIENCE: Duration = Duration::from_millis(50);
+/// How long statements may wait on a connection, by how long they take there, before another is used.
 const QUEUE: Duration = Duration::from_millis(20);
-/// Statements that wait on one connection at most before a further one is used.
+/// Statements that wait on one connection at most before another is used.
 const DEEP: u32 = 16;
-/// Requests that load at the same time, for each connection that may be opened; more wait in line.
-const REQUESTS_PER_CONNECTION: usize = 16;
-/// How long a request waits in line.
-const IN_LINE: Duration = Duration::from_secs(10);
+/// Requests that wait for a turn at most, for each connection that may be opened.
+const LINE_PER_CONNECTION: usize = 64;
 /// After a refused connection, how long no other is tried.
 const REFUSED_FOR: Duration = Duration::from_millis(500);
-/// A connection nobody has used for so long is closed, and one as old as this, so that what a session
-/// gathers at the server does not last.
-const IDLE: Duration = Duration::from_secs(10 * 60);
-const OLD: Duration = Duration::from_secs(30 * 60);
-/// Statements that a session keeps prepared.
-const STATEMENTS: usize = 500;
 
 /// Connections to one database.
 #[derive(Clone)]
@@ -53,91 +47,75 @@ struct Shared {
     connector: Connector,
     /// As many are opened at most.
     most: usize,
-    /// As many are opened before requests share one.
+    /// As many carry what is quick, and the others what takes long.
     few: usize,
-    sessions: Mutex<Sessions>,
-    /// A connection was opened, or refused.
-    changed: Notify,
-    requests: Semaphore,
+    state: Mutex<State>,
     clock: Instant,
 }
 
 #[derive(Default)]
-struct Sessions {
-    open: Vec<Arc<Session>>,
+struct State {
+    places: Vec<Place>,
     opening: usize,
     refused: Option<(Instant, Arc<str>)>,
+    /// Who waits for a turn.
+    quick: VecDeque<Waiter>,
+    slow: VecDeque<Waiter>,
+    /// Members that are not dropped.
+    members: usize,
+    /// The number of the next member.
+    next: Owner,
 }
 
-/// A connection, and what is prepared on it.
-pub struct Session {
-    client: Client,
-    statements: Mutex<Cache<Arc<str>, Statement>>,
-    /// Turns taken and not given back.
-    waiting: AtomicU32,
-    /// Statements sent. The lock is held while one is, so that numbers are in the order of sending.
-    sent: Mutex<u32>,
-    answered: AtomicU32,
-    /// When the statement that runs now began, or the last one ended, by the pool's clock in µs.
-    since: AtomicU64,
-    /// How long statements take, in µs: an average in which the last ones count the most.
-    pace: AtomicU64,
-    clock: Instant,
-    opened: Instant,
-}
-
-/// The right to send one statement on a connection.
-pub struct Turn {
-    pub session: Arc<Session>,
-    /// Which of the connection's statements it is, once it is sent.
-    number: OnceLock<u32>,
-    answered: bool,
-}
-
-enum Choice {
-    Use(Turn),
-    /// A connection is being opened, or all are slow.
-    Wait,
-}
-
-/// Whom a statement may be sent behind.
-#[derive(PartialEq, Eq)]
-enum Behind {
-    Nobody,
-    Others,
-}
-
-/// How busy a connection is.
-struct Load {
-    waiting: u32,
-    /// What runs now holds up what waits.
+/// A connection, and whose turn it is there.
+struct Place {
+    session: Arc<Session>,
+    /// Members of the turn that have statements to send yet. While there are, nobody else's go there.
+    unsent: usize,
+    /// Whether the turn is a transaction.
+    transaction: bool,
+    /// Whether what runs there takes long: until it has ended, nobody else's goes behind it.
     slow: bool,
-    /// How long statements take, in µs.
-    pace: u64,
 }
 
-impl Load {
-    /// Whether one more statement is soon answered.
-    fn has_room(&self) -> bool {
-        let queue = QUEUE.as_micros() as u64 / self.pace.max(1);
-        !self.slow && u64::from(self.waiting) < queue.clamp(1, DEEP.into())
-    }
+/// How a request wants to be served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wish {
+    /// Whether it runs several statements, which are to read one snapshot.
+    pub snapshot: bool,
+    pub company: Company,
 }
 
-/// Where the fewest wait among the first few; where these have no room, the first of the others that has.
-/// So few are kept warm, and the others grow old when they are not needed.
-fn best(loads: impl Iterator<Item = Load>, few: usize) -> Option<usize> {
-    let mut best = None;
-    for (i, load) in loads.enumerate() {
-        if i >= few && best.is_some() {
-            break;
-        }
-        let waiting = load.waiting;
-        if load.has_room() && best.is_none_or(|(_, least)| waiting < least) {
-            best = Some((i, waiting));
-        }
-    }
-    best.map(|(i, _)| i)
+/// With whom a request shares its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Company {
+    /// Its plan has run well.
+    Shared,
+    /// By itself: its plan is new or has failed.
+    Alone,
+    /// By itself, where nothing runs: it was hit by another's statement.
+    Again,
+    /// In the lane for what takes long.
+    Slow,
+}
+
+struct Waiter {
+    wish: Wish,
+    grant: oneshot::Sender<Result<Member, DatabaseError>>,
+}
+
+/// A request's right to send its statements on a connection.
+pub struct Member {
+    pool: PostgresPool,
+    pub session: Arc<Session>,
+    pub id: Owner,
+    pub wish: Wish,
+    /// Whether it has sent its last statement.
+    sent: AtomicBool,
+    /// Statements it may send yet.
+    left: AtomicU32,
+    /// How long its statements took, in µs.
+    took: AtomicU64,
 }
 
 impl PostgresPool {
@@ -148,316 +126,426 @@ impl PostgresPool {
         PostgresPool(Arc::new(Shared {
             connector,
             most,
-            few: most.min(2 * cores),
-            sessions: Mutex::default(),
-            changed: Notify::new(),
-            requests: Semaphore::new(most * REQUESTS_PER_CONNECTION),
+            // Of a few connections, one is kept for what takes long.
+            few: (2 * cores).min(most - most / 4).min((most - 1).max(1)),
+            state: Mutex::default(),
             clock: Instant::now(),
         }))
     }
 
-    /// A request's admission.
-    pub async fn enter(&self) -> Result<SemaphorePermit<'_>, DatabaseError> {
-        if let Ok(permit) = self.0.requests.try_acquire() {
-            return Ok(permit);
-        }
-        let waited = tokio::time::timeout(IN_LINE, self.0.requests.acquire()).await;
-        let busy = || DatabaseError::Unreachable(format!("all connections busy for {IN_LINE:?}"));
-        waited.map_err(|_| busy())?.map_err(|_| busy())
+    /// Waits for a turn. `statements` is how many it may send at most.
+    pub async fn enter(&self, wish: Wish, statements: usize) -> Result<Member, DatabaseError> {
+        let granted = {
+            let mut state = self.0.state();
+            if !state.waits(wish)
+                && let Some(at) = self.place(&mut state, wish)
+            {
+                self.open_another(&mut state, wish);
+                let member = self.begin(&mut state, at, &[wish], wish);
+                drop(state);
+                member.expect(statements);
+                return Ok(member);
+            }
+            let (grant, granted) = oneshot::channel();
+            let most = self.0.most * LINE_PER_CONNECTION;
+            let line = state.line(wish);
+            if line.len() >= most {
+                return Err(DatabaseError::Overloaded {
+                    retry_after: Duration::from_secs(1),
+                });
+            }
+            line.push_back(Waiter { wish, grant });
+            self.open_another(&mut state, wish);
+            self.refuse_all(&mut state);
+            granted
+        };
+        let gone = || DatabaseError::Unreachable("the pool was closed".to_owned());
+        let member = granted.await.map_err(|_| gone())??;
+        member.expect(statements);
+        Ok(member)
     }
 
     /// Sends nothing more on connections that were opened before this time.
     pub fn distrust(&self, before: Instant) {
-        self.0.sessions().open.retain(|s| s.opened >= before);
+        self.0
+            .state()
+            .places
+            .retain(|place| place.session.opened >= before);
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), DatabaseError> {
-        let turn = self.turn().await?;
-        turn.send(turn.session.client.check_connection()).await?;
-        turn.give_back();
-        Ok(())
-    }
-
-    /// The best place for a statement now.
-    pub async fn turn(&self) -> Result<Turn, DatabaseError> {
-        loop {
-            let changed = self.0.changed.notified();
-            match self.choose(Behind::Others)? {
-                Choice::Use(turn) => return Ok(turn),
-                Choice::Wait => changed.await,
-            }
-        }
-    }
-
-    /// Waits until a turn is held up by somebody else's, and gives another one elsewhere. Never, if it is not.
-    pub async fn overtake(&self, turn: &Turn) -> Result<Turn, DatabaseError> {
-        while !turn.is_first() {
-            tokio::time::sleep(PATIENCE).await;
-            if turn.session.is_slow(self.0.now())
-                && !turn.is_first()
-                && let Choice::Use(turn) = self.choose(Behind::Nobody)?
-            {
-                return Ok(turn);
-            }
-        }
-        std::future::pending().await
-    }
-
-    fn choose(&self, behind: Behind) -> Result<Choice, DatabaseError> {
-        let shared = &self.0;
-        let now = shared.now();
-        let mut sessions = shared.sessions();
-        sessions.open.retain(|session| session.is_fit(now));
-        let best = match behind {
-            Behind::Nobody => sessions.open.iter().position(|s| s.waiting() == 0),
-            Behind::Others => best(sessions.open.iter().map(|s| s.load(now)), shared.few),
+        let wish = Wish {
+            snapshot: false,
+            company: Company::Shared,
         };
-        let best = best.map(|i| sessions.open[i].clone());
-        let total = sessions.open.len() + sessions.opening;
-        let refused = sessions.refused.as_ref();
-        let refused = refused.filter(|(at, _)| at.elapsed() < REFUSED_FOR);
-        let may_open = total < shared.most && refused.is_none();
-        if let Some(best) = best {
-            if best.waiting() > 0 && may_open && total < shared.few {
-                self.open_one(&mut sessions);
-            }
-            return Ok(Choice::Use(Turn::take(&best, now)));
+        let member = self.enter(wish, 1).await?;
+        let check = member.session.client().check_connection();
+        Ok(member.ask(check).await?)
+    }
+
+    /// What to do about a statement of a member's that is not answered yet: `None` to wait on.
+    pub fn look(&self, member: &Member) -> Option<Restart> {
+        let (owner, running) = member.session.running()?;
+        if running < PATIENCE {
+            return None;
         }
-        if may_open {
-            self.open_one(&mut sessions);
-            return Ok(Choice::Wait);
+        if owner != member.id {
+            return Some(Restart::HeldUp);
         }
-        let all = sessions.open.iter();
-        match all.min_by_key(|s| (s.is_slow(now), s.waiting())) {
-            Some(shortest) if behind == Behind::Others => {
-                Ok(Choice::Use(Turn::take(shortest, now)))
+        let mut state = self.0.state();
+        let slow = state.places.iter().filter(|p| p.slow).count();
+        let place = state.place_of(&member.session)?;
+        if place.slow {
+            return None;
+        }
+        if slow < self.0.slow_at_most() {
+            place.slow = true;
+            self.grant_all(state);
+            return None;
+        }
+        // With one connection there is no other lane.
+        (self.0.slow_at_most() > 0 && member.wish.company != Company::Slow).then_some(Restart::Slow)
+    }
+
+    /// Where a request may begin its turn now.
+    fn place(&self, state: &mut State, wish: Wish) -> Option<usize> {
+        state
+            .places
+            .retain(|place| place.unsent > 0 || place.slow || place.session.is_fit());
+        let slow = state.places.iter().filter(|p| p.slow).count();
+        let places = state.places.iter().enumerate().filter(|(_, p)| !p.slow);
+        if wish.company == Company::Slow && self.0.slow_at_most() > 0 {
+            if slow >= self.0.slow_at_most() {
+                return None;
             }
-            Some(_) => Ok(Choice::Wait),
-            None => match refused {
-                Some((_, cause)) => Err(DatabaseError::Unreachable(cause.to_string())),
-                None => Ok(Choice::Wait),
-            },
+            // Not one of those that are kept warm, if there is another.
+            let mut idle = places.filter(|(_, p)| p.is_idle());
+            return idle.next_back().map(|(at, _)| at);
+        }
+        let few = places.take(self.0.few).filter(|(_, p)| p.unsent == 0);
+        let free = few.filter(|(_, p)| match wish.company {
+            Company::Shared | Company::Alone => has_room(&p.session),
+            Company::Again | Company::Slow => p.is_idle(),
+        });
+        free.min_by_key(|(_, p)| p.session.waiting())
+            .map(|(at, _)| at)
+    }
+
+    /// Begins a turn of so many wishes, and gives the first member of it.
+    fn begin(&self, state: &mut State, at: usize, wishes: &[Wish], first: Wish) -> Member {
+        let place = &mut state.places[at];
+        place.unsent = wishes.len();
+        place.transaction = self.0.connector.is_pooled() || wishes.iter().any(|w| w.snapshot);
+        place.slow = first.company == Company::Slow && self.0.slow_at_most() > 0;
+        if place.transaction {
+            place.session.tell(self.0.connector.begin());
+        }
+        self.member(state, at, first)
+    }
+
+    fn member(&self, state: &mut State, at: usize, wish: Wish) -> Member {
+        state.members += 1;
+        state.next += 1;
+        Member {
+            pool: self.clone(),
+            session: state.places[at].session.clone(),
+            id: state.next,
+            wish,
+            sent: AtomicBool::new(false),
+            left: AtomicU32::new(u32::MAX),
+            took: AtomicU64::new(0),
+        }
+    }
+
+    /// Gives turns to those who wait, as long as there are places.
+    fn grant_all(&self, mut state: MutexGuard<'_, State>) {
+        let mut granted = Vec::new();
+        while let Some(company) = self.next_turn(&mut state, &mut granted) {
+            tracing::trace!(?company, members = granted.len(), "a turn begins");
+        }
+        self.refuse_all(&mut state);
+        drop(state);
+        for (grant, member) in granted {
+            // Who has left gives his turn back, which needs the state.
+            let _ = grant.send(Ok(member));
+        }
+    }
+
+    /// Begins one turn, if somebody waits and there is a place.
+    fn next_turn(
+        &self,
+        state: &mut State,
+        granted: &mut Vec<(oneshot::Sender<Result<Member, DatabaseError>>, Member)>,
+    ) -> Option<Company> {
+        for company in [Company::Shared, Company::Slow] {
+            let line = state.line_of(company);
+            while line.front().is_some_and(|w| w.grant.is_closed()) {
+                line.pop_front();
+            }
+            let Some(wish) = line.front().map(|w| w.wish) else {
+                continue;
+            };
+            let Some(at) = self.place(state, wish) else {
+                self.open_another(state, wish);
+                continue;
+            };
+            // Of those who load and wait, each of the few connections carries its part.
+            let part = (state.members + state.quick.len()).div_ceil(self.0.few);
+            let line = state.line_of(company);
+            let mut turn = vec![];
+            while turn.len() < part.max(1)
+                && let Some(next) = line.pop_front_if(|w| turn.is_empty() || may_join(wish, w.wish))
+            {
+                if !next.grant.is_closed() {
+                    turn.push(next);
+                }
+            }
+            let wishes: Vec<Wish> = turn.iter().map(|w| w.wish).collect();
+            let mut turn = turn.into_iter();
+            let Some(first) = turn.next() else { continue };
+            granted.push((first.grant, self.begin(state, at, &wishes, wish)));
+            for waiter in turn {
+                let member = self.member(state, at, waiter.wish);
+                granted.push((waiter.grant, member));
+            }
+            return Some(wish.company);
+        }
+        None
+    }
+
+    /// Opens a connection where one more would serve who comes next.
+    fn open_another(&self, state: &mut State, wish: Wish) {
+        let refused = state.refused.as_ref();
+        let refused = refused.is_some_and(|(at, _)| at.elapsed() < REFUSED_FOR);
+        if refused || state.places.len() + state.opening >= self.0.most {
+            return;
+        }
+        let quick = state.places.iter().filter(|p| !p.slow);
+        let useful = match wish.company {
+            Company::Slow => !quick.clone().any(Place::is_idle) && state.opening == 0,
+            // All carry something, and there may be more of them.
+            _ => {
+                quick.clone().count() + state.opening < self.0.few
+                    && !quick.clone().any(Place::is_idle)
+            }
+        };
+        if useful {
+            self.open_one(state);
         }
     }
 
     /// Opens a connection, whether or not whoever asked for it still waits.
-    fn open_one(&self, sessions: &mut Sessions) {
-        sessions.opening += 1;
+    fn open_one(&self, state: &mut State) {
+        state.opening += 1;
         let pool = self.clone();
         tokio::spawn(async move {
             let shared = &pool.0;
             let opened = shared.connector.connect().await;
-            let mut sessions = shared.sessions();
-            sessions.opening -= 1;
+            let mut state = shared.state();
+            state.opening -= 1;
             match opened {
                 Ok(client) => {
-                    let session = Session::new(client, shared.clock);
-                    sessions.open.push(Arc::new(session));
-                    sessions.refused = None;
+                    state.places.push(Place {
+                        session: Arc::new(Session::new(
+                            client,
+                            !shared.connector.is_pooled(),
+                            shared.clock,
+                        )),
+                        unsent: 0,
+                        transaction: false,
+                        slow: false,
+                    });
+                    state.refused = None;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, open = sessions.open.len(), "cannot open a connection");
-                    sessions.refused = Some((Instant::now(), error.to_string().into()));
+                    tracing::warn!(%error, open = state.places.len(), "cannot open a connection");
+                    state.refused = Some((Instant::now(), error.to_string().into()));
                 }
             }
-            drop(sessions);
-            shared.changed.notify_waiters();
+            pool.grant_all(state);
+        });
+    }
+
+    /// Tells those who wait that no connection can be had, where none is open or being opened.
+    fn refuse_all(&self, state: &mut State) {
+        if !state.places.is_empty() || state.opening > 0 {
+            return;
+        }
+        let Some((_, cause)) = &state.refused else {
+            return;
+        };
+        let cause = cause.clone();
+        for waiter in state.quick.drain(..).chain(state.slow.drain(..)) {
+            let error = DatabaseError::Unreachable(cause.to_string());
+            let _ = waiter.grant.send(Err(error));
+        }
+    }
+
+    /// A member has sent its last statement, or sends none any more.
+    fn sent_last(&self, member: &Member) {
+        if member.sent.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let mut state = self.0.state();
+        let Some(place) = state.place_of(&member.session) else {
+            return;
+        };
+        place.unsent = place.unsent.saturating_sub(1);
+        if place.unsent > 0 {
+            return;
+        }
+        if std::mem::take(&mut place.transaction) {
+            place.session.tell("COMMIT");
+        }
+        if !state.quick.is_empty() || !state.slow.is_empty() {
+            self.grant_all(state);
+        }
+    }
+
+    /// A member is gone. What it asked and nobody waits for any more is cancelled once it takes long.
+    fn leave(&self, member: &Member) {
+        self.sent_last(member);
+        let mut state = self.0.state();
+        state.members -= 1;
+        let Some(place) = state.place_of(&member.session) else {
+            return;
+        };
+        if place.slow && place.session.waiting() == 0 {
+            place.slow = false;
+        }
+        if place.slow || place.session.awaits(member.id) {
+            self.reap(member.session.clone(), member.id);
+        }
+        if !state.quick.is_empty() || !state.slow.is_empty() {
+            self.grant_all(state);
+        }
+    }
+
+    /// Cancels what a member that is gone has left running, and gives its connection back.
+    fn reap(&self, session: Arc<Session>, id: Owner) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let pool = self.clone();
+        runtime.spawn(async move {
+            while session.awaits(id)
+                && let Some((owner, running)) = session.running()
+                && !session.client().is_closed()
+            {
+                if owner != id || running < PATIENCE {
+                    tokio::time::sleep(PATIENCE.saturating_sub(running).max(PATIENCE / 10)).await;
+                    continue;
+                }
+                if let Err(error) = pool.0.connector.cancel(session.canceller()).await {
+                    tracing::debug!(%error, "a statement cannot be cancelled");
+                }
+                let answered = tokio::time::timeout(20 * PATIENCE, session.drain()).await;
+                tracing::debug!(
+                    answered = answered.is_ok(),
+                    "cancelled what nobody waits for"
+                );
+            }
+            session.drain().await;
+            let mut state = pool.0.state();
+            if let Some(place) = state.place_of(&session) {
+                place.slow = place.slow && place.session.waiting() > 0;
+            }
+            pool.grant_all(state);
         });
     }
 }
 
 impl Shared {
-    fn sessions(&self) -> MutexGuard<'_, Sessions> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now(&self) -> u64 {
-        self.clock.elapsed().as_micros() as u64
-    }
-}
-
-impl Session {
-    fn new(client: Client, clock: Instant) -> Self {
-        Session {
-            client,
-            statements: Mutex::new(Cache::new(STATEMENTS)),
-            waiting: AtomicU32::new(0),
-            sent: Mutex::new(0),
-            answered: AtomicU32::new(0),
-            since: AtomicU64::new(clock.elapsed().as_micros() as u64),
-            pace: AtomicU64::new(0),
-            clock,
-            opened: Instant::now(),
-        }
-    }
-
-    pub fn client(&self) -> &Client {
-        &self.client
-    }
-
-    /// The statement, if it is prepared.
-    pub fn prepared(&self, sql: &Arc<str>) -> Option<Statement> {
-        self.statements().get(sql).cloned()
-    }
-
-    pub async fn prepare(&self, sql: &Arc<str>, types: &[Type]) -> Result<(), DatabaseError> {
-        let statement = self.client.prepare_typed(sql, types).await?;
-        self.statements().insert(sql.clone(), statement);
-        Ok(())
-    }
-
-    /// Forgets a statement, whose tables have changed since it was prepared.
-    pub fn forget(&self, sql: &Arc<str>) -> bool {
-        self.statements().remove(sql).is_some()
-    }
-
-    fn statements(&self) -> MutexGuard<'_, Cache<Arc<str>, Statement>> {
-        self.statements
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn waiting(&self) -> u32 {
-        self.waiting.load(Ordering::Acquire)
-    }
-
-    fn idle_for(&self, now: u64) -> Duration {
-        Duration::from_micros(now.saturating_sub(self.since.load(Ordering::Relaxed)))
-    }
-
-    fn is_slow(&self, now: u64) -> bool {
-        self.waiting() > 0 && self.idle_for(now) > PATIENCE
-    }
-
-    fn load(&self, now: u64) -> Load {
-        Load {
-            waiting: self.waiting(),
-            slow: self.is_slow(now),
-            pace: self.pace.load(Ordering::Relaxed),
-        }
-    }
-
-    /// A statement is answered, or has failed.
-    fn answered(&self) {
-        let now = self.clock.elapsed().as_micros() as u64;
-        let took = now.saturating_sub(self.since.swap(now, Ordering::Relaxed));
-        // One that takes very long says little about the others.
-        let took = took.min(PATIENCE.as_micros() as u64);
-        let pace = self.pace.load(Ordering::Relaxed);
-        self.pace.store((pace * 15 + took) / 16, Ordering::Relaxed);
-        self.answered.fetch_add(1, Ordering::AcqRel);
-        self.waiting.fetch_sub(1, Ordering::AcqRel);
-    }
-
-    /// Whether a new statement may be sent on it.
-    fn is_fit(&self, now: u64) -> bool {
-        let done =
-            self.waiting() == 0 && (self.idle_for(now) > IDLE || self.opened.elapsed() > OLD);
-        !done && !self.client.is_closed()
+    /// How many connections what takes long may have at a time; with none, it goes with the others.
+    fn slow_at_most(&self) -> usize {
+        self.most - self.few
     }
 }
 
-impl Turn {
-    /// Called by whoever holds the lock on all sessions, so that two do not take one for free.
-    fn take(session: &Arc<Session>, now: u64) -> Self {
-        if session.waiting.fetch_add(1, Ordering::AcqRel) == 0 {
-            session.since.store(now, Ordering::Relaxed);
+impl State {
+    fn line(&mut self, wish: Wish) -> &mut VecDeque<Waiter> {
+        self.line_of(wish.company)
+    }
+
+    fn line_of(&mut self, company: Company) -> &mut VecDeque<Waiter> {
+        match company {
+            Company::Slow => &mut self.slow,
+            _ => &mut self.quick,
         }
-        Turn {
-            session: session.clone(),
-            number: OnceLock::new(),
-            answered: false,
-        }
     }
 
-    /// Runs a future of the driver's, which sends its statement when it is first polled.
-    pub async fn send<T>(&self, statement: impl Future<Output = T>) -> T {
-        let mut statement = pin!(statement);
-        poll_fn(|context| {
-            if self.number.get().is_some() {
-                return statement.as_mut().poll(context);
-            }
-            let sent = &self.session.sent;
-            let mut sent = sent.lock().unwrap_or_else(PoisonError::into_inner);
-            self.number.get_or_init(|| *sent);
-            *sent = sent.wrapping_add(1);
-            statement.as_mut().poll(context)
-        })
-        .await
+    fn waits(&mut self, wish: Wish) -> bool {
+        !self.line(wish).is_empty()
     }
 
-    /// Whether nobody else's statement is before it.
-    fn is_first(&self) -> bool {
-        let answered = self.session.answered.load(Ordering::Acquire);
-        let number = self.number.get();
-        number.is_some_and(|number| answered.wrapping_sub(*number) as i32 >= 0)
-    }
-
-    /// The statement is answered.
-    pub fn give_back(mut self) {
-        self.answered = true;
+    fn place_of(&mut self, session: &Arc<Session>) -> Option<&mut Place> {
+        let mut places = self.places.iter_mut();
+        places.find(|p| Arc::ptr_eq(&p.session, session))
     }
 }
 
-impl Drop for Turn {
+impl Place {
+    /// Whether nothing runs there, and nothing is about to.
+    fn is_idle(&self) -> bool {
+        self.unsent == 0 && self.session.waiting() == 0
+    }
+}
+
+/// Whether one more turn is soon answered on a connection.
+fn has_room(session: &Session) -> bool {
+    let load = session.load();
+    let queue = QUEUE.as_micros() as u64 / load.pace.max(1);
+    u64::from(load.waiting) < queue.clamp(1, DEEP.into())
+}
+
+/// Whether a request may share another's turn.
+fn may_join(first: Wish, next: Wish) -> bool {
+    first.company == Company::Shared && next.company == Company::Shared
+}
+
+impl Member {
+    fn expect(&self, statements: usize) {
+        self.left.store(statements as u32, Ordering::Relaxed);
+    }
+
+    /// Asks what is no statement of a level.
+    async fn ask<T>(&self, asking: impl Future<Output = T>) -> T {
+        self.session.ask(self.id, || self.done(), asking).await.0
+    }
+
+    /// One statement fewer is to be sent: it was, or there is nothing to ask.
+    pub fn done(&self) {
+        if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.pool.sent_last(self);
+        }
+    }
+
+    pub fn took(&self, micros: u64) {
+        self.took.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// How long its statements took, in µs.
+    pub fn cost(&self) -> u64 {
+        self.took.load(Ordering::Relaxed)
+    }
+
+    /// Whether its statements run in a transaction, which one that fails ends.
+    pub fn in_transaction(&self) -> bool {
+        self.wish.snapshot || self.pool.0.connector.is_pooled()
+    }
+
+    pub fn look(&self) -> Option<Restart> {
+        self.pool.look(self)
+    }
+}
+
+impl Drop for Member {
     fn drop(&mut self) {
-        let session = self.session.clone();
-        if self.number.get().is_none() {
-            session.waiting.fetch_sub(1, Ordering::AcqRel);
-            return;
-        }
-        if self.answered {
-            return session.answered();
-        }
-        // Nobody waits for the answer any more, but it must come before the next one can.
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return session.answered();
-        };
-        runtime.spawn(async move {
-            // An error means that the connection has ended.
-            let _ = session.client.check_connection().await;
-            session.answered();
-        });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn chosen(loads: &[(u32, u64)]) -> Option<usize> {
-        let load = |&(waiting, pace)| Load {
-            waiting,
-            slow: pace > PATIENCE.as_micros() as u64,
-            pace,
-        };
-        best(loads.iter().map(load), 2)
-    }
-
-    #[test]
-    fn few_connections_carry_what_is_quick() {
-        assert_eq!(chosen(&[]), None);
-        assert_eq!(chosen(&[(0, 0), (0, 0)]), Some(0));
-        assert_eq!(chosen(&[(1, 0), (0, 0)]), Some(1));
-        // However idle the others are.
-        assert_eq!(chosen(&[(9, 500), (8, 500), (0, 0)]), Some(1));
-        assert_eq!(chosen(&[(16, 500), (15, 500), (0, 0)]), Some(1));
-    }
-
-    #[test]
-    fn further_ones_carry_what_would_wait_too_long() {
-        assert_eq!(chosen(&[(16, 500), (16, 500), (3, 0), (0, 0)]), Some(2));
-        // Five of 4 ms are answered in 20.
-        assert_eq!(chosen(&[(4, 4_000), (4, 4_000), (0, 0)]), Some(0));
-        assert_eq!(chosen(&[(5, 4_000), (5, 4_000), (0, 4_000)]), Some(2));
-        assert_eq!(
-            chosen(&[(5, 4_000), (5, 4_000), (5, 4_000), (1, 4_000)]),
-            Some(3)
-        );
-        // Nothing goes behind one that takes long, but to where nothing waits.
-        assert_eq!(chosen(&[(1, 60_000), (1, 30_000), (1, 0)]), Some(2));
-        assert_eq!(chosen(&[(1, 60_000), (0, 30_000), (1, 0)]), Some(1));
-        assert_eq!(chosen(&[(16, 500), (1, 60_000)]), None);
+        self.pool.leave(self);
     }
 }

@@ -1,0 +1,269 @@
+//! A connection to PostgreSQL, and what is known of the statements on their way.
+//!
+//! A statement is sent while others on its connection still wait for their answers, as the protocol allows
+//! (pipelining). Answers come in the order of the statements, so the first that is unanswered is the one that runs.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use quick_cache::unsync::Cache;
+use tokio_postgres::types::Type;
+use tokio_postgres::{CancelToken, Client, Statement};
+
+use crate::read::load::DatabaseError;
+
+/// A connection nobody has used for so long is closed, and one as old as this, so that what a session
+/// gathers at the server does not last.
+const IDLE: Duration = Duration::from_secs(10 * 60);
+const OLD: Duration = Duration::from_secs(30 * 60);
+/// Statements that a session keeps prepared.
+const STATEMENTS: usize = 500;
+/// After a statement of somebody was cancelled, how long another may be hit instead.
+const CANCELLED: Duration = Duration::from_secs(2);
+
+/// Who sent a statement: a member of the pool, by its number.
+pub type Owner = u64;
+
+pub struct Session {
+    client: Client,
+    keeps_statements: bool,
+    statements: Mutex<Cache<Arc<str>, Statement>>,
+    line: Mutex<Line>,
+    /// The length of the line.
+    waiting: AtomicU32,
+    /// When the statement that runs now began, or the last one ended, by the pool's clock in µs.
+    since: AtomicU64,
+    /// How long statements take, in µs: an average in which the last ones count the most.
+    pace: AtomicU64,
+    /// When we last cancelled a statement here, by the pool's clock in µs.
+    cancelled: AtomicU64,
+    clock: Instant,
+    pub opened: Instant,
+}
+
+/// The statements that are sent and not answered, in order, and the number of the first.
+#[derive(Default)]
+struct Line {
+    owners: VecDeque<Owner>,
+    first: u64,
+}
+
+/// How busy a connection is.
+pub struct Load {
+    pub waiting: u32,
+    /// How long statements take, in µs.
+    pub pace: u64,
+}
+
+impl Session {
+    /// `keeps_statements` is whether statements can be prepared by name and asked by it later.
+    pub fn new(client: Client, keeps_statements: bool, clock: Instant) -> Self {
+        Session {
+            client,
+            keeps_statements,
+            statements: Mutex::new(Cache::new(STATEMENTS)),
+            line: Mutex::default(),
+            waiting: AtomicU32::new(0),
+            since: AtomicU64::new(clock.elapsed().as_micros() as u64),
+            pace: AtomicU64::new(0),
+            cancelled: AtomicU64::new(0),
+            clock,
+            opened: Instant::now(),
+        }
+    }
+
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub fn keeps_statements(&self) -> bool {
+        self.keeps_statements
+    }
+
+    /// The statement, if it is prepared.
+    pub fn prepared(&self, sql: &Arc<str>) -> Option<Statement> {
+        self.statements().get(sql).cloned()
+    }
+
+    pub async fn prepare(&self, sql: &Arc<str>, types: &[Type]) -> Result<(), DatabaseError> {
+        let statement = self.client.prepare_typed(sql, types).await?;
+        self.statements().insert(sql.clone(), statement);
+        Ok(())
+    }
+
+    /// Forgets a statement, whose tables have changed since it was prepared.
+    pub fn forget(&self, sql: &Arc<str>) -> bool {
+        self.statements().remove(sql).is_some()
+    }
+
+    /// Sends what needs no answer: a transaction's beginning or its end. What is wrong with it is seen by the
+    /// statements that follow.
+    pub fn tell(&self, sql: &str) {
+        // The driver sends when it is first polled, and throws away an answer that nobody waits for.
+        let _ = self.client.batch_execute(sql).now_or_never();
+    }
+
+    /// Runs a future of the driver's, which sends its statement when it is first polled, and tells then. Gives how
+    /// long the statement took, too, in µs.
+    pub async fn ask<T>(
+        self: &Arc<Self>,
+        owner: Owner,
+        on_sent: impl Fn(),
+        statement: impl Future<Output = T>,
+    ) -> (T, u64) {
+        let mut statement = pin!(statement);
+        let mut sent: Option<Sent> = None;
+        let done = poll_fn(|context| {
+            if sent.is_some() {
+                return statement.as_mut().poll(context);
+            }
+            // Numbers are in the order of sending.
+            let mut line = self.line();
+            sent = Some(Sent {
+                number: line.first + line.owners.len() as u64,
+                session: self.clone(),
+                answered: false,
+            });
+            if line.owners.is_empty() {
+                self.since.store(self.now(), Ordering::Relaxed);
+            }
+            line.owners.push_back(owner);
+            self.waiting
+                .store(line.owners.len() as u32, Ordering::Release);
+            let polled = statement.as_mut().poll(context);
+            drop(line);
+            on_sent();
+            polled
+        })
+        .await;
+        let took = sent.map_or(0, Sent::answered);
+        (done, took)
+    }
+
+    /// Whose statement runs now, and for how long it has.
+    pub fn running(&self) -> Option<(Owner, Duration)> {
+        let owner = *self.line().owners.front()?;
+        Some((owner, self.idle_for()))
+    }
+
+    /// Whether a statement of somebody's is not answered yet.
+    pub fn awaits(&self, owner: Owner) -> bool {
+        self.line().owners.contains(&owner)
+    }
+
+    pub fn waiting(&self) -> u32 {
+        self.waiting.load(Ordering::Acquire)
+    }
+
+    pub fn load(&self) -> Load {
+        Load {
+            waiting: self.waiting(),
+            pace: self.pace.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether a new statement may be sent on it.
+    pub fn is_fit(&self) -> bool {
+        let done = self.waiting() == 0 && (self.idle_for() > IDLE || self.opened.elapsed() > OLD);
+        !done && !self.client.is_closed()
+    }
+
+    /// What cancels the statement that runs, which is then no news to those whom it hits instead.
+    pub fn canceller(&self) -> CancelToken {
+        self.cancelled.store(self.now().max(1), Ordering::Relaxed);
+        self.client.cancel_token()
+    }
+
+    /// Whether a statement may have been cancelled in the place of another.
+    pub fn was_cancelled(&self) -> bool {
+        let at = self.cancelled.load(Ordering::Relaxed);
+        at > 0 && self.now().saturating_sub(at) < CANCELLED.as_micros() as u64
+    }
+
+    /// Waits until all that has been sent is answered.
+    pub async fn drain(&self) {
+        // An error means that the connection has ended.
+        let _ = self.client.check_connection().await;
+    }
+
+    fn statements(&self) -> MutexGuard<'_, Cache<Arc<str>, Statement>> {
+        self.statements
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> u64 {
+        self.clock.elapsed().as_micros() as u64
+    }
+
+    fn idle_for(&self) -> Duration {
+        Duration::from_micros(
+            self.now()
+                .saturating_sub(self.since.load(Ordering::Relaxed)),
+        )
+    }
+
+    /// The statement with this number is answered, or has failed, and so are those before it. Gives how long it
+    /// took, in µs.
+    fn answered(&self, number: u64) -> u64 {
+        let mut line = self.line();
+        if number < line.first {
+            return 0;
+        }
+        let done = (number + 1 - line.first).min(line.owners.len() as u64);
+        line.owners.drain(..done as usize);
+        line.first = number + 1;
+        self.waiting
+            .store(line.owners.len() as u32, Ordering::Release);
+        let now = self.now();
+        let took = now.saturating_sub(self.since.swap(now, Ordering::Relaxed)) / done.max(1);
+        drop(line);
+        // One that takes very long says little about the others.
+        let counted = took.min(super::pool::PATIENCE.as_micros() as u64);
+        let pace = self.pace.load(Ordering::Relaxed);
+        self.pace
+            .store((pace * 15 + counted) / 16, Ordering::Relaxed);
+        took
+    }
+}
+
+/// A statement that is on its way.
+struct Sent {
+    session: Arc<Session>,
+    number: u64,
+    answered: bool,
+}
+
+impl Sent {
+    fn answered(mut self) -> u64 {
+        self.answered = true;
+        self.session.answered(self.number)
+    }
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        if self.answered {
+            return;
+        }
+        // Nobody waits for the answer any more, but it must come before the next one can.
+        let (session, number) = (self.session.clone(), self.number);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            session.answered(number);
+            return;
+        };
+        runtime.spawn(async move {
+            session.drain().await;
+            session.answered(number);
+        });
+    }
+}
