@@ -7,6 +7,7 @@ mod tls;
 
 use std::error::Error;
 use std::pin::pin;
+use std::time::Instant;
 
 use futures_util::TryStreamExt;
 use tokio::sync::SemaphorePermit;
@@ -30,14 +31,18 @@ use pool::Turn;
 /// The connections of a pool, for the length of a request.
 pub struct Postgres<'p> {
     pool: &'p PostgresPool,
+    /// When nobody waits for an answer any more.
+    deadline: Instant,
     _permit: SemaphorePermit<'p>,
 }
 
 impl<'p> Postgres<'p> {
-    pub async fn enter(pool: &'p PostgresPool) -> Result<Self, DatabaseError> {
+    pub async fn enter(pool: &'p PostgresPool, deadline: Instant) -> Result<Self, DatabaseError> {
+        let permit = tokio::time::timeout_at(deadline.into(), pool.enter()).await;
         Ok(Postgres {
             pool,
-            _permit: pool.enter().await?,
+            deadline,
+            _permit: permit.unwrap_or(Err(DatabaseError::TimedOut))?,
         })
     }
 }
@@ -59,6 +64,13 @@ impl Connection for Postgres<'_> {
         };
         // Told once, also where it is asked again because another's statement holds it up.
         tracing::trace!(target: "backref::postgres", sql = &*statement.sql.text);
+        let asked = tokio::time::timeout_at(self.deadline.into(), self.ask(&query)).await;
+        asked.unwrap_or(Err(DatabaseError::TimedOut))
+    }
+}
+
+impl Postgres<'_> {
+    async fn ask(&self, query: &Query<'_>) -> Result<Rows, DatabaseError> {
         let mut turn = self.pool.turn().await?;
         let mut stale = false;
         loop {
