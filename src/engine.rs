@@ -18,8 +18,9 @@ use serde::Deserialize;
 use crate::error::{Code, Error};
 use crate::graph::Catalog;
 use crate::graph::policy::Principal;
-use crate::read::load::sqlite::Sqlite;
-use crate::read::load::{self, Database, DatabaseError, Learnt};
+use crate::read::load::postgres::PostgresPool;
+use crate::read::load::sqlite::{Sqlite, SqlitePool};
+use crate::read::load::{self, Database, DatabaseError, Failures, Learnt, Loaded};
 use crate::read::plan::{self, BoundPlan, Document, Limits, Plan};
 use crate::read::respond::Answer;
 use crate::schema::Schema;
@@ -156,17 +157,7 @@ impl Engine {
             }
         };
         let bound = prepared.bound.bound;
-        let seeks = prepared.bound.seeks();
-        let deadline = started + self.timeout;
-        let left = deadline.saturating_duration_since(Instant::now());
-        let run = async {
-            match left.is_zero() {
-                true => Err(DatabaseError::TimedOut),
-                false => self.run(prepared, deadline).await,
-            }
-        };
-        let ran = tokio::time::timeout(left, run).await;
-        match ran.unwrap_or(Err(DatabaseError::TimedOut)) {
+        match self.run(Arc::new(prepared), started + self.timeout).await {
             Ok(body) => {
                 tracing::debug!(
                     operation = request.operation_name.as_deref(),
@@ -181,68 +172,79 @@ impl Engine {
                     retry_after: None,
                 }
             }
-            Err(DatabaseError::TooManyGroups { path, most }) => {
-                let message = format!(
-                    "`{path}` has more than {most} groups; ask for fewer with `where`, or for a page of them with `limit` (where columns have so many values at most, the database holds others)"
-                );
-                refuse(&[Error::new(Code::LimitExceeded, message)])
-            }
-            Err(error) if error.is_bad_value() && seeks.is_some() => {
-                tracing::debug!(error = %error, "a forged cursor");
-                let message = "a cursor holds a value that its order cannot have; give cursors as an edge or `pageInfo` gave them";
-                let error = Error::input(message);
-                refuse(&[match seeks {
-                    Some(argument) => error.of_field(argument),
-                    None => error,
-                }])
-            }
-            Err(DatabaseError::Overloaded { retry_after }) => {
+            Err(Refused { retry_after }) => {
                 let message = "the server has more to do than it can; try again later";
                 Response {
                     retry_after: Some(retry_after),
                     ..refuse(&[Error::new(Code::Unavailable, message)])
                 }
             }
-            Err(error) => failed(&error),
         }
     }
 
-    async fn run(&self, prepared: Prepared, deadline: Instant) -> Result<Vec<u8>, DatabaseError> {
+    /// The body of the answer. Where nothing could be asked, every field that needed it is an error.
+    async fn run(&self, prepared: Arc<Prepared>, deadline: Instant) -> Result<Vec<u8>, Refused> {
+        let shared = &self.planner.shared;
         if prepared.bound.bound.statements == 0 {
-            let loaded: Vec<_> = prepared
-                .bound
-                .plan
-                .levels
-                .iter()
-                .map(|_| load::Loaded::default())
-                .collect();
-            return Ok(self.planner.shared.write(&prepared, &loaded));
+            let levels = prepared.bound.plan.levels.iter();
+            let loaded: Vec<_> = levels.map(|_| Loaded::default()).collect();
+            return Ok(shared.write(&prepared, &loaded));
         }
-        match &self.database {
-            Database::Postgres(pool) => {
-                let catalog = &self.planner.shared.catalog;
-                let loaded = pool
-                    .load(catalog, &prepared.bound, &prepared.learnt)
-                    .await?;
-                Ok(self.planner.shared.write(&prepared, &loaded))
-            }
-            Database::Sqlite(pool) => {
-                let shared = self.planner.shared.clone();
-                let learnt = prepared.learnt.clone();
-                let work = move |connection: &mut Sqlite| {
-                    let loaded = Sqlite::complete(load::load(
-                        &shared.catalog,
-                        &prepared.bound,
-                        &prepared.learnt,
-                        connection,
-                    ))??;
-                    Ok(shared.write(&prepared, &loaded))
-                };
-                pool.run(deadline, &learnt.slow, work).await
-            }
+        let ran = match &self.database {
+            Database::Postgres(pool) => self.run_on_postgres(pool, &prepared, deadline).await,
+            Database::Sqlite(pool) => self.run_on_sqlite(pool, &prepared, deadline).await,
+        };
+        match ran {
+            Err(DatabaseError::Overloaded { retry_after }) => Err(Refused { retry_after }),
+            Err(error) => Ok(shared.write(&prepared, &load::unasked(&prepared.bound, error))),
+            Ok(body) => Ok(body),
         }
     }
+
+    async fn run_on_postgres(
+        &self,
+        pool: &PostgresPool,
+        prepared: &Prepared,
+        deadline: Instant,
+    ) -> Result<Vec<u8>, DatabaseError> {
+        let shared = &self.planner.shared;
+        let Prepared { bound, learnt, .. } = prepared;
+        let loaded = pool.load(&shared.catalog, bound, learnt, deadline).await?;
+        Ok(shared.write(prepared, &loaded))
+    }
+
+    async fn run_on_sqlite(
+        &self,
+        pool: &SqlitePool,
+        prepared: &Arc<Prepared>,
+        deadline: Instant,
+    ) -> Result<Vec<u8>, DatabaseError> {
+        let (shared, slow) = (self.planner.shared.clone(), &prepared.learnt.slow);
+        let of_request = prepared.clone();
+        let work = move |connection: &mut Sqlite| {
+            let Prepared { bound, learnt, .. } = &*of_request;
+            let (catalog, failures) = (&shared.catalog, Failures::default());
+            let loading = load::load(catalog, bound, learnt, &failures, deadline, connection);
+            let loaded = Sqlite::complete(loading)?;
+            match connection.is_unfinished() {
+                true => Err(DatabaseError::TimedOut),
+                false => Ok(shared.write(&of_request, &loaded)),
+            }
+        };
+        // Its statements stop at the deadline, and what was loaded by then is written after it.
+        let ends = tokio::time::Instant::from_std(deadline) + WRITING;
+        let ran = tokio::time::timeout_at(ends, pool.run(deadline, slow, work)).await;
+        ran.unwrap_or(Err(DatabaseError::TimedOut))
+    }
 }
+
+/// A request was turned away for want of capacity, before anything was asked.
+struct Refused {
+    retry_after: Duration,
+}
+
+/// How long what a request has loaded when its time is over may take to be written.
+const WRITING: Duration = Duration::from_millis(200);
 
 impl Planner {
     pub fn new(catalog: Catalog, schema: Schema, limits: Limits) -> Self {
@@ -380,7 +382,7 @@ impl Planner {
 }
 
 impl Shared {
-    fn write(&self, prepared: &Prepared, loaded: &[load::Loaded]) -> Vec<u8> {
+    fn write(&self, prepared: &Prepared, loaded: &[Loaded]) -> Vec<u8> {
         Answer {
             catalog: &self.catalog,
             document: &prepared.document,
@@ -424,37 +426,6 @@ pub fn refuse(errors: &[Error]) -> Response {
     Response {
         body,
         executed: false,
-        retry_after: None,
-    }
-}
-
-/// Logs what the database said under an id, and answers with the id alone.
-fn failed(error: &DatabaseError) -> Response {
-    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
-    let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let id = format!("{:x}-{number:x}", std::process::id());
-    tracing::error!(id, error = %error, "a statement failed");
-    let shown = match error {
-        _ if error.is_timeout() => Error::new(
-            Code::Timeout,
-            format!("the request took too long and was stopped; ask for less (error {id})"),
-        ),
-        _ if error.is_too_complex() => Error::new(
-            Code::LimitExceeded,
-            format!("the request is more than the database can take; ask for less (error {id})"),
-        ),
-        _ if error.is_unavailable() => Error::new(
-            Code::Unavailable,
-            format!("the database cannot be reached; try again (error {id})"),
-        ),
-        _ => Error::new(Code::InternalServerError, format!("internal error {id}")),
-    };
-    let mut body = b"{\"errors\":".to_vec();
-    body.extend(serde_json::to_vec(&[shown]).unwrap_or_else(|_| b"[]".to_vec()));
-    body.extend_from_slice(b",\"data\":null}");
-    Response {
-        body,
-        executed: true,
         retry_after: None,
     }
 }

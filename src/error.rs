@@ -3,8 +3,18 @@
 //! | what went wrong | where it goes |
 //! |---|---|
 //! | the document, its variables or arguments | a request error: no `data`, nothing ran |
-//! | one field (an id that is none, a row missing behind a non-null field) | a field error with its path; null propagates by the specification |
-//! | the database | logged with its cause and an id; the client gets the id and a code, never the text |
+//! | there is no capacity for the request | a request error that says when to come back: nothing ran |
+//! | one field (an id that is none, a row missing behind a non-null field, too many groups) | a field error with its path; null propagates by the specification |
+//! | a statement (it failed, the time was over, the database out of reach) | a field error wherever one of its rows, or a value of it, was to be written |
+//!
+//! **An error is as small as its cause.** A statement is the rows of one level, so its failure empties the fields of
+//! that level: each is null, or empties the nearest nullable field above it, and all other levels are answered. When
+//! time is over, or the database cannot be reached, what is not loaded yet fails in the same way and without being
+//! asked; where that is everything, each root field is an error. A field for which there was nothing to ask (a relation
+//! whose key is null, a page of no rows) is what it is without the database.
+//!
+//! What the database said goes to the log, under an id; the client gets the id and a code, never the text. A cursor
+//! that holds what no value of its column can be is the client's own error, which only the database can find.
 
 use apollo_compiler::parser::LineColumn;
 use serde::Serialize;

@@ -5,7 +5,9 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use crate::error::Code;
 use crate::graph::Catalog;
+use crate::read::failure;
 use crate::read::load::{Learnt, Loaded, statement_sql};
 use crate::read::plan::{Bound, BoundPlan, BoundRoot, Level, LevelId, Source, Window};
 use crate::read::sql::Dialect;
@@ -27,21 +29,33 @@ struct StatementCost<'a> {
     rows: usize,
     /// Milliseconds from sending it to its last row.
     ms: f64,
+    /// Of one that failed: the code of the errors that come of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Code>,
 }
 
 /// What an answer has cost.
 pub fn cost<'a>(bound: &BoundPlan, loaded: &'a [Loaded]) -> Cost<'a> {
-    let ran = loaded.iter().enumerate();
-    let ran = ran.filter_map(|(i, level)| level.ran.as_ref().map(|ran| (i, ran)));
+    let ran = loaded.iter().enumerate().filter_map(|(i, level)| {
+        match &level.failed {
+            None => Some((i, level.ran.as_ref()?, None)),
+            // Others were not asked because of one.
+            Some(failed) if failed.level == Some(i) => {
+                Some((i, failed.ran.as_ref()?, Some(failure::code(failed, bound))))
+            }
+            Some(_) => None,
+        }
+    });
     Cost {
         bound: bound.bound,
         statements: ran
-            .map(|(i, ran)| StatementCost {
+            .map(|(i, ran, error)| StatementCost {
                 path: bound.plan.path(i),
                 sql: &ran.sql,
                 keys: ran.keys,
                 rows: ran.rows,
                 ms: (ran.took.as_secs_f64() * 1e6).round() / 1e3,
+                error,
             })
             .collect(),
     }

@@ -2,7 +2,8 @@
 //!
 //! Null propagates as the specification's "Handling Execution Errors" says: a null in a non-null field
 //! empties the nearest nullable ancestor, which is a matter of cutting the output back to where that
-//! ancestor began.
+//! ancestor began. Where a level's statement failed, each field that would be written of its rows is an error, once
+//! for each row it stands below.
 
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::response::JsonMap;
@@ -10,8 +11,9 @@ use apollo_compiler::response::JsonMap;
 use crate::error::{Code, Error, PathSegment};
 use crate::graph::Catalog;
 use crate::read::explain;
+use crate::read::failure;
 use crate::read::load::rows::CellValue;
-use crate::read::load::{Learnt, Loaded};
+use crate::read::load::{Learnt, LevelError, Loaded};
 use crate::read::plan::{
     BoundPlan, BoundRoot, Choice, Document, LevelId, Output, RootField, RootOutput, SelectedField,
     Selection,
@@ -43,6 +45,7 @@ type Written = Result<(), Propagated>;
 impl Answer<'_> {
     /// The whole response body.
     pub fn write(&self) -> Vec<u8> {
+        failure::report_all(self.loaded, self.bound);
         let mut writer = Writer {
             answer: self,
             out: self.learnt.answer_size.buffer(),
@@ -139,13 +142,15 @@ impl<'a> Writer<'a> {
                 self.out
                     .extend_from_slice(json.as_deref().unwrap_or(b"null"));
             }
-            (RootOutput::Page { level, selection }, _) => return self.list(*level, 0, selection),
+            (RootOutput::Page { level, selection }, _) => {
+                return self.list(*level, 0, selection, field.location);
+            }
             (RootOutput::Object(selection), _) => return self.fields(0, 0, selection),
             (RootOutput::Lookup { lookups, .. }, BoundRoot::Chosen(i)) => {
-                self.nullable_row(&lookups[*i].choice, 0);
+                self.nullable_row(&lookups[*i].choice, 0, field.location);
             }
             (RootOutput::Node { choices, .. }, BoundRoot::Chosen(i)) => {
-                self.nullable_row(&choices[*i], 0)
+                self.nullable_row(&choices[*i], 0, field.location)
             }
             (RootOutput::Nodes { choices, .. }, BoundRoot::Each(each)) => {
                 self.out.push(b'[');
@@ -154,7 +159,9 @@ impl<'a> Writer<'a> {
                         self.out.push(b',');
                     }
                     self.at(Step::Index(i as u32), |w| match item {
-                        Ok((choice, key)) => w.nullable_row(&choices[*choice], *key),
+                        Ok((choice, key)) => {
+                            w.nullable_row(&choices[*choice], *key, field.location)
+                        }
                         Err(error) => {
                             w.fail(error.clone(), field.location);
                             w.null();
@@ -168,12 +175,17 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn nullable_row(&mut self, choice: &'a Choice, key: u32) {
+    fn nullable_row(&mut self, choice: &'a Choice, key: u32, location: Option<SourceSpan>) {
         let start = self.out.len();
-        let row = self.answer.loaded[choice.level].one(key);
-        let written = match row {
+        let loaded = &self.answer.loaded[choice.level];
+        let written = match loaded.one(key) {
             Some(row) => self.object(choice.level, row, &choice.selection),
-            None => Err(Propagated),
+            None => {
+                if let Some(failed) = loaded.failure(key) {
+                    self.fail_level(failed, location);
+                }
+                Err(Propagated)
+            }
         };
         if written.is_err() {
             self.out.truncate(start);
@@ -182,13 +194,49 @@ impl<'a> Writer<'a> {
     }
 
     /// A non-null list of non-null rows.
-    fn list(&mut self, level: LevelId, parent: u32, selection: &'a Selection) -> Written {
-        let rows = self.answer.loaded[level].many(parent);
+    fn list(
+        &mut self,
+        level: LevelId,
+        parent: u32,
+        selection: &'a Selection,
+        location: Option<SourceSpan>,
+    ) -> Written {
+        let loaded = &self.answer.loaded[level];
+        if let Some(failed) = loaded.failure(parent) {
+            self.fail_level(failed, location);
+            return Err(Propagated);
+        }
+        let rows = loaded.many(parent);
+        if rows.len() > self.answer.bound.pages[level].limit as usize {
+            return self.too_many_groups(level, location);
+        }
         self.items(level, rows, selection)
     }
 
+    /// Of all groups one more than are allowed was read. An answer without them would look whole.
+    fn too_many_groups(&mut self, level: LevelId, location: Option<SourceSpan>) -> Written {
+        let bound = self.answer.bound;
+        let message = format!(
+            "`{}` has more than {} groups; ask for fewer with `where`, or for a page of them with `limit` (where columns have so many values at most, the database holds others)",
+            bound.plan.path(level),
+            bound.pages[level].limit
+        );
+        self.fail(Error::new(Code::LimitExceeded, message), location);
+        Err(Propagated)
+    }
+
     /// The rows of a connection's page, in the client's order.
-    fn page(&mut self, level: LevelId, parent: u32, selection: &'a Selection) -> Written {
+    fn page(
+        &mut self,
+        level: LevelId,
+        parent: u32,
+        selection: &'a Selection,
+        location: Option<SourceSpan>,
+    ) -> Written {
+        if let Some(failed) = self.answer.loaded[level].failure(parent) {
+            self.fail_level(failed, location);
+            return Err(Propagated);
+        }
         let rows = self.page_rows(level, parent);
         match self.answer.bound.pages[level].seek.backward {
             true => self.items(level, rows.rev(), selection),
@@ -279,10 +327,10 @@ impl<'a> Writer<'a> {
                         let value = self.answer.loaded[*level].rows.cell(row, *cell, 0);
                         self.cell(field, *level, value, *nullable)?;
                     }
-                    None => self.null(),
+                    None => self.unknown(field, *level, row, *nullable)?,
                 },
-                Output::HasNextPage(level) => self.has_more(*level, row, false),
-                Output::HasPreviousPage(level) => self.has_more(*level, row, true),
+                Output::HasNextPage(level) => self.has_more(field, *level, row, false)?,
+                Output::HasPreviousPage(level) => self.has_more(field, *level, row, true)?,
                 Output::StartCursor { level, cell } => {
                     self.end_cursor(field, *level, row, *cell, true)?;
                 }
@@ -302,11 +350,11 @@ impl<'a> Writer<'a> {
                 Output::Many {
                     level: child,
                     selection,
-                } => self.at(here, |w| w.list(*child, row, selection))?,
+                } => self.at(here, |w| w.list(*child, row, selection, field.location))?,
                 Output::Page {
                     level: child,
                     selection,
-                } => self.at(here, |w| w.page(*child, row, selection))?,
+                } => self.at(here, |w| w.page(*child, row, selection, field.location))?,
                 Output::Enclosing {
                     level: outer,
                     selection,
@@ -346,9 +394,38 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// A value for which there is no row: null, and an error where that is because the level failed.
+    fn unknown(
+        &mut self,
+        field: &'a SelectedField,
+        level: LevelId,
+        parent: u32,
+        nullable: bool,
+    ) -> Written {
+        if let Some(failed) = self.answer.loaded[level].failure(parent) {
+            self.at(Step::Key(&field.key), |w| {
+                w.fail_level(failed, field.location)
+            });
+            if !nullable {
+                return Err(Propagated);
+            }
+        }
+        self.null();
+        Ok(())
+    }
+
     /// Whether more rows come after the page, or before it. In the direction it is read one row more tells;
     /// in the other there is what the cursor came from.
-    fn has_more(&mut self, level: LevelId, parent: u32, before: bool) {
+    fn has_more(
+        &mut self,
+        field: &'a SelectedField,
+        level: LevelId,
+        parent: u32,
+        before: bool,
+    ) -> Written {
+        if self.answer.loaded[level].failed.is_some() {
+            return self.unknown(field, level, parent, false);
+        }
         let page = &self.answer.bound.pages[level];
         let has = match (before, page.seek.backward) {
             (true, true) | (false, false) => {
@@ -359,6 +436,7 @@ impl<'a> Writer<'a> {
         };
         self.out
             .extend_from_slice(if has { b"true" } else { b"false" });
+        Ok(())
     }
 
     /// The cursor at the beginning or the end of a page, null where the page is empty.
@@ -380,10 +458,7 @@ impl<'a> Writer<'a> {
                 let value = self.answer.loaded[level].rows.cell(row, cell, 0);
                 self.cell(field, level, value, true)
             }
-            None => {
-                self.null();
-                Ok(())
-            }
+            None => self.unknown(field, level, parent, true),
         }
     }
 
@@ -410,13 +485,18 @@ impl<'a> Writer<'a> {
         nullable: bool,
     ) -> Written {
         let start = self.out.len();
-        let written = match self.answer.loaded[child].one(row) {
-            Some(row) => self.object(child, row, selection),
-            None if nullable => {
+        let loaded = &self.answer.loaded[child];
+        let written = match (loaded.one(row), loaded.failure(row)) {
+            (Some(row), _) => self.object(child, row, selection),
+            (None, Some(failed)) => {
+                self.fail_level(failed, field.location);
+                Err(Propagated)
+            }
+            (None, None) if nullable => {
                 self.null();
                 return Ok(());
             }
-            None => {
+            (None, None) => {
                 let message = format!(
                     "{}.{} is never null, but what it refers to is missing",
                     self.type_name(level),
@@ -486,6 +566,15 @@ impl<'a> Writer<'a> {
 
     fn null(&mut self) {
         self.out.extend_from_slice(b"null");
+    }
+
+    /// The field here was to be written of a level that failed.
+    fn fail_level(&mut self, failed: &LevelError, location: Option<SourceSpan>) {
+        if self.errors.len() >= MAX_ERRORS {
+            self.more_errors += 1;
+            return;
+        }
+        self.fail(failure::shown(failed, self.answer.bound), location);
     }
 
     fn fail(&mut self, error: Error, location: Option<SourceSpan>) {

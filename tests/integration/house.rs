@@ -33,9 +33,17 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "read/sql",
         ],
     ),
+    ("read/failure.rs", &["error.rs", "read/plan", "read/load"]),
     (
         "read/explain.rs",
-        &["graph", "read/plan", "read/sql", "read/load"],
+        &[
+            "graph",
+            "error.rs",
+            "read/plan",
+            "read/sql",
+            "read/load",
+            "read/failure.rs",
+        ],
     ),
     (
         "read/respond.rs",
@@ -44,6 +52,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "error.rs",
             "read/plan",
             "read/load",
+            "read/failure.rs",
             "read/explain.rs",
         ],
     ),

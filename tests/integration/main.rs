@@ -8,6 +8,7 @@ mod cursors;
 mod differential;
 mod doctor;
 mod explain;
+mod failures;
 mod generality;
 mod guarantee;
 mod harness;

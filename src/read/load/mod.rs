@@ -3,10 +3,13 @@
 //! A level knows every key before it asks, so a batch needs no timer and no guess about how futures
 //! interleave, and the statements of a request follow from its text alone.
 //!
+//! A statement that fails is its level's failure: levels below it have no keys and ask nothing, all others go on.
+//!
 //! **Invariant:** nothing here looks at a row one at a time to ask for more; a statement runs per level
 //! or not at all (a level without keys asks nothing).
 
 mod database;
+mod error;
 mod learnt;
 mod pack;
 pub mod postgres;
@@ -14,19 +17,17 @@ pub mod rows;
 pub mod sqlite;
 mod sum;
 
-use std::error::Error as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use tokio_postgres::error::SqlState;
-
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 
 use crate::graph::keys::{KeyColumn, Keys, NONE, Nullable};
 use crate::graph::{Catalog, Relation};
 use crate::read::plan::{BoundPlan, Expression, Level, Source, Window};
 use crate::read::sql::{self, Batch, Dialect, PreparedSql};
 pub use database::Database;
+pub use error::{DatabaseError, Failures, LevelError, Restart};
 use learnt::Size;
 pub use learnt::{Learnt, Slow};
 use rows::Rows;
@@ -45,6 +46,11 @@ pub trait Connection {
 
     /// A level turned out to ask nothing.
     fn skip(&self) {}
+
+    /// After a failure: whether its transaction went with it, so that nothing else of this moment can be asked.
+    fn is_over(&self) -> bool {
+        false
+    }
 }
 
 /// A level's statement with what is bound to it.
@@ -59,123 +65,6 @@ pub struct Statement<'a> {
     pub size: &'a Size,
 }
 
-/// What the database or its driver said. For the log; a client never sees it.
-#[derive(Debug, thiserror::Error)]
-pub enum DatabaseError {
-    #[error("PostgreSQL: {0}")]
-    Postgres(#[from] tokio_postgres::Error),
-    #[error("SQLite: {0}")]
-    Sqlite(#[from] rusqlite::Error),
-    #[error("PostgreSQL cannot be reached: {0}")]
-    Unreachable(String),
-    #[error("the request's time is over")]
-    TimedOut,
-    /// The request was hit by another's statement, and is to begin again.
-    #[error("the request is to begin again")]
-    Restart {
-        why: Restart,
-        cause: Option<Box<DatabaseError>>,
-    },
-    /// Nothing was run: what waits already would take longer than this request may.
-    #[error("too much work waits already")]
-    Overloaded {
-        /// When to come back.
-        retry_after: Duration,
-    },
-    #[error("`{path}` has more than {most} groups")]
-    TooManyGroups { path: String, most: u32 },
-    #[error("{0}")]
-    Shape(String),
-}
-
-/// Why a request begins again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Restart {
-    /// Another's statement before its own takes long.
-    HeldUp,
-    /// Its own takes long, where others are to be served.
-    Slow,
-    /// Its transaction was ended by another's failure, or its statement in the place of another's.
-    Aborted,
-    /// A statement that was prepared is not what it was.
-    Stale,
-}
-
-impl DatabaseError {
-    /// PostgreSQL's code of the error, see its manual's appendix A.
-    fn code(&self) -> &str {
-        self.sql_state().map_or("", |code| code.code())
-    }
-
-    fn sql_state(&self) -> Option<&SqlState> {
-        match self {
-            DatabaseError::Postgres(e) => e.code(),
-            _ => None,
-        }
-    }
-
-    /// What stays when a request does not begin again.
-    fn cause(self) -> Self {
-        match self {
-            DatabaseError::Restart {
-                cause: Some(cause), ..
-            } => *cause,
-            error => error,
-        }
-    }
-
-    /// Whether the database stopped a statement for taking too long.
-    pub fn is_timeout(&self) -> bool {
-        matches!(self, DatabaseError::TimedOut) || self.code() == "57014"
-    }
-
-    /// Whether the database found a value that is none of its type: of what clients send only cursors carry
-    /// values that it alone can judge.
-    pub fn is_bad_value(&self) -> bool {
-        // Class 22: data exception.
-        self.code().starts_with("22")
-    }
-
-    /// Whether the statement is more than the database can take, though it was within our limits.
-    pub fn is_too_complex(&self) -> bool {
-        match self {
-            DatabaseError::Sqlite(e) => {
-                // SQLite has no codes for these.
-                let text = e.to_string();
-                [
-                    "Expression tree is too large",
-                    "too many ",
-                    "stack overflow",
-                ]
-                .iter()
-                .any(|limit| text.contains(limit))
-            }
-            // Class 54: a limit of the program is exceeded.
-            _ => self.code().starts_with("54"),
-        }
-    }
-
-    /// Whether the database could not be reached at all.
-    pub fn is_unavailable(&self) -> bool {
-        match self {
-            DatabaseError::Unreachable(_) => true,
-            DatabaseError::Postgres(e) => {
-                let code = self.code();
-                // Class 57: the server is shutting down or not yet up. Class 53: no connection is left. Class 08:
-                // the connection failed. An error without a code is the connection's end.
-                let classes = ["57P", "53", "08"];
-                let ended = e.is_closed() || e.source().is_some_and(|e| e.is::<std::io::Error>());
-                ended || classes.iter().any(|class| code.starts_with(class))
-            }
-            DatabaseError::Sqlite(e) => matches!(
-                e.sqlite_error_code(),
-                Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::DatabaseBusy)
-            ),
-            _ => false,
-        }
-    }
-}
-
 /// The rows of one level, and which of them belong to which row of the parent level.
 #[derive(Debug, Default)]
 pub struct Loaded {
@@ -185,8 +74,10 @@ pub struct Loaded {
     targets: Targets,
     /// The row of those that have none: what no rows come to.
     absent: Option<u32>,
-    /// The statement that was run, if one was.
+    /// The statement that was run, if one was and did not fail.
     pub ran: Option<Ran>,
+    /// Why there are no rows: every field that would be written of them is an error.
+    pub failed: Option<Arc<LevelError>>,
 }
 
 /// What a statement was, and what came of it.
@@ -214,6 +105,21 @@ enum Targets {
 }
 
 impl Loaded {
+    fn failed(failed: Arc<LevelError>, key_of: Vec<u32>) -> Self {
+        Loaded {
+            key_of,
+            failed: Some(failed),
+            ..Loaded::default()
+        }
+    }
+
+    /// Why the rows of a parent's row are not known. Where it has no key there are none, and nothing was to be asked.
+    pub fn failure(&self, parent: u32) -> Option<&Arc<LevelError>> {
+        let failed = self.failed.as_ref()?;
+        let key = self.key_of.get(parent as usize);
+        (key != Some(&NONE)).then_some(failed)
+    }
+
     /// The row of a parent's row, or of a root key.
     pub fn one(&self, parent: u32) -> Option<u32> {
         let row = match &self.targets {
@@ -242,27 +148,87 @@ impl Loaded {
     }
 }
 
-/// Loads every level of a request. What does not depend on each other is asked side by side.
+/// Loads every level of a request. What does not depend on each other is asked side by side; what is in `failures`
+/// is not asked again, and nothing is after the deadline.
 pub async fn load<C: Connection>(
     catalog: &Catalog,
     bound: &BoundPlan,
     learnt: &Learnt,
+    failures: &Failures,
+    deadline: Instant,
     connection: &C,
-) -> Result<Vec<Loaded>, DatabaseError> {
+) -> Vec<Loaded> {
+    let asking = &Asking {
+        connection,
+        failures,
+        deadline,
+        ended: OnceLock::new(),
+    };
     let mut loaded: Vec<Loaded> = Vec::new();
     loaded.resize_with(bound.plan.levels.len(), Loaded::default);
     for stage in &bound.plan.stages {
-        let load = |i: usize| load_level(catalog, bound, learnt, i, &loaded, connection);
+        let load = async |i: usize| {
+            let level = load_level(catalog, bound, learnt, i, &loaded, asking).await;
+            if level.ran.is_none() {
+                connection.skip();
+            }
+            level
+        };
         if let [i] = stage[..] {
-            loaded[i] = load(i).await?;
+            loaded[i] = load(i).await;
             continue;
         }
-        let done = try_join_all(stage.iter().map(|&i| load(i))).await?;
+        let done = join_all(stage.iter().map(|&i| load(i))).await;
         for (&i, level) in stage.iter().zip(done) {
             loaded[i] = level;
         }
     }
-    Ok(loaded)
+    loaded
+}
+
+/// What there is of a request whose first statement cannot be asked: what needs none.
+pub fn unasked(bound: &BoundPlan, error: DatabaseError) -> Vec<Loaded> {
+    let failed = Arc::new(LevelError::unasked(error));
+    let levels = bound.plan.levels.iter().enumerate();
+    let load = |(i, level): (usize, &Level)| match asks_nothing(bound, i, level) {
+        true => Loaded::default(),
+        false => Loaded::failed(failed.clone(), Vec::new()),
+    };
+    levels.map(load).collect()
+}
+
+/// How a request's statements are asked.
+struct Asking<'a, C> {
+    connection: &'a C,
+    failures: &'a Failures,
+    deadline: Instant,
+    /// Why nothing more is asked: the levels that are left fail as this one did.
+    ended: OnceLock<Arc<LevelError>>,
+}
+
+impl<C: Connection> Asking<'_, C> {
+    /// Why a level is not asked.
+    fn refusal(&self, i: usize) -> Option<&Arc<LevelError>> {
+        self.failures.of(i).or_else(|| self.ended.get())
+    }
+
+    /// Takes note of a statement that failed. Where time is over, or the database is out of reach, the others
+    /// would fail as well, one after the other.
+    fn fail(&self, i: usize, error: DatabaseError, ran: Option<Ran>) -> Arc<LevelError> {
+        let late = error.is_timeout() && Instant::now() >= self.deadline;
+        let ends = late || error.is_cut_off() || self.connection.is_over();
+        let failed = Arc::new(LevelError::new(error, Some(i), ran));
+        if ends {
+            let _ = self.ended.set(failed.clone());
+        }
+        failed
+    }
+}
+
+/// Whether a level has no rows, whatever the data.
+fn asks_nothing(bound: &BoundPlan, i: usize, level: &Level) -> bool {
+    let keyless = matches!(level.source, Source::Keys { .. }) && bound.keys[i].len == 0;
+    keyless || (level.page.is_some() && bound.pages[i].fetch == 0)
 }
 
 /// Loads a level, whose parent is.
@@ -272,25 +238,27 @@ async fn load_level<C: Connection>(
     learnt: &Learnt,
     i: usize,
     loaded: &[Loaded],
-    connection: &C,
-) -> Result<Loaded, DatabaseError> {
+    asking: &Asking<'_, C>,
+) -> Loaded {
     let level = &bound.plan.levels[i];
+    if asks_nothing(bound, i, level) {
+        return Loaded::default();
+    }
     let mut loaded = match &level.source {
-        Source::List if bound.pages[i].fetch == 0 => Loaded::default(),
-        Source::List => {
-            let (rows, ran) = run(catalog, bound, learnt, i, &Keys::default(), connection).await?;
-            Loaded {
+        Source::List => match run(catalog, bound, learnt, i, &Keys::default(), asking).await {
+            Ok((rows, ran)) => Loaded {
                 rows,
                 targets: Targets::All,
                 ran: Some(ran),
                 ..Loaded::default()
-            }
-        }
+            },
+            Err(failed) => Loaded::failed(failed, Vec::new()),
+        },
         Source::Keys { columns } => {
             let keys = &bound.keys[i];
             let reads: Vec<_> = columns.iter().map(|c| read_of(level, *c)).collect();
             let key_of = (0..keys.len as u32).collect();
-            batch(catalog, bound, learnt, i, keys, key_of, &reads, connection).await?
+            batch(catalog, bound, learnt, i, keys, key_of, &reads, asking).await
         }
         Source::Relation {
             relation,
@@ -300,36 +268,34 @@ async fn load_level<C: Connection>(
             let columns = parent_reads.iter().map(|&r| loaded[*parent].rows.key(r));
             let Some(columns) = columns.collect::<Option<Vec<&KeyColumn<Nullable>>>>() else {
                 // The parent level has no rows.
-                connection.skip();
-                return Ok(Loaded::default());
+                return Loaded::default();
             };
             let (keys, key_of) = Keys::distinct(&columns);
             let reads = own_key(&catalog.relations[*relation], level);
-            batch(catalog, bound, learnt, i, &keys, key_of, &reads, connection).await?
+            batch(catalog, bound, learnt, i, &keys, key_of, &reads, asking).await
         }
     };
-    if loaded.ran.is_none() {
-        connection.skip();
+    if loaded.failed.is_none() {
+        check_page(bound, i, &mut loaded);
     }
-    check_page(bound, i, &mut loaded)?;
-    Ok(loaded)
+    loaded
 }
 
-/// What was read to learn whether there is more leads to nothing, and of all groups there are not too many.
-fn check_page(bound: &BoundPlan, i: usize, loaded: &mut Loaded) -> Result<(), DatabaseError> {
+/// What was read to learn whether there is more leads to nothing.
+fn check_page(bound: &BoundPlan, i: usize, loaded: &mut Loaded) {
     let (level, page) = (&bound.plan.levels[i], &bound.pages[i]);
     if let Some(Window::Totals) = level.page.as_ref().map(|p| &p.window) {
         loaded.absent = Some(loaded.rows.count() as u32);
         loaded.rows.add_empty_totals(level);
     }
     if page.fetch <= page.limit {
-        return Ok(());
+        return;
     }
     let limit = page.limit as usize;
     let keys = match &loaded.targets {
         Targets::All => 1,
         Targets::Many { starts, .. } => starts.len() - 1,
-        Targets::One(_) | Targets::Nothing => return Ok(()),
+        Targets::One(_) | Targets::Nothing => return,
     };
     let of_key = |key: usize| match &loaded.targets {
         Targets::Many { starts, .. } => starts[key]..starts[key + 1],
@@ -337,12 +303,6 @@ fn check_page(bound: &BoundPlan, i: usize, loaded: &mut Loaded) -> Result<(), Da
     };
     let mut beyond = Vec::new();
     for range in (0..keys).map(of_key).filter(|r| r.len() > limit) {
-        if page.all {
-            return Err(DatabaseError::TooManyGroups {
-                path: bound.plan.path(i),
-                most: page.limit,
-            });
-        }
         let order = match &loaded.targets {
             Targets::Many { order, .. } => order.as_deref(),
             _ => None,
@@ -353,7 +313,6 @@ fn check_page(bound: &BoundPlan, i: usize, loaded: &mut Loaded) -> Result<(), Da
     for row in beyond {
         loaded.rows.forget_keys(row);
     }
-    Ok(())
 }
 
 /// Where a level's rows carry the key they were found by; empty for a page, whose rows carry its ordinal.
@@ -384,12 +343,15 @@ async fn batch<C: Connection>(
     keys: &Keys,
     key_of: Vec<u32>,
     own_key: &[usize],
-    connection: &C,
-) -> Result<Loaded, DatabaseError> {
-    if keys.len == 0 || (bound.plan.levels[i].page.is_some() && bound.pages[i].fetch == 0) {
-        return Ok(Loaded::default());
+    asking: &Asking<'_, C>,
+) -> Loaded {
+    if keys.len == 0 {
+        return Loaded::default();
     }
-    let (rows, ran) = run(catalog, bound, learnt, i, keys, connection).await?;
+    let (rows, ran) = match run(catalog, bound, learnt, i, keys, asking).await {
+        Ok(asked) => asked,
+        Err(failed) => return Loaded::failed(failed, key_of),
+    };
     let targets = if own_key.is_empty() || !rows.ordinals.is_empty() {
         many(&rows, keys.len)
     } else {
@@ -400,13 +362,13 @@ async fn batch<C: Connection>(
             keys.match_rows(&columns)
         })
     };
-    Ok(Loaded {
+    Loaded {
         rows,
         key_of,
         targets,
-        absent: None,
         ran: Some(ran),
-    })
+        ..Loaded::default()
+    }
 }
 
 /// Groups rows by the ordinal they carry. They come in order unless the database chose otherwise; within
@@ -441,8 +403,11 @@ async fn run<C: Connection>(
     learnt: &Learnt,
     i: usize,
     keys: &Keys,
-    connection: &C,
-) -> Result<(Rows, Ran), DatabaseError> {
+    asking: &Asking<'_, C>,
+) -> Result<(Rows, Ran), Arc<LevelError>> {
+    if let Some(failed) = asking.refusal(i) {
+        return Err(failed.clone());
+    }
     let level = &bound.plan.levels[i];
     let sql = statement_sql(catalog, bound, learnt, i, keys.len, C::DIALECT);
     let statement = Statement {
@@ -455,19 +420,24 @@ async fn run<C: Connection>(
     };
     tracing::debug!(target: "backref::statement", path = bound.plan.path(i), keys = keys.len, sql = %sql.text);
     let started = Instant::now();
-    let rows = connection.run(catalog, level, &statement).await?;
-    let ran = Ran {
+    if started >= asking.deadline {
+        return Err(asking.fail(i, DatabaseError::TimedOut, None));
+    }
+    let ran = |rows: usize| Ran {
         sql: sql.text.clone(),
         keys: keys.len,
-        rows: rows.count(),
+        rows,
         took: started.elapsed(),
     };
+    let rows = match asking.connection.run(catalog, level, &statement).await {
+        Ok(rows) => rows,
+        Err(error) => return Err(asking.fail(i, error, Some(ran(0)))),
+    };
+    let ran = ran(rows.count());
     if let Some(&stray) = rows.ordinals.iter().find(|&&o| o as usize >= keys.len) {
-        return Err(DatabaseError::Shape(format!(
-            "`{}` got a row for key {stray} of {}",
-            bound.plan.path(i),
-            keys.len
-        )));
+        let path = bound.plan.path(i);
+        let cause = format!("`{path}` got a row for key {stray} of {}", keys.len);
+        return Err(asking.fail(i, DatabaseError::Shape(cause), Some(ran)));
     }
     Ok((rows, ran))
 }

@@ -5,7 +5,7 @@
 //! costs as much as a small query does, so what is quick runs where it is asked. What turns out not to be is
 //! stopped before it holds up that thread's other requests, and runs again on a thread of its own.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -49,6 +49,18 @@ pub struct Sqlite {
     connection: rusqlite::Connection,
     /// Whether SQLite says what it runs, which costs where nobody listens.
     traced: bool,
+    /// The deadline of work that is tried where it is asked.
+    trial: Option<Instant>,
+    /// Why a trial has come to nothing.
+    unfinished: Cell<Option<Unfinished>>,
+}
+
+/// What work that is tried where it is asked does not wait for. It is done again on a thread of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unfinished {
+    Slow,
+    /// A writer is in the way.
+    Locked,
 }
 
 impl SqlitePool {
@@ -126,16 +138,21 @@ impl SqlitePool {
             steps += STEPS;
             steps > QUICK || Instant::now() > deadline
         };
+        connection.trial = Some(deadline);
+        connection.unfinished.take();
         let done = connection.transaction(deadline, stop, work);
+        connection.trial = None;
+        if let Err(error) = &done {
+            connection.note(deadline, error);
+        }
         let tried = TRIED.take();
-        match done {
-            Err(DatabaseError::TimedOut) if Instant::now() < deadline => {
+        match connection.unfinished.take() {
+            Some(Unfinished::Slow) => {
                 slow.remember();
                 return None;
             }
-            // A writer is in the way; waiting for it is nothing to do here.
-            Err(error) if error.is_unavailable() => return None,
-            _ => {}
+            Some(Unfinished::Locked) => return None,
+            None => {}
         }
         for sql in tried.into_iter().flatten() {
             tell(&sql);
@@ -184,6 +201,8 @@ fn open(path: &Path, wait: Duration) -> Result<Sqlite, DatabaseError> {
     Ok(Sqlite {
         connection,
         traced: false,
+        trial: None,
+        unfinished: Cell::new(None),
     })
 }
 
@@ -255,19 +274,28 @@ impl Sqlite {
         self.connection.progress_handler(STEPS, Some(stop))?;
         self.connection.prepare_cached("BEGIN")?.execute([])?;
         let result = work(self);
-        // An interrupt has ended the transaction already.
+        // What SQLite cannot go on from has ended the transaction already.
         if !self.connection.is_autocommit() {
             self.connection.progress_handler(0, None::<fn() -> bool>)?;
             self.connection.prepare_cached("COMMIT")?.execute([])?;
         }
-        result.map_err(|error| match error {
-            DatabaseError::Sqlite(e)
-                if e.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) =>
-            {
-                DatabaseError::TimedOut
-            }
-            other => other,
-        })
+        result
+    }
+
+    /// Whether the work at hand is to be given up, because it will be done again.
+    pub fn is_unfinished(&self) -> bool {
+        self.unfinished.get().is_some()
+    }
+
+    /// Takes note of what ends a trial, of which the first counts.
+    fn note(&self, deadline: Instant, error: &DatabaseError) {
+        let why = match error {
+            _ if self.is_unfinished() => return,
+            _ if error.is_cut_off() => Unfinished::Locked,
+            _ if error.is_timeout() && Instant::now() < deadline => Unfinished::Slow,
+            _ => return,
+        };
+        self.unfinished.set(Some(why));
     }
 
     /// Runs a future that asks nothing but this connection, which never makes it wait.
@@ -286,6 +314,25 @@ impl Connection for Sqlite {
     const DIALECT: Dialect = Dialect::Sqlite;
 
     async fn run(
+        &self,
+        catalog: &Catalog,
+        level: &Level,
+        statement: &Statement<'_>,
+    ) -> Result<Rows, DatabaseError> {
+        let asked = self.ask(catalog, level, statement);
+        if let (Some(deadline), Err(error)) = (self.trial, &asked) {
+            self.note(deadline, error);
+        }
+        asked
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_unfinished() || self.connection.is_autocommit()
+    }
+}
+
+impl Sqlite {
+    fn ask(
         &self,
         catalog: &Catalog,
         level: &Level,

@@ -8,6 +8,7 @@ mod tls;
 
 use std::error::Error;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -19,7 +20,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 use super::learnt::{Learnt, Pace};
 use super::rows::{Rows, RowsBuilder};
-use super::{Connection, DatabaseError, Loaded, Restart, Statement};
+use super::{Connection, DatabaseError, Failures, Loaded, Restart, Statement};
 use crate::graph::keys::KeyColumn;
 use crate::graph::{Catalog, Kind};
 use crate::read::encode::Raw;
@@ -28,59 +29,90 @@ use crate::read::sql::{BindValue, Dialect};
 
 pub use connect::Connector;
 pub use pool::PostgresPool;
-use pool::{Company, Member, PATIENCE, Wish};
-
-/// How often a request begins again before it fails.
-const ATTEMPTS: usize = 5;
+use pool::{Company, Look, Member, PATIENCE, Wish};
 
 impl PostgresPool {
-    /// Loads every level of a request from one snapshot.
+    /// Loads every level of a request from one snapshot. After a statement that fails the others are asked again
+    /// without it, on another snapshot, since its transaction has ended.
     pub async fn load(
         &self,
         catalog: &Catalog,
         bound: &BoundPlan,
         learnt: &Learnt,
+        deadline: Instant,
     ) -> Result<Vec<Loaded>, DatabaseError> {
         let statements: usize = bound.plan.stages.iter().map(Vec::len).sum();
         let mut wish = Wish {
             snapshot: bound.bound.statements > 1,
             company: company(&learnt.pace),
         };
-        let mut reached = true;
-        let mut attempt = 1;
-        loop {
+        let mut failures = Failures::default();
+        for attempt in 1.. {
+            let entered = self.enter(wish, statements);
+            let entered = tokio::time::timeout_at(deadline.into(), entered).await;
+            let member = entered.unwrap_or(Err(DatabaseError::TimedOut))?;
+            let turn = Turn::new(member, deadline, &learnt.pace);
             let began = Instant::now();
-            let connection = Postgres::new(self.enter(wish, statements).await?);
-            let done = super::load(catalog, bound, learnt, &connection).await;
-            if done.is_ok() {
-                learnt.pace.ran(connection.member.cost());
+            let loaded = super::load(catalog, bound, learnt, &failures, deadline, &turn).await;
+            let again = Again::after(&loaded, &mut failures);
+            let may = |again: &Again| attempt < again.attempts() && Instant::now() < deadline;
+            let Some(again) = again.filter(may) else {
+                turn.tell();
+                match loaded.iter().all(|level| level.failed.is_none()) {
+                    true => learnt.pace.ran(turn.member.cost()),
+                    false => learnt.pace.failed(),
+                }
+                return Ok(loaded);
+            };
+            tracing::debug!(?again, attempt, "a request begins again");
+            match again {
+                Again::CutOff => self.distrust(began),
+                Again::Restart(Restart::Slow) => wish.company = Company::Slow,
+                _ if wish.company == Company::Slow => {}
+                _ => wish.company = Company::Again,
             }
-            match done {
-                Err(DatabaseError::Restart { why, .. }) if attempt < ATTEMPTS => {
-                    tracing::debug!(?why, attempt, "a request begins again");
-                    wish.company = match why {
-                        Restart::Slow => {
-                            learnt.pace.stopped_after(PATIENCE);
-                            Company::Slow
-                        }
-                        _ if wish.company == Company::Slow => Company::Slow,
-                        _ => Company::Again,
-                    };
-                    attempt += 1;
-                }
-                // The other side has closed a connection, and others too perhaps. Reads can be asked again.
-                Err(error) if error.is_unavailable() && reached => {
-                    self.distrust(began);
-                    reached = false;
-                }
-                done => {
-                    connection.tell();
-                    if done.is_err() {
-                        learnt.pace.failed();
-                    }
-                    return done.map_err(DatabaseError::cause);
-                }
-            }
+        }
+        Err(DatabaseError::TimedOut)
+    }
+}
+
+/// Why a request begins again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Again {
+    Restart(Restart),
+    /// A statement of its own failed, and others could not be asked then.
+    Failure,
+    /// The other side has closed a connection, and others too perhaps.
+    CutOff,
+}
+
+impl Again {
+    /// After an attempt, whose failures are remembered; `None` if nothing is to be gained.
+    fn after(loaded: &[Loaded], failures: &mut Failures) -> Option<Self> {
+        let failed = || loaded.iter().filter_map(|level| level.failed.as_deref());
+        failed().next()?;
+        if failed().any(|f| f.error.is_cut_off()) {
+            return Some(Again::CutOff);
+        }
+        let restart = failed().find_map(|f| f.error.restart());
+        let mut levels = loaded.iter().enumerate();
+        let unasked = levels.any(|(i, level)| {
+            let failed = level.failed.as_deref();
+            failed.is_some_and(|f| f.level != Some(i) && failures.of(i).is_none())
+        });
+        let new = failures.remember(loaded);
+        match restart {
+            _ if new && (unasked || restart.is_some()) => Some(Again::Failure),
+            Some(why) => Some(Again::Restart(why)),
+            None => None,
+        }
+    }
+
+    /// How often a request is tried at most.
+    fn attempts(self) -> usize {
+        match self {
+            Again::CutOff => 2,
+            Again::Failure | Again::Restart(_) => 6,
         }
     }
 }
@@ -95,17 +127,24 @@ fn company(pace: &Pace) -> Company {
 }
 
 /// A turn on a connection, for one attempt at a request.
-struct Postgres {
+struct Turn<'a> {
     member: Member,
+    deadline: Instant,
+    pace: &'a Pace,
+    /// Whether a failure has ended its transaction.
+    is_over: AtomicBool,
     /// What was asked, where somebody wants to hear of it: told once, however often the request began.
     asked: Option<Mutex<Vec<Arc<str>>>>,
 }
 
-impl Postgres {
-    fn new(member: Member) -> Self {
+impl<'a> Turn<'a> {
+    fn new(member: Member, deadline: Instant, pace: &'a Pace) -> Self {
         let listened = tracing::enabled!(target: "backref::postgres", tracing::Level::TRACE);
-        Postgres {
+        Turn {
             member,
+            deadline,
+            pace,
+            is_over: AtomicBool::new(false),
             asked: listened.then(Mutex::default),
         }
     }
@@ -122,7 +161,7 @@ fn lock<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Connection for Postgres {
+impl Connection for Turn<'_> {
     const DIALECT: Dialect = Dialect::Postgres;
 
     async fn run(
@@ -141,21 +180,48 @@ impl Connection for Postgres {
             statement,
             parameters: parameters(statement),
         };
-        let mut asking = pin!(query.ask());
-        loop {
-            match tokio::time::timeout(PATIENCE, asking.as_mut()).await {
-                Ok(asked) => return asked,
-                Err(_) => {
-                    if let Some(why) = self.member.look() {
-                        return Err(DatabaseError::Restart { why, cause: None });
-                    }
-                }
-            }
+        let done = self.wait_for(query.ask()).await;
+        if done.is_err() && self.member.in_transaction() {
+            self.is_over.store(true, Ordering::Relaxed);
         }
+        done
     }
 
     fn skip(&self) {
         self.member.done();
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+}
+
+impl Turn<'_> {
+    /// Waits for an answer as long as it may take, and as long as it is not in anybody's way nor they in its.
+    async fn wait_for<T>(
+        &self,
+        asking: impl Future<Output = Result<T, DatabaseError>>,
+    ) -> Result<T, DatabaseError> {
+        let mut asking = pin!(asking);
+        loop {
+            let until = self.deadline.min(Instant::now() + PATIENCE);
+            if let Ok(asked) = tokio::time::timeout_at(until.into(), asking.as_mut()).await {
+                return asked;
+            }
+            if Instant::now() >= self.deadline {
+                return Err(DatabaseError::TimedOut);
+            }
+            match self.member.look() {
+                Look::Quick => {}
+                Look::Slow => self.pace.stopped_after(PATIENCE),
+                Look::Again(why) => {
+                    if why == Restart::Slow {
+                        self.pace.stopped_after(PATIENCE);
+                    }
+                    return Err(DatabaseError::Restart { why, cause: None });
+                }
+            }
+        }
     }
 }
 

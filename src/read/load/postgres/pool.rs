@@ -99,6 +99,17 @@ pub enum Company {
     Slow,
 }
 
+/// What holds up a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Nothing that takes long.
+    Quick,
+    /// It takes long itself, and others go elsewhere.
+    Slow,
+    /// The request is to begin again.
+    Again(Restart),
+}
+
 struct Waiter {
     wish: Wish,
     grant: oneshot::Sender<Result<Member, DatabaseError>>,
@@ -184,28 +195,30 @@ impl PostgresPool {
         Ok(member.ask(check).await?)
     }
 
-    /// What to do about a statement of a member's that is not answered yet: `None` to wait on.
-    pub fn look(&self, member: &Member) -> Option<Restart> {
-        let (owner, running) = member.session.running()?;
-        if running < PATIENCE {
-            return None;
-        }
-        if owner != member.id {
-            return Some(Restart::HeldUp);
+    /// What holds up a member's statement that is not answered yet.
+    fn look(&self, member: &Member) -> Look {
+        match member.session.running() {
+            Some((owner, running)) if running >= PATIENCE => {
+                if owner != member.id {
+                    return Look::Again(Restart::HeldUp);
+                }
+            }
+            _ => return Look::Quick,
         }
         let mut state = self.0.state();
         let slow = state.places.iter().filter(|p| p.slow).count();
-        let place = state.place_of(&member.session)?;
-        if place.slow {
-            return None;
+        let Some(place) = state.place_of(&member.session) else {
+            return Look::Slow;
+        };
+        if place.slow || self.0.slow_at_most() == 0 {
+            return Look::Slow;
         }
         if slow < self.0.slow_at_most() {
             place.slow = true;
             self.grant_all(state);
-            return None;
+            return Look::Slow;
         }
-        // With one connection there is no other lane.
-        (self.0.slow_at_most() > 0 && member.wish.company != Company::Slow).then_some(Restart::Slow)
+        Look::Again(Restart::Slow)
     }
 
     /// Where a request may begin its turn now.
@@ -539,7 +552,8 @@ impl Member {
         self.wish.snapshot || self.pool.0.connector.is_pooled()
     }
 
-    pub fn look(&self) -> Option<Restart> {
+    /// What holds up its statement that is not answered yet.
+    pub fn look(&self) -> Look {
         self.pool.look(self)
     }
 }

@@ -89,17 +89,6 @@ pub struct Bound {
     pub rows: u64,
 }
 
-impl BoundPlan {
-    /// The first argument that is a client's cursor, if there is one.
-    pub fn seeks(&self) -> Option<&'static str> {
-        self.pages.iter().find_map(|p| match &p.seek {
-            seek if seek.after.is_some() => Some("after"),
-            seek if seek.before.is_some() => Some("before"),
-            _ => None,
-        })
-    }
-}
-
 #[derive(Debug)]
 pub enum BoundRoot {
     /// Nothing to look up.
