@@ -23,6 +23,7 @@ mod reading;
 mod schema;
 mod search;
 mod sharing;
+mod torn;
 
 /// Where a migration that the doctor prints finds it, as in its own crate.
 use migration::support;
