@@ -32,6 +32,8 @@ pub enum Code {
     InternalServerError,
     GraphqlParseFailed,
     GraphqlValidationFailed,
+    /// What clients that send hashes of queries know a server by that keeps none.
+    PersistedQueryNotSupported,
 }
 
 /// One entry of a response's `errors`.

@@ -77,8 +77,10 @@ async fn serve(args: Serve) -> Result {
     let engine = Arc::new(Engine::new(planner, readers, timeout));
     let options = ServerOptions {
         max_body_bytes: args.max_body_bytes,
+        body_timeout: Duration::from_secs(args.body_timeout),
         graphiql: args.graphiql,
         explain: args.explain,
+        require_preflight: args.require_preflight,
     };
     let listener = TcpListener::bind(args.listen).await.map_err(|e| {
         format!(

@@ -74,12 +74,19 @@ pub struct Serve {
     /// The largest request body, in bytes
     #[arg(long, env = "MAX_BODY_BYTES", default_value_t = 1 << 20)]
     pub max_body_bytes: usize,
+    /// How long a request body may take to come, in seconds
+    #[arg(long, env = "BODY_TIMEOUT", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub body_timeout: u64,
     /// Serve the GraphiQL page at /
     #[arg(long, env = "GRAPHIQL", default_value_t = true, value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub graphiql: bool,
     /// Answer a request that has the header `x-backref-explain: 1` with what it cost, its SQL among that
     #[arg(long, env = "EXPLAIN", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub explain: bool,
+    /// Refuse a GET that has neither a header like `apollo-require-preflight: 1` nor `Sec-Fetch-Site: same-origin`.
+    /// Without it a GET is refused if it says that another site's page made it
+    #[arg(long, env = "REQUIRE_PREFLIGHT", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    pub require_preflight: bool,
     /// Log lines as JSON objects
     #[arg(long, env = "LOG_JSON", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub log_json: bool,

@@ -1,5 +1,7 @@
 //! The server as clients meet it: media types, status codes, bad input, probes.
 
+mod refusals;
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use backref::blog;

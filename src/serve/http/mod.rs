@@ -1,0 +1,222 @@
+//! HTTP: `/graphql` by POST and GET, GraphiQL, and the probes.
+//!
+//! Media types and status codes follow the GraphQL-over-HTTP specification: a client that accepts
+//! `application/graphql-response+json` gets 400 for a request error; one that only accepts
+//! `application/json` gets 200 with the errors in the body.
+
+mod answer;
+mod content;
+mod graphiql;
+mod negotiate;
+mod origin;
+mod request;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, Version};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tower::util::MapResponseLayer;
+use tower_http::CompressionLevel;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
+
+use crate::engine::{Engine, Request};
+use crate::error::{Code, Error};
+use crate::graph::policy::Principal;
+use negotiate::GRAPHQL_JSON;
+use request::{NoRequest, Parameters};
+
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// The largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// How long a request body may take to come.
+    pub body_timeout: Duration,
+    pub graphiql: bool,
+    /// Whether the header `x-backref-explain: 1` is heeded.
+    pub explain: bool,
+    /// Whether a GET must show that no page of another site made it, rather than only not say so.
+    pub require_preflight: bool,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        ServerOptions {
+            max_body_bytes: 1 << 20,
+            body_timeout: Duration::from_secs(30),
+            graphiql: true,
+            explain: false,
+            require_preflight: false,
+        }
+    }
+}
+
+/// Everything the server answers.
+pub fn router(engine: Arc<Engine>, options: &ServerOptions) -> Router {
+    let graphql = post(graphql)
+        .get(graphql_by_get)
+        .options(answer::methods)
+        .fallback(answer::other_method);
+    let mut router = Router::new()
+        .route("/graphql", graphql)
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .fallback(answer::nothing_here);
+    if options.graphiql {
+        router = router.route("/", get(graphiql::page));
+    }
+    router
+        // Together, from the outermost: axum boxes what each call of `layer` makes of a route.
+        .layer((
+            MapResponseLayer::new(answer::complete),
+            CatchPanicLayer::custom(answer::panicked),
+            compression(),
+        ))
+        .with_state(Served {
+            engine,
+            options: Arc::new(options.clone()),
+        })
+}
+
+/// Compresses what is worth it for those who ask, quickly rather than well: most of the gain is in the names that
+/// repeat.
+fn compression() -> CompressionLayer<SizeAbove> {
+    CompressionLayer::new()
+        .quality(CompressionLevel::Fastest)
+        .compress_when(SizeAbove::new(WORTH_COMPRESSING))
+}
+
+/// What is smaller fits in a packet or two anyway, in bytes.
+const WORTH_COMPRESSING: u64 = 1400;
+
+/// What the handlers share.
+#[derive(Clone)]
+struct Served {
+    engine: Arc<Engine>,
+    options: Arc<ServerOptions>,
+}
+
+async fn graphql(State(served): State<Served>, request: axum::extract::Request) -> Response {
+    let (head, body) = request.into_parts();
+    let Some(media) = negotiate::accepted(&head.headers) else {
+        return answer::not_acceptable();
+    };
+    let options = &served.options;
+    let read = async {
+        content::check(&head.headers)?;
+        content::read(body, options.max_body_bytes, options.body_timeout).await
+    };
+    match read.await {
+        Ok(body) => {
+            let asked = request::of_body(&body);
+            served.answer(&head.headers, media, NO_STORE, asked).await
+        }
+        Err(refusal) => answer::refused(refusal, media, head.version <= Version::HTTP_11),
+    }
+}
+
+/// A request in a URL, for caches and links. What a GET asks never changes anything: there are only queries.
+async fn graphql_by_get(
+    State(served): State<Served>,
+    uri: Uri,
+    headers: HeaderMap,
+    parameters: Result<Query<Parameters>, QueryRejection>,
+) -> Response {
+    let Some(media) = negotiate::accepted(&headers) else {
+        return answer::not_acceptable();
+    };
+    if !origin::is_welcome(&headers, &uri, served.options.require_preflight) {
+        return answer::bad_request(media, origin::REFUSED);
+    }
+    let asked = match parameters {
+        Ok(Query(parameters)) => parameters.request(),
+        Err(cause) => Err(NoRequest::Malformed(cause.to_string())),
+    };
+    served.answer(&headers, media, ASK_AGAIN, asked).await
+}
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// What is read may have changed, and depends on who asks.
+const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
+
+impl Served {
+    /// Whether a request asks what it costs, and may.
+    fn explains(&self, headers: &HeaderMap) -> bool {
+        self.options.explain && headers.get("x-backref-explain").is_some_and(|v| v == "1")
+    }
+
+    async fn answer(
+        &self,
+        headers: &HeaderMap,
+        media: HeaderValue,
+        cache: HeaderValue,
+        asked: Result<Request, NoRequest>,
+    ) -> Response {
+        match asked {
+            Ok(request) => {
+                let explain = self.explains(headers);
+                let request = Request { explain, ..request };
+                respond(&self.engine, media, cache, &request).await
+            }
+            Err(NoRequest::Malformed(problem)) => answer::bad_request(media, &problem),
+            Err(NoRequest::OnlyHash) => {
+                // Clients know it by this text, and by its code.
+                let error = Error::new(
+                    Code::PersistedQueryNotSupported,
+                    "PersistedQueryNotSupported",
+                );
+                answer::error(status_of_refusal(&media), media, error)
+            }
+        }
+    }
+}
+
+async fn respond(
+    engine: &Engine,
+    media: HeaderValue,
+    cache: HeaderValue,
+    request: &Request,
+) -> Response {
+    let response = engine.execute(request, Principal::Anonymous).await;
+    let (status, cache) = match response.retry_after {
+        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, NO_STORE),
+        None if response.executed => (StatusCode::OK, cache),
+        None => (status_of_refusal(&media), NO_STORE),
+    };
+    let headers = [(CONTENT_TYPE, media), (CACHE_CONTROL, cache)];
+    let mut answer = (status, headers, response.body).into_response();
+    if let Some(later) = response.retry_after {
+        let seconds = later.as_secs().max(1);
+        answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    answer
+}
+
+/// The status of a request error: who takes `application/json` alone may not read the body of another than 200.
+fn status_of_refusal(media: &HeaderValue) -> StatusCode {
+    match *media == GRAPHQL_JSON {
+        true => StatusCode::BAD_REQUEST,
+        false => StatusCode::OK,
+    }
+}
+
+async fn ready(State(served): State<Served>) -> Response {
+    match served.engine.database().ping().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(cause) => {
+            tracing::warn!(error = %cause, "not ready");
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database cannot be reached\n",
+            )
+                .into_response()
+        }
+    }
+}
