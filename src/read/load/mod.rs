@@ -7,6 +7,7 @@
 //! or not at all (a level without keys asks nothing).
 
 mod database;
+mod fold;
 mod learnt;
 mod pack;
 pub mod postgres;
