@@ -24,6 +24,7 @@ mod schema;
 mod search;
 mod sharing;
 mod torn;
+mod values;
 
 /// Where a migration that the doctor prints finds it, as in its own crate.
 use migration::support;

@@ -19,7 +19,6 @@ async fn no_answer_is_torn_or_stale_on_sqlite() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-#[ignore = "until the requests of PostgreSQL read one snapshot each"]
 async fn no_answer_is_torn_or_stale_on_postgres() {
     if Backend::all().contains(&Backend::Postgres) {
         attack(Backend::Postgres).await;

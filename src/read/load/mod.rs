@@ -10,6 +10,7 @@
 
 mod database;
 mod error;
+mod fold;
 mod learnt;
 mod pack;
 pub mod postgres;

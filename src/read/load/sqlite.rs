@@ -184,12 +184,10 @@ fn open(path: &Path, wait: Duration) -> Result<Sqlite, DatabaseError> {
     connection.set_prepared_statement_cache_capacity(256);
     // Without it SQLite prepares a statement again whenever a bound OFFSET changes.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    // SQLite's own `lower` knows ASCII only.
     let pure = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
-    connection.create_scalar_function("backref_lower", 1, pure, |context| {
-        Ok(context
-            .get::<Option<String>>(0)?
-            .map(|text| text.to_lowercase()))
+    // SQLite's own `lower` knows ASCII only.
+    connection.create_scalar_function("backref_fold", 1, pure, |context| {
+        Ok(super::fold::folded(context.get_raw(0)))
     })?;
     connection.create_aggregate_function("backref_sum", 2, pure, super::sum::ExactSum)?;
     let ordered = FunctionFlags::SQLITE_UTF8;

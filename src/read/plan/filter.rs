@@ -41,7 +41,7 @@ pub enum Filter {
     Text {
         column: ColumnIx,
         part: TextPart,
-        /// Upper and lower case are alike; `text` is in lower case then.
+        /// Upper and lower case are alike.
         fold: bool,
         text: String,
     },
@@ -280,10 +280,7 @@ impl<'a> Binder<'a> {
                     column: ix,
                     part,
                     fold,
-                    text: match fold {
-                        true => text.to_lowercase(),
-                        false => text.into_owned(),
-                    },
+                    text: text.into_owned(),
                 })
             };
             Ok(match operator {

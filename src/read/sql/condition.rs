@@ -1,7 +1,7 @@
 //! `where` in SQL: relations as `EXISTS`, never as joins, so that no row is doubled.
 //!
 //! Texts compare and sort by their bytes on both databases (PostgreSQL's `COLLATE "C"`), enums by their
-//! text. Case is folded by the database: by its locale on PostgreSQL, by Unicode on SQLite.
+//! text. Where case does not count, the database folds both sides, by one expression (`folded`).
 
 use super::value::{blob, key_type};
 use super::{BindValue, Dialect, Established, Table, Writer, join_conditions};
@@ -112,11 +112,12 @@ impl Writer<'_> {
     fn text(&mut self, t: Table, ix: ColumnIx, part: TextPart, fold: bool, text: &str) -> String {
         let mut column = self.comparable(t, ix);
         if fold {
-            column = match self.dialect {
-                Dialect::Postgres => format!("lower({column})"),
-                Dialect::Sqlite => format!("backref_lower({column})"),
-            };
+            column = self.folded(&column);
         }
+        let asked = |writer: &Self, bind: String| match fold {
+            true => writer.folded(&bind),
+            false => bind,
+        };
         if self.dialect == Dialect::Postgres {
             let (before, after) = match part {
                 TextPart::Whole => ("", ""),
@@ -129,18 +130,34 @@ impl Writer<'_> {
                 .replace('%', "\\%")
                 .replace('_', "\\_");
             let n = self.bind(BindValue::Text(format!("{before}{literal}{after}").into()));
-            return format!("{column} LIKE ${n}");
+            return format!("{column} LIKE {}", asked(self, format!("${n}")));
         }
         let n = self.bind(BindValue::Text(text.into()));
+        let asked = asked(self, format!("?{n}"));
         match part {
-            TextPart::Whole => format!("{column} = ?{n}"),
-            TextPart::Anywhere => format!("instr({column}, ?{n}) > 0"),
-            TextPart::Start => format!("substr({column}, 1, length(?{n})) = ?{n}"),
+            TextPart::Whole => format!("{column} = {asked}"),
+            TextPart::Anywhere => format!("instr({column}, {asked}) > 0"),
+            TextPart::Start => format!("substr({column}, 1, length({asked})) = {asked}"),
             TextPart::End => {
                 format!(
-                    "CASE ?{n} WHEN '' THEN {column} IS NOT NULL ELSE substr({column}, -length(?{n})) = ?{n} END"
+                    "CASE ?{n} WHEN '' THEN {column} IS NOT NULL ELSE substr({column}, -length({asked})) = {asked} END"
                 )
             }
+        }
+    }
+
+    /// A text without the difference of upper and lower case, each character by itself: then what is a part of a
+    /// text is a part of the folded one, too.
+    ///
+    /// PostgreSQL folds by the database's locale, whatever the column's. Its ICU looks around in places: at the
+    /// end of a word for Σ, at dots above I and J in Turkish and Lithuanian. These characters are folded before or
+    /// after it, alike everywhere.
+    fn folded(&self, text: &str) -> String {
+        match self.dialect {
+            Dialect::Postgres => format!(
+                "replace(lower(replace(replace(translate({text}::text COLLATE \"default\", 'IJ', 'ij'), 'İ', 'i'), 'Į', 'į')), 'ς', 'σ')"
+            ),
+            Dialect::Sqlite => format!("backref_fold({text})"),
         }
     }
 

@@ -68,6 +68,11 @@ pub struct TestDatabase {
 
 impl TestDatabase {
     pub async fn empty(backend: Backend) -> Self {
+        Self::with(backend, "").await
+    }
+
+    /// An empty one, on PostgreSQL with these options of `CREATE DATABASE`.
+    pub async fn with(backend: Backend, options: &str) -> Self {
         let (text, file) = match backend {
             Backend::Sqlite => {
                 let folder = tempfile::tempdir().expect("a temporary folder");
@@ -77,7 +82,7 @@ impl TestDatabase {
             Backend::Postgres => {
                 let server =
                     postgres::server().expect("Backend::all() names PostgreSQL only where it is");
-                (server.create_database().await, None)
+                (server.create_database(options).await, None)
             }
         };
         let url: Url = text.parse().expect("a URL of our own");

@@ -41,7 +41,8 @@ pub fn server() -> Option<&'static Server> {
 }
 
 impl Server {
-    pub async fn create_database(&self) -> String {
+    /// The URL of a new database with these options of `CREATE DATABASE`.
+    pub async fn create_database(&self, options: &str) -> String {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("backref_test_{}_{number}", std::process::id());
@@ -49,7 +50,7 @@ impl Server {
             .await
             .expect("the test server answers");
         admin
-            .execute_unprepared(&format!("CREATE DATABASE {name}"))
+            .execute_unprepared(&format!("CREATE DATABASE {name} {options}"))
             .await
             .expect("a database for the test");
         admin.close().await.expect("the connection closes");

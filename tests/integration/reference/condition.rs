@@ -80,8 +80,8 @@ fn compare_text(column: Column, operator: &str, operand: &str) -> Truth {
     let Column::Text(text) = column else {
         return Err(format!("{operator} is for texts"));
     };
-    let text_lower = text.to_lowercase();
-    let operand_lower = &*operand.to_lowercase();
+    let text_lower = folded(text);
+    let operand_lower = &*folded(operand);
     Ok(match operator {
         "contains" => text.contains(operand),
         "startsWith" => text.starts_with(operand),
@@ -92,6 +92,16 @@ fn compare_text(column: Column, operator: &str, operand: &str) -> Truth {
         "iEndsWith" => text_lower.ends_with(operand_lower),
         _ => return Err(format!("there is no operator {operator}")),
     })
+}
+
+/// Without upper and lower case, each character by itself.
+fn folded(text: &str) -> String {
+    let one = text.chars().map(|c| match c {
+        'ς' => 'σ',
+        'İ' => 'i',
+        c => c,
+    });
+    one.flat_map(char::to_lowercase).collect()
 }
 
 /// A coerced operand as a value of the same kind as the column's.

@@ -1,0 +1,3 @@
+//! Values and names as the databases hold them: compared and shown as what they are, in whatever form.
+
+mod folding;
