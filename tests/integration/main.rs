@@ -22,6 +22,7 @@ mod reading;
 mod schema;
 mod search;
 mod sharing;
+mod syntax;
 
 /// Where a migration that the doctor prints finds it, as in its own crate.
 use migration::support;
