@@ -25,6 +25,7 @@ mod search;
 mod sharing;
 mod torn;
 mod values;
+mod syntax;
 
 /// Where a migration that the doctor prints finds it, as in its own crate.
 use migration::support;

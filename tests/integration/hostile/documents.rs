@@ -127,7 +127,7 @@ async fn fragments_that_multiply_are_refused_before_they_do() {
 async fn nesting_without_end_is_refused() {
     let (_database, app) = app().await;
     for query in [
-        "{".repeat(100_000),
+        "{ a".repeat(100_000),
         nest(100_000, "{ posts ", "{ id }", "}"),
         nest(100_000, "{ ... ", "{ __typename }", "}"),
         format!(
@@ -149,6 +149,9 @@ async fn nesting_without_end_is_refused() {
         let answer = app.query(query).await;
         assert_refused(&answer, &["more than 100 deep", "ask in several requests"]);
     }
+    // What is no document is that, however deep it goes on.
+    let answer = app.query(&"{".repeat(100_000)).await;
+    assert_eq!(answer.code(), "GRAPHQL_PARSE_FAILED", "{}", answer.text);
     let variables = nest(100_000, r#"{"not":"#, "{}", "}");
     let query = "query($w: PostWhere) { posts(where: $w) { id } }";
     let body = format!(r#"{{"query":"{query}","variables":{{"w":{variables}}}}}"#);

@@ -1,12 +1,15 @@
 //! A document's text, parsed, bounded and validated: everything about it that no request changes.
 
+mod position;
 mod rules;
 mod size;
+mod syntax;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use apollo_compiler::ast;
+use apollo_compiler::diagnostic::ToCliReport;
 use apollo_compiler::executable::Operation;
 use apollo_compiler::parser::{LineColumn, Parser, SourceSpan};
 use apollo_compiler::response::JsonMap;
@@ -18,7 +21,7 @@ use crate::schema::Schema;
 
 pub use size::DocumentLimits;
 
-/// The parser's own bound on how deep it goes: above that of `size`, which says what to do about it.
+/// apollo-parser's own bound on how deep it goes: above that of `size`, which says what to do about it.
 const MAX_RECURSION: usize = 4 * size::MAX_NESTING;
 /// Errors reported for one document.
 const MAX_ERRORS: usize = 10;
@@ -37,7 +40,7 @@ impl Document {
     pub fn parse(schema: &Schema, text: &str, limits: &DocumentLimits) -> Result<Self, Vec<Error>> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let refused = |error| vec![error];
-        size::check_text(text, limits).map_err(refused)?;
+        syntax::check(text, limits).map_err(refused)?;
         let ast = Parser::new()
             .recursion_limit(MAX_RECURSION)
             .parse_ast(text, "request")
@@ -79,7 +82,7 @@ impl Document {
     }
 
     pub fn line_column(&self, span: Option<SourceSpan>) -> Option<LineColumn> {
-        span?.line_column(&self.executable.sources)
+        position::of_span(&self.executable.sources, span?)
     }
 
     /// The values of the Booleans that `@skip` and `@include` read in this operation, by which plans differ.
@@ -144,10 +147,9 @@ fn errors(code: Code, list: &DiagnosticList) -> Vec<Error> {
     list.iter()
         .take(MAX_ERRORS)
         .map(|diagnostic| {
-            let error = diagnostic.to_json();
-            let mut made = Error::new(code, error.message);
-            made.locations = error.locations;
-            made
+            let location = diagnostic.error.location();
+            let location = location.and_then(|span| position::of_span(diagnostic.sources, span));
+            Error::new(code, diagnostic.error.to_string()).at(location)
         })
         .collect()
 }

@@ -9,10 +9,6 @@ use crate::error::{Code, Error};
 
 /// Refuses a document for the first such rule that it breaks.
 pub fn check(ast: &ast::Document) -> Result<(), Error> {
-    if ast.definitions.iter().any(has_empty_selection) {
-        let message = "syntax error: a selection set selects at least one field";
-        return Err(Error::new(Code::GraphqlParseFailed, message));
-    }
     if let Some(name) = ast.definitions.iter().find_map(repeated_input_field) {
         let message = format!("an input object has two fields named `{name}`");
         return Err(Error::new(Code::GraphqlValidationFailed, message));
@@ -22,27 +18,6 @@ pub fn check(ast: &ast::Document) -> Result<(), Error> {
         return Err(Error::new(Code::GraphqlValidationFailed, message));
     }
     Ok(())
-}
-
-/// What is wrong with a string that apollo-parser lets pass and graphql-js does not.
-pub fn string_problem(token: &str) -> Option<&'static str> {
-    if token.starts_with("\"\"\"") {
-        return None;
-    }
-    if token.contains(['\n', '\r']) {
-        return Some("a string ends on the line it begins on; use \\n, or a block string");
-    }
-    let mut rest = token;
-    while let Some(at) = rest.find('\\') {
-        let escape = rest.get(at + 1..)?;
-        if let Some(digits) = escape.strip_prefix("u{")
-            && digits.find('}').is_some_and(|end| end > 8)
-        {
-            return Some("a Unicode escape has at most 8 digits");
-        }
-        rest = escape.get(1..).unwrap_or_default();
-    }
-    None
 }
 
 /// The document without the defaults that are null, if it has any. By IsVariableUsageAllowed such a default
@@ -65,22 +40,6 @@ pub fn without_null_defaults(ast: &ast::Document) -> Option<ast::Document> {
         }
     }
     Some(without)
-}
-
-fn has_empty_selection(definition: &Definition) -> bool {
-    fn empty(set: &[ast::Selection]) -> bool {
-        set.is_empty()
-            || set.iter().any(|s| match s {
-                ast::Selection::Field(f) => f.selection_set.as_deref().is_some_and(empty),
-                ast::Selection::InlineFragment(f) => empty(&f.selection_set),
-                ast::Selection::FragmentSpread(_) => false,
-            })
-    }
-    match definition {
-        Definition::OperationDefinition(o) => empty(&o.selection_set),
-        Definition::FragmentDefinition(f) => empty(&f.selection_set),
-        _ => false,
-    }
 }
 
 /// The rule of unique input field names, which apollo-compiler does not check.

@@ -1,17 +1,14 @@
 //! How large a document is: counted before anything else walks it, with every fragment written out.
 //!
 //! **Invariant:** nothing here takes longer than in proportion to the text, whatever the text spells out:
-//! the tokens are counted as they are read, and a fragment is visited once and counted once per spread.
+//! the lexer counts the tokens as they are read, and a fragment is visited once and counted once per spread.
 
 use std::collections::HashMap;
 use std::fmt::Display;
 
 use apollo_compiler::Name;
 use apollo_compiler::ast::{self, Definition, Selection};
-use apollo_compiler::parser::LineColumn;
-use apollo_parser::{Lexer, TokenKind};
 
-use super::rules::string_problem;
 use crate::error::{Code, Error};
 
 /// How large a document may be. All but the tokens are counted with its fragments written out.
@@ -41,41 +38,6 @@ impl Default for DocumentLimits {
 /// How deep brackets may nest, and selection sets with fragments written out. What follows walks both by
 /// recursion, and relations have a limit of their own.
 pub const MAX_NESTING: usize = 100;
-
-/// Refuses a text that is too large to parse, and the strings that apollo-parser should not let pass.
-pub fn check_text(text: &str, limits: &DocumentLimits) -> Result<(), Error> {
-    let mut tokens = 0usize;
-    let mut nesting = 0usize;
-    // The parser reports what is no token.
-    for token in Lexer::new(text).flatten() {
-        match token.kind() {
-            TokenKind::Whitespace | TokenKind::Eof => continue,
-            TokenKind::LCurly | TokenKind::LBracket | TokenKind::LParen => nesting += 1,
-            TokenKind::RCurly | TokenKind::RBracket | TokenKind::RParen => {
-                nesting = nesting.saturating_sub(1);
-            }
-            TokenKind::StringValue => {
-                if let Some(problem) = string_problem(token.data()) {
-                    let message = format!("syntax error: {problem}");
-                    let location = line_column(text, token.index());
-                    return Err(Error::new(Code::GraphqlParseFailed, message).at(location));
-                }
-            }
-            _ => {}
-        }
-        tokens += 1;
-        if tokens > limits.tokens {
-            let most = limits.tokens;
-            return Err(refused(format!(
-                "the document has more than {most} tokens, and {most} are allowed; give long values as variables, or ask in several requests"
-            )));
-        }
-        if nesting > MAX_NESTING {
-            return Err(too_deep("brackets").at(line_column(text, token.index())));
-        }
-    }
-    Ok(())
-}
 
 /// Refuses a document that is too large once its fragments are written out.
 pub fn check_expanded(ast: &ast::Document, limits: &DocumentLimits) -> Result<(), Error> {
@@ -115,23 +77,15 @@ pub fn check_expanded(ast: &ast::Document, limits: &DocumentLimits) -> Result<()
     }
 }
 
-fn refused(message: String) -> Error {
+/// A document beyond a limit.
+pub fn refused(message: String) -> Error {
     Error::new(Code::LimitExceeded, message)
 }
 
-fn too_deep(what: &str) -> Error {
+pub fn too_deep(what: &str) -> Error {
     refused(format!(
         "the document nests {what} more than {MAX_NESTING} deep, and {MAX_NESTING} is allowed; ask in several requests"
     ))
-}
-
-fn line_column(text: &str, index: usize) -> Option<LineColumn> {
-    let before = text.get(..index)?;
-    let line_start = before.rfind('\n').map_or(0, |i| i + 1);
-    Some(LineColumn {
-        line: before.matches('\n').count() + 1,
-        column: before[line_start..].chars().count() + 1,
-    })
 }
 
 /// A selection set with its fragments written out; the numbers saturate.

@@ -1,0 +1,72 @@
+//! What a document leaves out is missed, and what is wrong is said where it is.
+
+use serde_json::json;
+
+use crate::harness::{Backend, TestApp, TestDatabase};
+
+#[tokio::test]
+async fn an_argument_or_field_without_its_value_is_no_document() {
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let app = TestApp::blog(&database);
+        for query in [
+            "{ postsAggregate(where: { status }) { count } }",
+            "{ posts(limit) { id } }",
+            "{ posts(limit:) { id } }",
+            "{ post(id: 1 slug) { id } }",
+            "{ post(slug id: 1) { id } }",
+            "{ posts(where: { and: [{ status }] }) { id } }",
+            "{ posts(orderBy: [{ id }]) { id } }",
+            "{ posts() { id } }",
+            "query ($w: PostWhere = { title }) { posts(where: $w) { id } }",
+            "query ($w: PostWhere = ) { posts(where: $w) { id } }",
+            "query ($w PostWhere) { posts(where: $w) { id } }",
+            "query () { posts { id } }",
+            "{ posts { id @skip(if) } }",
+            "{ posts { id @skip() } }",
+            "{ posts { } }",
+            "{ posts { a: } }",
+            "{ posts { id } } fragment F on { id }",
+        ] {
+            let answer = app.query(query).await;
+            assert_eq!(answer.code(), "GRAPHQL_PARSE_FAILED", "{query}");
+            assert!(answer.json().get("data").is_none(), "{query}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn errors_stand_where_graphql_js_says_they_do() {
+    let database = TestDatabase::sample(Backend::Sqlite).await;
+    let app = TestApp::blog(&database);
+    for (query, code, line, column) in [
+        // A character of two bytes, one of four that is two of UTF-16, and what moves nothing.
+        (
+            "{ posts(where: { title: { eq: \"é\u{1F600}\" } }) { x: } }",
+            "GRAPHQL_PARSE_FAILED",
+            1,
+            47,
+        ),
+        (
+            "{ posts(where: { title: { eq: \"é\u{1F600}\" } }) { nope } }",
+            "GRAPHQL_VALIDATION_FAILED",
+            1,
+            44,
+        ),
+        (
+            "# é\r{ a: posts(where: { title: { eq: \"é\" } }, limit: -1) { id } }",
+            "BAD_USER_INPUT",
+            2,
+            3,
+        ),
+        ("query ($é: Int) { a }", "GRAPHQL_PARSE_FAILED", 1, 9),
+        ("# é\r\n\u{FEFF}{ nope }", "GRAPHQL_VALIDATION_FAILED", 2, 4),
+        ("\"é\" query A { post { id } }", "BAD_USER_INPUT", 1, 15),
+    ] {
+        let answer = app.query(query).await;
+        assert_eq!(answer.code(), code, "{query}: {}", answer.text);
+        let location = &answer.json()["errors"][0]["locations"][0];
+        let expected = json!({ "line": line, "column": column });
+        assert_eq!(*location, expected, "{query}: {}", answer.text);
+    }
+}
