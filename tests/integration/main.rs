@@ -4,6 +4,7 @@ mod generate;
 mod reference;
 mod validity_peer;
 
+mod columns;
 mod cursors;
 mod differential;
 mod doctor;

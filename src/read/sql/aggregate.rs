@@ -1,7 +1,7 @@
 //! What rows come to: one grouped statement for a whole level.
 
 use super::page::json_keys;
-use super::value::read_cast;
+use super::value::{KeyPart, read_cast};
 use super::{Batch, Dialect, Table, Writer};
 use crate::graph::{ColumnIx, Kind, RelationId};
 use crate::read::plan::{BoundPage, Expression, Function, Level};
@@ -23,10 +23,10 @@ impl Writer<'_> {
             self.summed(level, t, &listed.from, &listed.filters, page, 1);
             return false;
         };
-        let kinds = self.key_kinds(&self.catalog.relations[id]);
-        let offset_bind = self.offset_bind(&kinds);
+        let parts = self.key_parts(&self.catalog.relations[id]);
+        let offset_bind = self.offset_bind(&parts);
         if batch == Batch::One {
-            let keys = self.one_keys(&kinds);
+            let keys = self.one_keys(&parts);
             let members = self.reached_by(level.entity, id, &keys, page);
             self.summed(
                 level,
@@ -39,8 +39,8 @@ impl Writer<'_> {
             return false;
         }
         let keys: Vec<_> = match self.dialect {
-            Dialect::Postgres => (0..kinds.len()).map(|i| format!("k.k{i}")).collect(),
-            Dialect::Sqlite => json_keys(&kinds),
+            Dialect::Postgres => (0..parts.len()).map(|i| format!("k.k{i}")).collect(),
+            Dialect::Sqlite => json_keys(&parts),
         };
         let ordinal = match self.dialect {
             Dialect::Postgres => "k.ord",
@@ -50,7 +50,7 @@ impl Writer<'_> {
         if page.by.is_empty() {
             self.out.push_str(&format!("SELECT {ordinal}"));
             self.columns(level, members.t, "", &[], ", ");
-            self.keys_and(&kinds, &members.from, &members.filters);
+            self.keys_and(&parts, &members.from, &members.filters);
             self.out.push_str(&format!(" GROUP BY {ordinal}"));
             return true;
         }
@@ -67,7 +67,7 @@ impl Writer<'_> {
             names.join(", "),
             named.collect::<Vec<_>>().join(", ")
         ));
-        self.keys_and(&kinds, &members.from, &members.filters);
+        self.keys_and(&parts, &members.from, &members.filters);
         self.out
             .push_str(&format!(" GROUP BY {ordinal}, {group}) g WHERE "));
         let fetch = page.fetch;
@@ -106,9 +106,9 @@ impl Writer<'_> {
     }
 
     /// ` FROM keys k CROSS JOIN … WHERE …`
-    fn keys_and(&mut self, kinds: &[Kind], from: &str, filters: &[String]) {
+    fn keys_and(&mut self, parts: &[KeyPart<'_>], from: &str, filters: &[String]) {
         match self.dialect {
-            Dialect::Postgres => self.keys_table(kinds),
+            Dialect::Postgres => self.keys_table(parts),
             Dialect::Sqlite => self.out.push_str(" FROM json_each(?1) k"),
         }
         self.out.push_str(&format!(" CROSS JOIN {from}"));

@@ -3,7 +3,7 @@
 //! Texts compare and sort by their bytes on both databases (PostgreSQL's `COLLATE "C"`), enums by their
 //! text. Where case does not count, the database folds both sides, by one expression (`folded`).
 
-use super::value::{blob, key_type};
+use super::value::{is_inferred, key_type, sqlite_value};
 use super::{BindValue, Dialect, Established, Table, Writer, join_conditions};
 use crate::graph::keys::KeyValue;
 use crate::graph::{ColumnIx, Kind, Link, RelationId};
@@ -92,9 +92,10 @@ impl Writer<'_> {
         let n = self.bind(BindValue::list(kind.is_integer(), values));
         match self.dialect {
             Dialect::Postgres => {
-                let array = match kind.is_integer() {
-                    true => format!("${n}::bigint[]"),
-                    false => format!("${n}::text[]::{}[]", key_type(kind)),
+                let array = match kind {
+                    kind if kind.is_integer() => format!("${n}::bigint[]"),
+                    kind if is_inferred(kind) => format!("${n}"),
+                    kind => format!("${n}::text[]::{}[]", key_type(kind)),
                 };
                 match negated {
                     true => format!("{column} <> ALL({array})"),
@@ -103,7 +104,7 @@ impl Writer<'_> {
             }
             Dialect::Sqlite => {
                 let not = if negated { "NOT " } else { "" };
-                let item = self.sqlite_value(kind, "value".to_owned());
+                let item = sqlite_value(kind, "value".to_owned());
                 format!("{column} {not}IN (SELECT {item} FROM json_each(?{n}))")
             }
         }
@@ -316,21 +317,11 @@ impl Writer<'_> {
             KeyValue::Text(text) => BindValue::Text(text.clone()),
         });
         match (self.dialect, kind) {
-            (Dialect::Postgres, Kind::Text | Kind::Int | Kind::BigInt | Kind::Other) => {
+            (Dialect::Postgres, kind) if kind.is_integer() || is_inferred(kind) => {
                 format!("${n}")
             }
             (Dialect::Postgres, _) => format!("${n}::text::{}", key_type(kind)),
-            (Dialect::Sqlite, _) => self.sqlite_value(kind, format!("?{n}")),
-        }
-    }
-
-    /// SQLite has no type for these: a value bound as text becomes what the column holds.
-    fn sqlite_value(&self, kind: &Kind, value: String) -> String {
-        match kind {
-            Kind::Float => format!("CAST({value} AS REAL)"),
-            Kind::Decimal { .. } => format!("CAST({value} AS NUMERIC)"),
-            Kind::Boolean => format!("({value} = 'true')"),
-            _ => blob(kind, value),
+            (Dialect::Sqlite, _) => sqlite_value(kind, format!("?{n}")),
         }
     }
 }

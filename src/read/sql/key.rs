@@ -1,8 +1,8 @@
 //! Rows found by keys: one bind a key column, however many keys there are.
 
-use super::value::{array_bind, json_key};
+use super::value::{KeyPart, json_key};
 use super::{Batch, Dialect, Established, Writer};
-use crate::graph::{ColumnIx, Kind, RelationId};
+use crate::graph::{ColumnIx, RelationId};
 use crate::read::plan::Level;
 
 impl Writer<'_> {
@@ -16,15 +16,14 @@ impl Writer<'_> {
         batch: Batch,
     ) -> bool {
         let t = self.table(level.entity);
-        let kinds: Vec<Kind> = columns
-            .iter()
-            .map(|&c| self.entity(t).columns[c].kind.clone())
-            .collect();
-        // Values of other types can be equal in the database and differ in their text.
-        let by_value = matches!(
-            kinds[..],
-            [Kind::Int | Kind::BigInt | Kind::Text | Kind::Uuid | Kind::Enum(_)]
-        );
+        let parts = match way {
+            Some(id) => self.key_parts(&self.catalog.relations[id]),
+            None => self.parts(level.entity, columns),
+        };
+        let by_value = match (&parts[..], columns) {
+            ([part], &[c]) => part.by_value(self.dialect, &self.entity(t).columns[c].kind),
+            _ => false,
+        };
         let ordinal = batch == Batch::Many && !by_value;
         if ordinal {
             self.out.push_str(match self.dialect {
@@ -39,11 +38,11 @@ impl Writer<'_> {
         match (batch, self.dialect, columns) {
             (Batch::One, _, _) => {
                 self.from(t);
-                for (i, (&c, kind)) in columns.iter().zip(&kinds).enumerate() {
+                for (i, (&c, part)) in columns.iter().zip(&parts).enumerate() {
                     filters.push(format!(
                         "{} = {}",
                         self.column(t, c),
-                        self.one_key(i, kinds.len(), kind)
+                        self.one_key(i, parts.len(), *part)
                     ));
                 }
             }
@@ -52,12 +51,12 @@ impl Writer<'_> {
                 filters.push(format!(
                     "{} = ANY({})",
                     self.column(t, *c),
-                    array_bind(0, &kinds[0])
+                    self.array_bind(0, parts[0])
                 ));
             }
             (Batch::Many, dialect, _) => {
                 if dialect == Dialect::Postgres {
-                    self.keys_table(&kinds);
+                    self.keys_table(&parts);
                     self.out.push_str(" JOIN ");
                 } else {
                     self.out.push_str(" FROM json_each(?1) k CROSS JOIN ");
@@ -66,7 +65,7 @@ impl Writer<'_> {
                 let on = columns.iter().enumerate().map(|(i, &c)| {
                     let key = match dialect {
                         Dialect::Postgres => format!("k.k{i}"),
-                        Dialect::Sqlite => json_key(i, columns.len(), &kinds[i], "k.value"),
+                        Dialect::Sqlite => json_key(i, columns.len(), parts[i].kind, "k.value"),
                     };
                     format!("{} = {key}", self.column(t, c))
                 });
@@ -86,13 +85,10 @@ impl Writer<'_> {
     }
 
     /// ` FROM unnest($1, …) AS k(k0, …)`
-    pub(super) fn keys_table(&mut self, kinds: &[Kind]) {
-        let arrays: Vec<_> = kinds
-            .iter()
-            .enumerate()
-            .map(|(i, k)| array_bind(i, k))
-            .collect();
-        let names: Vec<_> = (0..kinds.len()).map(|i| format!("k{i}")).collect();
+    pub(super) fn keys_table(&mut self, parts: &[KeyPart<'_>]) {
+        let arrays = parts.iter().enumerate();
+        let arrays: Vec<_> = arrays.map(|(i, part)| self.array_bind(i, *part)).collect();
+        let names: Vec<_> = (0..parts.len()).map(|i| format!("k{i}")).collect();
         self.out.push_str(&format!(
             " FROM unnest({}) WITH ORDINALITY AS k({}, ord)",
             arrays.join(", "),

@@ -3,7 +3,8 @@
 //! | level | PostgreSQL | SQLite |
 //! |---|---|---|
 //! | root list | `WHERE … ORDER BY … LIMIT n` | the same |
-//! | rows by key | `key = ANY($1)` | `json_each(?1) CROSS JOIN t ON t.key = value` |
+//! | rows by key, integers | `key = ANY($1)` | `json_each(?1) CROSS JOIN t ON t.key = value` |
+//! | rows by any other key | `unnest($1) WITH ORDINALITY k JOIN t ON t.key = k.key` | the same, with `json_each`'s own key |
 //! | a page of each parent | `unnest($1) WITH ORDINALITY … CROSS JOIN LATERAL (… LIMIT n)` | `SELECT key, (SELECT backref_rows(…) FROM (… LIMIT n)) FROM json_each(?1)` |
 //! | totals, groups | `unnest($1) WITH ORDINALITY … CROSS JOIN t WHERE … GROUP BY k.ord` | `json_each(?1) CROSS JOIN t WHERE … GROUP BY k.key` |
 //!
@@ -346,10 +347,15 @@ impl Writer<'_> {
 
     /// `"schema"."table" t0`
     fn name(&self, t: Table) -> String {
-        let entity = &self.catalog.entities[t.entity];
+        format!("{} t{}", self.qualified(t.entity), t.alias)
+    }
+
+    /// `"schema"."table"`
+    fn qualified(&self, entity: EntityId) -> String {
+        let entity = &self.catalog.entities[entity];
         let schema = entity.schema.as_ref();
         let schema = schema.map_or_else(String::new, |s| format!("{}.", quoted(s)));
-        format!("{schema}{} t{}", quoted(&entity.table), t.alias)
+        format!("{schema}{}", quoted(&entity.table))
     }
 
     /// The rows of a root list that are asked for.

@@ -1,9 +1,9 @@
 //! Pages: the rows of a list, and for each parent a page of the rows that a relation leads to.
 
 use super::sort::{PageOrder, order_by};
-use super::value::{blob, json_key, key_type};
+use super::value::{KeyPart, json_key};
 use super::{Batch, Dialect, Established, KeySql, Table, Writer, quoted};
-use crate::graph::{ColumnIx, EntityId, Kind, Link, Relation, RelationId};
+use crate::graph::{ColumnIx, EntityId, Link, Relation, RelationId};
 use crate::read::plan::{BoundPage, Level, Window, default_order, default_terms};
 
 /// A many-to-many link whose pages are those of its junction.
@@ -16,7 +16,7 @@ struct Junction<'a> {
     descending: bool,
 }
 
-impl Writer<'_> {
+impl<'c> Writer<'c> {
     /// ` FROM … WHERE … ORDER BY … LIMIT …` of a page's rows, in the order they are read.
     pub(super) fn rows(
         &mut self,
@@ -79,7 +79,7 @@ impl Writer<'_> {
         page: &BoundPage,
     ) -> bool {
         let relation = &self.catalog.relations[id];
-        let kinds = self.key_kinds(relation);
+        let parts = self.key_parts(relation);
         let established = self.established(id);
         let plain = page.filter.is_none() && page.search.is_none() && page.order.is_empty();
         let junction = match plain {
@@ -88,8 +88,8 @@ impl Writer<'_> {
         };
         match (batch, self.dialect) {
             (Batch::One, _) => {
-                let keys = self.one_keys(&kinds);
-                let offset_bind = self.offset_bind(&kinds);
+                let keys = self.one_keys(&parts);
+                let offset_bind = self.offset_bind(&parts);
                 match junction {
                     Some(junction) => {
                         self.junction_rows(level, &junction, &keys, page, offset_bind);
@@ -100,20 +100,20 @@ impl Writer<'_> {
             }
             (Batch::Many, Dialect::Postgres) => {
                 match junction {
-                    Some(junction) => self.junction_pages(level, &junction, &kinds, page),
+                    Some(junction) => self.junction_pages(level, &junction, &parts, page),
                     None => {
-                        let keys: Vec<_> = (0..kinds.len()).map(|i| format!("k.k{i}")).collect();
+                        let keys: Vec<_> = (0..parts.len()).map(|i| format!("k.k{i}")).collect();
                         self.out.push_str("SELECT k.ord, r.*");
-                        self.keys_table(&kinds);
+                        self.keys_table(&parts);
                         self.out.push_str(" CROSS JOIN LATERAL (");
-                        self.members(level, id, &keys, page, self.offset_bind(&kinds));
+                        self.members(level, id, &keys, page, self.offset_bind(&parts));
                         self.out.push_str(") r");
                     }
                 }
                 true
             }
             (Batch::Many, Dialect::Sqlite) => {
-                let keys = json_keys(&kinds);
+                let keys = json_keys(&parts);
                 self.packed(|writer| match junction {
                     Some(junction) => {
                         writer.junction_rows(level, &junction, &keys, page, 2);
@@ -215,17 +215,17 @@ impl Writer<'_> {
         &mut self,
         level: &Level,
         junction: &Junction<'_>,
-        kinds: &[Kind],
+        parts: &[KeyPart<'_>],
         page: &BoundPage,
     ) {
         let t = self.table(level.entity);
         let order = self.junction_order(junction, page);
         self.out.push_str("SELECT k.ord");
         self.columns(level, t, "j", &order.keys, ", ");
-        self.keys_table(kinds);
+        self.keys_table(parts);
         self.out.push_str(" CROSS JOIN LATERAL (");
-        let keys: Vec<_> = (0..kinds.len()).map(|i| format!("k.k{i}")).collect();
-        self.junction_page(level, junction, &keys, page, self.offset_bind(kinds));
+        let keys: Vec<_> = (0..parts.len()).map(|i| format!("k.k{i}")).collect();
+        self.junction_page(level, junction, &keys, page, self.offset_bind(parts));
         self.junction_targets(t, junction);
         let sorted = order_by(&order.read);
         self.out.push_str(&format!(" ORDER BY k.ord, {sorted}"));
@@ -339,44 +339,41 @@ impl Writer<'_> {
         }
     }
 
-    /// The kinds of the columns that make a relation's key.
-    pub(super) fn key_kinds(&self, relation: &Relation) -> Vec<Kind> {
-        let from = &self.catalog.entities[relation.from];
-        let kinds = relation.from_columns.iter();
-        kinds.map(|&c| from.columns[c].kind.clone()).collect()
+    /// The columns that make a relation's key.
+    pub(super) fn key_parts(&self, relation: &Relation) -> Vec<KeyPart<'c>> {
+        self.parts(relation.from, &relation.from_columns)
+    }
+
+    pub(super) fn parts(&self, entity: EntityId, columns: &[ColumnIx]) -> Vec<KeyPart<'c>> {
+        let catalog = self.catalog;
+        let part = |&column: &ColumnIx| KeyPart {
+            entity,
+            column,
+            kind: &catalog.entities[entity].columns[column].kind,
+        };
+        columns.iter().map(part).collect()
     }
 
     /// The binds of one key.
-    pub(super) fn one_keys(&self, kinds: &[Kind]) -> Vec<KeySql> {
-        let keys = kinds.iter().enumerate();
-        keys.map(|(i, kind)| self.one_key(i, kinds.len(), kind))
+    pub(super) fn one_keys(&self, parts: &[KeyPart<'_>]) -> Vec<KeySql> {
+        let keys = parts.iter().enumerate();
+        keys.map(|(i, part)| self.one_key(i, parts.len(), *part))
             .collect()
     }
 
     /// The number of the offset's bind, after the keys.
-    pub(super) fn offset_bind(&self, kinds: &[Kind]) -> usize {
+    pub(super) fn offset_bind(&self, parts: &[KeyPart<'_>]) -> usize {
         match self.dialect {
             Dialect::Sqlite => 2,
-            Dialect::Postgres => kinds.len() + 1,
-        }
-    }
-
-    /// The bind of one key's `i`th column. SQLite gets a key of several columns as one JSON array, as it
-    /// gets many keys.
-    pub(super) fn one_key(&self, i: usize, of: usize, kind: &Kind) -> KeySql {
-        match self.dialect {
-            Dialect::Postgres if kind.is_integer() => format!("${}", i + 1),
-            Dialect::Postgres => format!("${}::text::{}", i + 1, key_type(kind)),
-            Dialect::Sqlite if of > 1 => blob(kind, format!("?1 ->> {i}")),
-            Dialect::Sqlite => blob(kind, "?1".to_owned()),
+            Dialect::Postgres => parts.len() + 1,
         }
     }
 }
 
 /// The keys of SQLite's `json_each(?1) k`.
-pub(super) fn json_keys(kinds: &[Kind]) -> Vec<KeySql> {
-    let keys = kinds.iter().enumerate();
-    keys.map(|(i, kind)| json_key(i, kinds.len(), kind, "k.value"))
+pub(super) fn json_keys(parts: &[KeyPart<'_>]) -> Vec<KeySql> {
+    let keys = parts.iter().enumerate();
+    keys.map(|(i, part)| json_key(i, parts.len(), part.kind, "k.value"))
         .collect()
 }
 

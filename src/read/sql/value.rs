@@ -1,7 +1,72 @@
 //! Values between the databases and their statements: casts of what is read, types of what is bound.
 
-use super::{KeySql, quoted};
-use crate::graph::Kind;
+use super::{Dialect, KeySql, Writer, quoted};
+use crate::graph::{ColumnIx, EntityId, Kind};
+
+/// A column of a key, where its values come from: the row above, or the column that is searched itself.
+#[derive(Clone, Copy)]
+pub(super) struct KeyPart<'c> {
+    pub entity: EntityId,
+    pub column: ColumnIx,
+    pub kind: &'c Kind,
+}
+
+impl KeyPart<'_> {
+    /// Whether it is equal to a value of the other's kind where their bytes are, so that rows can be told apart
+    /// by the key that they hold. Otherwise only the database knows: texts are equal by their column's collation
+    /// (`NOCASE`, an ICU one, `citext`, `char(n)`), numbers whatever their digits.
+    pub(super) fn by_value(self, dialect: Dialect, other: &Kind) -> bool {
+        match (self.kind, other) {
+            (Kind::Int | Kind::BigInt, Kind::Int | Kind::BigInt) => true,
+            (Kind::Uuid, Kind::Uuid) => dialect == Dialect::Postgres,
+            _ => false,
+        }
+    }
+}
+
+/// Whether PostgreSQL is left to find out the type of what is bound, from the column that it is compared with. The
+/// declared type does not say: a `String` may be `char(3)` or `citext`, a float `real`.
+pub(super) fn is_inferred(kind: &Kind) -> bool {
+    matches!(kind, Kind::Text | Kind::Float | Kind::Other)
+}
+
+impl Writer<'_> {
+    /// The bind of the array of a key's `i`th column on PostgreSQL.
+    pub(super) fn array_bind(&self, i: usize, part: KeyPart<'_>) -> String {
+        match part.kind {
+            kind if kind.is_integer() => format!("${}::bigint[]", i + 1),
+            kind if is_inferred(kind) => {
+                self.of_column(part, "array_agg(s.{})", &format!("${}", i + 1))
+            }
+            kind => format!("${}::text[]::{}[]", i + 1, key_type(kind)),
+        }
+    }
+
+    /// The bind of one key's `i`th column. SQLite gets a key of several columns as one JSON array, as it
+    /// gets many keys.
+    pub(super) fn one_key(&self, i: usize, of: usize, part: KeyPart<'_>) -> KeySql {
+        match (self.dialect, part.kind) {
+            (Dialect::Postgres, kind) if kind.is_integer() => format!("${}", i + 1),
+            (Dialect::Postgres, kind) if is_inferred(kind) => {
+                self.of_column(part, "s.{}", &format!("${}", i + 1))
+            }
+            (Dialect::Postgres, kind) => format!("${}::text::{}", i + 1, key_type(kind)),
+            (Dialect::Sqlite, kind) if of > 1 => sqlite_value(kind, format!("?1 ->> {i}")),
+            (Dialect::Sqlite, kind) => sqlite_value(kind, "?1".to_owned()),
+        }
+    }
+
+    /// A bind of the very type and collation of the column that its values were read from, which nothing but
+    /// PostgreSQL knows. It drops the branch that is never taken when it plans.
+    fn of_column(&self, part: KeyPart<'_>, expression: &str, bind: &str) -> String {
+        let of = &self.catalog.entities[part.entity];
+        let value = expression.replace("{}", &quoted(&of.columns[part.column].name));
+        format!(
+            "CASE WHEN FALSE THEN (SELECT {value} FROM {} s) ELSE {bind} END",
+            self.qualified(part.entity)
+        )
+    }
+}
 
 /// The cast that makes PostgreSQL send a value in a form `load` reads.
 pub(super) fn read_cast(kind: &Kind) -> Option<&'static str> {
@@ -10,15 +75,6 @@ pub(super) fn read_cast(kind: &Kind) -> Option<&'static str> {
         // An enum's own type would cost each connection a query of the catalog to learn it.
         Kind::Other | Kind::Enum(_) => Some("text"),
         _ => None,
-    }
-}
-
-/// The bind of the `i`th key column's array on PostgreSQL.
-pub(super) fn array_bind(i: usize, kind: &Kind) -> String {
-    if kind.is_integer() {
-        format!("${}::bigint[]", i + 1)
-    } else {
-        format!("${}::text[]::{}[]", i + 1, key_type(kind))
     }
 }
 
@@ -43,7 +99,7 @@ pub(super) fn key_type(kind: &Kind) -> String {
 
 /// The `i`th column of a key among many in SQLite's JSON: an array of keys, or of arrays.
 pub(super) fn json_key(i: usize, of: usize, kind: &Kind, value: &str) -> KeySql {
-    blob(
+    sqlite_value(
         kind,
         if of > 1 {
             format!("{value} ->> {i}")
@@ -53,9 +109,13 @@ pub(super) fn json_key(i: usize, of: usize, kind: &Kind, value: &str) -> KeySql 
     )
 }
 
-/// JSON has no bytes, so they travel as hexadecimal digits, PostgreSQL's way: after `\x`.
-pub(super) fn blob(kind: &Kind, value: String) -> KeySql {
+/// SQLite has no type for these: a value bound as text becomes what the column holds. JSON has no bytes, so they
+/// travel as hexadecimal digits, PostgreSQL's way: after `\x`.
+pub(super) fn sqlite_value(kind: &Kind, value: String) -> KeySql {
     match kind {
+        Kind::Float => format!("CAST({value} AS REAL)"),
+        Kind::Decimal { .. } => format!("CAST({value} AS NUMERIC)"),
+        Kind::Boolean => format!("({value} = 'true')"),
         Kind::Uuid => format!("unhex({value}, '-')"),
         Kind::Bytes => format!("unhex({value}, '\\x')"),
         _ => value,

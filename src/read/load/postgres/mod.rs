@@ -16,7 +16,7 @@ use futures_util::TryStreamExt;
 use tokio_postgres::RowStream;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::private::BytesMut;
-use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 use super::learnt::{Learnt, Pace};
 use super::rows::{Rows, RowsBuilder};
@@ -370,10 +370,10 @@ impl Parameter<'_> {
         match self {
             Parameter::Int(_) => Type::INT8,
             Parameter::Float(_) => Type::FLOAT8,
-            Parameter::Text(_) => Type::TEXT,
+            // Of the type that PostgreSQL finds it is compared with or cast from.
+            Parameter::Text(_) | Parameter::Texts(_) => Type::UNKNOWN,
             Parameter::Bytes(_) => Type::BYTEA,
             Parameter::Ints(_) => Type::INT8_ARRAY,
-            Parameter::Texts(_) => Type::TEXT_ARRAY,
         }
     }
 }
@@ -387,26 +387,52 @@ impl ToSql for Parameter<'_> {
         match self {
             Parameter::Int(v) => v.to_sql(of, out),
             Parameter::Float(v) => v.to_sql(of, out),
-            Parameter::Text(v) => v.to_sql(of, out),
+            Parameter::Text(v) => {
+                out.extend_from_slice(v.as_bytes());
+                Ok(IsNull::No)
+            }
             Parameter::Bytes(v) => v.to_sql(of, out),
             Parameter::Ints(v) => v.to_sql(of, out),
-            Parameter::Texts(v) => v.to_sql(of, out),
+            Parameter::Texts(v) => {
+                array_text(v, out);
+                Ok(IsNull::No)
+            }
         }
     }
 
-    fn accepts(of: &Type) -> bool {
-        [
-            Type::INT8,
-            Type::FLOAT8,
-            Type::TEXT,
-            Type::BYTEA,
-            Type::INT8_ARRAY,
-            Type::TEXT_ARRAY,
-        ]
-        .contains(of)
+    /// Texts are sent as such, whatever type PostgreSQL takes them for.
+    fn encode_format(&self, _: &Type) -> Format {
+        match self {
+            Parameter::Text(_) | Parameter::Texts(_) => Format::Text,
+            _ => Format::Binary,
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
     }
 
     to_sql_checked!();
+}
+
+/// PostgreSQL's text of an array: `{"a","b"}`.
+fn array_text(items: &[Box<str>], out: &mut BytesMut) {
+    out.extend_from_slice(b"{");
+    for (i, item) in items.iter().enumerate() {
+        out.extend_from_slice(if i == 0 { b"\"" } else { b",\"" });
+        for part in item.split_inclusive(['"', '\\']) {
+            match part.strip_suffix(['"', '\\']) {
+                Some(before) => {
+                    out.extend_from_slice(before.as_bytes());
+                    out.extend_from_slice(b"\\");
+                    out.extend_from_slice(&part.as_bytes()[before.len()..]);
+                }
+                None => out.extend_from_slice(part.as_bytes()),
+            }
+        }
+        out.extend_from_slice(b"\"");
+    }
+    out.extend_from_slice(b"}");
 }
 
 /// PostgreSQL's epoch is 2000-01-01.
