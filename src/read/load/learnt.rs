@@ -1,9 +1,11 @@
-//! What is learnt of a plan in use: the SQL of its levels, how large its answers are, whether it is slow. It
+//! What is learnt of a plan in use: the SQL of its levels, how large its answers are, whether it is slow, and how long
+//! it takes. It
 //! belongs to the database at hand and not to the plan, which knows neither a dialect nor a row.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
+use super::admission::Cost;
 use crate::read::plan::Plan;
 use crate::read::sql::PreparedSql;
 
@@ -15,6 +17,8 @@ pub struct Learnt {
     pub answer_size: Size,
     /// What SQLite learnt of the time it takes.
     pub slow: Slow,
+    /// What its work takes, where it is admitted by that.
+    pub cost: Cost,
 }
 
 #[derive(Debug, Default)]
@@ -32,6 +36,7 @@ impl Learnt {
             levels: plan.levels.iter().map(|_| LevelLearnt::default()).collect(),
             answer_size: Size::default(),
             slow: Slow::default(),
+            cost: Cost::default(),
         }
     }
 }
