@@ -24,9 +24,9 @@ mod reading;
 mod schema;
 mod search;
 mod sharing;
+mod syntax;
 mod torn;
 mod values;
-mod syntax;
 
 /// Where a migration that the doctor prints finds it, as in its own crate.
 use migration::support;

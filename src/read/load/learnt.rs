@@ -1,10 +1,11 @@
-//! What is learnt of a plan in use: the SQL of its levels, how large its answers are, whether it is slow. It
+//! What is learnt of a plan in use: the SQL of its levels, how large its answers are, whether it is slow, and how long
+//! it takes. It
 //! belongs to the database at hand and not to the plan, which knows neither a dialect nor a row.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::time::Duration;
 
+use super::admission::Cost;
 use crate::read::plan::Plan;
 use crate::read::sql::PreparedSql;
 
@@ -16,8 +17,10 @@ pub struct Learnt {
     pub answer_size: Size,
     /// What SQLite learnt of the time it takes.
     pub slow: Slow,
-    /// What PostgreSQL did.
-    pub pace: Pace,
+    /// What its work takes, where it is admitted by that.
+    pub cost: Cost,
+    /// Whether it may share a transaction with others.
+    pub trust: Trust,
 }
 
 #[derive(Debug, Default)]
@@ -35,7 +38,8 @@ impl Learnt {
             levels: plan.levels.iter().map(|_| LevelLearnt::default()).collect(),
             answer_size: Size::default(),
             slow: Slow::default(),
-            pace: Pace::default(),
+            cost: Cost::default(),
+            trust: Trust::default(),
         }
     }
 }
@@ -59,50 +63,29 @@ impl Slow {
     }
 }
 
-/// How long a plan's statements take on PostgreSQL, and whether they fail.
+/// Whether a plan's statements fail, which on PostgreSQL ends the transaction that they share with others.
 #[derive(Debug, Default)]
-pub struct Pace {
-    /// In µs, an average in which the last times count the most; 0 where it has never run.
-    average: AtomicU32,
-    /// For so many more times it is not trusted to share a transaction.
-    distrusted: AtomicU32,
+pub struct Trust {
+    /// For so many more times it goes by itself.
+    withdrawn: AtomicU32,
 }
 
-impl Pace {
-    /// After a failure.
+impl Trust {
     const TIMES: u32 = 200;
 
-    pub fn ran(&self, micros: u64) {
-        let micros = u32::try_from(micros).unwrap_or(u32::MAX).max(1);
-        let average = match self.average.load(Ordering::Relaxed) {
-            0 => micros,
-            known => known - known / 8 + micros / 8,
-        };
-        self.average.store(average.max(1), Ordering::Relaxed);
-        let distrusted = self.distrusted.load(Ordering::Relaxed);
-        if distrusted > 0 {
-            self.distrusted.store(distrusted - 1, Ordering::Relaxed);
+    pub fn has_run(&self) {
+        let withdrawn = self.withdrawn.load(Ordering::Relaxed);
+        if withdrawn > 0 {
+            self.withdrawn.store(withdrawn - 1, Ordering::Relaxed);
         }
     }
 
-    pub fn failed(&self) {
-        self.distrusted.store(Self::TIMES, Ordering::Relaxed);
+    pub fn has_failed(&self) {
+        self.withdrawn.store(Self::TIMES, Ordering::Relaxed);
     }
 
-    /// It took so long that it was stopped.
-    pub fn stopped_after(&self, at_least: Duration) {
-        let micros = at_least.as_micros() as u32;
-        self.average.fetch_max(8 * micros, Ordering::Relaxed);
-    }
-
-    /// `None` where it has never run.
-    pub fn average(&self) -> Option<Duration> {
-        let micros = self.average.load(Ordering::Relaxed);
-        (micros > 0).then(|| Duration::from_micros(micros.into()))
-    }
-
-    pub fn is_trusted(&self) -> bool {
-        self.distrusted.load(Ordering::Relaxed) == 0
+    pub fn is_given(&self) -> bool {
+        self.withdrawn.load(Ordering::Relaxed) == 0
     }
 }
 

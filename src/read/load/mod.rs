@@ -8,6 +8,7 @@
 //! **Invariant:** nothing here looks at a row one at a time to ask for more; a statement runs per level
 //! or not at all (a level without keys asks nothing).
 
+pub mod admission;
 mod database;
 mod error;
 mod fold;

@@ -18,7 +18,8 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
 
-use super::learnt::{Learnt, Pace};
+use super::admission::Cost;
+use super::learnt::Learnt;
 use super::rows::{Rows, RowsBuilder};
 use super::{Connection, DatabaseError, Failures, Loaded, Restart, Statement};
 use crate::graph::keys::KeyColumn;
@@ -44,14 +45,14 @@ impl PostgresPool {
         let statements: usize = bound.plan.stages.iter().map(Vec::len).sum();
         let mut wish = Wish {
             snapshot: bound.bound.statements > 1,
-            company: company(&learnt.pace),
+            company: company(learnt),
         };
         let mut failures = Failures::default();
         for attempt in 1.. {
             let entered = self.enter(wish, statements);
             let entered = tokio::time::timeout_at(deadline.into(), entered).await;
             let member = entered.unwrap_or(Err(DatabaseError::TimedOut))?;
-            let turn = Turn::new(member, deadline, &learnt.pace);
+            let turn = Turn::new(member, deadline, &learnt.cost);
             let began = Instant::now();
             let loaded = super::load(catalog, bound, learnt, &failures, deadline, &turn).await;
             let again = Again::after(&loaded, &mut failures);
@@ -59,8 +60,11 @@ impl PostgresPool {
             let Some(again) = again.filter(may) else {
                 turn.tell();
                 match loaded.iter().all(|level| level.failed.is_none()) {
-                    true => learnt.pace.ran(turn.member.cost()),
-                    false => learnt.pace.failed(),
+                    true => {
+                        learnt.cost.learn(turn.member.took());
+                        learnt.trust.has_run();
+                    }
+                    false => learnt.trust.has_failed(),
                 }
                 return Ok(loaded);
             };
@@ -118,10 +122,10 @@ impl Again {
 }
 
 /// With whom a request of a plan shares its turn.
-fn company(pace: &Pace) -> Company {
-    match pace.average() {
-        Some(average) if average > PATIENCE => Company::Slow,
-        Some(_) if pace.is_trusted() => Company::Shared,
+fn company(learnt: &Learnt) -> Company {
+    match learnt.cost.expected() {
+        Some(cost) if cost > PATIENCE => Company::Slow,
+        Some(_) if learnt.trust.is_given() => Company::Shared,
         _ => Company::Alone,
     }
 }
@@ -130,7 +134,7 @@ fn company(pace: &Pace) -> Company {
 struct Turn<'a> {
     member: Member,
     deadline: Instant,
-    pace: &'a Pace,
+    cost: &'a Cost,
     /// Whether a failure has ended its transaction.
     is_over: AtomicBool,
     /// What was asked, where somebody wants to hear of it: told once, however often the request began.
@@ -138,12 +142,12 @@ struct Turn<'a> {
 }
 
 impl<'a> Turn<'a> {
-    fn new(member: Member, deadline: Instant, pace: &'a Pace) -> Self {
+    fn new(member: Member, deadline: Instant, cost: &'a Cost) -> Self {
         let listened = tracing::enabled!(target: "backref::postgres", tracing::Level::TRACE);
         Turn {
             member,
             deadline,
-            pace,
+            cost,
             is_over: AtomicBool::new(false),
             asked: listened.then(Mutex::default),
         }
@@ -213,10 +217,10 @@ impl Turn<'_> {
             }
             match self.member.look() {
                 Look::Quick => {}
-                Look::Slow => self.pace.stopped_after(PATIENCE),
+                Look::Slow => self.cost.exceeds(2 * PATIENCE),
                 Look::Again(why) => {
                     if why == Restart::Slow {
-                        self.pace.stopped_after(PATIENCE);
+                        self.cost.exceeds(2 * PATIENCE);
                     }
                     return Err(DatabaseError::Restart { why, cause: None });
                 }
@@ -261,7 +265,7 @@ impl Query<'_> {
             self.read(found).await
         };
         let (rows, took) = session.ask(owner, || self.member.done(), asking).await;
-        self.member.took(took);
+        self.member.add(took);
         rows.map_err(|error| self.restart(error))
     }
 

@@ -538,13 +538,14 @@ impl Member {
         }
     }
 
-    pub fn took(&self, micros: u64) {
+    /// Adds how long a statement took, in µs.
+    pub fn add(&self, micros: u64) {
         self.took.fetch_add(micros, Ordering::Relaxed);
     }
 
-    /// How long its statements took, in µs.
-    pub fn cost(&self) -> u64 {
-        self.took.load(Ordering::Relaxed)
+    /// How long its statements took.
+    pub fn took(&self) -> Duration {
+        Duration::from_micros(self.took.load(Ordering::Relaxed))
     }
 
     /// Whether its statements run in a transaction, which one that fails ends.

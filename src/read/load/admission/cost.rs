@@ -1,0 +1,37 @@
+//! What a plan's work is expected to take, by what it took.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// A moving average: of the last time it knows a quarter, and ever less of those before.
+#[derive(Debug, Default)]
+pub struct Cost {
+    /// In microseconds; 0 where nothing is known.
+    micros: AtomicU32,
+}
+
+impl Cost {
+    /// Nothing if it has never been done.
+    pub fn expected(&self) -> Option<Duration> {
+        match self.micros.load(Ordering::Relaxed) {
+            0 => None,
+            micros => Some(Duration::from_micros(micros.into())),
+        }
+    }
+
+    /// Of two that learn at the same time one may be lost: it is an estimate.
+    pub fn learn(&self, took: Duration) {
+        let took = u32::try_from(took.as_micros()).unwrap_or(u32::MAX).max(1);
+        let next = match self.micros.load(Ordering::Relaxed) {
+            0 => took,
+            known => (u64::from(known) * 3).div_ceil(4) as u32 + took / 4,
+        };
+        self.micros.store(next.max(1), Ordering::Relaxed);
+    }
+
+    /// It takes longer than this, however long that may be.
+    pub fn exceeds(&self, least: Duration) {
+        let least = u32::try_from(least.as_micros()).unwrap_or(u32::MAX);
+        self.micros.fetch_max(least, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,315 @@
+//! Work that waits, in the order in which it serves most: cheap before dear, by what it is expected to take.
+//!
+//! Nothing here knows a clock or a database: whoever calls says what time it is.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// How much work may run at the same time. What is large leaves room for what is not, and what is huge for both,
+/// so that no number of large requests keeps a small one waiting.
+#[derive(Debug, Clone, Copy)]
+pub struct Capacity {
+    pub all: usize,
+    /// Of those, how many may be expected to take more than [`SMALL`].
+    pub large: usize,
+    /// Of those, how many may be expected to take more than [`LARGE`].
+    pub huge: usize,
+}
+
+/// What small work takes at most.
+pub const SMALL: Duration = Duration::from_millis(16);
+/// What work takes at most that is large and not huge.
+pub const LARGE: Duration = Duration::from_millis(256);
+
+/// What the work of each level is expected to take at most, in milliseconds; that of the last takes longer.
+const LEVELS: [u64; 7] = [1, 4, 16, 64, 256, 1024, 4096];
+
+/// For each level of work there is a share of the time that it gets however much cheaper work waits: one part in so
+/// many. It is also how many times its own length work may wait where more of it comes than can be done.
+const AGEING: u32 = 20;
+
+/// Where work has waited without a break for so long, it is no burst that will be over soon: more comes than can be
+/// done, and waiting lists are kept short.
+const STANDING: Duration = Duration::from_secs(5);
+
+/// How long even short work may wait where more comes than can be done.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// For how long it is remembered that a client left before it was its turn.
+const IMPATIENCE: Duration = Duration::from_secs(10);
+
+/// Where work has waited without a break for so long, clients that leave do so because of that.
+const LONG: Duration = Duration::from_secs(1);
+
+/// How many wait at most, whatever they take.
+const MOST: usize = 4096;
+
+/// The level of work by what it is expected to take: the lower, the sooner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Level(usize);
+
+impl Level {
+    /// By the work's expected cost.
+    pub fn of(cost: Duration) -> Self {
+        let within = |most: &u64| cost <= Duration::from_millis(*most);
+        Level(LEVELS.iter().position(within).unwrap_or(LEVELS.len()))
+    }
+}
+
+/// By which waiting work is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    level: Level,
+    number: u64,
+}
+
+/// Work that is not taken in, and when to come back.
+#[derive(Debug)]
+pub struct Refused<T> {
+    pub work: T,
+    pub retry_after: Duration,
+}
+
+/// What is to be done next.
+#[derive(Debug)]
+pub enum Next<T> {
+    /// This, which counts as running until [`Queue::finish`].
+    Run(Level, T),
+    /// To say that this cannot end in time any more.
+    Refuse(Refused<T>),
+}
+
+pub struct Queue<T> {
+    capacity: Capacity,
+    lists: [List<T>; LEVELS.len() + 1],
+    waiting: usize,
+    /// Since when there has always been something that waits.
+    standing: Option<Instant>,
+    tickets: u64,
+}
+
+/// What waits on one level, in the order in which it came.
+struct List<T> {
+    entries: VecDeque<Entry<T>>,
+    /// What its entries are expected to take together.
+    backlog: Duration,
+    running: usize,
+    /// When its turn was last.
+    served: Option<Instant>,
+    /// Until when its clients are taken for impatient: they leave, and whose turn it would be is about to. Who came
+    /// last is then there when the answer is.
+    impatient: Option<Instant>,
+}
+
+struct Entry<T> {
+    number: u64,
+    arrived: Instant,
+    cost: Duration,
+    deadline: Instant,
+    work: T,
+}
+
+impl<T> Queue<T> {
+    pub fn new(capacity: Capacity) -> Self {
+        Queue {
+            capacity,
+            lists: std::array::from_fn(|_| List {
+                entries: VecDeque::new(),
+                backlog: Duration::ZERO,
+                running: 0,
+                served: None,
+                impatient: None,
+            }),
+            waiting: 0,
+            standing: None,
+            tickets: 0,
+        }
+    }
+
+    /// Takes in work that is expected to take `cost`. What has to wait and could not end before its deadline is
+    /// refused, and where more comes than can be done, what would wait for long. Work that waited may have to make
+    /// way; it comes beside the ticket.
+    pub fn push(
+        &mut self,
+        work: T,
+        cost: Duration,
+        deadline: Instant,
+        now: Instant,
+    ) -> Result<(Ticket, Option<Refused<T>>), Refused<T>> {
+        let level = Level::of(cost);
+        let wait = self.expected_wait(level, now);
+        // What need not wait shows what it takes today, whatever it took before.
+        if !wait.own.is_zero() && now + wait.own + cost > deadline {
+            let retry_after = wait.all;
+            return Err(Refused { work, retry_after });
+        }
+        let stands = self.standing.is_some_and(|since| now - since >= STANDING);
+        let long = stands && wait.all > PATIENCE.max(cost * AGEING);
+        let mut displaced = None;
+        if long || self.waiting >= MOST {
+            displaced = match self.newest_first(level, now) {
+                true => self.take_oldest(level, now),
+                false if long => None,
+                false => self.take_dearest(level, now),
+            };
+            if displaced.is_none() {
+                let retry_after = wait.all;
+                return Err(Refused { work, retry_after });
+            }
+        }
+        self.tickets += 1;
+        let number = self.tickets;
+        let list = &mut self.lists[level.0];
+        list.backlog += cost;
+        list.entries.push_back(Entry {
+            number,
+            arrived: now,
+            cost,
+            deadline,
+            work,
+        });
+        self.waiting += 1;
+        self.standing.get_or_insert(now);
+        Ok((Ticket { level, number }, displaced))
+    }
+
+    /// The work whose turn it is, if there is room for it.
+    pub fn pop(&mut self, now: Instant) -> Option<Next<T>> {
+        let level = (0..self.lists.len())
+            .filter(|&i| self.has_room(Level(i)))
+            .filter_map(|i| Some((self.lists[i].due(i)?, i)))
+            .min()?
+            .1;
+        let newest_first = self.newest_first(Level(level), now);
+        let entries = &mut self.lists[level].entries;
+        let entry = match newest_first {
+            true => entries.pop_back(),
+            false => entries.pop_front(),
+        }?;
+        self.left(Level(level), entry.cost);
+        let waited = now - entry.arrived > SMALL;
+        if waited && now + entry.cost > entry.deadline {
+            let retry_after = self.expected_wait(Level(level), now).all;
+            let work = entry.work;
+            return Some(Next::Refuse(Refused { work, retry_after }));
+        }
+        let list = &mut self.lists[level];
+        list.served = Some(now);
+        list.running += 1;
+        Some(Next::Run(Level(level), entry.work))
+    }
+
+    /// Takes out work whose client has left.
+    pub fn remove(&mut self, ticket: Ticket, now: Instant) -> Option<T> {
+        let list = &mut self.lists[ticket.level.0];
+        let at = list
+            .entries
+            .binary_search_by_key(&ticket.number, |e| e.number)
+            .ok()?;
+        let entry = list.entries.remove(at)?;
+        list.impatient = Some(now + IMPATIENCE);
+        self.left(ticket.level, entry.cost);
+        Some(entry.work)
+    }
+
+    /// Work of this level has ended.
+    pub fn finish(&mut self, level: Level) {
+        let running = &mut self.lists[level.0].running;
+        *running = running.saturating_sub(1);
+    }
+
+    /// What runs on one level turned out to be of another. Whether there is room for it to go on.
+    pub fn promote(&mut self, from: Level, to: Level) -> bool {
+        self.finish(from);
+        let room = self.has_room(to);
+        let level = if room { to } else { from };
+        self.lists[level.0].running += 1;
+        room
+    }
+
+    fn left(&mut self, level: Level, cost: Duration) {
+        let list = &mut self.lists[level.0];
+        list.backlog = list.backlog.saturating_sub(cost);
+        self.waiting -= 1;
+        if self.waiting == 0 {
+            self.standing = None;
+        }
+    }
+
+    /// Takes out the oldest of what is dearer than `level`.
+    fn take_dearest(&mut self, level: Level, now: Instant) -> Option<Refused<T>> {
+        let dearest = self.lists.iter().rposition(|l| !l.entries.is_empty())?;
+        match dearest > level.0 {
+            true => self.take_oldest(Level(dearest), now),
+            false => None,
+        }
+    }
+
+    fn take_oldest(&mut self, level: Level, now: Instant) -> Option<Refused<T>> {
+        let entry = self.lists[level.0].entries.pop_front()?;
+        self.left(level, entry.cost);
+        let retry_after = self.expected_wait(level, now).all;
+        let work = entry.work;
+        Some(Refused { work, retry_after })
+    }
+
+    fn has_room(&self, level: Level) -> bool {
+        self.running_from(Level(0)) < self.capacity.all
+            && (level < LARGE_LEVEL || self.running_from(LARGE_LEVEL) < self.capacity.large)
+            && (level < HUGE_LEVEL || self.running_from(HUGE_LEVEL) < self.capacity.huge)
+    }
+
+    fn running_from(&self, level: Level) -> usize {
+        self.lists[level.0..].iter().map(|l| l.running).sum()
+    }
+
+    /// How long work of a level that comes now would wait.
+    fn expected_wait(&self, level: Level, now: Instant) -> Wait {
+        let room = if level < LARGE_LEVEL {
+            self.capacity.all - self.running_from(LARGE_LEVEL).min(self.capacity.all)
+        } else if level < HUGE_LEVEL {
+            self.capacity.large - self.running_from(HUGE_LEVEL).min(self.capacity.large)
+        } else {
+            self.capacity.huge
+        };
+        let room = u32::try_from(room.max(1)).unwrap_or(u32::MAX);
+        let upto = |end: usize| {
+            self.lists[..end]
+                .iter()
+                .map(|l| l.backlog)
+                .sum::<Duration>()
+        };
+        let own = upto(level.0 + usize::from(!self.newest_first(level, now)));
+        Wait {
+            own: own / room,
+            all: upto(level.0 + 1) / room,
+        }
+    }
+
+    fn newest_first(&self, level: Level, now: Instant) -> bool {
+        let impatient = self.lists[level.0].impatient;
+        impatient.is_some_and(|until| now < until)
+            && self.standing.is_some_and(|since| now - since >= LONG)
+    }
+}
+
+/// Until it is somebody's turn, and until it is everybody's who waits now and takes no longer.
+struct Wait {
+    own: Duration,
+    all: Duration,
+}
+
+/// The first levels beyond [`SMALL`] and [`LARGE`].
+const LARGE_LEVEL: Level = Level(3);
+const HUGE_LEVEL: Level = Level(5);
+
+impl<T> List<T> {
+    /// When it must be this list's turn at last: after so many times what its work takes, from when it came or
+    /// from its last turn.
+    fn due(&self, level: usize) -> Option<Instant> {
+        let oldest = self.entries.front()?.arrived;
+        let most = LEVELS.get(level).copied().unwrap_or(4 * LEVELS[6]);
+        let since = self.served.map_or(oldest, |served| served.max(oldest));
+        Some(since + Duration::from_millis(most) * AGEING)
+    }
+}
