@@ -43,6 +43,10 @@ impl Admission {
         cost: Duration,
         deadline: Instant,
     ) -> Result<Permit, DatabaseError> {
+        if let Some(level) = self.locked(|queue| queue.begin(cost)) {
+            let admission = self.clone();
+            return Ok(Permit { admission, level });
+        }
         let (tell, told) = oneshot::channel();
         let pushed = self.locked(|queue| queue.push(tell, cost, deadline, Instant::now()));
         let (ticket, displaced) = pushed.map_err(|refused| overloaded(&refused))?;

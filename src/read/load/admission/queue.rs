@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone, Copy)]
 pub struct Capacity {
     pub all: usize,
+    /// Of those, how many get on at a time. Where work is sent ahead, the rest waits where it is done.
+    pub hands: usize,
     /// Of those, how many may be expected to take more than [`SMALL`].
     pub large: usize,
     /// Of those, how many may be expected to take more than [`LARGE`].
@@ -124,6 +126,16 @@ impl<T> Queue<T> {
             standing: None,
             tickets: 0,
         }
+    }
+
+    /// Begins work that need not wait, which counts as running until [`Queue::finish`].
+    pub fn begin(&mut self, cost: Duration) -> Option<Level> {
+        let level = Level::of(cost);
+        let begins = self.waiting == 0 && self.has_room(level);
+        begins.then(|| {
+            self.lists[level.0].running += 1;
+            level
+        })
     }
 
     /// Takes in work that is expected to take `cost`. What has to wait and could not end before its deadline is
@@ -272,7 +284,8 @@ impl<T> Queue<T> {
         } else {
             self.capacity.huge
         };
-        let room = u32::try_from(room.max(1)).unwrap_or(u32::MAX);
+        let room = room.min(self.capacity.hands).max(1);
+        let room = u32::try_from(room).unwrap_or(u32::MAX);
         let upto = |end: usize| {
             self.lists[..end]
                 .iter()

@@ -7,6 +7,7 @@ use super::*;
 
 const CAPACITY: Capacity = Capacity {
     all: 3,
+    hands: 3,
     large: 2,
     huge: 1,
 };
@@ -209,6 +210,7 @@ fn overload_is_served_as_well_as_capacity_allows() {
 async fn tasks_enter_in_turn_and_whoever_leaves_makes_room() {
     let one = Capacity {
         all: 1,
+        hands: 1,
         large: 1,
         huge: 1,
     };

@@ -48,10 +48,13 @@ impl PostgresPool {
             company: company(learnt),
         };
         let mut failures = Failures::default();
+        let mut permit = None;
         for attempt in 1.. {
-            let entered = self.enter(wish, statements);
-            let entered = tokio::time::timeout_at(deadline.into(), entered).await;
-            let member = entered.unwrap_or(Err(DatabaseError::TimedOut))?;
+            if permit.is_none() {
+                permit =
+                    Some(within(deadline, self.admit(learnt.cost.expected(), deadline)).await?);
+            }
+            let member = within(deadline, self.enter(wish, statements)).await?;
             let turn = Turn::new(member, deadline, &learnt.cost);
             let began = Instant::now();
             let loaded = super::load(catalog, bound, learnt, &failures, deadline, &turn).await;
@@ -71,13 +74,24 @@ impl PostgresPool {
             tracing::debug!(?again, attempt, "a request begins again");
             match again {
                 Again::CutOff => self.distrust(began),
-                Again::Restart(Restart::Slow) => wish.company = Company::Slow,
+                Again::Restart(Restart::Slow) => {
+                    wish.company = Company::Slow;
+                    permit = None;
+                }
                 _ if wish.company == Company::Slow => {}
                 _ => wish.company = Company::Again,
             }
         }
         Err(DatabaseError::TimedOut)
     }
+}
+
+async fn within<T>(
+    deadline: Instant,
+    waiting: impl Future<Output = Result<T, DatabaseError>>,
+) -> Result<T, DatabaseError> {
+    let waited = tokio::time::timeout_at(deadline.into(), waiting).await;
+    waited.unwrap_or(Err(DatabaseError::TimedOut))
 }
 
 /// Why a request begins again.

@@ -26,6 +26,7 @@ use tokio::sync::oneshot;
 
 use super::connect::Connector;
 use super::session::{Owner, Session};
+use crate::read::load::admission::{Admission, Capacity, Permit};
 use crate::read::load::{DatabaseError, Restart};
 
 /// How long a statement may take before those behind it go elsewhere, and its plan to the lane for what takes long.
@@ -34,8 +35,11 @@ pub const PATIENCE: Duration = Duration::from_millis(50);
 const QUEUE: Duration = Duration::from_millis(20);
 /// Statements that wait on one connection at most before another is used.
 const DEEP: u32 = 16;
-/// Requests that wait for a turn at most, for each connection that may be opened.
-const LINE_PER_CONNECTION: usize = 64;
+/// Requests that load at a time, for each of the connections that carry what is quick: so many that turns are
+/// shared. More wait to be admitted.
+const SHARE: usize = 8;
+/// What a request is expected to take whose plan has never run.
+const NEW: Duration = Duration::from_millis(1);
 /// After a refused connection, how long no other is tried.
 const REFUSED_FOR: Duration = Duration::from_millis(500);
 
@@ -45,6 +49,8 @@ pub struct PostgresPool(Arc<Shared>);
 
 struct Shared {
     connector: Connector,
+    /// Whose turn it is to wait for a turn.
+    admission: Arc<Admission>,
     /// As many are opened at most.
     most: usize,
     /// As many carry what is quick, and the others what takes long.
@@ -134,14 +140,31 @@ impl PostgresPool {
     pub fn new(connector: Connector, most: usize) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let most = most.max(1);
+        // Of a few connections, one is kept for what takes long.
+        let few = (2 * cores).min(most - most / 4).min((most - 1).max(1));
+        let admission = Admission::new(Capacity {
+            all: few * SHARE,
+            hands: few,
+            large: most,
+            huge: (most - few).max(1),
+        });
         PostgresPool(Arc::new(Shared {
             connector,
+            admission,
             most,
-            // Of a few connections, one is kept for what takes long.
-            few: (2 * cores).min(most - most / 4).min((most - 1).max(1)),
+            few,
             state: Mutex::default(),
             clock: Instant::now(),
         }))
+    }
+
+    /// Waits until a request may load that is expected to take `cost`.
+    pub async fn admit(
+        &self,
+        cost: Option<Duration>,
+        deadline: Instant,
+    ) -> Result<Permit, DatabaseError> {
+        self.0.admission.enter(cost.unwrap_or(NEW), deadline).await
     }
 
     /// Waits for a turn. `statements` is how many it may send at most.
@@ -158,14 +181,7 @@ impl PostgresPool {
                 return Ok(member);
             }
             let (grant, granted) = oneshot::channel();
-            let most = self.0.most * LINE_PER_CONNECTION;
-            let line = state.line(wish);
-            if line.len() >= most {
-                return Err(DatabaseError::Overloaded {
-                    retry_after: Duration::from_secs(1),
-                });
-            }
-            line.push_back(Waiter { wish, grant });
+            state.line(wish).push_back(Waiter { wish, grant });
             self.open_another(&mut state, wish);
             self.refuse_all(&mut state);
             granted
