@@ -13,13 +13,13 @@ use backref::engine::{Engine, Planner, Request};
 use backref::graph::policy::Principal;
 use backref::read::explain;
 use backref::read::plan::Limits;
-use backref::read::sql::Dialect;
 use backref::schema::Schema;
 use backref::serve::config::{Cli, Command, Doctor, Explain, Migrate, MigrateAction, Seed, Serve};
 use backref::serve::database::{self, Connect, EMBEDDED_FILE, SetupError, Url};
 use backref::serve::http::{self, ServerOptions};
+use backref::serve::migrate::{self, Runner};
 use clap::Parser;
-use migration::{Migrator, MigratorTrait};
+use migration::Migrator;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
@@ -64,12 +64,12 @@ async fn serve(args: Serve) -> Result {
         None => database::embedded(Path::new(EMBEDDED_FILE), sample::fill).await?,
     };
     if args.migrate {
-        let connection = url.connect(Connect::with(1)).await?;
-        Migrator::up(&connection, None).await?;
-        connection.close().await?;
+        let runner = Runner::open::<Migrator>(&url, url.creates()).await?;
+        runner.up(args.others.others()).await?;
+        runner.close().await?;
     }
     let timeout = Duration::from_secs(args.request_timeout);
-    let connection = url.connect(Connect::with(1)).await?;
+    let connection = url.connect(Connect::reading()).await?;
     database::require_migrated(&url, &connection).await?;
     connection.close().await?;
     let readers = url.readers(connections, Some(timeout))?;
@@ -154,27 +154,72 @@ fn start_logging(json: bool) {
 }
 
 async fn migrate(args: Migrate) -> Result {
-    // On one connection: dropping tables on SQLite turns foreign keys off for the connection.
-    let create = matches!(args.action, MigrateAction::Up | MigrateAction::Fresh);
-    let (_, connection) = open(&args.database_url, Connect::with(1).creating(create)).await?;
+    start_logging(false);
+    let url = named(&args.database_url)?;
     match args.action {
-        MigrateAction::Up => Migrator::up(&connection, None).await?,
-        MigrateAction::Down => Migrator::down(&connection, Some(1)).await?,
-        MigrateAction::Fresh => Migrator::fresh(&connection).await?,
         MigrateAction::Status => {}
+        MigrateAction::Up(others) => {
+            let runner = Runner::open::<Migrator>(&url, true).await?;
+            runner.up(others.others()).await?;
+            runner.close().await?;
+        }
+        MigrateAction::Down => {
+            let runner = Runner::open::<Migrator>(&url, false).await?;
+            runner.down().await?;
+            runner.close().await?;
+        }
+        MigrateAction::Fresh { yes } => {
+            let runner = Runner::open::<Migrator>(&url, true).await?;
+            if !yes {
+                agree_to_lose(&url, &runner).await?;
+            }
+            runner.fresh().await?;
+            runner.close().await?;
+        }
     }
-    for migration in Migrator::get_migration_with_status(&connection).await? {
-        println!(
-            "{:<8} {}",
-            migration.status().to_string().to_lowercase(),
-            migration.name()
-        );
+    let connection = url.connect(Connect::reading()).await?;
+    for (name, is_applied) in migrate::status::<Migrator>(&url, &connection).await? {
+        let status = if is_applied { "applied" } else { "pending" };
+        println!("{status:<8} {name}");
     }
     Ok(())
 }
 
+/// Asks whether the content of a database may go. Where nobody can be asked, or others have tables in it, `--yes`
+/// has to be said.
+async fn agree_to_lose(url: &Url, runner: &Runner) -> Result {
+    let (own, others) = runner.tables().await?;
+    if !others.is_empty() {
+        let names = migrate::listed(others.iter().map(String::as_str));
+        return Err(format!(
+            "{} has tables that no migration makes, and `migrate fresh` drops every table: {names}\nSay --yes if they may go.",
+            url.shown()
+        )
+        .into());
+    }
+    if own.is_empty() {
+        return Ok(());
+    }
+    let question = format!(
+        "`migrate fresh` drops every table of {} with its content: {}",
+        url.shown(),
+        migrate::listed(own.iter().map(String::as_str))
+    );
+    if !std::io::stdin().is_terminal() {
+        return Err(format!("{question}\nSay --yes if they may go.").into());
+    }
+    eprint!("{question}\nGo on? [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err("nothing was changed".into()),
+    }
+}
+
 async fn fill(args: Seed) -> Result {
-    let (url, connection) = open(&args.database_url, Connect::with(1)).await?;
+    let url = named(&args.database_url)?;
+    let connection = url.connect(Connect::with(1)).await?;
     database::require_migrated(&url, &connection).await?;
     let options = seed::Options {
         users: args.users,
@@ -201,30 +246,22 @@ async fn fill(args: Seed) -> Result {
 /// Whether the database has all that the graph needs.
 async fn examine(args: Doctor) -> Result<bool> {
     let catalog = blog::graph().build()?;
-    let settings = Connect {
-        read_only: true,
-        ..Connect::with(1)
-    };
-    let (_, connection) = open(&args.database_url, settings).await?;
-    let pending = database::pending_migrations(&connection).await;
+    let url = named(&args.database_url)?;
+    let connection = url.connect(Connect::reading()).await?;
+    let pending = database::pending_migrations(&url, &connection).await?;
     let report = doctor::examine(&catalog, &connection).await;
     connection.close().await?;
-    let report = report?.with_pending(pending);
+    let report = report.map_err(|e| url.refused(e))?.with_pending(pending);
     std::io::stdout().write_all(report.to_string().as_bytes())?;
     Ok(report.is_clean())
 }
 
-/// A database that must be there: by its URL, or the embedded file.
-async fn open(
-    url: &Option<String>,
-    settings: Connect,
-) -> Result<(Url, sea_orm::DatabaseConnection)> {
-    let url = match url {
-        Some(text) => text.parse::<Url>()?,
+/// A database by its URL, or the embedded file.
+fn named(url: &Option<String>) -> Result<Url> {
+    Ok(match url {
+        Some(text) => text.parse()?,
         None => Url::file(Path::new(EMBEDDED_FILE)),
-    };
-    let connection = url.connect(settings).await?;
-    Ok((url, connection))
+    })
 }
 
 fn planner(limits: Limits) -> Result<Planner> {
@@ -253,10 +290,7 @@ fn print_plan(args: &Explain) -> Result {
             .map_err(|e| format!("--variables is no JSON object: {e}"))?,
         ..Request::default()
     };
-    let dialect = match &args.database_url {
-        Some(url) if url.starts_with("postgres") => Dialect::Postgres,
-        _ => Dialect::Sqlite,
-    };
+    let dialect = named(&args.database_url)?.dialect();
     let planner = planner(args.limits.limits())?;
     let prepared = planner
         .prepare(&request, Principal::Anonymous)

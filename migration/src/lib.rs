@@ -14,9 +14,7 @@
 //!    and the primary key: pages of that relation are then read straight from the index.
 //! 2. Add its `mod` line and its line in [`Migrator::migrations`], last.
 
-pub use sea_orm_migration::prelude::{DbErr, MigratorTrait, SchemaManager};
-
-use sea_orm_migration::prelude::MigrationTrait;
+pub use sea_orm_migration::prelude::{DbErr, MigrationTrait, MigratorTrait, SchemaManager};
 
 mod m20260101_000001_create_user;
 mod m20260101_000002_create_profile;

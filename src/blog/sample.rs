@@ -6,14 +6,17 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{comment, follow, post, post_tag, profile, tag, user};
 use sea_orm::{
-    ActiveModelTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, InsertMany,
-    IntoActiveModel, TransactionTrait,
+    ActiveModelTrait, DatabaseTransaction, DbErr, EntityTrait, InsertMany, IntoActiveModel,
+    TransactionTrait,
 };
 
 use crate::blog::seed::continue_ids;
 
 /// Fills an empty, migrated database in one transaction.
-pub async fn fill(db: &DatabaseConnection) -> Result<(), DbErr> {
+pub async fn fill<C>(db: &C) -> Result<(), DbErr>
+where
+    C: TransactionTrait<Transaction = DatabaseTransaction>,
+{
     let rows = Rows::read()?;
     let transaction = db.begin().await?;
     let db = &transaction;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
+use super::migrate::Others;
 use crate::read::plan::{DocumentLimits, Limits};
 
 /// A GraphQL server for related data. Without a command it serves.
@@ -67,6 +68,8 @@ pub struct Serve {
     #[arg(long, env = "MIGRATE", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub migrate: bool,
     #[command(flatten)]
+    pub others: OtherTables,
+    #[command(flatten)]
     pub limits: LimitArgs,
     /// How long a request may take, in seconds; its database work is stopped then
     #[arg(long, env = "REQUEST_TIMEOUT", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
@@ -90,6 +93,23 @@ pub struct Serve {
     /// Log lines as JSON objects
     #[arg(long, env = "LOG_JSON", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub log_json: bool,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub struct OtherTables {
+    /// Add the graph's tables to a database in which other programs have theirs, too; without it such a database is
+    /// taken for a mistake
+    #[arg(long, env = "BESIDE_OTHER_TABLES", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    pub beside_other_tables: bool,
+}
+
+impl OtherTables {
+    pub fn others(self) -> Others {
+        match self.beside_other_tables {
+            true => Others::Allowed,
+            false => Others::Refused,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -161,13 +181,17 @@ pub struct Migrate {
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub enum MigrateAction {
     /// Apply every pending migration
-    Up,
+    Up(OtherTables),
     /// Take back the last migration
     Down,
-    /// List the migrations and which are applied
+    /// List the migrations and which are applied; nothing is written
     Status,
     /// Drop every table and apply every migration anew; all content is lost
-    Fresh,
+    Fresh {
+        /// Do not ask, and drop the tables of other programs too
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -1,17 +1,18 @@
 //! Databases: from a URL to the connections that reads use, and to SeaORM's for everything else.
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
-use migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, Statement};
+use migration::Migrator;
+use sea_orm::{ConnectOptions, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr};
 use sqlx::Connection as _;
-use sqlx::sqlite::SqliteConnectOptions;
 
+use super::migrate::{self, Runner};
 use crate::read::load::postgres::{Connector, PostgresPool};
 use crate::read::load::sqlite::SqlitePool;
 use crate::read::load::{Database, DatabaseError};
+
+pub use super::url::Url;
 
 /// Why a database cannot be used, with the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,10 @@ pub enum SetupError {
         "--database-url (DATABASE_URL) `{0}` names no database that Backref knows; use postgres://… or sqlite://FILE"
     )]
     UnknownUrl(String),
+    #[error("--database-url (DATABASE_URL) `{url}`: {cause}")]
+    BadUrl { url: String, cause: String },
+    #[error("--database-url (DATABASE_URL): {0}")]
+    Parameter(String),
     #[error("{file} cannot be used as an SQLite database: {cause}")]
     Unusable { file: PathBuf, cause: String },
     #[error(
@@ -35,18 +40,87 @@ pub enum SetupError {
     )]
     InMemory,
     #[error(
-        "the database {url} lacks {pending} migration(s); run `backref migrate up --database-url {url}`, or start with --migrate"
+        "the database {url} lacks {pending} migration(s); run `backref migrate up {option}`, or start with --migrate"
     )]
-    Unmigrated { url: String, pending: usize },
+    Unmigrated {
+        url: String,
+        option: String,
+        pending: usize,
+    },
+    #[error(
+        "the role that {url} connects as may not read the table `{table}`, where the migrations are recorded; let it: GRANT SELECT ON {table} TO …"
+    )]
+    MayNotRead { url: String, table: String },
+    #[error(
+        "the role that {url} connects as may not use the schema `{schema}`, in which the migrations are recorded (`{table}`); let it: GRANT USAGE ON SCHEMA {schema} TO …"
+    )]
+    MayNotUse {
+        url: String,
+        schema: String,
+        table: String,
+    },
+    #[error(
+        "{url} says that nothing may be written; leave `mode=ro` and `immutable=1` out of the URL to change the database"
+    )]
+    NotToBeWritten { url: String },
+    #[error(
+        "{url}: {file}-wal holds changes that a reader of an immutable file would not see; leave `immutable=1` out, or bring them into the file where it can be written: sqlite3 {file} 'PRAGMA wal_checkpoint(TRUNCATE)'"
+    )]
+    LogBesideImmutable { url: String, file: PathBuf },
+    #[error(
+        "{file} cannot be read where it lies: {cause}\nIt keeps a write-ahead log, for which SQLite writes beside it even to read. Make its folder writable; or, if nobody writes the file, serve it by --database-url 'sqlite://{file}?immutable=1'; or take it out of that mode where it can be written: sqlite3 {file} 'PRAGMA journal_mode = DELETE'"
+    )]
+    ReadOnlyPlace { file: PathBuf, cause: String },
+    #[error(
+        "{file} cannot be written: {cause}\nThe embedded database is migrated at each start. Start where it can be written, or serve the file as it is: --database-url 'sqlite://{file}?mode=ro', or 'sqlite://{file}?immutable=1' where its folder cannot be written either"
+    )]
+    ReadOnlyFile { file: PathBuf, cause: String },
+    #[error(
+        "{file} cannot be made: {cause}\nStart in a folder that can be written, or name a database with --database-url (DATABASE_URL)."
+    )]
+    NotMade { file: PathBuf, cause: String },
+    #[error(
+        "the database {url} has tables, and none of Backref's migrations: {tables}\nIt may be another program's. Name another database with --database-url (DATABASE_URL), or add the tables beside those with --beside-other-tables."
+    )]
+    OtherTables { url: String, tables: String },
+    #[error(
+        "the database {url} has migrations that this program does not know: {names}\nA newer version has migrated it: use that one, or at least its migrations."
+    )]
+    Newer { url: String, names: String },
+    #[error(
+        "waited {} s for another process that migrates {url} or writes to it; end that one, or try again later", waited.as_secs()
+    )]
+    Locked { url: String, waited: Duration },
+    #[error(
+        "the migration {name} failed, and nothing of it was kept: {cause}\nA migration runs in a transaction; one that cannot says so: `use_transaction` returns Some(false)."
+    )]
+    Migration { name: String, cause: DbErr },
+    #[error(
+        "the migration {name} failed: {cause}\nIt runs outside a transaction, as its `use_transaction` says, so what it did before stands."
+    )]
+    OutsideTransaction { name: String, cause: DbErr },
+    #[error(
+        "the migration {name} was taken back: {count} rows refer to nothing after it ({reference})\nReferences are not followed while a migration runs: delete or change the rows that refer to others in the migration itself."
+    )]
+    BrokenReferences {
+        name: String,
+        reference: String,
+        count: i64,
+    },
+    #[error(
+        "the migration {name} failed: {cause}\nIt seems to have been interrupted before: {what}. Nothing was changed now. Replace {file} by a backup from before; or bring the table to what the migration makes of it, and record it: INSERT INTO {table} VALUES ('{name}', unixepoch())"
+    )]
+    HalfApplied {
+        name: String,
+        what: String,
+        cause: DbErr,
+        file: String,
+        table: String,
+    },
     #[error("the database refused a statement: {0}")]
     Statement(#[from] DbErr),
     #[error("{0}")]
     Read(#[from] DatabaseError),
-    #[error("cannot create {path}: {cause}")]
-    File {
-        path: PathBuf,
-        cause: std::io::Error,
-    },
 }
 
 /// How long to wait for a connection.
@@ -61,9 +135,11 @@ pub struct Connect {
     pub max_connections: u32,
     /// Make an SQLite file that does not exist.
     pub create: bool,
-    /// Refuse what would change an SQLite database. The file is opened for writing all the same: who only
-    /// reads a file with a write-ahead log leaves that log's files behind.
+    /// Change nothing, not a byte of an SQLite file.
     pub read_only: bool,
+    /// To migrate: SQLite follows no references, which its statements would otherwise do to the rows of a table
+    /// that is rebuilt.
+    pub migrating: bool,
 }
 
 impl Connect {
@@ -73,6 +149,15 @@ impl Connect {
             max_connections,
             create: false,
             read_only: false,
+            migrating: false,
+        }
+    }
+
+    /// To one that is only looked at.
+    pub fn reading() -> Self {
+        Connect {
+            read_only: true,
+            ..Connect::with(1)
         }
     }
 
@@ -81,64 +166,18 @@ impl Connect {
     }
 }
 
-/// A database by its URL, not yet connected.
-#[derive(Debug, Clone)]
-pub struct Url {
-    text: String,
-    /// The file, for SQLite.
-    file: Option<PathBuf>,
-}
-
-impl FromStr for Url {
-    type Err = SetupError;
-
-    fn from_str(text: &str) -> Result<Self, SetupError> {
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Ok(Url {
-                text: text.to_owned(),
-                file: None,
-            });
-        }
-        if !text.starts_with("sqlite:") {
-            return Err(SetupError::UnknownUrl(shown(text)));
-        }
-        let options = SqliteConnectOptions::from_str(text)
-            .map_err(|_| SetupError::UnknownUrl(shown(text)))?;
-        if text.contains(":memory:")
-            || text.contains("mode=memory")
-            || text == "sqlite:"
-            || text == "sqlite://"
-        {
-            return Err(SetupError::InMemory);
-        }
-        let file = options.get_filename().to_path_buf();
-        Ok(Url {
-            text: text.to_owned(),
-            file: Some(file),
-        })
-    }
-}
-
 impl Url {
-    /// A SQLite file.
-    pub fn file(path: &Path) -> Self {
-        Url {
-            text: format!("sqlite://{}", path.display()),
-            file: Some(path.to_path_buf()),
-        }
-    }
-
     /// Opens SeaORM's connections.
     pub async fn connect(&self, settings: Connect) -> Result<DatabaseConnection, SetupError> {
         let Connect {
             max_connections,
             create,
-            read_only,
+            migrating,
+            ..
         } = settings;
-        if let Some(file) = self.file.as_ref().filter(|f| !create && !f.exists()) {
-            return Err(SetupError::NoFile(file.clone()));
-        }
+        self.check_file(settings)?;
         let mut options = ConnectOptions::new(&self.text);
+        let read = self.reading(settings);
         options
             .max_connections(max_connections)
             .acquire_timeout(CONNECT_TIMEOUT)
@@ -147,14 +186,17 @@ impl Url {
             .test_before_acquire_if_idle_for(Duration::from_secs(10))
             // Compiling a statement takes PostgreSQL seconds where it has many subqueries, and running it less.
             .map_sqlx_postgres_opts(|o| o.statement_cache_capacity(500).options([("jit", "off")]))
-            .map_sqlx_sqlite_opts(move |o| match (create, read_only) {
-                (true, _) => o.create_if_missing(true),
-                (false, true) => o.create_if_missing(false).pragma("query_only", "ON"),
-                (false, false) => o,
+            .map_sqlx_sqlite_opts(move |o| {
+                let o = o.create_if_missing(create).foreign_keys(!migrating);
+                match read {
+                    Reading::AndWriting => o,
+                    Reading::Only => o.read_only(true),
+                    Reading::WithoutChange => o.pragma("query_only", "ON"),
+                }
             });
         let unreachable = |cause: String| match &self.file {
             Some(file) => SetupError::Unusable {
-                file: file.clone(),
+                file: file.path.clone(),
                 cause,
             },
             None => SetupError::Unreachable {
@@ -177,6 +219,46 @@ impl Url {
             .map_err(|cause| unreachable(cause.to_string()))
     }
 
+    /// Refuses a file that is not there, or cannot be used as the URL says.
+    fn check_file(&self, settings: Connect) -> Result<(), SetupError> {
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        if !settings.create && !file.path.exists() {
+            return Err(SetupError::NoFile(file.path.clone()));
+        }
+        let write = |path| std::fs::OpenOptions::new().append(true).open(path);
+        if settings.migrating
+            && file.path.exists()
+            && let Err(cause) = write(&file.path)
+        {
+            return Err(SetupError::ReadOnlyFile {
+                file: file.path.clone(),
+                cause: cause.to_string(),
+            });
+        }
+        if settings.migrating && (file.read_only || file.immutable) {
+            return Err(SetupError::NotToBeWritten { url: self.shown() });
+        }
+        if file.immutable && has_log(&file.path) {
+            return Err(SetupError::LogBesideImmutable {
+                url: self.shown(),
+                file: file.path.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    fn reading(&self, settings: Connect) -> Reading {
+        match &self.file {
+            Some(file) if file.read_only || file.immutable => Reading::Only,
+            // Who may write brings a log that is left into the file. Who only reads leaves a new one behind.
+            Some(file) if settings.read_only && has_log(&file.path) => Reading::Only,
+            Some(_) if settings.read_only => Reading::WithoutChange,
+            _ => Reading::AndWriting,
+        }
+    }
+
     /// The connections for reads, `max_connections` at most. Those to PostgreSQL are made when first used.
     pub fn readers(
         &self,
@@ -191,28 +273,78 @@ impl Url {
             }
             Some(file) => {
                 let cores = std::thread::available_parallelism().map_or(2, usize::from);
-                Ok(Database::Sqlite(SqlitePool::open(file, cores.min(most))?))
+                let pool = SqlitePool::open(&file.path, cores.min(most))?;
+                Ok(Database::Sqlite(pool))
             }
         }
     }
 
-    /// The URL without its password, for messages.
-    pub fn shown(&self) -> String {
-        shown(&self.text)
+    /// An error, as what it means for one who starts if it is about the place of the file.
+    fn placed(&self, error: SetupError) -> SetupError {
+        match error {
+            SetupError::Statement(error) => self.refused(error),
+            other => other,
+        }
+    }
+
+    /// What the database said, as what it means for one who starts.
+    pub fn refused(&self, error: DbErr) -> SetupError {
+        let code = sql_state(&error).and_then(|code| code.parse::<i32>().ok());
+        match (&self.file, code.map(|code| code & 0xff)) {
+            (Some(file), Some(CANNOT_OPEN | READ_ONLY)) => SetupError::ReadOnlyPlace {
+                file: file.path.clone(),
+                cause: error.to_string(),
+            },
+            (Some(file), Some(NO_DATABASE | CORRUPT)) => SetupError::Unusable {
+                file: file.path.clone(),
+                cause: error.to_string(),
+            },
+            _ => error.into(),
+        }
     }
 }
 
-fn shown(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
+/// How an SQLite file is opened.
+#[derive(Debug, Clone, Copy)]
+enum Reading {
+    AndWriting,
+    Only,
+    /// With the rights of one who writes.
+    WithoutChange,
+}
+
+/// Whether there are changes beside the file that are not in it.
+fn has_log(file: &Path) -> bool {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
+}
+
+/// Of SQLite's result codes, the lower byte.
+const BUSY: i32 = 5;
+const READ_ONLY: i32 = 8;
+const CORRUPT: i32 = 11;
+const CANNOT_OPEN: i32 = 14;
+const NO_DATABASE: i32 = 26;
+
+/// The code that the database gave an error: an SQLSTATE, or SQLite's extended result code.
+pub fn sql_state(error: &DbErr) -> Option<String> {
+    let (DbErr::Conn(cause) | DbErr::Exec(cause) | DbErr::Query(cause)) = error else {
+        return None;
     };
-    match rest.rsplit_once('@') {
-        Some((user, host)) => {
-            let name = user.split(':').next().unwrap_or_default();
-            format!("{scheme}://{name}@{host}")
-        }
-        None => url.to_owned(),
-    }
+    let RuntimeErr::SqlxError(cause) = cause else {
+        return None;
+    };
+    cause
+        .as_database_error()?
+        .code()
+        .map(|code| code.into_owned())
+}
+
+/// Whether another process was in the way, on SQLite.
+pub fn is_busy(error: &DbErr) -> bool {
+    let code = sql_state(error).and_then(|code| code.parse::<i32>().ok());
+    code.is_some_and(|code| code & 0xff == BUSY)
 }
 
 /// Refuses a database that lacks migrations. It only asks: what is refused is left as it was.
@@ -220,64 +352,66 @@ pub async fn require_migrated(
     url: &Url,
     connection: &DatabaseConnection,
 ) -> Result<(), SetupError> {
-    match pending_migrations(connection).await.len() {
+    match pending_migrations(url, connection).await?.len() {
         0 => Ok(()),
         pending => Err(SetupError::Unmigrated {
             url: url.shown(),
+            option: url.option(),
             pending,
         }),
     }
 }
 
-/// The names of the migrations that a database lacks. SeaORM's own question for them would make its
-/// bookkeeping table.
-pub async fn pending_migrations(connection: &DatabaseConnection) -> Vec<String> {
-    let ask = Statement::from_string(
-        connection.get_database_backend(),
-        "SELECT version FROM seaql_migrations",
-    );
-    // Without the bookkeeping table there has been no migration.
-    let rows = connection.query_all_raw(ask).await.unwrap_or_default();
-    let applied: Vec<String> = rows
-        .iter()
-        .filter_map(|r| r.try_get_by_index(0).ok())
-        .collect();
-    let all = Migrator::migrations();
-    let names = all.iter().map(|m| m.name().to_owned());
-    names.filter(|name| !applied.contains(name)).collect()
+/// The names of the migrations that a database lacks. Only reads.
+///
+/// # Errors
+/// Where it cannot be told, because the database does not say.
+pub async fn pending_migrations(
+    url: &Url,
+    connection: &DatabaseConnection,
+) -> Result<Vec<String>, SetupError> {
+    let all = migrate::status::<Migrator>(url, connection).await?;
+    let pending = all.into_iter().filter(|(_, is_applied)| !is_applied);
+    Ok(pending.map(|(name, _)| name).collect())
 }
 
-/// Opens the embedded database, which is made whole first: a new file gets its name only when it is
-/// migrated and filled, so an interrupted start leaves none half done, and of two starts one makes it.
+/// Opens the embedded database, which is made when it is not there, or empty. Of two starts one makes it, and the
+/// other waits; one that is killed leaves nothing that is in the next one's way.
 pub async fn embedded(
     path: &Path,
-    fill: impl AsyncFnOnce(&DatabaseConnection) -> Result<(), DbErr>,
+    fill: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(), DbErr>,
 ) -> Result<Url, SetupError> {
     let url = Url::file(path);
-    if !path.exists() {
-        tracing::info!(file = %path.display(), "creating the embedded database");
-        let new = path.with_extension(format!("db.new-{}", std::process::id()));
-        let io = |cause| SetupError::File {
-            path: new.clone(),
-            cause,
-        };
-        let connection = Url::file(&new)
-            .connect(Connect::with(1).creating(true))
-            .await?;
-        Migrator::up(&connection, None).await?;
-        fill(&connection).await?;
-        connection.close().await?;
-        match std::fs::hard_link(&new, path) {
-            Err(cause) if cause.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(io(cause));
-            }
-            _ => std::fs::remove_file(&new).map_err(io)?,
+    name_leftovers(path);
+    let is_there = path.exists();
+    let file = path.to_path_buf();
+    let made = async {
+        let runner = Runner::open::<Migrator>(&url, true).await?;
+        runner.make(fill).await?;
+        runner.keep_log().await?;
+        runner.close().await
+    };
+    made.await.map_err(|error| match url.placed(error) {
+        SetupError::ReadOnlyPlace { cause, .. } | SetupError::Unusable { cause, .. }
+            if !is_there =>
+        {
+            SetupError::NotMade { file, cause }
+        }
+        other => other,
+    })?;
+    Ok(url)
+}
+
+/// Versions before this one made the file under another name, which a start that was killed left behind.
+fn name_leftovers(path: &Path) {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    let start = path.with_extension("db.new-");
+    let start = start.file_name().unwrap_or_default().to_string_lossy();
+    let entries = std::fs::read_dir(folder.unwrap_or(Path::new("."))).into_iter();
+    for entry in entries.flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(&*start) {
+            let file = entry.path();
+            tracing::warn!(file = %file.display(), "a start of an older version was interrupted; its file can be deleted");
         }
     }
-    let connection = url.connect(Connect::with(1)).await?;
-    let wal = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL";
-    connection.execute_unprepared(wal).await?;
-    Migrator::up(&connection, None).await?;
-    connection.close().await?;
-    Ok(url)
 }

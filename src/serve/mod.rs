@@ -3,3 +3,5 @@
 pub mod config;
 pub mod database;
 pub mod http;
+pub mod migrate;
+pub mod url;

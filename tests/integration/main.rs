@@ -24,6 +24,7 @@ mod reading;
 mod schema;
 mod search;
 mod sharing;
+mod starting;
 mod syntax;
 mod torn;
 mod values;

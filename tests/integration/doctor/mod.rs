@@ -375,7 +375,9 @@ async fn pending_migrations_come_before_any_other() {
         .await
         .expect("it goes back");
     run(&database, "DROP INDEX comment_created_at_id_idx").await;
-    let pending = backref::serve::database::pending_migrations(&database.connection).await;
+    let pending = backref::serve::database::pending_migrations(&database.url, &database.connection)
+        .await
+        .expect("the record can be read");
     let found = report(&database, blog::graph()).await;
     assert!(found.migration().is_some());
     let found = found.with_pending(pending);

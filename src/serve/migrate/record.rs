@@ -1,0 +1,122 @@
+//! The table in which SeaORM records the migrations that are applied.
+
+use std::time::SystemTime;
+
+use migration::MigratorTrait;
+use sea_orm::sea_query::{ColumnDef, Expr, ExprTrait, Query, Table};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+
+use crate::serve::database::{SetupError, Url, sql_state};
+
+pub struct Record {
+    pub table: String,
+}
+
+impl Record {
+    pub fn of<M: MigratorTrait>() -> Self {
+        Record {
+            table: M::migration_table_name().to_string(),
+        }
+    }
+
+    /// The names of what is applied; `None` where there is no such table. Only reads, and tells a table that may
+    /// not be read from one that is not there.
+    pub async fn read(
+        &self,
+        url: &Url,
+        db: &impl ConnectionTrait,
+    ) -> Result<Option<Vec<String>>, SetupError> {
+        if !self.exists(url, db).await? {
+            return Ok(None);
+        }
+        let mut select = Query::select();
+        select.column("version").from(self.table.clone());
+        let rows = match db.query_all(&select).await {
+            Ok(rows) => rows,
+            Err(error) if sql_state(&error).as_deref() == Some(INSUFFICIENT_PRIVILEGE) => {
+                return Err(SetupError::MayNotRead {
+                    url: url.shown(),
+                    table: self.table.clone(),
+                });
+            }
+            Err(error) => return Err(url.refused(error)),
+        };
+        let names = rows.iter().map(|row| row.try_get_by_index(0));
+        Ok(Some(names.collect::<Result<_, DbErr>>()?))
+    }
+
+    async fn exists(&self, url: &Url, db: &impl ConnectionTrait) -> Result<bool, SetupError> {
+        let backend = db.get_database_backend();
+        let sql = match backend {
+            DbBackend::Postgres => ON_POSTGRES,
+            _ => ON_SQLITE,
+        };
+        let ask = Statement::from_sql_and_values(backend, sql, [self.table.as_str().into()]);
+        let found = db.query_one_raw(ask).await;
+        let Some(row) = found.map_err(|error| url.refused(error))? else {
+            return Ok(false);
+        };
+        let closed: Option<String> = row.try_get("", "closed")?;
+        match closed {
+            Some(schema) => Err(SetupError::MayNotUse {
+                url: url.shown(),
+                schema,
+                table: self.table.clone(),
+            }),
+            None => Ok(row.try_get("", "found")?),
+        }
+    }
+
+    /// As SeaORM makes it.
+    pub async fn create(&self, db: &impl ConnectionTrait) -> Result<(), DbErr> {
+        let table = Table::create()
+            .table(self.table.clone())
+            .if_not_exists()
+            .col(ColumnDef::new("version").string().not_null().primary_key())
+            .col(ColumnDef::new("applied_at").big_integer().not_null())
+            .to_owned();
+        db.execute(&table).await.map(drop)
+    }
+
+    pub async fn add(&self, db: &impl ConnectionTrait, name: &str) -> Result<(), SetupError> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let seconds = now.map_or(0, |since| since.as_secs());
+        let insert = Query::insert()
+            .into_table(self.table.clone())
+            .columns(["version", "applied_at"])
+            .values([name.into(), seconds.cast_signed().into()])
+            .map_err(|error| DbErr::Custom(error.to_string()))?
+            .to_owned();
+        db.execute(&insert).await?;
+        Ok(())
+    }
+
+    pub async fn remove(&self, db: &impl ConnectionTrait, name: &str) -> Result<(), SetupError> {
+        let delete = Query::delete()
+            .from_table(self.table.clone())
+            .and_where(Expr::col("version").eq(name))
+            .to_owned();
+        db.execute(&delete).await?;
+        Ok(())
+    }
+}
+
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
+const ON_SQLITE: &str = "
+    SELECT count(*) > 0 AS found, NULL AS closed FROM sqlite_schema WHERE type = 'table' AND name = $1";
+
+/// A schema that the role may not use is no part of its search path, and what is in it is not found.
+const ON_POSTGRES: &str = r#"
+    SELECT to_regclass(quote_ident($1)) IS NOT NULL AS found,
+           CASE WHEN to_regclass(quote_ident($1)) IS NULL THEN (
+               SELECT nspname::text FROM pg_class
+               JOIN pg_namespace ON pg_namespace.oid = relnamespace
+               WHERE relname = $1::text::name AND relkind IN ('r', 'p')
+                 AND NOT has_schema_privilege(pg_namespace.oid, 'USAGE')
+                 AND nspname::text = ANY (
+                     SELECT replace(trim(both ' "' from part), '$user', current_user::text)
+                     FROM unnest(string_to_array(current_setting('search_path'), ',')) AS part
+                 )
+               LIMIT 1
+           ) END AS closed"#;
