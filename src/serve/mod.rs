@@ -1,5 +1,9 @@
 //! Serving: flags, the database behind a URL, HTTP. What an answer is, is decided elsewhere.
 
 pub mod config;
+pub mod connections;
 pub mod database;
+pub mod descriptors;
 pub mod http;
+pub mod listen;
+pub mod stop;
