@@ -1,6 +1,5 @@
 //! The command line: a thin shell over the library.
 
-use std::future::IntoFuture;
 use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,9 +14,12 @@ use backref::read::explain;
 use backref::read::plan::Limits;
 use backref::schema::Schema;
 use backref::serve::config::{Cli, Command, Doctor, Explain, Migrate, MigrateAction, Seed, Serve};
+use backref::serve::connections::{self, Server, UnderWay};
 use backref::serve::database::{self, Connect, EMBEDDED_FILE, SetupError, Url};
+use backref::serve::descriptors;
 use backref::serve::http::{self, ServerOptions};
 use backref::serve::migrate::{self, Runner};
+use backref::serve::stop::Stop;
 use clap::Parser;
 use migration::Migrator;
 use tokio::net::TcpListener;
@@ -32,8 +34,8 @@ type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
-        None => serve(cli.serve).await,
-        Some(Command::Serve(args)) => serve(args).await,
+        None => return served(serve(cli.serve).await),
+        Some(Command::Serve(args)) => return served(serve(args).await),
         Some(Command::Migrate(args)) => migrate(args).await,
         Some(Command::Seed(args)) => fill(args).await,
         Some(Command::Schema) => print_schema(),
@@ -50,12 +52,16 @@ async fn main() -> ExitCode {
     }
 }
 
+fn served(ended: Result<ExitCode>) -> ExitCode {
+    ended.unwrap_or_else(|error| failed(&*error, 1))
+}
+
 fn failed(error: &dyn std::error::Error, status: u8) -> ExitCode {
     eprintln!("backref: {error}");
     ExitCode::from(status)
 }
 
-async fn serve(args: Serve) -> Result {
+async fn serve(args: Serve) -> Result<ExitCode> {
     start_logging(args.log_json);
     let planner = planner(args.limits.limits())?;
     let connections = args.database.database_max_connections;
@@ -75,62 +81,109 @@ async fn serve(args: Serve) -> Result {
     let readers = url.readers(connections, Some(timeout))?;
     readers.ping().await.map_err(SetupError::from)?;
     let engine = Arc::new(Engine::new(planner, readers, timeout));
+    let mut signals = Signals::hear()?;
     let options = ServerOptions {
         max_body_bytes: args.max_body_bytes,
-        body_timeout: Duration::from_secs(args.body_timeout),
+        body_timeout: Duration::from_secs(args.connections.body_timeout),
         graphiql: args.graphiql,
         explain: args.explain,
         require_preflight: args.require_preflight,
+        stop: Stop::default(),
     };
-    let listener = TcpListener::bind(args.listen).await.map_err(|e| {
-        format!(
-            "cannot listen on {}: {e}; choose another address with --listen (LISTEN)",
-            args.listen
-        )
-    })?;
-    let address = listener.local_addr()?;
-    tracing::info!(
-        database = url.shown(),
-        "GraphQL at http://{address}/graphql, GraphiQL at http://{address}/"
-    );
-    let (stop, mut stopping) = tokio::sync::watch::channel(());
-    let drained = axum::serve(listener, http::router(engine, &options))
-        .with_graceful_shutdown(async move { drop(stopping.changed().await) })
-        .into_future();
-    let mut served = tokio::spawn(drained);
-    tokio::select! {
-        ended = &mut served => ended??,
-        () = asked_to_stop() => {
-            tracing::info!("stopping; requests that run are answered first");
-            drop(stop);
-            tokio::select! {
-                ended = served => ended??,
-                () = tokio::time::sleep(timeout) => tracing::warn!("stopped before a client had sent its request"),
-                () = asked_to_stop() => tracing::warn!("stopped at once"),
-            }
-        }
+    let listeners = args.listen.bind().await?;
+    let addresses: Vec<_> = listeners.iter().flat_map(TcpListener::local_addr).collect();
+    let settings = connection_settings(&args);
+    let router = http::router(engine, &options);
+    let mut server = Server::start(listeners, router, settings, options.stop.clone());
+    if let [address, others @ ..] = &addresses[..] {
+        let others = others
+            .iter()
+            .map(|a| format!(" and {a}"))
+            .collect::<String>();
+        tracing::info!(
+            database = url.shown(),
+            "GraphQL at http://{address}/graphql, GraphiQL at http://{address}/{others}"
+        );
     }
-    tracing::info!("stopped");
-    Ok(())
+    signals.next().await;
+    tracing::info!("stopping; requests that run are answered first");
+    options.stop.begin();
+    let status = tokio::select! {
+        () = server.ended() => {
+            tracing::info!("stopped");
+            return Ok(ExitCode::SUCCESS);
+        }
+        () = tokio::time::sleep(timeout) => FORCED,
+        status = signals.next() => status,
+    };
+    let UnderWay {
+        connections,
+        requests,
+    } = server.under_way();
+    tracing::warn!(
+        requests,
+        connections,
+        "stopped at once: what was not answered in time is cut off"
+    );
+    Ok(ExitCode::from(status))
 }
 
-/// Ends when the process gets an interrupt or is asked to terminate.
-async fn asked_to_stop() {
-    let interrupt = async {
-        let _ = tokio::signal::ctrl_c().await;
-    };
+/// The status of a server that was stopped before it had answered everything.
+const FORCED: u8 = 1;
+
+fn connection_settings(args: &Serve) -> connections::Settings {
+    let descriptors = descriptors::raise();
+    let usual =
+        descriptors::connections(descriptors, args.database.database_max_connections as usize);
+    let settings = args.connections.settings(usual);
+    if settings.max_connections > usual.max(descriptors / 4 * 3) {
+        tracing::warn!(
+            max_connections = settings.max_connections,
+            descriptors,
+            "there are too few file descriptors for so many connections; raise their limit (ulimit -n) or lower MAX_CONNECTIONS"
+        );
+    }
+    settings
+}
+
+/// An interrupt, or a request to terminate. They are heard from the start, so that none is missed.
+struct Signals {
     #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn hear() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// The status that a process ends with by the next of them, as shells have it.
+    async fn next(&mut self) -> u8 {
+        tokio::select! {
+            _ = self.interrupt.recv() => 130,
+            _ = self.terminate.recv() => 143,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    fn hear() -> std::io::Result<Self> {
+        Ok(Signals {})
+    }
+
+    async fn next(&mut self) -> u8 {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => 130,
             Err(_) => std::future::pending().await,
         }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
     }
 }
 

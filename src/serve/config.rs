@@ -1,11 +1,13 @@
 //! The command line and the environment. Flags win over the environment; `--help` explains each.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
+use super::connections::Settings;
+use super::listen::Listen;
 use super::migrate::Others;
 use crate::read::plan::{DocumentLimits, Limits};
 
@@ -59,9 +61,10 @@ fn default_connections() -> u32 {
 
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// The address and port to listen on
+    /// Where to listen: HOST:PORT, or PORT for this machine alone, or :PORT for all of its addresses. A name stands for all of
+    /// its addresses, as localhost does for 127.0.0.1 and [::1]
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:8000")]
-    pub listen: SocketAddr,
+    pub listen: Listen,
     #[command(flatten)]
     pub database: DatabaseArgs,
     /// Apply pending migrations before serving
@@ -77,9 +80,8 @@ pub struct Serve {
     /// The largest request body, in bytes
     #[arg(long, env = "MAX_BODY_BYTES", default_value_t = 1 << 20)]
     pub max_body_bytes: usize,
-    /// How long a request body may take to come, in seconds
-    #[arg(long, env = "BODY_TIMEOUT", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
-    pub body_timeout: u64,
+    #[command(flatten)]
+    pub connections: ConnectionArgs,
     /// Serve the GraphiQL page at /
     #[arg(long, env = "GRAPHIQL", default_value_t = true, value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub graphiql: bool,
@@ -108,6 +110,38 @@ impl OtherTables {
         match self.beside_other_tables {
             true => Others::Allowed,
             false => Others::Refused,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct ConnectionArgs {
+    /// How many connections to clients at most; by default three quarters of the file descriptors that the process may
+    /// have, and 10,000 at most. For one more the longest idle one is closed; where none is idle, it is refused
+    #[arg(long, env = "MAX_CONNECTIONS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: Option<u32>,
+    /// How long the head of a request may take to come, in seconds, and how long a new connection may be silent
+    #[arg(long, env = "HEADER_TIMEOUT", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    pub header_timeout: u64,
+    /// How long the body of a request may take to come, in seconds
+    #[arg(long, env = "BODY_TIMEOUT", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub body_timeout: u64,
+    /// How long a connection may wait for its next request, in seconds
+    #[arg(long, env = "IDLE_TIMEOUT", default_value_t = 75, value_parser = clap::value_parser!(u64).range(1..))]
+    pub idle_timeout: u64,
+    /// How long a client may take to read 16 KiB of its answer, or what is left of it, in seconds
+    #[arg(long, env = "WRITE_TIMEOUT", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub write_timeout: u64,
+}
+
+impl ConnectionArgs {
+    /// With `usual` connections where nobody has said how many.
+    pub fn settings(&self, usual: usize) -> Settings {
+        Settings {
+            max_connections: self.max_connections.map_or(usual, |most| most as usize),
+            header_timeout: Duration::from_secs(self.header_timeout),
+            idle_timeout: Duration::from_secs(self.idle_timeout),
+            write_timeout: Duration::from_secs(self.write_timeout),
         }
     }
 }

@@ -27,6 +27,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
+use super::stop::Stop;
 use crate::engine::{Engine, Request};
 use crate::error::{Code, Error};
 use crate::graph::policy::Principal;
@@ -44,6 +45,8 @@ pub struct ServerOptions {
     pub explain: bool,
     /// Whether a GET must show that no page of another site made it, rather than only not say so.
     pub require_preflight: bool,
+    /// Once it has begun, the server is not ready for new requests.
+    pub stop: Stop,
 }
 
 impl Default for ServerOptions {
@@ -54,6 +57,7 @@ impl Default for ServerOptions {
             graphiql: true,
             explain: false,
             require_preflight: false,
+            stop: Stop::default(),
         }
     }
 }

@@ -1,0 +1,87 @@
+//! The connections that are open.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::watched::{Clock, Order, Spare, Watched};
+
+#[derive(Default)]
+pub struct Table {
+    open: Mutex<Open>,
+    /// One was closed.
+    pub closed: Notify,
+}
+
+#[derive(Default)]
+struct Open {
+    next: u64,
+    all: HashMap<u64, Arc<Watched>, foldhash::fast::RandomState>,
+}
+
+/// Milliseconds for which a connection that has never been used, or sends a head, is left alone: it may only just
+/// have come.
+const FRESH: u64 = 250;
+
+impl Table {
+    /// Adds a connection if there are fewer than `most`.
+    pub fn add(self: &Arc<Self>, most: usize, clock: Clock) -> Option<Entry> {
+        let mut open = self.lock();
+        if open.all.len() >= most {
+            return None;
+        }
+        let key = open.next;
+        open.next += 1;
+        let watched = Arc::new(Watched::new(clock));
+        open.all.insert(key, watched.clone());
+        Some(Entry {
+            table: self.clone(),
+            key,
+            watched,
+        })
+    }
+
+    pub fn len(&self) -> usize {
+        self.lock().all.len()
+    }
+
+    pub fn for_each(&self, each: impl FnMut(&Arc<Watched>)) {
+        self.lock().all.values().for_each(each);
+    }
+
+    /// Tells the connection that has waited longest for its client to close, one that is idle before one that has
+    /// not yet asked anything. Whether there is one.
+    pub fn give_one_up(&self, now: u64) -> bool {
+        let open = self.lock();
+        let spares = open.all.values().filter_map(|w| Some((w.spare()?, w)));
+        let old = spares.filter(|(spare, _)| match spare {
+            Spare::Idle(_) => true,
+            Spare::Silent(since) => now.saturating_sub(*since) >= FRESH,
+        });
+        match old.min_by_key(|(spare, _)| *spare) {
+            Some((Spare::Idle(_), watched)) => watched.order(Order::Leave),
+            Some((Spare::Silent(_), watched)) => watched.order(Order::End),
+            None => return false,
+        }
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection's place in the table, for as long as it is open.
+pub struct Entry {
+    table: Arc<Table>,
+    key: u64,
+    pub watched: Arc<Watched>,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.table.lock().all.remove(&self.key);
+        self.table.closed.notify_waiters();
+    }
+}

@@ -1,0 +1,278 @@
+//! What a connection waits for, and since when.
+//!
+//! Its own task only notes what happens, in atomics: no timer is set or reset for a request. Whoever watches all
+//! connections looks at them now and then.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::Settings;
+
+/// Time in milliseconds since the server was started.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock(Instant);
+
+impl Clock {
+    pub fn start() -> Self {
+        Clock(Instant::now())
+    }
+
+    pub fn now(self) -> u64 {
+        self.0.elapsed().as_millis() as u64
+    }
+}
+
+/// For a time: what it would be the time of has not happened.
+const NEVER: u64 = u64::MAX;
+
+/// So many bytes of an answer are to be taken within the write timeout, or all that is left of it: who takes a few now
+/// and then keeps it forever else.
+const STRIDE: u64 = 16 << 10;
+
+/// How long a connection that was told to close may take for it while nothing is asked on it.
+const LEAVE_WITHIN: u64 = 1_000;
+
+/// One connection.
+pub struct Watched {
+    clock: Clock,
+    opened: u64,
+    /// Requests that have begun and whose answer is not written out of our hands.
+    requests: AtomicU32,
+    /// Those of them that still have no answer.
+    handling: AtomicU32,
+    /// Whether there has been a request.
+    used: AtomicBool,
+    http2: AtomicBool,
+    /// When the last request ended.
+    quiet_since: AtomicU64,
+    /// When the first byte of the next one came.
+    head_since: AtomicU64,
+    /// Whether the client's side has no room for what is to be written.
+    blocked: AtomicBool,
+    /// When it last took a stride of it, or was given something to take.
+    progress_at: AtomicU64,
+    /// Bytes written since then.
+    stride: AtomicU64,
+    /// Whether the last request's body was left unread.
+    unread: AtomicBool,
+    order: AtomicU8,
+    ordered_at: AtomicU64,
+    told: Notify,
+}
+
+/// What a connection is told to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Order {
+    Stay,
+    /// To end when what runs on it is answered.
+    Leave,
+    /// To end now.
+    End,
+}
+
+/// Why a connection is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overdue {
+    Header,
+    Idle,
+    Write,
+    /// It was told to.
+    Leaving,
+}
+
+/// What a connection could be given up for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Spare {
+    /// A request has been answered on it, and no other begun, since then.
+    Idle(u64),
+    /// It has sent nothing or part of a request's head since then.
+    Silent(u64),
+}
+
+impl Watched {
+    pub fn new(clock: Clock) -> Self {
+        let now = clock.now();
+        Watched {
+            clock,
+            opened: now,
+            requests: AtomicU32::new(0),
+            handling: AtomicU32::new(0),
+            used: AtomicBool::new(false),
+            http2: AtomicBool::new(false),
+            quiet_since: AtomicU64::new(now),
+            head_since: AtomicU64::new(NEVER),
+            blocked: AtomicBool::new(false),
+            progress_at: AtomicU64::new(now),
+            stride: AtomicU64::new(0),
+            unread: AtomicBool::new(false),
+            order: AtomicU8::new(Order::Stay as u8),
+            ordered_at: AtomicU64::new(NEVER),
+            told: Notify::new(),
+        }
+    }
+
+    /// A request's head is there.
+    pub fn begin(self: &Arc<Self>, http2: bool) -> Running {
+        self.requests.fetch_add(1, Relaxed);
+        self.handling.fetch_add(1, Relaxed);
+        self.used.store(true, Relaxed);
+        self.http2.store(http2, Relaxed);
+        self.head_since.store(NEVER, Relaxed);
+        self.unread.store(false, Relaxed);
+        Running {
+            watched: self.clone(),
+            answered: false,
+        }
+    }
+
+    /// Bytes have come.
+    pub fn received(&self) {
+        if self.requests.load(Relaxed) == 0 && self.head_since.load(Relaxed) == NEVER {
+            self.head_since.store(self.clock.now(), Relaxed);
+        }
+    }
+
+    /// Bytes have gone.
+    pub fn sent(&self, bytes: usize) {
+        let stride = self.stride.load(Relaxed) + bytes as u64;
+        if stride < STRIDE {
+            self.stride.store(stride, Relaxed);
+        } else {
+            self.progress();
+        }
+    }
+
+    /// There is no room for more.
+    pub fn block(&self) {
+        if !self.blocked.swap(true, Relaxed) {
+            self.progress();
+        }
+    }
+
+    /// All that was to be written has gone.
+    pub fn flushed(&self) {
+        if self.blocked.load(Relaxed) {
+            self.blocked.store(false, Relaxed);
+        }
+    }
+
+    fn progress(&self) {
+        self.stride.store(0, Relaxed);
+        self.progress_at.store(self.clock.now(), Relaxed);
+    }
+
+    pub fn leave_unread(&self) {
+        self.unread.store(true, Relaxed);
+    }
+
+    /// Whether the client may still be sending a body that nobody reads.
+    pub fn is_unread(&self) -> bool {
+        self.unread.load(Relaxed)
+    }
+
+    /// Whether it ends with something unsent, which nobody is to wait for either.
+    pub fn is_stuck(&self) -> bool {
+        self.blocked.load(Relaxed) && self.order.load(Relaxed) == Order::End as u8
+    }
+
+    pub fn requests(&self) -> usize {
+        self.requests.load(Relaxed) as usize
+    }
+
+    pub fn order(&self, order: Order) {
+        if self.order.fetch_max(order as u8, Relaxed) < order as u8 {
+            self.ordered_at.store(self.clock.now(), Relaxed);
+            self.told.notify_one();
+        }
+    }
+
+    /// Waits for an order.
+    pub async fn told(&self) -> Order {
+        self.told.notified().await;
+        match self.order.load(Relaxed) {
+            0 => Order::Stay,
+            1 => Order::Leave,
+            _ => Order::End,
+        }
+    }
+
+    fn waits_for_head(&self) -> Option<u64> {
+        let head = self.head_since.load(Relaxed);
+        match self.used.load(Relaxed) {
+            false => Some(self.opened),
+            // HTTP/2 has frames of its own that begin no request.
+            true if head != NEVER && !self.http2.load(Relaxed) => Some(head),
+            true => None,
+        }
+    }
+
+    /// Why it is to be closed, if it is.
+    pub fn overdue(&self, settings: &Settings) -> Option<Overdue> {
+        let now = self.clock.now();
+        let over =
+            |since: u64, most: Duration| now.saturating_sub(since) as u128 >= most.as_millis();
+        let requests = self.requests.load(Relaxed);
+        let answers = requests > 0 && self.handling.load(Relaxed) == 0;
+        if self.blocked.load(Relaxed) || answers {
+            let stuck = over(self.progress_at.load(Relaxed), settings.write_timeout);
+            return stuck.then_some(Overdue::Write);
+        }
+        if requests > 0 {
+            return None;
+        }
+        let ordered = self.ordered_at.load(Relaxed);
+        if ordered != NEVER && now.saturating_sub(ordered) >= LEAVE_WITHIN {
+            return Some(Overdue::Leaving);
+        }
+        match self.waits_for_head() {
+            Some(since) => over(since, settings.header_timeout).then_some(Overdue::Header),
+            None => {
+                let since = self.quiet_since.load(Relaxed);
+                let idle = ordered == NEVER && over(since, settings.idle_timeout);
+                idle.then_some(Overdue::Idle)
+            }
+        }
+    }
+
+    /// Whether it can be given up for another.
+    pub fn spare(&self) -> Option<Spare> {
+        let busy = self.requests.load(Relaxed) > 0 || self.blocked.load(Relaxed);
+        if busy || self.order.load(Relaxed) != Order::Stay as u8 {
+            return None;
+        }
+        Some(match self.waits_for_head() {
+            Some(since) => Spare::Silent(since),
+            None => Spare::Idle(self.quiet_since.load(Relaxed)),
+        })
+    }
+}
+
+/// A request that runs on a connection, until its answer is written or its client has left.
+pub struct Running {
+    watched: Arc<Watched>,
+    answered: bool,
+}
+
+impl Running {
+    /// There is an answer, which the client is to take now.
+    pub fn answer(&mut self) {
+        self.answered = true;
+        self.watched.progress();
+        self.watched.handling.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.watched.handling.fetch_sub(1, Relaxed);
+        }
+        let now = self.watched.clock.now();
+        self.watched.quiet_since.store(now, Relaxed);
+        self.watched.requests.fetch_sub(1, Relaxed);
+    }
+}
