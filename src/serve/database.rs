@@ -108,19 +108,26 @@ pub enum SetupError {
         count: i64,
     },
     #[error(
-        "the migration {name} failed: {cause}\nIt seems to have been interrupted before: {what}. Nothing was changed now. Replace {file} by a backup from before; or bring the table to what the migration makes of it, and record it: INSERT INTO {table} VALUES ('{name}', unixepoch())"
+        "the migration {} failed: {}\nIt seems to have been interrupted before: {}. Nothing was changed now. Replace {} by a backup from before; or bring the table to what the migration makes of it, and record it: INSERT INTO {} VALUES ('{}', unixepoch())",
+        .0.name, .0.cause, .0.what, .0.file, .0.table, .0.name
     )]
-    HalfApplied {
-        name: String,
-        what: String,
-        cause: DbErr,
-        file: String,
-        table: String,
-    },
+    HalfApplied(Box<HalfApplied>),
     #[error("the database refused a statement: {0}")]
     Statement(#[from] DbErr),
     #[error("{0}")]
     Read(#[from] DatabaseError),
+}
+
+/// A migration that was interrupted before it was recorded, and cannot be taken back.
+#[derive(Debug)]
+pub struct HalfApplied {
+    pub name: String,
+    /// What is in its way.
+    pub what: String,
+    pub cause: DbErr,
+    pub file: String,
+    /// Where migrations are recorded.
+    pub table: String,
 }
 
 /// How long to wait for a connection.

@@ -264,8 +264,11 @@ fn sqlite(text: &str) -> Result<File, SetupError> {
     Ok(file)
 }
 
+/// A name and its value.
+type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 /// The parameters of a URL. What follows a `#` would be passed over.
-fn parameters(text: &str) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>, SetupError> {
+fn parameters(text: &str) -> Result<Vec<Parameter<'_>>, SetupError> {
     if text.contains('#') {
         return Err(SetupError::BadUrl {
             url: shown(text.split('#').next().unwrap_or_default()),

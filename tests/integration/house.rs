@@ -116,9 +116,9 @@ fn named(at: &str, text: &str, source: &Path) -> Vec<String> {
         .filter_map(|word| {
             let mut names: Vec<&str> = word.split("::").filter(|n| !n.is_empty()).collect();
             let up = names.iter().take_while(|n| **n == "super").count();
-            match names.first()? {
-                &"crate" => drop(names.remove(0)),
-                &"super" => {
+            match *names.first()? {
+                "crate" => drop(names.remove(0)),
+                "super" => {
                     let above: Vec<&str> = module.split('/').collect();
                     let above = &above[..above.len().checked_sub(up)?];
                     names.splice(..up, above.iter().copied());

@@ -161,6 +161,9 @@ pub async fn load<C: Connection>(
     connection: &C,
 ) -> Vec<Loaded> {
     let asking = &Asking {
+        catalog,
+        bound,
+        learnt,
         connection,
         failures,
         deadline,
@@ -170,7 +173,7 @@ pub async fn load<C: Connection>(
     loaded.resize_with(bound.plan.levels.len(), Loaded::default);
     for stage in &bound.plan.stages {
         let load = async |i: usize| {
-            let level = load_level(catalog, bound, learnt, i, &loaded, asking).await;
+            let level = load_level(i, &loaded, asking).await;
             if level.ran.is_none() {
                 connection.skip();
             }
@@ -201,6 +204,9 @@ pub fn unasked(bound: &BoundPlan, error: DatabaseError) -> Vec<Loaded> {
 
 /// How a request's statements are asked.
 struct Asking<'a, C> {
+    catalog: &'a Catalog,
+    bound: &'a BoundPlan,
+    learnt: &'a Learnt,
     connection: &'a C,
     failures: &'a Failures,
     deadline: Instant,
@@ -234,20 +240,14 @@ fn asks_nothing(bound: &BoundPlan, i: usize, level: &Level) -> bool {
 }
 
 /// Loads a level, whose parent is.
-async fn load_level<C: Connection>(
-    catalog: &Catalog,
-    bound: &BoundPlan,
-    learnt: &Learnt,
-    i: usize,
-    loaded: &[Loaded],
-    asking: &Asking<'_, C>,
-) -> Loaded {
+async fn load_level<C: Connection>(i: usize, loaded: &[Loaded], asking: &Asking<'_, C>) -> Loaded {
+    let (catalog, bound) = (asking.catalog, asking.bound);
     let level = &bound.plan.levels[i];
     if asks_nothing(bound, i, level) {
         return Loaded::default();
     }
     let mut loaded = match &level.source {
-        Source::List => match run(catalog, bound, learnt, i, &Keys::default(), asking).await {
+        Source::List => match run(i, &Keys::default(), asking).await {
             Ok((rows, ran)) => Loaded {
                 rows,
                 targets: Targets::All,
@@ -260,7 +260,7 @@ async fn load_level<C: Connection>(
             let keys = &bound.keys[i];
             let reads: Vec<_> = columns.iter().map(|c| read_of(level, *c)).collect();
             let key_of = (0..keys.len as u32).collect();
-            batch(catalog, bound, learnt, i, keys, key_of, &reads, asking).await
+            batch(i, keys, key_of, &reads, asking).await
         }
         Source::Relation {
             relation,
@@ -274,7 +274,7 @@ async fn load_level<C: Connection>(
             };
             let (keys, key_of) = Keys::distinct(&columns);
             let reads = own_key(&catalog.relations[*relation], level);
-            batch(catalog, bound, learnt, i, &keys, key_of, &reads, asking).await
+            batch(i, &keys, key_of, &reads, asking).await
         }
     };
     if loaded.failed.is_none() {
@@ -338,9 +338,6 @@ fn read_of(level: &Level, column: usize) -> usize {
 }
 
 async fn batch<C: Connection>(
-    catalog: &Catalog,
-    bound: &BoundPlan,
-    learnt: &Learnt,
     i: usize,
     keys: &Keys,
     key_of: Vec<u32>,
@@ -350,7 +347,7 @@ async fn batch<C: Connection>(
     if keys.len == 0 {
         return Loaded::default();
     }
-    let (rows, ran) = match run(catalog, bound, learnt, i, keys, asking).await {
+    let (rows, ran) = match run(i, keys, asking).await {
         Ok(asked) => asked,
         Err(failed) => return Loaded::failed(failed, key_of),
     };
@@ -400,13 +397,11 @@ fn many(rows: &Rows, keys: usize) -> Targets {
 }
 
 async fn run<C: Connection>(
-    catalog: &Catalog,
-    bound: &BoundPlan,
-    learnt: &Learnt,
     i: usize,
     keys: &Keys,
     asking: &Asking<'_, C>,
 ) -> Result<(Rows, Ran), Arc<LevelError>> {
+    let (catalog, bound, learnt) = (asking.catalog, asking.bound, asking.learnt);
     if let Some(failed) = asking.refusal(i) {
         return Err(failed.clone());
     }

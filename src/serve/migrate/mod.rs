@@ -15,7 +15,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBacken
 use self::interrupted::Effects;
 use self::record::Record;
 use self::turn::Turns;
-use super::database::{Connect, SetupError, Url};
+use super::database::{Connect, HalfApplied, SetupError, Url};
 
 /// The names of a database's migrations, each with whether it is applied. Only reads.
 pub async fn status<M: MigratorTrait>(
@@ -333,13 +333,15 @@ impl Runner {
         let turn = self.turns().begin().await?;
         match effects.take_away(&turn).await? {
             interrupted::Outcome::Nothing => Err(failed(cause)),
-            interrupted::Outcome::Blocked(what) => Err(SetupError::HalfApplied {
-                name: name.to_owned(),
-                what,
-                cause,
-                file: self.url.shown(),
-                table: self.record.table.clone(),
-            }),
+            interrupted::Outcome::Blocked(what) => {
+                Err(SetupError::HalfApplied(Box::new(HalfApplied {
+                    name: name.to_owned(),
+                    what,
+                    cause,
+                    file: self.url.shown(),
+                    table: self.record.table.clone(),
+                })))
+            }
             interrupted::Outcome::TakenAway(objects) => {
                 self.run_up(migration, &turn).await?;
                 turn.commit().await?;

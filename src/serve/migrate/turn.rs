@@ -29,7 +29,7 @@ const WORTH_SAYING: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(50);
 
 /// The advisory lock's number, the letters of "backref" one after the other.
-const LOCK: i64 = 0x6261_636b_7265_66;
+const LOCK: i64 = 0x0062_6163_6b72_6566;
 
 impl<'r> Turns<'r> {
     /// The next turn.

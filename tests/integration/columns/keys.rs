@@ -5,7 +5,7 @@ use backref::read::plan::Limits;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
-use super::shelf::{item, label, labelled, seal, shelf};
+use super::entities::{item, label, labelled, seal, shelf};
 use crate::harness::{Backend, TestApp, TestDatabase};
 
 /// A column type by which `ab` is spelled in more than one way.

@@ -1,4 +1,4 @@
 //! Keys and values are the database's: what is shown is what is compared, whatever the type of its column.
 
+mod entities;
 mod keys;
-mod shelf;
