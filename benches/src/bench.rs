@@ -3,7 +3,7 @@
 //!
 //! `queries` and then `floor`, `textbook` and `peers` say what is compared, `trial` how; the floors and
 //! the textbook are this program too, started as processes of their own, so that CPU time can be told
-//! apart. `guard` is for CI: it counts instructions, not time.
+//! apart. `torn` attacks Backref alone. `guard` is for CI: it counts instructions, not time.
 
 mod queries;
 
@@ -17,12 +17,15 @@ mod contender;
 mod curves;
 mod trial;
 
+mod torn;
+
 mod guard;
 
 mod client;
 mod cluster;
 mod database;
 mod process;
+mod subject;
 
 mod report;
 mod results;
@@ -97,6 +100,8 @@ struct Options {
 enum Other {
     /// Compare joining a level by its own keys with the `dataloader` crate, without a database
     Loader,
+    /// Change what belongs together while it is asked for, and judge every answer
+    Torn(torn::Options),
     /// Count the instructions that requests take, and compare them with what they should take
     Guard(guard::Options),
     #[command(hide = true)]
@@ -104,7 +109,11 @@ enum Other {
     #[command(hide = true)]
     Sqlx(ServeOptions),
     #[command(hide = true)]
+    SqlxSnapshot(ServeOptions),
+    #[command(hide = true)]
     TokioPostgres(ServeOptions),
+    #[command(hide = true)]
+    TokioPostgresSnapshot(ServeOptions),
     #[command(hide = true)]
     Rusqlite(ServeOptions),
     #[command(hide = true)]
@@ -163,6 +172,7 @@ async fn main() -> ExitCode {
             loader::compare().await;
             Ok(())
         }
+        Some(Other::Torn(own)) => unless_stopped(torn::run(own)).await,
         Some(Other::Guard(own)) => unless_stopped(guard::run(own)).await,
         Some(Other::Count(own)) => guard::count(own).await,
         Some(server) => serve(server).await,
@@ -178,27 +188,33 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(server: &Other) -> Result<()> {
-    let (router, listen) = match server {
-        Other::Loader | Other::Guard(_) | Other::Count(_) => return Ok(()),
-        Other::Sqlx(own) => (
-            floor::sqlx::router(&own.database_url, own.pool).await?,
-            own.listen,
-        ),
-        Other::TokioPostgres(own) => (
-            floor::tokio_postgres::router(&own.database_url).await?,
-            own.listen,
-        ),
-        Other::Rusqlite(own) => (floor::rusqlite::router(&own.database_url)?, own.listen),
-        Other::RusqliteStepped(own) => (
-            floor::rusqlite_stepped::router(&own.database_url)?,
-            own.listen,
-        ),
-        Other::Textbook(own) => (
-            textbook::router(&own.database_url, own.pool).await?,
-            own.listen,
-        ),
+    use floor::Moment::{Request, Statement};
+    let (own, router) = match server {
+        Other::Sqlx(own) => {
+            let router = floor::sqlx::router(&own.database_url, own.pool, Statement);
+            (own, router.await?)
+        }
+        Other::SqlxSnapshot(own) => {
+            let router = floor::sqlx::router(&own.database_url, own.pool, Request);
+            (own, router.await?)
+        }
+        Other::TokioPostgres(own) => {
+            let router = floor::tokio_postgres::router(&own.database_url, Statement);
+            (own, router.await?)
+        }
+        Other::TokioPostgresSnapshot(own) => {
+            let router = floor::tokio_postgres::router(&own.database_url, Request);
+            (own, router.await?)
+        }
+        Other::Rusqlite(own) => (own, floor::rusqlite::router(&own.database_url)?),
+        Other::RusqliteStepped(own) => (own, floor::rusqlite_stepped::router(&own.database_url)?),
+        Other::Textbook(own) => {
+            let router = textbook::router(&own.database_url, own.pool);
+            (own, router.await?)
+        }
+        Other::Loader | Other::Torn(_) | Other::Guard(_) | Other::Count(_) => return Ok(()),
     };
-    let listener = tokio::net::TcpListener::bind(listen).await?;
+    let listener = tokio::net::TcpListener::bind(own.listen).await?;
     Ok(axum::serve(listener, router).await?)
 }
 
@@ -223,7 +239,7 @@ async fn unless_stopped<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 
 async fn bench(options: &Options) -> Result<Results> {
     let own = std::env::current_exe()?;
-    let backref = contender::backref(options, &own);
+    let backref = contender::backref(options.backref.as_deref())?;
     let logs = tempfile::Builder::new()
         .prefix("backref-bench-")
         .tempdir()?;
