@@ -3,7 +3,7 @@
 //!
 //! `queries` and then `floor`, `textbook` and `peers` say what is compared, `trial` how; the floors and
 //! the textbook are this program too, started as processes of their own, so that CPU time can be told
-//! apart. `torn` attacks Backref alone. `guard` is for CI: it counts instructions, not time.
+//! apart. `torn` and `overload` attack Backref alone. `guard` is for CI: it counts instructions, not time.
 
 mod queries;
 
@@ -17,6 +17,7 @@ mod contender;
 mod curves;
 mod trial;
 
+mod overload;
 mod torn;
 
 mod guard;
@@ -101,7 +102,15 @@ enum Other {
     /// Compare joining a level by its own keys with the `dataloader` crate, without a database
     Loader,
     /// Change what belongs together while it is asked for, and judge every answer
-    Torn(torn::Options),
+    Torn(torn::TornOptions),
+    /// Offer more than the server can do, and measure what it still does
+    Overload(overload::OverloadOptions),
+    /// Have PostgreSQL stand still for some seconds while requests go on
+    Hang(overload::HangOptions),
+    /// Measure small requests beside slow ones
+    Slow(overload::SlowOptions),
+    /// Measure how long work goes on for which nobody waits any more
+    Abandon(overload::AbandonOptions),
     /// Count the instructions that requests take, and compare them with what they should take
     Guard(guard::Options),
     #[command(hide = true)]
@@ -173,6 +182,10 @@ async fn main() -> ExitCode {
             Ok(())
         }
         Some(Other::Torn(own)) => unless_stopped(torn::run(own)).await,
+        Some(Other::Overload(own)) => unless_stopped(overload::overload(own)).await,
+        Some(Other::Hang(own)) => unless_stopped(overload::hang(own)).await,
+        Some(Other::Slow(own)) => unless_stopped(overload::slow(own)).await,
+        Some(Other::Abandon(own)) => unless_stopped(overload::abandon(own)).await,
         Some(Other::Guard(own)) => unless_stopped(guard::run(own)).await,
         Some(Other::Count(own)) => guard::count(own).await,
         Some(server) => serve(server).await,
@@ -212,7 +225,8 @@ async fn serve(server: &Other) -> Result<()> {
             let router = textbook::router(&own.database_url, own.pool);
             (own, router.await?)
         }
-        Other::Loader | Other::Torn(_) | Other::Guard(_) | Other::Count(_) => return Ok(()),
+        // It is no server.
+        _ => return Ok(()),
     };
     let listener = tokio::net::TcpListener::bind(own.listen).await?;
     Ok(axum::serve(listener, router).await?)

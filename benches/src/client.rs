@@ -282,7 +282,7 @@ fn content_length(head: &[u8]) -> Result<usize> {
 }
 
 /// SplitMix64: small, and from the same seed the same users for every server.
-fn next(state: &mut u64) -> u64 {
+pub fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -8,7 +8,7 @@ use crate::{
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
-pub struct Options {
+pub struct SubjectOptions {
     /// Only this database
     #[arg(long, value_enum)]
     database: Option<Kind>,
@@ -26,7 +26,7 @@ pub struct Subject {
     pub database: Database,
 }
 
-impl Options {
+impl SubjectOptions {
     /// The databases that are asked for.
     pub fn kinds(&self) -> Vec<Kind> {
         self.database

@@ -5,12 +5,12 @@ mod attack;
 use crate::{
     Result,
     client::{Connection, request},
-    subject,
+    subject::SubjectOptions,
 };
 use std::{net::SocketAddr, time::Instant};
 
 #[derive(clap::Args)]
-pub struct Options {
+pub struct TornOptions {
     /// Requests to each database; those whose client leaves before the answer are not judged
     #[arg(long, default_value_t = 100_000)]
     requests: usize,
@@ -18,11 +18,11 @@ pub struct Options {
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(2..))]
     connections: u16,
     #[command(flatten)]
-    subject: subject::Options,
+    subject: SubjectOptions,
 }
 
 /// Fails if a single answer is torn, stale or an error.
-pub async fn run(options: &Options) -> Result<()> {
+pub async fn run(options: &TornOptions) -> Result<()> {
     let (mut asked, mut wrong) = (0, 0);
     for kind in options.subject.kinds() {
         // What fails is counted here, and need not be told there.
