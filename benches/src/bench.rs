@@ -3,7 +3,7 @@
 //!
 //! `queries` and then `floor`, `textbook` and `peers` say what is compared, `trial` how; the floors and
 //! the textbook are this program too, started as processes of their own, so that CPU time can be told
-//! apart. `guard` is for CI: it counts instructions, not time.
+//! apart. `torn` and `overload` attack Backref alone. `guard` is for CI: it counts instructions, not time.
 
 mod queries;
 
@@ -17,12 +17,16 @@ mod contender;
 mod curves;
 mod trial;
 
+mod overload;
+mod torn;
+
 mod guard;
 
 mod client;
 mod cluster;
 mod database;
 mod process;
+mod subject;
 
 mod report;
 mod results;
@@ -97,6 +101,16 @@ struct Options {
 enum Other {
     /// Compare joining a level by its own keys with the `dataloader` crate, without a database
     Loader,
+    /// Change what belongs together while it is asked for, and judge every answer
+    Torn(torn::TornOptions),
+    /// Offer more than the server can do, and measure what it still does
+    Overload(overload::OverloadOptions),
+    /// Have PostgreSQL stand still for some seconds while requests go on
+    Hang(overload::HangOptions),
+    /// Measure small requests beside slow ones
+    Slow(overload::SlowOptions),
+    /// Measure how long work goes on for which nobody waits any more
+    Abandon(overload::AbandonOptions),
     /// Count the instructions that requests take, and compare them with what they should take
     Guard(guard::Options),
     #[command(hide = true)]
@@ -104,7 +118,11 @@ enum Other {
     #[command(hide = true)]
     Sqlx(ServeOptions),
     #[command(hide = true)]
+    SqlxSnapshot(ServeOptions),
+    #[command(hide = true)]
     TokioPostgres(ServeOptions),
+    #[command(hide = true)]
+    TokioPostgresSnapshot(ServeOptions),
     #[command(hide = true)]
     Rusqlite(ServeOptions),
     #[command(hide = true)]
@@ -163,6 +181,11 @@ async fn main() -> ExitCode {
             loader::compare().await;
             Ok(())
         }
+        Some(Other::Torn(own)) => unless_stopped(torn::run(own)).await,
+        Some(Other::Overload(own)) => unless_stopped(overload::overload(own)).await,
+        Some(Other::Hang(own)) => unless_stopped(overload::hang(own)).await,
+        Some(Other::Slow(own)) => unless_stopped(overload::slow(own)).await,
+        Some(Other::Abandon(own)) => unless_stopped(overload::abandon(own)).await,
         Some(Other::Guard(own)) => unless_stopped(guard::run(own)).await,
         Some(Other::Count(own)) => guard::count(own).await,
         Some(server) => serve(server).await,
@@ -178,27 +201,34 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(server: &Other) -> Result<()> {
-    let (router, listen) = match server {
-        Other::Loader | Other::Guard(_) | Other::Count(_) => return Ok(()),
-        Other::Sqlx(own) => (
-            floor::sqlx::router(&own.database_url, own.pool).await?,
-            own.listen,
-        ),
-        Other::TokioPostgres(own) => (
-            floor::tokio_postgres::router(&own.database_url).await?,
-            own.listen,
-        ),
-        Other::Rusqlite(own) => (floor::rusqlite::router(&own.database_url)?, own.listen),
-        Other::RusqliteStepped(own) => (
-            floor::rusqlite_stepped::router(&own.database_url)?,
-            own.listen,
-        ),
-        Other::Textbook(own) => (
-            textbook::router(&own.database_url, own.pool).await?,
-            own.listen,
-        ),
+    use floor::Moment::{Request, Statement};
+    let (own, router) = match server {
+        Other::Sqlx(own) => {
+            let router = floor::sqlx::router(&own.database_url, own.pool, Statement);
+            (own, router.await?)
+        }
+        Other::SqlxSnapshot(own) => {
+            let router = floor::sqlx::router(&own.database_url, own.pool, Request);
+            (own, router.await?)
+        }
+        Other::TokioPostgres(own) => {
+            let router = floor::tokio_postgres::router(&own.database_url, Statement);
+            (own, router.await?)
+        }
+        Other::TokioPostgresSnapshot(own) => {
+            let router = floor::tokio_postgres::router(&own.database_url, Request);
+            (own, router.await?)
+        }
+        Other::Rusqlite(own) => (own, floor::rusqlite::router(&own.database_url)?),
+        Other::RusqliteStepped(own) => (own, floor::rusqlite_stepped::router(&own.database_url)?),
+        Other::Textbook(own) => {
+            let router = textbook::router(&own.database_url, own.pool);
+            (own, router.await?)
+        }
+        // It is no server.
+        _ => return Ok(()),
     };
-    let listener = tokio::net::TcpListener::bind(listen).await?;
+    let listener = tokio::net::TcpListener::bind(own.listen).await?;
     Ok(axum::serve(listener, router).await?)
 }
 
@@ -223,7 +253,7 @@ async fn unless_stopped<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 
 async fn bench(options: &Options) -> Result<Results> {
     let own = std::env::current_exe()?;
-    let backref = contender::backref(options, &own);
+    let backref = contender::backref(options.backref.as_deref())?;
     let logs = tempfile::Builder::new()
         .prefix("backref-bench-")
         .tempdir()?;

@@ -1,5 +1,5 @@
-//! A closed-loop HTTP/1.1 client: each connection sends its next request when it has the answer to
-//! the last one, and checks that answer.
+//! An HTTP/1.1 client, and a closed loop of it: each connection sends its next request when it has the
+//! answer to the last one, and checks that answer.
 
 use crate::Result;
 use serde::Deserialize;
@@ -93,13 +93,7 @@ impl Target {
             None => serde_json::json!({ "query": document }),
         }
         .to_string();
-        format!(
-            "POST {path} HTTP/1.1\r\nhost: {}\r\naccept: application/json\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            self.address,
-            body.len()
-        )
-        .into_bytes()
+        post(self.address, path, &body)
     }
 
     fn accepts(&self, answer: &[u8], user: i64) -> bool {
@@ -108,6 +102,21 @@ impl Target {
             None => self.question.user.is_none() || names_user(answer, user),
         }
     }
+}
+
+/// A GraphQL request for a document without variables.
+pub fn request(address: SocketAddr, document: &str) -> Vec<u8> {
+    let body = serde_json::json!({ "query": document }).to_string();
+    post(address, "/graphql", &body)
+}
+
+fn post(address: SocketAddr, path: &str, body: &str) -> Vec<u8> {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\naccept: application/json\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
 }
 
 /// Whether an answer has the id of the user in one of its forms.
@@ -177,13 +186,14 @@ impl Load {
     }
 }
 
-struct Connection {
+/// A connection that stays open from request to request.
+pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Connection {
-    async fn open(address: SocketAddr) -> Result<Self> {
+    pub async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self {
@@ -218,15 +228,26 @@ impl Connection {
 
     /// Sends a request and gives the body of the answer, which must be a 200 and state its length.
     async fn exchange(&mut self, request: &[u8]) -> Result<&[u8]> {
+        match self.ask(request).await? {
+            (200, answer) => Ok(answer),
+            (status, answer) => {
+                let text = String::from_utf8_lossy(answer);
+                Err(format!("{status}, not 200: {text:.500}").into())
+            }
+        }
+    }
+
+    /// Sends a request and gives the status and the body of the answer, which must state its length.
+    pub async fn ask(&mut self, request: &[u8]) -> Result<(u16, &[u8])> {
         let body = timeout(PATIENCE, self.transfer(request))
             .await
             .map_err(|_| format!("no answer in {} s", PATIENCE.as_secs()))??;
         let (head, answer) = self.buffer.split_at(body);
-        if !head.starts_with(b"HTTP/1.1 200 ") {
-            let text = String::from_utf8_lossy(&self.buffer);
-            return Err(format!("not a 200: {text:.500}").into());
-        }
-        Ok(answer)
+        // `HTTP/1.1 200 OK`
+        let status = head
+            .get(9..12)
+            .and_then(|s| str::from_utf8(s).ok()?.parse().ok());
+        Ok((status.ok_or("an answer without a status")?, answer))
     }
 
     /// Sends a request and reads the answer; gives the place where its body begins.
@@ -261,7 +282,7 @@ fn content_length(head: &[u8]) -> Result<usize> {
 }
 
 /// SplitMix64: small, and from the same seed the same users for every server.
-fn next(state: &mut u64) -> u64 {
+pub fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -34,7 +34,7 @@ pub struct Own {
     databases: &'static [Kind],
 }
 
-pub const OWN: [Own; 6] = [
+pub const OWN: [Own; 8] = [
     Own {
         name: "backref",
         role: Role::Backref,
@@ -51,6 +51,18 @@ pub const OWN: [Own; 6] = [
         name: "sqlx",
         role: Role::Floor,
         about: "by hand: axum, sqlx, batched SQL",
+        databases: &[Kind::Postgres],
+    },
+    Own {
+        name: "tokio-postgres-snapshot",
+        role: Role::Floor,
+        about: "the same on lent connections, a snapshot for each request",
+        databases: &[Kind::Postgres],
+    },
+    Own {
+        name: "sqlx-snapshot",
+        role: Role::Floor,
+        about: "as sqlx, a snapshot for each request",
         databases: &[Kind::Postgres],
     },
     Own {
@@ -135,24 +147,38 @@ async fn start_own(
     programs: &Programs<'_>,
     database: &Database,
 ) -> Result<Server> {
-    let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
-    let pool = options.pool.to_string();
-    let mut command;
     if own.role == Role::Backref {
-        command = Command::new(programs.backref);
-        command.arg("serve").env_clear();
-        command.env("DATABASE_MAX_CONNECTIONS", pool);
-        command.env("RUST_LOG", "warn");
-    } else {
-        command = Command::new(programs.own);
-        command.arg(own.name).args(["--pool", &pool]).env_clear();
+        let settings = [("RUST_LOG", "warn")];
+        return start_backref(programs.backref, database, options.pool, &settings).await;
     }
+    let mut command = Command::new(programs.own);
+    command.arg(own.name).env_clear();
+    command.args(["--pool", &options.pool.to_string()]);
+    start(command, own.name, database).await
+}
+
+/// The `backref` program with settings of its environment.
+pub async fn start_backref(
+    program: &Path,
+    database: &Database,
+    pool: u32,
+    settings: &[(&str, &str)],
+) -> Result<Server> {
+    let mut command = Command::new(program);
+    command.arg("serve").env_clear();
+    command.env("DATABASE_MAX_CONNECTIONS", pool.to_string());
+    command.envs(settings.iter().copied());
+    start(command, "backref", database).await
+}
+
+async fn start(mut command: Command, name: &str, database: &Database) -> Result<Server> {
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
     command
         .args(["--database-url", &database.url])
         .args(["--listen", &address.to_string()]);
     Server::start(command, address)
         .await
-        .map_err(|error| format!("{}: {error}", own.name).into())
+        .map_err(|error| format!("{name}: {error}").into())
 }
 
 impl Own {
@@ -173,8 +199,10 @@ impl Own {
     }
 }
 
-/// The release build of `backref`, by default the one beside this program.
-pub fn backref(options: &Options, own: &Path) -> PathBuf {
-    let beside = || own.with_file_name("backref");
-    options.backref.clone().unwrap_or_else(beside)
+/// The release build of `backref`: the one that was named, or the one beside this program.
+pub fn backref(named: Option<&Path>) -> Result<PathBuf> {
+    Ok(match named {
+        Some(named) => named.to_owned(),
+        None => std::env::current_exe()?.with_file_name("backref"),
+    })
 }

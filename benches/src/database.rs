@@ -205,6 +205,26 @@ impl Database {
         }
     }
 
+    /// The process above all others of a PostgreSQL on this machine.
+    pub fn postmaster(&self) -> Option<u32> {
+        match self.counters {
+            Counters::Postgres { postmaster, .. } => postmaster,
+            Counters::Inside => None,
+        }
+    }
+
+    /// Statements that PostgreSQL runs now for others than the bench. SQLite runs none by itself.
+    pub async fn running(&mut self) -> Result<i64> {
+        let Counters::Postgres { connection, .. } = &mut self.counters else {
+            return Ok(0);
+        };
+        let count = sqlx::query_scalar(
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() \
+             AND backend_type = 'client backend'",
+        );
+        Ok(count.fetch_one(connection).await?)
+    }
+
     /// CPU time that the database has used so far outside of the servers, with all its processes.
     pub fn cpu(&self) -> Result<Option<Duration>> {
         match &self.counters {

@@ -102,6 +102,46 @@ pub fn cpu_with_children(pid: u32) -> Result<Duration> {
     }
 }
 
+/// CPU time of this process, without its children.
+pub fn own_cpu() -> Result<Duration> {
+    Ok(ticks(Stat::read(std::process::id())?.own))
+}
+
+/// A process, its children and theirs.
+pub fn processes_of(pid: u32) -> Result<Vec<u32>> {
+    Ok(descendants(pid)?.into_keys().collect())
+}
+
+/// Processes that stand still as long as this value lives.
+pub struct Stopped(Vec<u32>);
+
+impl Stopped {
+    pub fn stop(processes: Vec<u32>) -> Result<Self> {
+        signal("-STOP", &processes)?;
+        Ok(Self(processes))
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        // Some may be gone, and there is nobody left to tell.
+        let _ = signal("-CONT", &self.0);
+    }
+}
+
+fn signal(name: &str, processes: &[u32]) -> Result<()> {
+    let mut command = Command::new("kill");
+    command.arg(name).arg("--");
+    let status = command
+        .args(processes.iter().map(u32::to_string))
+        .stderr(Stdio::null())
+        .status()?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(format!("kill {name}: {status}").into()),
+    }
+}
+
 /// The parent of a process, if it is one of this machine and has the name given.
 pub fn parent_if_named(pid: u32, name: &str) -> Option<u32> {
     let found = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;

@@ -3,8 +3,8 @@
 //! One function per query: batched SQL that reads the columns it needs, rows borrowed by serde
 //! structs, no query language. They obey the same rules as the GraphQL servers (anonymous readers see
 //! published posts and the comments on them; what was reached through a visible row needs no second
-//! check) and answer the same bytes. There are four, which differ in how they reach a database;
-//! here is what they share: the answers.
+//! check) and answer the same bytes. There are six, which differ in how they reach a database and in
+//! what moments of it they read; here is what they share: the answers.
 
 mod postgres;
 mod sqlite;
@@ -20,6 +20,17 @@ use axum::{
 };
 use foldhash::{HashMap, HashMapExt};
 use serde::{Deserialize, Serialize, Serializer};
+
+/// What is read at one moment of the database.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// Each statement: what a pool gives who asks for nothing more. An answer of several may show a state
+    /// that never was.
+    Statement,
+    /// Each request: its statements are a transaction that reads one snapshot. Q1 is one statement, and
+    /// needs none.
+    Request,
+}
 
 #[derive(Serialize)]
 struct Posts<T> {

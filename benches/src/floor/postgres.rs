@@ -3,6 +3,11 @@
 //! SQL promises no order for the rows of a lateral join, but such a join can only be a nested loop, so
 //! the rows of a key stay in the order of the subquery; `ord`, from 1, says which key they belong to.
 
+/// What a snapshot begins with. It is taken by the first statement.
+pub const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+pub const COMMIT: &str = "COMMIT";
+
 pub const Q1_POSTS: &str = "SELECT id, title, created_at FROM post WHERE status = 'published' \
      ORDER BY created_at DESC, id DESC LIMIT 50";
 

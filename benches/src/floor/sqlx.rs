@@ -1,20 +1,23 @@
-//! The floor on PostgreSQL: axum and sqlx, a pool, one statement after the other on one connection.
+//! The floor on PostgreSQL: axum and sqlx, a pool, one statement after the other on one connection, where
+//! it is asked for in one snapshot.
 
 use super::{
     Answer, AuthoredPost, BareComment, Comment, Count, CountedComments, CountedPost, CountedUser,
-    DatedPost, DiscussedPost, FullPost, Id, Named, OneUser, Posts, TitledPost, User, Users, answer,
-    asked_user, by_parent, distinct, postgres::*, status, users_by_id,
+    DatedPost, DiscussedPost, FullPost, Id, Moment, Named, OneUser, Posts, TitledPost, User, Users,
+    answer, asked_user, by_parent, distinct, postgres::*, status, users_by_id,
 };
 use crate::Result;
 use axum::{Router, body::Bytes, extract::State, routing::post};
 use chrono::{DateTime, Utc};
 use sqlx::{
-    PgConnection, PgPool, Row,
+    PgConnection, PgPool, Postgres, Row, Transaction,
+    pool::PoolConnection,
     postgres::{PgPoolOptions, PgRow},
 };
+use std::ops::{Deref, DerefMut};
 
 /// `POST /q1` to `POST /q7`, on a pool of `connections`.
-pub async fn router(database_url: &str, connections: u32) -> Result<Router> {
+pub async fn router(database_url: &str, connections: u32, moment: Moment) -> Result<Router> {
     let pool = PgPoolOptions::new()
         .max_connections(connections)
         .test_before_acquire(false)
@@ -28,19 +31,71 @@ pub async fn router(database_url: &str, connections: u32) -> Result<Router> {
         .route("/q5", post(q5))
         .route("/q6", post(q6))
         .route("/q7", post(q7))
-        .with_state(pool))
+        .with_state(Pool { pool, moment }))
 }
 
-async fn q1(State(pool): State<PgPool>, _: Bytes) -> Answer {
+#[derive(Clone)]
+struct Pool {
+    pool: PgPool,
+    moment: Moment,
+}
+
+impl Pool {
+    /// A connection for the statements of a request.
+    async fn begin(&self) -> sqlx::Result<Reader> {
+        Ok(match self.moment {
+            Moment::Statement => Reader::Statements(self.pool.acquire().await?),
+            Moment::Request => Reader::Snapshot(self.pool.begin_with(BEGIN).await?),
+        })
+    }
+}
+
+enum Reader {
+    Statements(PoolConnection<Postgres>),
+    Snapshot(Transaction<'static, Postgres>),
+}
+
+impl Reader {
+    /// After the last statement.
+    async fn end(self) -> sqlx::Result<()> {
+        match self {
+            Self::Statements(_) => Ok(()),
+            Self::Snapshot(transaction) => transaction.commit().await,
+        }
+    }
+}
+
+impl Deref for Reader {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        match self {
+            Self::Statements(connection) => connection,
+            Self::Snapshot(transaction) => transaction,
+        }
+    }
+}
+
+impl DerefMut for Reader {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Statements(connection) => connection,
+            Self::Snapshot(transaction) => transaction,
+        }
+    }
+}
+
+async fn q1(State(Pool { pool, .. }): State<Pool>, _: Bytes) -> Answer {
     let rows = sqlx::query(Q1_POSTS).fetch_all(&pool).await?;
     let posts = rows.iter().map(dated_post).collect();
     answer(Posts { posts })
 }
 
-async fn q2(State(pool): State<PgPool>, _: Bytes) -> Answer {
-    let mut connection = pool.acquire().await?;
+async fn q2(State(pool): State<Pool>, _: Bytes) -> Answer {
+    let mut connection = pool.begin().await?;
     let rows = sqlx::query(Q2_POSTS).fetch_all(&mut *connection).await?;
     let author_rows = users_of(&mut connection, &rows, 2).await?;
+    connection.end().await?;
     let authors = users_by_id(author_rows.iter().map(key_and_name));
     let posts = rows.iter().map(|row| AuthoredPost {
         id: Id("Post", row.get(0)),
@@ -52,10 +107,11 @@ async fn q2(State(pool): State<PgPool>, _: Bytes) -> Answer {
     })
 }
 
-async fn q3(State(pool): State<PgPool>, _: Bytes) -> Answer {
-    let mut connection = pool.acquire().await?;
+async fn q3(State(pool): State<Pool>, _: Bytes) -> Answer {
+    let mut connection = pool.begin().await?;
     let user_rows = sqlx::query(Q3_USERS).fetch_all(&mut *connection).await?;
     let post_rows = pages(&mut connection, &user_rows, 0, POSTS_OF_USERS).await?;
+    connection.end().await?;
     let posts = post_rows.iter().map(|row| {
         let (id, title) = (Id("Post", row.get(1)), row.get(2));
         (row.get(0), TitledPost { id, title })
@@ -67,13 +123,14 @@ async fn q3(State(pool): State<PgPool>, _: Bytes) -> Answer {
     })
 }
 
-async fn q4(State(pool): State<PgPool>, _: Bytes) -> Answer {
-    let mut connection = pool.acquire().await?;
+async fn q4(State(pool): State<Pool>, _: Bytes) -> Answer {
+    let mut connection = pool.begin().await?;
     let user_rows = sqlx::query(Q4_USERS).fetch_all(&mut *connection).await?;
     let post_rows = pages(&mut connection, &user_rows, 0, POSTS_OF_USERS).await?;
     let tag_rows = pages(&mut connection, &post_rows, 1, Q4_TAGS).await?;
     let comment_rows = pages(&mut connection, &post_rows, 1, Q4_COMMENTS).await?;
     let author_rows = users_of(&mut connection, &comment_rows, 3).await?;
+    connection.end().await?;
 
     let authors = users_by_id(author_rows.iter().map(key_and_name));
     let comments = comment_rows.iter().map(|row| {
@@ -107,25 +164,27 @@ async fn q4(State(pool): State<PgPool>, _: Bytes) -> Answer {
     })
 }
 
-async fn q5(State(pool): State<PgPool>, body: Bytes) -> Answer {
+async fn q5(State(pool): State<Pool>, body: Bytes) -> Answer {
     let id = asked_user(&body)?;
-    let mut connection = pool.acquire().await?;
+    let mut connection = pool.begin().await?;
     let found = sqlx::query(Q5_USER).bind(id);
     let Some(row) = found.fetch_optional(&mut *connection).await? else {
         return answer(OneUser::<()> { user: None });
     };
     let posts = sqlx::query(Q5_POSTS).bind(id);
     let post_rows = posts.fetch_all(&mut *connection).await?;
+    connection.end().await?;
     let posts = post_rows.iter().map(dated_post).collect();
     answer(OneUser {
         user: Some(user(&row, posts)),
     })
 }
 
-async fn q6(State(pool): State<PgPool>, _: Bytes) -> Answer {
-    let mut connection = pool.acquire().await?;
+async fn q6(State(pool): State<Pool>, _: Bytes) -> Answer {
+    let mut connection = pool.begin().await?;
     let rows = sqlx::query(Q6_POSTS).fetch_all(&mut *connection).await?;
     let author_rows = users_of(&mut connection, &rows, 6).await?;
+    connection.end().await?;
     let authors = users_by_id(author_rows.iter().map(key_and_name));
     let posts = rows.iter().map(|row| FullPost {
         id: Id("Post", row.get(0)),
@@ -142,12 +201,13 @@ async fn q6(State(pool): State<PgPool>, _: Bytes) -> Answer {
     })
 }
 
-async fn q7(State(pool): State<PgPool>, _: Bytes) -> Answer {
-    let mut connection = pool.acquire().await?;
+async fn q7(State(pool): State<Pool>, _: Bytes) -> Answer {
+    let mut connection = pool.begin().await?;
     let users = sqlx::query(Q7_USERS).bind(Q7_PATTERN);
     let user_rows = users.fetch_all(&mut *connection).await?;
     let post_rows = pages(&mut connection, &user_rows, 0, Q7_POSTS).await?;
     let comment_rows = pages(&mut connection, &post_rows, 1, Q7_COMMENTS).await?;
+    connection.end().await?;
 
     let mut comments: Vec<CountedComments> = Vec::new();
     comments.resize_with(post_rows.len(), CountedComments::default);

@@ -3,20 +3,27 @@
 //! A connection takes the next statement while it waits for the answers to those before, of whichever
 //! request they are, so many travel in one packet. What does not depend on each other, the request
 //! sends together. Every statement is prepared when the connection opens.
+//!
+//! Where each request reads one snapshot, it has a connection to itself, the one used last of those that
+//! are free, and what begins and ends the transaction travels with its first and its last statement.
 
 use super::{
     Answer, AuthoredPost, BareComment, Comment, Count, CountedComments, CountedPost, CountedUser,
-    DatedPost, DiscussedPost, FullPost, Id, Named, OneUser, Posts, TitledPost, User, Users, answer,
-    asked_user, by_parent, distinct, postgres::*, status, users_by_id,
+    DatedPost, DiscussedPost, FullPost, Id, Moment, Named, OneUser, Posts, TitledPost, User, Users,
+    answer, asked_user, by_parent, distinct, postgres::*, status, users_by_id,
 };
 use crate::Result;
 use axum::{Router, body::Bytes, extract::State, routing::post};
 use chrono::{DateTime, Utc};
 use futures_util::future::try_join;
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    ops::Deref,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_postgres::{
     Client, Error, NoTls, Row, Statement,
     types::{FromSql, ToSql, Type},
@@ -26,14 +33,17 @@ use tokio_postgres::{
 const CONNECTIONS: usize = 2;
 
 /// `POST /q1` to `POST /q7`.
-pub async fn router(database_url: &str) -> Result<Router> {
+pub async fn router(database_url: &str, moment: Moment) -> Result<Router> {
     let mut open = Vec::new();
     for _ in 0..CONNECTIONS * std::thread::available_parallelism()?.get() {
         open.push(Connection::open(database_url).await?);
     }
     let pool = Arc::new(Pool {
-        connections: open,
+        moment,
         next: AtomicUsize::new(0),
+        free: Semaphore::new(open.len()),
+        lendable: Mutex::new((0..open.len()).collect()),
+        connections: open,
     });
     Ok(Router::new()
         .route("/q1", post(q1))
@@ -48,16 +58,82 @@ pub async fn router(database_url: &str) -> Result<Router> {
 
 struct Pool {
     connections: Vec<Connection>,
+    moment: Moment,
+    /// Of those that are shared, whose turn is next.
     next: AtomicUsize,
+    /// Of those that are lent, which are not: the one that was used last is at the end.
+    lendable: Mutex<Vec<usize>>,
+    free: Semaphore,
 }
 
 impl Pool {
-    /// A connection for a request: each in turn, whether it is busy or not.
-    fn get(&self) -> &Connection {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        &self.connections[turn % self.connections.len()]
+    /// A connection for a request: each in turn, whether it is busy or not, or one to itself.
+    async fn get(&self) -> Result<Turn<'_>> {
+        let (number, lent) = match self.moment {
+            Moment::Statement => (self.next.fetch_add(1, Ordering::Relaxed), None),
+            Moment::Request => {
+                let permit = self.free.acquire().await?;
+                (self.lendable().pop().ok_or("none is free")?, Some(permit))
+            }
+        };
+        let number = number % self.connections.len();
+        Ok(Turn {
+            pool: self,
+            number,
+            lent,
+        })
+    }
+
+    fn lendable(&self) -> std::sync::MutexGuard<'_, Vec<usize>> {
+        self.lendable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// A connection for the length of a request. Who fails before the last statement leaves it in a
+/// transaction; but then there is no trial.
+struct Turn<'p> {
+    pool: &'p Pool,
+    number: usize,
+    lent: Option<SemaphorePermit<'p>>,
+}
+
+impl Turn<'_> {
+    /// The request's first statement, which makes the snapshot.
+    async fn first<T>(&self, asked: impl Future<Output = Asked<T>>) -> Asked<T> {
+        match self.lent {
+            None => asked.await,
+            // What is polled first is sent first.
+            Some(_) => Ok(try_join(self.client.batch_execute(BEGIN), asked).await?.1),
+        }
+    }
+
+    /// Its last one.
+    async fn last<T>(&self, asked: impl Future<Output = Asked<T>>) -> Asked<T> {
+        match self.lent {
+            None => asked.await,
+            Some(_) => Ok(try_join(asked, self.client.batch_execute(COMMIT)).await?.0),
+        }
+    }
+}
+
+impl Deref for Turn<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.pool.connections[self.number]
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if self.lent.is_some() {
+            // Before the permit is given back.
+            self.pool.lendable().push(self.number);
+        }
+    }
+}
+
+type Asked<T> = std::result::Result<T, Error>;
 
 struct Connection {
     client: Client,
@@ -126,16 +202,18 @@ impl Connection {
 type Shared = State<Arc<Pool>>;
 
 async fn q1(State(pool): Shared, _: Bytes) -> Answer {
-    let connection = pool.get();
+    let connection = pool.get().await?;
     let rows = connection.all(&connection.q1_posts).await?;
     let posts = rows.iter().map(dated_post).collect();
     answer(Posts { posts })
 }
 
 async fn q2(State(pool): Shared, _: Bytes) -> Answer {
-    let connection = pool.get();
-    let rows = connection.all(&connection.q2_posts).await?;
-    let author_rows = connection.users_of(&rows, 2).await?;
+    let connection = pool.get().await?;
+    let asked = connection.all(&connection.q2_posts);
+    let rows = connection.first(asked).await?;
+    let asked = connection.users_of(&rows, 2);
+    let author_rows = connection.last(asked).await?;
     let authors = users_by_id(author_rows.iter().map(key_and_name));
     let posts = rows.iter().map(|row| AuthoredPost {
         id: Id("Post", row.get(0)),
@@ -148,12 +226,12 @@ async fn q2(State(pool): Shared, _: Bytes) -> Answer {
 }
 
 async fn q3(State(pool): Shared, _: Bytes) -> Answer {
-    let connection = pool.get();
-    let user_rows = connection.all(&connection.q3_users).await?;
+    let connection = pool.get().await?;
+    let asked = connection.all(&connection.q3_users);
+    let user_rows = connection.first(asked).await?;
     let user_keys = keys(&user_rows, 0);
-    let post_rows = connection
-        .with(&connection.posts_of_users, &user_keys)
-        .await?;
+    let asked = connection.with(&connection.posts_of_users, &user_keys);
+    let post_rows = connection.last(asked).await?;
     let posts = post_rows.iter().map(|row| {
         let (id, title) = (Id("Post", row.get(1)), row.get(2));
         (row.get(0), TitledPost { id, title })
@@ -166,8 +244,9 @@ async fn q3(State(pool): Shared, _: Bytes) -> Answer {
 }
 
 async fn q4(State(pool): Shared, _: Bytes) -> Answer {
-    let connection = pool.get();
-    let user_rows = connection.all(&connection.q4_users).await?;
+    let connection = pool.get().await?;
+    let asked = connection.all(&connection.q4_users);
+    let user_rows = connection.first(asked).await?;
     let user_keys = keys(&user_rows, 0);
     let post_rows = connection
         .with(&connection.posts_of_users, &user_keys)
@@ -175,7 +254,8 @@ async fn q4(State(pool): Shared, _: Bytes) -> Answer {
     let post_keys = keys(&post_rows, 1);
     let comments = async {
         let rows = connection.with(&connection.q4_comments, &post_keys).await?;
-        let author_rows = connection.users_of(&rows, 3).await?;
+        let asked = connection.users_of(&rows, 3);
+        let author_rows = connection.last(asked).await?;
         Ok((rows, author_rows))
     };
     let tags = connection.with(&connection.q4_tags, &post_keys);
@@ -215,9 +295,9 @@ async fn q4(State(pool): Shared, _: Bytes) -> Answer {
 
 async fn q5(State(pool): Shared, body: Bytes) -> Answer {
     let id = asked_user(&body)?;
-    let connection = pool.get();
-    let found = connection.with(&connection.q5_user, &id);
-    let posts = connection.with(&connection.q5_posts, &id);
+    let connection = pool.get().await?;
+    let found = connection.first(connection.with(&connection.q5_user, &id));
+    let posts = connection.last(connection.with(&connection.q5_posts, &id));
     let (found, post_rows) = try_join(found, posts).await?;
     let posts = post_rows.iter().map(dated_post).collect();
     answer(OneUser {
@@ -226,9 +306,11 @@ async fn q5(State(pool): Shared, body: Bytes) -> Answer {
 }
 
 async fn q6(State(pool): Shared, _: Bytes) -> Answer {
-    let connection = pool.get();
-    let rows = connection.all(&connection.q6_posts).await?;
-    let author_rows = connection.users_of(&rows, 6).await?;
+    let connection = pool.get().await?;
+    let asked = connection.all(&connection.q6_posts);
+    let rows = connection.first(asked).await?;
+    let asked = connection.users_of(&rows, 6);
+    let author_rows = connection.last(asked).await?;
     let authors = users_by_id(author_rows.iter().map(key_and_name));
     let posts = rows.iter().map(|row| FullPost {
         id: Id("Post", row.get(0)),
@@ -245,12 +327,14 @@ async fn q6(State(pool): Shared, _: Bytes) -> Answer {
 }
 
 async fn q7(State(pool): Shared, _: Bytes) -> Answer {
-    let connection = pool.get();
-    let user_rows = connection.with(&connection.q7_users, &Q7_PATTERN).await?;
+    let connection = pool.get().await?;
+    let asked = connection.with(&connection.q7_users, &Q7_PATTERN);
+    let user_rows = connection.first(asked).await?;
     let user_keys = keys(&user_rows, 0);
     let post_rows = connection.with(&connection.q7_posts, &user_keys).await?;
     let post_keys = keys(&post_rows, 1);
-    let comment_rows = connection.with(&connection.q7_comments, &post_keys).await?;
+    let asked = connection.with(&connection.q7_comments, &post_keys);
+    let comment_rows = connection.last(asked).await?;
 
     let mut comments: Vec<CountedComments> = Vec::new();
     comments.resize_with(post_rows.len(), CountedComments::default);

@@ -21,7 +21,7 @@ const NAME: f64 = 30.0;
 /// Above everything, for the title and the legend.
 const TOP: f64 = 64.0;
 /// Left of a plot's bars, for the names of the servers, and right of them, for their figures.
-const LABELS: f64 = 104.0;
+const LABELS: f64 = 136.0;
 const FIGURES: f64 = 46.0;
 
 const TEXT: &str = "#7a838d";

@@ -25,7 +25,7 @@ pub fn print(results: &Results, quick: bool) {
 
 fn print_field(field: &Field) {
     println!(
-        "\n{}\n{:5} {:15} {:>9} {:>8} {:>8} {:>8} {:>8} {:>9} {:>9} {:>9} {:>15} {:>10}",
+        "\n{}\n{:5} {:23} {:>9} {:>8} {:>8} {:>8} {:>8} {:>9} {:>9} {:>9} {:>15} {:>10}",
         field.kind,
         "query",
         "server",
@@ -41,7 +41,7 @@ fn print_field(field: &Field) {
         "statements"
     );
     println!(
-        "{:5} {:15} {:>9} {:>8} {:>8} {:>8} {:>8} {:>9} {:>9} {:>9} {:>15} {:>10}",
+        "{:5} {:23} {:>9} {:>8} {:>8} {:>8} {:>8} {:>9} {:>9} {:>9} {:>15} {:>10}",
         "", "", "/s", "ms", "ms", "ms", "ms", "CPU µs", "CPU µs", "CPU µs", "CPU µs", "/request"
     );
     for (q, _) in field.queries().enumerate() {
@@ -49,10 +49,10 @@ fn print_field(field: &Field) {
             print_cell(standing, &standing.cells[q]);
         }
     }
-    println!("\n{:15} {:>10} {:>10}", "memory", "highest", "at the end");
+    println!("\n{:23} {:>10} {:>10}", "memory", "highest", "at the end");
     for standing in &field.standings {
         println!(
-            "{:15} {:>7} MB {:>7} MB",
+            "{:23} {:>7} MB {:>7} MB",
             standing.name,
             megabytes(standing.peak_memory),
             megabytes(standing.end_memory)
@@ -83,7 +83,7 @@ fn print_cell(standing: &Standing, cell: &Cell) {
     if cell.busy.is_empty() {
         let reason = cell.absent.as_deref().unwrap_or("not run");
         println!(
-            "{:5} {:15} not run: {reason:.120}",
+            "{:5} {:23} not run: {reason:.120}",
             cell.query, standing.name
         );
         return;
@@ -91,7 +91,7 @@ fn print_cell(standing: &Standing, cell: &Cell) {
     let range = cell.range();
     let range = range.map_or("-".to_owned(), |(low, high)| format!("{low:.0}–{high:.0}"));
     println!(
-        "{:5} {:15} {:>9} {:>8} {:>8} {:>8} {:>8} {:>9} {:>9} {:>9} {:>15} {:>10}",
+        "{:5} {:23} {:>9} {:>8} {:>8} {:>8} {:>8} {:>9} {:>9} {:>9} {:>15} {:>10}",
         cell.query,
         standing.name,
         number(cell.requests_per_second(), 0),

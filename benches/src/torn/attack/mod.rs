@@ -8,7 +8,6 @@ mod questions;
 mod writers;
 
 pub use questions::Judgement;
-pub use writers::set_up;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,10 +15,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use backref::serve::database::Url;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use questions::Question;
-use sea_orm::DatabaseConnection;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -73,13 +72,14 @@ struct Shared {
     is_over: AtomicBool,
 }
 
-/// Runs the writers, each with a connection of its own, and the clients until `requests` are answered. The first
-/// client is asked by a writer, right after each of its commits.
+/// Puts the attack's rows into a migrated database and runs the writers there, each with a connection of its own,
+/// until the clients have asked `requests`. One of these is a writer's, who asks right after each of his commits.
 pub async fn run<C: Client>(
-    writers: [DatabaseConnection; 5],
+    database: &Url,
     mut clients: Vec<C>,
     requests: usize,
 ) -> Result<Tally, String> {
+    let [draft, guest, moved, counted, lock] = writers::ready(database).await?;
     let mut first = clients.pop().ok_or("there is no client")?;
     let forged = forged_cursor(&mut first).await?;
     let shared = Arc::new(Shared {
@@ -90,7 +90,6 @@ pub async fn run<C: Client>(
         is_over: AtomicBool::new(false),
     });
     let mut writing = JoinSet::new();
-    let [draft, guest, moved, counted, lock] = writers;
     writing.spawn(writers::publish_and_withdraw(draft, shared.clone()));
     writing.spawn(writers::come_and_go(guest, shared.clone()));
     writing.spawn(writers::move_posts(moved, shared.clone()));

@@ -164,7 +164,7 @@ pub fn all(forged: &str) -> Vec<Question> {
             "{ profiles(limit: 5) { bio user { name posts(limit: 3) { title } } } }".to_owned()
         ),
         question("slow: much text", None, any,
-            "{ postsAggregate(where: { body: { iContains: \"no such words\" } }) { count } tags(limit: 3) { name } }"
+            "{ usersAggregate(where: { name: { iContains: \"no such name\" } }) { count } tags(limit: 3) { name } }"
                 .to_owned()
         ),
         question("large: many rows", None, any,

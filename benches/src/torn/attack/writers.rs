@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use backref::serve::database::{Connect, Url};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr, TransactionTrait};
 
 use super::{Client, Clock, Shared, Tally, mixed};
@@ -26,8 +27,26 @@ const GUESTS: i64 = 901_000_000;
 
 const NOW: &str = "2026-01-01 00:00:00+00:00";
 
-/// Puts the rows into a migrated database.
-pub async fn set_up(database: &DatabaseConnection) -> Result<(), DbErr> {
+/// Puts the rows into a migrated database, and opens a connection for each writer.
+pub async fn ready(url: &Url) -> Result<[DatabaseConnection; 5], String> {
+    let mut open = Vec::new();
+    for _ in 0..5 {
+        let connection = url.connect(Connect::with(1)).await;
+        let connection = connection.map_err(|e| e.to_string())?;
+        let settings = match connection.get_database_backend() {
+            DatabaseBackend::Sqlite => "PRAGMA synchronous = OFF; PRAGMA busy_timeout = 60000",
+            _ => "SET synchronous_commit = off",
+        };
+        let set = connection.execute_unprepared(settings).await;
+        set.map_err(|e| e.to_string())?;
+        open.push(connection);
+    }
+    set_up(&open[0]).await.map_err(|e| e.to_string())?;
+    open.try_into()
+        .map_err(|_| "not as many writers".to_owned())
+}
+
+async fn set_up(database: &DatabaseConnection) -> Result<(), DbErr> {
     let mut sql = Vec::new();
     for (id, name) in [(LEFT, "left"), (RIGHT, "right"), (AUTHOR, "author")] {
         sql.push(user(id, name));
