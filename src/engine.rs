@@ -219,7 +219,7 @@ impl Engine {
         prepared: &Arc<Prepared>,
         deadline: Instant,
     ) -> Result<Vec<u8>, DatabaseError> {
-        let (shared, slow) = (self.planner.shared.clone(), &prepared.learnt.slow);
+        let (shared, learnt) = (self.planner.shared.clone(), &prepared.learnt);
         let of_request = prepared.clone();
         let work = move |connection: &mut Sqlite| {
             let Prepared { bound, learnt, .. } = &*of_request;
@@ -233,7 +233,7 @@ impl Engine {
         };
         // Its statements stop at the deadline, and what was loaded by then is written after it.
         let ends = tokio::time::Instant::from_std(deadline) + WRITING;
-        let ran = tokio::time::timeout_at(ends, pool.run(deadline, slow, work)).await;
+        let ran = tokio::time::timeout_at(ends, pool.run(deadline, learnt, work)).await;
         ran.unwrap_or(Err(DatabaseError::TimedOut))
     }
 }

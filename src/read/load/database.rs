@@ -1,9 +1,9 @@
 //! The database that a graph is read from, of either kind.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::DatabaseError;
-use super::learnt::Slow;
 use super::postgres::PostgresPool;
 use super::sqlite::SqlitePool;
 
@@ -21,8 +21,8 @@ impl Database {
             Database::Postgres(pool) => pool.ping().await,
             Database::Sqlite(pool) => {
                 let deadline = Instant::now() + PATIENCE;
-                let slow = Slow::default();
-                pool.run(deadline, &slow, |connection| connection.ping())
+                let learnt = Arc::default();
+                pool.run(deadline, &learnt, |connection| connection.ping())
                     .await
             }
         }

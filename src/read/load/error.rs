@@ -18,6 +18,9 @@ pub enum DatabaseError {
     Sqlite(#[from] rusqlite::Error),
     #[error("PostgreSQL cannot be reached: {0}")]
     Unreachable(String),
+    /// The file is missing, is no database, or was replaced; with the remedy.
+    #[error("SQLite cannot use {0}")]
+    Unusable(String),
     #[error("the request's time is over")]
     TimedOut,
     /// The request was hit by another's statement, and is to begin again.
@@ -115,7 +118,7 @@ impl DatabaseError {
     /// Whether there is nothing to ask: the database cannot be reached, or the way to it has ended.
     pub fn is_cut_off(&self) -> bool {
         match self {
-            DatabaseError::Unreachable(_) => true,
+            DatabaseError::Unreachable(_) | DatabaseError::Unusable(_) => true,
             DatabaseError::Postgres(e) => {
                 // Class 57P: the server is shutting down or not yet up. Class 08: the connection failed. An
                 // error without a code is the connection's end.

@@ -1,6 +1,5 @@
-//! What is learnt of a plan in use: the SQL of its levels, how large its answers are, whether it is slow, and how long
-//! it takes. It
-//! belongs to the database at hand and not to the plan, which knows neither a dialect nor a row.
+//! What is learnt of a plan in use: the SQL of its levels, how large its answers are, whether it is slow, and what
+//! it takes. It belongs to the database at hand and not to the plan, which knows neither a dialect nor a row.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -10,7 +9,7 @@ use crate::read::plan::Plan;
 use crate::read::sql::PreparedSql;
 
 /// Kept beside a plan for as long as it is.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Learnt {
     pub levels: Vec<LevelLearnt>,
     /// Of its answers.
@@ -36,10 +35,7 @@ impl Learnt {
     pub fn of(plan: &Plan) -> Self {
         Learnt {
             levels: plan.levels.iter().map(|_| LevelLearnt::default()).collect(),
-            answer_size: Size::default(),
-            slow: Slow::default(),
-            cost: Cost::default(),
-            trust: Trust::default(),
+            ..Learnt::default()
         }
     }
 }

@@ -30,8 +30,8 @@ use crate::read::plan::{BoundPlan, Expression, Level, Source, Window};
 use crate::read::sql::{self, Batch, Dialect, PreparedSql};
 pub use database::Database;
 pub use error::{DatabaseError, Failures, LevelError, Restart};
+pub use learnt::Learnt;
 use learnt::Size;
-pub use learnt::{Learnt, Slow};
 use rows::Rows;
 
 /// What runs a request's statements.

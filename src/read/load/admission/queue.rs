@@ -56,6 +56,15 @@ impl Level {
         let within = |most: &u64| cost <= Duration::from_millis(*most);
         Level(LEVELS.iter().position(within).unwrap_or(LEVELS.len()))
     }
+
+    /// What work may take without needing the room of larger work.
+    pub fn most(self) -> Option<Duration> {
+        match self {
+            _ if self < LARGE_LEVEL => Some(SMALL),
+            _ if self < HUGE_LEVEL => Some(LARGE),
+            _ => None,
+        }
+    }
 }
 
 /// By which waiting work is known.

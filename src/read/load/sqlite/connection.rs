@@ -1,0 +1,365 @@
+//! One connection to a file: how it is opened, its transactions, and how statements are run on it.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rusqlite::config::DbConfig;
+use rusqlite::functions::FunctionFlags;
+use rusqlite::trace::{TraceEvent, TraceEventCodes};
+use rusqlite::types::ValueRef;
+use rusqlite::{OpenFlags, ToSql};
+
+use super::super::fold::folded;
+use super::super::pack::{PackRows, unpack};
+use super::super::rows::{Rows, RowsBuilder};
+use super::super::sum::ExactSum;
+use super::super::{Connection, DatabaseError, Statement};
+use super::file::{DatabaseFile, Log, Stamp};
+use super::heard;
+use super::values::{bind, bind_value, raw};
+use super::watch::{Bounds, STEPS, Stopped, Watch};
+use crate::graph::{Catalog, Kind};
+use crate::read::plan::Level;
+use crate::read::sql::Dialect;
+
+/// One connection, for the length of a request.
+pub struct Sqlite {
+    connection: rusqlite::Connection,
+    watch: Arc<Watch>,
+    /// Whether SQLite says what it runs, which costs where nobody listens.
+    traced: bool,
+    /// Whether the work at hand is only tried: what waits for nothing is done again elsewhere.
+    tries: bool,
+    /// Whether a statement of the work at hand could not be run now.
+    hindered: Cell<bool>,
+    /// How long to wait for a writer that keeps the file to itself.
+    patience: Duration,
+    file: Arc<DatabaseFile>,
+    /// How often the file had been replaced when it was opened.
+    replaced: u64,
+    /// The file as this connection knows it, and its log at that time or before.
+    stamp: Stamp,
+    log: Log,
+}
+
+/// What became of work.
+pub enum Outcome<T> {
+    Done(Result<T, DatabaseError>),
+    /// It was stopped, because it takes more than it may here.
+    TooMuch,
+    /// It was stopped, because nobody waits for it.
+    Left,
+    /// The file is not the one that it was, as far as can be said now: it may come of two.
+    Changed(Result<T, DatabaseError>),
+}
+
+impl Sqlite {
+    pub fn open(file: &Arc<DatabaseFile>, patience: Duration) -> Result<Self, DatabaseError> {
+        loop {
+            let replaced = file.replaced();
+            let stamp = file.stamp()?;
+            let watch = Arc::new(Watch::default());
+            let connection = connect(file, patience, &watch).map_err(|e| file.explain(e))?;
+            let log = Log::of(&connection);
+            // Else it was not one file while it was opened.
+            if file.stamp()? == stamp {
+                return Ok(Sqlite {
+                    connection,
+                    watch,
+                    traced: false,
+                    tries: false,
+                    hindered: Cell::new(false),
+                    patience,
+                    file: file.clone(),
+                    replaced,
+                    stamp,
+                    log,
+                });
+            }
+        }
+    }
+
+    /// Whether the database answers.
+    pub fn ping(&self) -> Result<(), DatabaseError> {
+        Ok(self.connection.query_row("SELECT 1", [], |_| Ok(()))?)
+    }
+
+    /// Does work in one read transaction, and says which statements that took. What the file is replaced under is
+    /// done again, until it has read one file.
+    pub fn insist<T>(
+        &mut self,
+        bounds: &Bounds,
+        work: impl Fn(&mut Self) -> Result<T, DatabaseError>,
+    ) -> (Outcome<T>, Vec<String>) {
+        loop {
+            let (outcome, statements) = self.attempt(bounds.clone(), &work);
+            match outcome {
+                Outcome::Changed(done) if self.is_the_file_after_all(bounds) => {
+                    return (Outcome::Done(done), statements);
+                }
+                Outcome::Changed(_) => self.file.replace(self.replaced, self.log),
+                outcome => return (outcome, statements),
+            }
+        }
+    }
+
+    /// Does work in one read transaction, and says which statements that took.
+    pub fn attempt<T>(
+        &mut self,
+        bounds: Bounds,
+        work: impl Fn(&mut Self) -> Result<T, DatabaseError>,
+    ) -> (Outcome<T>, Vec<String>) {
+        if Instant::now() > bounds.deadline {
+            // It waited in the queue for too long.
+            return (Outcome::Done(Err(DatabaseError::TimedOut)), Vec::new());
+        }
+        if let Err(error) = self.make_ready() {
+            self.hindered.set(true);
+            return (Outcome::Done(Err(error)), Vec::new());
+        }
+        self.tries = bounds.left.is_none();
+        self.watch.begin(bounds);
+        let result = self.transaction(work);
+        let stopped = self.watch.end();
+        let statements = if self.traced {
+            heard::take()
+        } else {
+            Vec::new()
+        };
+        let outcome = match stopped {
+            Some(Stopped::TooMuch) => Outcome::TooMuch,
+            Some(Stopped::Left) => Outcome::Left,
+            // What there was before its time was over is an answer too.
+            Some(Stopped::TimedOut) | None => match self.is_the_file() {
+                Ok(true) => Outcome::Done(result),
+                Ok(false) => Outcome::Changed(result),
+                Err(gone) => Outcome::Done(Err(gone)),
+            },
+        };
+        (outcome, statements)
+    }
+
+    /// Whether the work at hand is to be given up: it will be done again, or nobody waits for it.
+    pub fn is_unfinished(&self) -> bool {
+        (self.tries && self.hindered.get()) || self.watch.gives_up()
+    }
+
+    /// Whether the last work could not be done because something was in the way.
+    pub fn was_hindered(&self) -> bool {
+        self.hindered.get()
+    }
+
+    fn make_ready(&mut self) -> Result<(), DatabaseError> {
+        self.hindered.set(false);
+        if self.replaced != self.file.replaced() {
+            let anew = Sqlite::open(&self.file, self.patience)?;
+            self.file.check(anew.log)?;
+            anew.require_tables()?;
+            // What it has of the file before must not get into this one.
+            let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            self.connection.set_db_config(keep, true)?;
+            *self = anew;
+        }
+        if !self.connection.is_autocommit() {
+            // A panic left it.
+            let _ = self.connection.execute_batch("ROLLBACK");
+            heard::take();
+        }
+        if heard::is_wanted() != self.traced {
+            self.traced = !self.traced;
+            let listen: Option<fn(TraceEvent<'_>)> = self.traced.then_some(heard::listen);
+            self.connection
+                .trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, listen);
+        }
+        Ok(())
+    }
+
+    fn transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
+        self.connection.prepare_cached("BEGIN")?.execute([])?;
+        let result = work(self);
+        // Some errors have ended the transaction already.
+        if !self.connection.is_autocommit() {
+            self.connection.prepare_cached("COMMIT")?.execute([])?;
+        }
+        result
+    }
+
+    /// Whether the file is the one that it was; what is in its log may have been copied into it.
+    fn is_the_file(&mut self) -> Result<bool, DatabaseError> {
+        let stamp = self.file.stamp()?;
+        if stamp == self.stamp {
+            return Ok(true);
+        }
+        let log = Log::of(&self.connection);
+        if log == self.log || !stamp.is_same_file(self.stamp) {
+            return Ok(false);
+        }
+        self.log = log;
+        self.stamp = self.file.stamp()?;
+        Ok(stamp.is_same_file(self.stamp))
+    }
+
+    /// Waits until the file is at rest, or it shows that a writer was bringing the log into it.
+    fn is_the_file_after_all(&mut self, bounds: &Bounds) -> bool {
+        let (mut stamp, mut since) = (self.stamp, Instant::now());
+        while !bounds.are_reached() {
+            match (self.is_the_file(), self.file.stamp()) {
+                (Ok(true), _) => return true,
+                (Ok(false), Ok(now)) if now == stamp => {}
+                (_, now) => {
+                    stamp = now.unwrap_or(stamp);
+                    since = Instant::now();
+                }
+            }
+            let writes = self.log.is_pending() && stamp.is_same_file(self.stamp);
+            if since.elapsed() >= if writes { WRITING } else { RESTING } {
+                return false;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        false
+    }
+
+    fn require_tables(&self) -> Result<(), DatabaseError> {
+        let count = "SELECT count(*) FROM sqlite_schema";
+        match self.connection.query_row(count, [], |row| row.get::<_, i64>(0)) {
+            Ok(0) => Err(self.file.unusable(
+                "it was replaced by a file without tables; put a backup in its place, which is then served",
+            )),
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.file.explain(error.into())),
+        }
+    }
+
+    /// Runs a future that asks nothing but this connection, which never makes it wait.
+    pub fn complete<F: Future>(future: F) -> Result<F::Output, DatabaseError> {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::pin::pin!(future).poll(&mut context) {
+            std::task::Poll::Ready(output) => Ok(output),
+            std::task::Poll::Pending => {
+                Err(DatabaseError::Shape("a SQLite statement waited".to_owned()))
+            }
+        }
+    }
+}
+
+impl Connection for Sqlite {
+    const DIALECT: Dialect = Dialect::Sqlite;
+
+    async fn run(
+        &self,
+        catalog: &Catalog,
+        level: &Level,
+        statement: &Statement<'_>,
+    ) -> Result<Rows, DatabaseError> {
+        // What is short is not looked at while it runs.
+        if self.watch.stops(0) {
+            return Err(DatabaseError::TimedOut);
+        }
+        self.read(catalog, level, statement).map_err(|error| {
+            let error = self.file.explain(error);
+            if error.is_cut_off() {
+                self.hindered.set(true);
+            }
+            error
+        })
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_unfinished() || self.connection.is_autocommit()
+    }
+}
+
+impl Sqlite {
+    fn read(
+        &self,
+        catalog: &Catalog,
+        level: &Level,
+        statement: &Statement<'_>,
+    ) -> Result<Rows, DatabaseError> {
+        let mut prepared = self.connection.prepare_cached(&statement.sql.text)?;
+        let keys = bind(statement);
+        let offset = i64::from(statement.offset);
+        let values: Vec<Box<dyn ToSql>> = statement.sql.values.iter().map(bind_value).collect();
+        let mut binds: Vec<&dyn ToSql> = keys.iter().map(|k| &**k as &dyn ToSql).collect();
+        if statement.sql.binds_offset {
+            binds.push(&offset);
+        }
+        binds.extend(values.iter().map(|v| &**v as &dyn ToSql));
+        let mut found = prepared.query(&binds[..])?;
+        let mut rows = RowsBuilder::new(catalog, level, statement, |_| {
+            // As it is stored, whatever that is.
+            &Kind::Bytes
+        });
+        let kinds = rows.kinds.clone();
+        if let Some(width) = statement.sql.packed {
+            while let Some(row) = found.next()? {
+                let ordinal = row.get::<_, i64>(0)? as u32;
+                let ValueRef::Blob(mut packed) = row.get_ref(1)? else {
+                    continue;
+                };
+                let mut values = vec![ValueRef::Null; width];
+                while unpack(&mut packed, &mut values)? {
+                    rows.push(Some(ordinal), |read| {
+                        Ok::<_, DatabaseError>(raw(kinds[read], values[read]))
+                    })?;
+                }
+            }
+            return rows.finish();
+        }
+        let skip = usize::from(statement.sql.ordinal);
+        while let Some(row) = found.next()? {
+            let ordinal = match statement.sql.ordinal {
+                true => Some(row.get::<_, i64>(0)? as u32),
+                false => None,
+            };
+            rows.push(ordinal, |read| {
+                Ok::<_, DatabaseError>(raw(kinds[read], row.get_ref(read + skip)?))
+            })?;
+        }
+        rows.finish()
+    }
+}
+
+/// For how long a file has not changed that nobody is writing over any more.
+const RESTING: Duration = Duration::from_millis(20);
+
+/// How long it takes at most, once the last page is written, until a log's figures say that it is in the file.
+const WRITING: Duration = Duration::from_secs(2);
+
+const PAUSE: Duration = Duration::from_millis(2);
+
+fn connect(
+    file: &DatabaseFile,
+    patience: Duration,
+    watch: &Arc<Watch>,
+) -> Result<rusqlite::Connection, DatabaseError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = rusqlite::Connection::open_with_flags(file.path(), flags)?;
+    connection.busy_timeout(patience)?;
+    connection.set_prepared_statement_cache_capacity(256);
+    // Without it SQLite prepares a statement again whenever a bound OFFSET changes.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    let pure = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    // SQLite's own `lower` knows ASCII only.
+    connection.create_scalar_function("backref_fold", 1, pure, |context| {
+        Ok(folded(context.get_raw(0)))
+    })?;
+    connection.create_aggregate_function("backref_sum", 2, pure, ExactSum)?;
+    let ordered = FunctionFlags::SQLITE_UTF8;
+    connection.create_aggregate_function("backref_rows", -1, ordered, PackRows)?;
+    // The file is mapped, as far as SQLite can, so that connections share the system's cache of it.
+    connection.execute_batch(
+        "PRAGMA query_only = ON; PRAGMA mmap_size = 2147418112; PRAGMA cache_size = -4000;",
+    )?;
+    // Reads the file, so that one which is no database is refused here.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    let watch = watch.clone();
+    let stops = move || watch.stops(STEPS as u64);
+    connection.progress_handler(STEPS, Some(stops))?;
+    Ok(connection)
+}

@@ -1,0 +1,17 @@
+//! SQLite through rusqlite.
+//!
+//! SQLite answers in the calling thread, so a request's whole work is one job for one thread, in one read
+//! transaction: no row crosses a channel, and every level sees the same data. Handing a job to another thread
+//! costs as much as a small query does, so what is quick runs where it is asked. What turns out not to be is
+//! stopped before it holds up that thread's other requests, and runs again on a thread of its own.
+
+mod connection;
+mod file;
+mod heard;
+mod pool;
+mod values;
+mod watch;
+mod workers;
+
+pub use connection::Sqlite;
+pub use pool::SqlitePool;

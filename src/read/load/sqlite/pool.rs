@@ -1,0 +1,209 @@
+//! The connections to a file, and where work is done.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, TryLockError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::super::admission::{Capacity, Ticket};
+use super::super::{DatabaseError, Learnt};
+use super::connection::{Outcome, Sqlite};
+use super::file::DatabaseFile;
+use super::heard::tell;
+use super::watch::{Bounds, QUICK};
+use super::workers::{Again, Course, Task, Workers};
+
+/// Connections to one database file, some with threads of their own.
+#[derive(Clone)]
+pub struct SqlitePool {
+    workers: Arc<Workers>,
+    /// For quick work, wherever it is asked.
+    quick: Arc<[Mutex<Sqlite>]>,
+}
+
+/// What work is taken for of which nothing is known but that it is not quick.
+const UNKNOWN: Duration = Duration::from_millis(3);
+
+impl SqlitePool {
+    /// Opens connections to an existing file, which only read: `processors` for quick work, and for what is not,
+    /// two more, each with its own thread. Those are for large work and for small, so that neither huge nor large
+    /// work ever has all of them.
+    pub fn open(path: &Path, processors: usize) -> Result<Self, DatabaseError> {
+        let processors = processors.max(1);
+        let file = Arc::new(DatabaseFile::new(path));
+        let quick = (0..processors)
+            .map(|_| Sqlite::open(&file, Duration::ZERO).map(Mutex::new))
+            .collect::<Result<_, _>>()?;
+        let capacity = Capacity {
+            all: processors + 2,
+            hands: processors,
+            large: processors + 1,
+            huge: processors,
+        };
+        Ok(SqlitePool {
+            workers: Arc::new(Workers::start(&file, capacity)?),
+            quick,
+        })
+    }
+
+    /// Runs `work` with a connection, inside one read transaction, which SQLite leaves at the deadline or when
+    /// nobody waits for this future any more: here if it is quick, else on a thread of its own when its turn has
+    /// come. It may be run again from its beginning. What it takes is learnt.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        deadline: Instant,
+        learnt: &Arc<Learnt>,
+        work: impl Fn(&mut Sqlite) -> Result<T, DatabaseError> + Send + 'static,
+    ) -> Result<T, DatabaseError> {
+        if !learnt.slow.is_known()
+            && let Some(done) = self.run_here(deadline, learnt, &work)
+        {
+            return done;
+        }
+        let (answer, answered) = oneshot::channel();
+        let left = Arc::new(AtomicBool::new(false));
+        let request = Request {
+            work,
+            answer,
+            deadline,
+            left: left.clone(),
+            learnt: learnt.clone(),
+            span: tracing::Span::current(),
+            subscriber: tracing::dispatcher::get_default(Clone::clone),
+        };
+        let cost = learnt.cost.expected().unwrap_or(UNKNOWN);
+        let ticket = self.workers.submit(Box::new(request), cost, deadline)?;
+        let _waits = Waits {
+            workers: &self.workers,
+            ticket,
+            left,
+        };
+        let gone = |_| DatabaseError::Shape("a SQLite thread ended".to_owned());
+        answered.await.map_err(gone)?
+    }
+
+    /// Runs quick work in this thread; `None` if it is not quick, or something is in its way.
+    fn run_here<T>(
+        &self,
+        deadline: Instant,
+        learnt: &Learnt,
+        work: impl Fn(&mut Sqlite) -> Result<T, DatabaseError>,
+    ) -> Option<Result<T, DatabaseError>> {
+        // Each thread begins at another one, whose pages and statements are in its processor's cache.
+        let (before, after) = self.quick.split_at(THREAD.with(|n| n % self.quick.len()));
+        let mut all = after.iter().chain(before);
+        let free = all.find_map(|one| match one.try_lock() {
+            Ok(connection) => Some(connection),
+            Err(TryLockError::Poisoned(left)) => Some(left.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        });
+        let bounds = Bounds {
+            deadline,
+            steps: QUICK,
+            left: None,
+            more: None,
+        };
+        let mut connection = free?;
+        let (outcome, statements) = connection.attempt(bounds, work);
+        match outcome {
+            Outcome::TooMuch => {
+                learnt.slow.remember();
+                None
+            }
+            // A writer is in the way, or another file in this one's place; waiting is nothing to do here.
+            Outcome::Changed(_) | Outcome::Left => None,
+            Outcome::Done(_) if connection.was_hindered() => None,
+            Outcome::Done(done) => {
+                statements.iter().for_each(|sql| tell(sql));
+                Some(done)
+            }
+        }
+    }
+}
+
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// A number of this thread's own.
+    static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Work that somebody waits for, until it is dropped.
+struct Waits<'a> {
+    workers: &'a Workers,
+    ticket: Ticket,
+    left: Arc<AtomicBool>,
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.left.store(true, Ordering::Relaxed);
+        self.workers.forget(self.ticket);
+    }
+}
+
+/// Work on its way to a thread.
+struct Request<T, W> {
+    work: W,
+    answer: oneshot::Sender<Result<T, DatabaseError>>,
+    deadline: Instant,
+    /// Whether nobody waits for it any more.
+    left: Arc<AtomicBool>,
+    learnt: Arc<Learnt>,
+    span: tracing::Span,
+    subscriber: tracing::Dispatch,
+}
+
+impl<T, W> Task for Request<T, W>
+where
+    T: Send + 'static,
+    W: Fn(&mut Sqlite) -> Result<T, DatabaseError> + Send + 'static,
+{
+    fn attempt(self: Box<Self>, connection: &mut Sqlite, course: &Course) -> Option<Again> {
+        let began = Instant::now();
+        let bounds = Bounds {
+            deadline: self.deadline,
+            steps: course.steps(),
+            left: Some(self.left.clone()),
+            more: Some(course.clone()),
+        };
+        let subscriber = self.subscriber.clone();
+        let done = tracing::dispatcher::with_default(&subscriber, || {
+            let _inside = self.span.enter();
+            let (outcome, statements) = connection.insist(&bounds, &self.work);
+            if let Outcome::Done(_) = &outcome {
+                statements.iter().for_each(|sql| tell(sql));
+            }
+            outcome
+        });
+        let cost = &self.learnt.cost;
+        match done {
+            Outcome::Done(result) => {
+                match &result {
+                    Ok(_) => cost.learn(began.elapsed()),
+                    Err(error) if error.is_timeout() => cost.exceeds(began.elapsed()),
+                    Err(_) => {}
+                }
+                // Who has left needs no answer.
+                let _ = self.answer.send(result);
+                None
+            }
+            Outcome::TooMuch => {
+                let at_least = course.exceeded();
+                cost.exceeds(at_least);
+                Some(Again {
+                    cost: at_least,
+                    deadline: self.deadline,
+                    task: self,
+                })
+            }
+            Outcome::Left | Outcome::Changed(_) => None,
+        }
+    }
+
+    fn refuse(self: Box<Self>, error: DatabaseError) {
+        let _ = self.answer.send(Err(error));
+    }
+}

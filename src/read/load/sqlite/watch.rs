@@ -1,0 +1,117 @@
+//! What stops the work of a connection: its time, its client's leaving, and having done more than it may where it
+//! is. SQLite asks as it goes.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::workers::Course;
+
+/// What work may take where it is asked, in steps of SQLite's machine: about a millisecond. A clock would take a
+/// busy machine for slow work.
+pub const QUICK: u64 = 50_000;
+
+/// Steps of SQLite's machine between looks at whether it is to stop.
+pub const STEPS: i32 = 2_000;
+
+/// How far work may go.
+#[derive(Clone)]
+pub struct Bounds {
+    pub deadline: Instant,
+    pub steps: u64,
+    /// Whether nobody waits for it any more.
+    pub left: Option<Arc<AtomicBool>>,
+    /// Who may allow it more steps.
+    pub more: Option<Course>,
+}
+
+impl Bounds {
+    /// Whether nobody waits any more.
+    pub fn are_reached(&self) -> bool {
+        let left = self
+            .left
+            .as_ref()
+            .is_some_and(|l| l.load(Ordering::Relaxed));
+        left || Instant::now() > self.deadline
+    }
+}
+
+/// Why work was stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    TimedOut,
+    Left,
+    TooMuch,
+}
+
+/// Looks at a connection's work while it is done.
+#[derive(Default)]
+pub struct Watch {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Of the work at hand, if there is some that may be stopped.
+    bounds: Option<Bounds>,
+    steps: u64,
+    stopped: Option<Stopped>,
+}
+
+impl Watch {
+    pub fn begin(&self, bounds: Bounds) {
+        *self.state() = State {
+            bounds: Some(bounds),
+            steps: 0,
+            stopped: None,
+        };
+    }
+
+    /// From here on nothing is stopped.
+    pub fn end(&self) -> Option<Stopped> {
+        let mut state = self.state();
+        state.bounds = None;
+        state.stopped
+    }
+
+    /// Whether what was done so far is of no use.
+    pub fn gives_up(&self) -> bool {
+        matches!(self.state().stopped, Some(Stopped::Left | Stopped::TooMuch))
+    }
+
+    /// Whether the work is to stop, after so many steps more.
+    pub fn stops(&self, steps: u64) -> bool {
+        let mut state = self.state();
+        let State {
+            bounds: Some(bounds),
+            steps: done,
+            stopped,
+        } = &mut *state
+        else {
+            return false;
+        };
+        *done += steps;
+        let left = bounds
+            .left
+            .as_ref()
+            .is_some_and(|l| l.load(Ordering::Relaxed));
+        let why = if left {
+            Stopped::Left
+        } else if Instant::now() > bounds.deadline {
+            Stopped::TimedOut
+        } else if *done <= bounds.steps {
+            return false;
+        } else if let Some(more) = bounds.more.as_ref().and_then(Course::more) {
+            bounds.steps = more;
+            return false;
+        } else {
+            Stopped::TooMuch
+        };
+        *stopped = Some(why);
+        true
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
