@@ -6,9 +6,10 @@ use std::time::Duration;
 use migration::Migrator;
 use sea_orm::{ConnectOptions, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr};
 use sqlx::Connection as _;
+use sqlx::postgres::PgConnectOptions;
 
 use super::migrate::{self, Runner};
-use crate::read::load::postgres::{Connector, PostgresPool};
+use crate::read::load::postgres::{Connector, PostgresPool, without_pgbouncer};
 use crate::read::load::sqlite::SqlitePool;
 use crate::read::load::{Database, DatabaseError};
 
@@ -183,7 +184,14 @@ impl Url {
             ..
         } = settings;
         self.check_file(settings)?;
-        let mut options = ConnectOptions::new(&self.text);
+        let (text, pooled) = without_pgbouncer(&self.text);
+        // A pooler gives each transaction a session of its choice: it keeps no statement and no setting.
+        let for_postgres = move |o: PgConnectOptions| match pooled {
+            true => o.statement_cache_capacity(0).extra_float_digits(None),
+            // Compiling a statement takes PostgreSQL seconds where it has many subqueries, and running it less.
+            false => o.statement_cache_capacity(500).options([("jit", "off")]),
+        };
+        let mut options = ConnectOptions::new(&text);
         let read = self.reading(settings);
         options
             .max_connections(max_connections)
@@ -191,8 +199,7 @@ impl Url {
             .sqlx_logging_level(log::LevelFilter::Trace)
             // A ping at every acquire costs a round trip; a connection long idle may have been closed.
             .test_before_acquire_if_idle_for(Duration::from_secs(10))
-            // Compiling a statement takes PostgreSQL seconds where it has many subqueries, and running it less.
-            .map_sqlx_postgres_opts(|o| o.statement_cache_capacity(500).options([("jit", "off")]))
+            .map_sqlx_postgres_opts(for_postgres)
             .map_sqlx_sqlite_opts(move |o| {
                 let o = o.create_if_missing(create).foreign_keys(!migrating);
                 match read {
@@ -213,7 +220,9 @@ impl Url {
         };
         if self.file.is_none() {
             // A pool only says that it timed out; one connection says why.
-            let connect = sqlx::PgConnection::connect(&self.text);
+            let options = text.parse::<PgConnectOptions>();
+            let options = for_postgres(options.map_err(|cause| unreachable(cause.to_string()))?);
+            let connect = sqlx::PgConnection::connect_with(&options);
             let connection = tokio::time::timeout(CONNECT_TIMEOUT, connect)
                 .await
                 .map_err(|_| unreachable(format!("no answer in {CONNECT_TIMEOUT:?}")))?

@@ -12,6 +12,7 @@ use percent_encoding::percent_decode_str;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use super::database::SetupError;
+use crate::read::load::postgres::without_pgbouncer;
 use crate::read::sql::Dialect;
 
 /// A database by its URL, not yet connected.
@@ -148,6 +149,7 @@ const POSTGRES: &[&[&str]] = &[
     &["application_name"],
     &["options"],
     &["statement-cache-capacity"],
+    &["pgbouncer"],
 ];
 
 const SSL_MODES: &[&str] = &[
@@ -188,7 +190,7 @@ fn check_postgres(text: &str) -> Result<(), SetupError> {
             check_value(variable, &value, name)?;
         }
     }
-    let options = PgConnectOptions::from_str(text);
+    let options = PgConnectOptions::from_str(&without_pgbouncer(text).0);
     options.map(drop).map_err(|cause| SetupError::BadUrl {
         url: shown(text),
         cause: cause.to_string(),
@@ -199,6 +201,7 @@ fn check_postgres(text: &str) -> Result<(), SetupError> {
 fn check_value(name: &str, value: &str, kind: &str) -> Result<(), SetupError> {
     let wanted = match kind {
         "sslmode" if PgSslMode::from_str(value).is_err() => one_of(value, SSL_MODES),
+        "pgbouncer" if !["true", "false"].contains(&value) => "true or false".to_owned(),
         "port" if value.parse::<u16>().is_err() => "a number up to 65535".to_owned(),
         "statement-cache-capacity" if value.parse::<usize>().is_err() => "a number".to_owned(),
         "host" if name == "hostaddr" && value.parse::<IpAddr>().is_err() => {

@@ -28,7 +28,7 @@ use crate::read::encode::Raw;
 use crate::read::plan::{BoundPlan, Level};
 use crate::read::sql::{BindValue, Dialect};
 
-pub use connect::Connector;
+pub use connect::{Connector, without_pgbouncer};
 pub use pool::PostgresPool;
 use pool::{Company, Look, Member, PATIENCE, Wish};
 
