@@ -73,6 +73,11 @@ impl Url {
         self.file.is_some()
     }
 
+    /// Whether it is a pooler's, which gives each transaction a session of its choice.
+    pub fn is_pooled(&self) -> bool {
+        self.file.is_none() && without_pgbouncer(&self.text).1
+    }
+
     /// Whether the URL has a file made that is not there.
     pub fn creates(&self) -> bool {
         self.file.as_ref().is_some_and(|file| file.create)

@@ -10,7 +10,9 @@ mod tables;
 mod turn;
 
 use migration::{MigrationTrait, MigratorTrait, SchemaManager};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, TransactionTrait,
+};
 
 use self::interrupted::Effects;
 use self::record::Record;
@@ -23,7 +25,18 @@ pub async fn status<M: MigratorTrait>(
     connection: &DatabaseConnection,
 ) -> Result<Vec<(String, bool)>, SetupError> {
     let record = Record::of::<M>();
-    let applied = record.read(url, connection).await?.unwrap_or_default();
+    let applied = match url.is_pooled() {
+        true => {
+            // A session of the pooler's may know statements of others by the names that are used here.
+            let session = connection.begin().await?;
+            session.execute_unprepared("DEALLOCATE ALL").await?;
+            let applied = record.read(url, &session).await?;
+            session.rollback().await?;
+            applied
+        }
+        false => record.read(url, connection).await?,
+    };
+    let applied = applied.unwrap_or_default();
     let all = M::migrations();
     let names = all.iter().map(|m| m.name().to_owned());
     Ok(names
