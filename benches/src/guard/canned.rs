@@ -17,6 +17,7 @@ use tokio::{
 /// The types of messages that end a question, an answer and a session, see "Message Formats" in
 /// PostgreSQL's manual.
 const SYNC: u8 = b'S';
+const QUERY: u8 = b'Q';
 const READY_FOR_QUERY: u8 = b'Z';
 const TERMINATE: u8 = b'X';
 
@@ -95,7 +96,7 @@ async fn serve(
             }
         }
         question.clear();
-        if read_until(&mut client, &[SYNC, TERMINATE], &mut question).await? == TERMINATE {
+        if read_until(&mut client, &[SYNC, QUERY, TERMINATE], &mut question).await? == TERMINATE {
             return Ok(());
         }
     }
