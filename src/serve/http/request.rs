@@ -14,6 +14,11 @@ pub enum NoRequest {
 }
 
 pub fn of_body(body: &[u8]) -> Result<Request, NoRequest> {
+    // serde reads a struct from an array, too, by the order of its fields.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        let message = "the body is a list, and requests come one by one; send a JSON object with a string `query`";
+        return Err(NoRequest::Malformed(message.to_owned()));
+    }
     match serde_json::from_slice::<Request>(body) {
         Ok(request) => with_query(request),
         Err(_) if has_only_hash(body) => Err(NoRequest::OnlyHash),

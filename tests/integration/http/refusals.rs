@@ -59,6 +59,21 @@ async fn ask(
 }
 
 #[tokio::test]
+async fn a_list_is_no_request() {
+    let (_database, app) = app().await;
+    for body in [
+        "[\"{__typename}\"]",
+        " [{\"query\":\"{__typename}\"}]",
+        "[]",
+    ] {
+        let headers = [("content-type", "application/json")];
+        let answer = ask(&app.router, "POST", "/graphql", &headers, Body::from(body)).await;
+        assert_eq!(answer.status, 400, "{body}");
+        assert!(answer.json().get("data").is_none(), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_is_json_in_utf_8_or_refused() {
     let (_database, app) = app().await;
     for (status, content_type) in [
