@@ -9,8 +9,9 @@ use sqlx::Connection as _;
 use sqlx::postgres::PgConnectOptions;
 
 use super::migrate::{self, Runner};
+use super::url::File;
 use crate::read::load::postgres::{Connector, PostgresPool, without_pgbouncer};
-use crate::read::load::sqlite::SqlitePool;
+use crate::read::load::sqlite::{Access, SqlitePool};
 use crate::read::load::{Database, DatabaseError};
 
 pub use super::url::Url;
@@ -202,6 +203,8 @@ impl Url {
             .map_sqlx_postgres_opts(for_postgres)
             .map_sqlx_sqlite_opts(move |o| {
                 let o = o.create_if_missing(create).foreign_keys(!migrating);
+                // Of a mapped file that somebody cuts short, a read is the end of the process.
+                let o = o.pragma("mmap_size", "0");
                 match read {
                     Reading::AndWriting => o,
                     Reading::Only => o.read_only(true),
@@ -230,9 +233,11 @@ impl Url {
             // Its farewell may fail: it has served its purpose.
             let _ = connection.close().await;
         }
-        sea_orm::Database::connect(options)
-            .await
-            .map_err(|cause| unreachable(cause.to_string()))
+        let connected = sea_orm::Database::connect(options).await;
+        connected.map_err(|cause| match self.refused(cause) {
+            SetupError::Statement(cause) => unreachable(cause.to_string()),
+            known => known,
+        })
     }
 
     /// Refuses a file that is not there, or cannot be used as the URL says.
@@ -289,7 +294,16 @@ impl Url {
             }
             Some(file) => {
                 let cores = std::thread::available_parallelism().map_or(2, usize::from);
-                let pool = SqlitePool::open(&file.path, cores.min(most))?;
+                let access = match file {
+                    File {
+                        immutable: true, ..
+                    } => Access::Immutable,
+                    File {
+                        read_only: true, ..
+                    } => Access::ReadOnly,
+                    _ => Access::Writable,
+                };
+                let pool = SqlitePool::open(&file.path, access, cores.min(most))?;
                 Ok(Database::Sqlite(pool))
             }
         }
@@ -306,6 +320,14 @@ impl Url {
     /// What the database said, as what it means for one who starts.
     pub fn refused(&self, error: DbErr) -> SetupError {
         let code = sql_state(&error).and_then(|code| code.parse::<i32>().ok());
+        if let Some(file) = &self.file
+            && let Err(cause) = std::fs::File::open(&file.path)
+        {
+            return SetupError::Unusable {
+                file: file.path.clone(),
+                cause: cause.to_string(),
+            };
+        }
         match (&self.file, code.map(|code| code & 0xff)) {
             (Some(file), Some(CANNOT_OPEN | READ_ONLY)) => SetupError::ReadOnlyPlace {
                 file: file.path.clone(),

@@ -4,11 +4,16 @@ mod killed;
 mod left;
 mod migrating;
 mod others;
+mod places;
+mod replaced;
 mod rights;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use sea_orm::ConnectionTrait;
 
@@ -59,34 +64,87 @@ fn done(folder: &Path, arguments: &[&str]) -> String {
 }
 
 /// A server that is up, and killed when it is dropped.
-struct Serving(Child);
+struct Serving {
+    child: Child,
+    /// Where it listens.
+    address: String,
+    /// What it has logged.
+    log: Arc<Mutex<String>>,
+}
+
+impl Serving {
+    fn log(&self) -> String {
+        self.log.lock().expect("the log").clone()
+    }
+
+    fn is_alive(&mut self) -> bool {
+        self.child.try_wait().expect("it is ours").is_none()
+    }
+
+    /// What it answers to a document: the whole response.
+    fn ask(&self, query: &str) -> std::io::Result<String> {
+        let body = serde_json::json!({ "query": query }).to_string();
+        let mut stream = TcpStream::connect(&self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        write!(
+            stream,
+            "POST /graphql HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+}
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 /// Starts a server, until it serves or ends with what it says then.
 fn serve(folder: &Path, arguments: &[&str]) -> Result<Serving, String> {
-    let mut child = backref(folder, arguments)
+    up(backref(folder, arguments))
+}
+
+fn up(mut command: Command) -> Result<Serving, String> {
+    let mut child = command
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .expect("it starts");
-    let stderr = child.stderr.take().expect("its stderr");
-    let serving = Serving(child);
+    let mut stderr = BufReader::new(child.stderr.take().expect("its stderr"));
+    let mut serving = Serving {
+        child,
+        address: String::new(),
+        log: Arc::default(),
+    };
     let mut said = String::new();
-    for line in BufReader::new(stderr).lines() {
-        let line = line.expect("UTF-8");
-        if line.contains("GraphQL at http://") {
+    let mut line = String::new();
+    while stderr.read_line(&mut line).expect("UTF-8") > 0 {
+        if let Some((_, address)) = line.split_once("GraphQL at http://") {
+            let end = address.find('/').expect("a path");
+            serving.address = address[..end].to_owned();
+            let log = serving.log.clone();
+            std::thread::spawn(move || keep(stderr, &log));
             return Ok(serving);
         }
         said.push_str(&line);
-        said.push('\n');
+        line.clear();
     }
     Err(said)
+}
+
+/// Keeps what is logged until the end.
+fn keep(stderr: BufReader<ChildStderr>, log: &Mutex<String>) {
+    for line in stderr.lines().map_while(Result::ok) {
+        let mut log = log.lock().expect("the log");
+        log.push_str(&line);
+        log.push('\n');
+    }
 }
 
 /// An empty database, by its URL.

@@ -4,11 +4,11 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rusqlite::ToSql;
 use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use rusqlite::types::ValueRef;
-use rusqlite::{OpenFlags, ToSql};
 
 use super::super::fold::folded;
 use super::super::pack::{PackRows, unpack};
@@ -33,14 +33,22 @@ pub struct Sqlite {
     tries: bool,
     /// Whether a statement of the work at hand could not be run now.
     hindered: Cell<bool>,
-    /// How long to wait for a writer that keeps the file to itself.
-    patience: Duration,
+    settings: Settings,
     file: Arc<DatabaseFile>,
     /// How often the file had been replaced when it was opened.
     replaced: u64,
     /// The file as this connection knows it, and its log at that time or before.
     stamp: Stamp,
     log: Log,
+}
+
+/// What a connection is given.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How long to wait for a writer that keeps the file to itself.
+    pub patience: Duration,
+    /// The pages that it keeps in memory, in KiB.
+    pub cache: u32,
 }
 
 /// What became of work.
@@ -55,13 +63,13 @@ pub enum Outcome<T> {
 }
 
 impl Sqlite {
-    pub fn open(file: &Arc<DatabaseFile>, patience: Duration) -> Result<Self, DatabaseError> {
+    pub fn open(file: &Arc<DatabaseFile>, settings: Settings) -> Result<Self, DatabaseError> {
         loop {
             let replaced = file.replaced();
             let stamp = file.stamp()?;
             let watch = Arc::new(Watch::default());
-            let connection = connect(file, patience, &watch).map_err(|e| file.explain(e))?;
-            let log = Log::of(&connection);
+            let connection = connect(file, settings, &watch).map_err(|e| file.explain(e))?;
+            let log = Log::of(file, &connection);
             // Else it was not one file while it was opened.
             if file.stamp()? == stamp {
                 return Ok(Sqlite {
@@ -70,7 +78,7 @@ impl Sqlite {
                     traced: false,
                     tries: false,
                     hindered: Cell::new(false),
-                    patience,
+                    settings,
                     file: file.clone(),
                     replaced,
                     stamp,
@@ -98,7 +106,10 @@ impl Sqlite {
                 Outcome::Changed(done) if self.is_the_file_after_all(bounds) => {
                     return (Outcome::Done(done), statements);
                 }
-                Outcome::Changed(_) => self.file.replace(self.replaced, self.log),
+                Outcome::Changed(_) => {
+                    let log = Log::of(&self.file, &self.connection);
+                    self.file.replace(self.replaced, log);
+                }
                 outcome => return (outcome, statements),
             }
         }
@@ -120,7 +131,7 @@ impl Sqlite {
         }
         self.tries = bounds.left.is_none();
         self.watch.begin(bounds);
-        let result = self.transaction(work);
+        let result = self.transaction(work).map_err(|e| self.explain(e));
         let stopped = self.watch.end();
         let statements = if self.traced {
             heard::take()
@@ -150,10 +161,19 @@ impl Sqlite {
         self.hindered.get()
     }
 
+    /// Takes note of an error that is the file's and not the statement's.
+    fn explain(&self, error: DatabaseError) -> DatabaseError {
+        let error = self.file.explain(error);
+        if error.is_cut_off() {
+            self.hindered.set(true);
+        }
+        error
+    }
+
     fn make_ready(&mut self) -> Result<(), DatabaseError> {
         self.hindered.set(false);
         if self.replaced != self.file.replaced() {
-            let anew = Sqlite::open(&self.file, self.patience)?;
+            let anew = Sqlite::open(&self.file, self.settings)?;
             self.file.check(anew.log)?;
             anew.require_tables()?;
             // What it has of the file before must not get into this one.
@@ -194,8 +214,8 @@ impl Sqlite {
         if stamp == self.stamp {
             return Ok(true);
         }
-        let log = Log::of(&self.connection);
-        if log == self.log || !stamp.is_same_file(self.stamp) {
+        let log = Log::of(&self.file, &self.connection);
+        if !log.has_moved_since(self.log) || !stamp.is_same_file(self.stamp) {
             return Ok(false);
         }
         self.log = log;
@@ -260,13 +280,8 @@ impl Connection for Sqlite {
         if self.watch.stops(0) {
             return Err(DatabaseError::TimedOut);
         }
-        self.read(catalog, level, statement).map_err(|error| {
-            let error = self.file.explain(error);
-            if error.is_cut_off() {
-                self.hindered.set(true);
-            }
-            error
-        })
+        let read = self.read(catalog, level, statement);
+        read.map_err(|error| self.explain(error))
     }
 
     fn is_over(&self) -> bool {
@@ -335,12 +350,11 @@ const PAUSE: Duration = Duration::from_millis(2);
 
 fn connect(
     file: &DatabaseFile,
-    patience: Duration,
+    settings: Settings,
     watch: &Arc<Watch>,
 ) -> Result<rusqlite::Connection, DatabaseError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = rusqlite::Connection::open_with_flags(file.path(), flags)?;
-    connection.busy_timeout(patience)?;
+    let connection = file.connect()?;
+    connection.busy_timeout(settings.patience)?;
     connection.set_prepared_statement_cache_capacity(256);
     // Without it SQLite prepares a statement again whenever a bound OFFSET changes.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
@@ -352,10 +366,11 @@ fn connect(
     connection.create_aggregate_function("backref_sum", 2, pure, ExactSum)?;
     let ordered = FunctionFlags::SQLITE_UTF8;
     connection.create_aggregate_function("backref_rows", -1, ordered, PackRows)?;
-    // The file is mapped, as far as SQLite can, so that connections share the system's cache of it.
-    connection.execute_batch(
-        "PRAGMA query_only = ON; PRAGMA mmap_size = 2147418112; PRAGMA cache_size = -4000;",
-    )?;
+    // Of a file that is mapped and cut short by somebody else, a read is the end of the process.
+    let cache = settings.cache;
+    connection.execute_batch(&format!(
+        "PRAGMA query_only = ON; PRAGMA mmap_size = 0; PRAGMA cache_size = -{cache};"
+    ))?;
     // Reads the file, so that one which is no database is refused here.
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     let watch = watch.clone();

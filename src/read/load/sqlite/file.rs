@@ -2,22 +2,38 @@
 //! writing over it, as `cp` does. Neither asks SQLite, whose caches would then mix the old and the new.
 //!
 //! After each transaction the file is compared with what it was when its connection was opened. SQLite's own writers
-//! change it too, where they bring what is in the write-ahead log into the file: they move the log's figures as well.
-//! A change that they do not explain is a replacement: what was read is dropped, and every connection made anew.
+//! change it too, where they bring what is in the write-ahead log into the file: that shows in the log's figures, or
+//! a new log has been begun. A change that this does not explain is a replacement: what was read is dropped, and
+//! every connection made anew.
 
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+use rusqlite::OpenFlags;
 
 use super::super::DatabaseError;
 
 /// A file by its path.
 pub struct DatabaseFile {
     path: PathBuf,
+    access: Access,
     /// How often it has been replaced.
     replaced: AtomicU64,
     /// The log that was found beside it when it was replaced: it belongs to the file before.
     stale_log: Mutex<Option<Log>>,
+}
+
+/// How a file is opened. Nothing of ours writes rows; but whoever may write brings what is left of a log into the
+/// file, and makes what readers of a log need beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    Writable,
+    ReadOnly,
+    /// Nobody writes it, so it is read without locks, and nothing is made beside it.
+    Immutable,
 }
 
 /// What tells a file from what it was: its identity, its size and when it was last changed.
@@ -28,24 +44,53 @@ pub struct Stamp {
     changed: (i64, i64),
 }
 
-/// How many pages are in the write-ahead log, and how many of them are in the file too. Without a log there are -1.
+/// A write-ahead log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Log {
+    /// How many pages are in it, and how many of them are in the file too. Without a log there are -1.
     pages: i64,
     copied: i64,
+    head: Option<Head>,
+}
+
+const STALE_LOG: &str = "it was replaced while changes of the file before were in its write-ahead log; stop whatever has it open, remove the files that end in -wal and -shm, and put the backup there again; if only its rights or its times were changed, start again";
+
+/// Which log it is, of those that one file had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Head {
+    /// How often it was begun again, which is done when all of it is in the file.
+    begun: u32,
+    /// Drawn anew each time.
+    salt: u64,
 }
 
 impl DatabaseFile {
-    pub fn new(path: &Path) -> Self {
+    pub fn new(path: &Path, access: Access) -> Self {
         DatabaseFile {
             path: path.to_path_buf(),
+            access,
             replaced: AtomicU64::new(0),
             stale_log: Mutex::new(None),
         }
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// A connection that can do no more than the file's access says.
+    pub fn connect(&self) -> rusqlite::Result<rusqlite::Connection> {
+        let write = match self.access {
+            Access::Writable => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            Access::ReadOnly | Access::Immutable => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        };
+        let flags = write | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        if self.access != Access::Immutable {
+            return rusqlite::Connection::open_with_flags(&self.path, flags);
+        }
+        let path = self.path.to_string_lossy();
+        let path = path
+            .replace('%', "%25")
+            .replace('?', "%3f")
+            .replace('#', "%23");
+        let uri = format!("file:{path}?immutable=1");
+        rusqlite::Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
     }
 
     pub fn stamp(&self) -> Result<Stamp, DatabaseError> {
@@ -80,9 +125,7 @@ impl DatabaseFile {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if stale.is_some_and(|stale| stale == log) {
-            return Err(self.unusable(
-                "it was replaced while changes of the file before were in its write-ahead log; stop whatever has it open, remove the files that end in -wal and -shm, and put the backup there again",
-            ));
+            return Err(self.unusable(STALE_LOG));
         }
         *stale = None;
         Ok(())
@@ -95,6 +138,10 @@ impl DatabaseFile {
             return error;
         };
         match cause.sqlite_error_code() {
+            // Not even a connection need come of two files in one.
+            Some(DatabaseCorrupt | NotADatabase) if self.has_stale_log() => {
+                self.unusable(STALE_LOG)
+            }
             Some(CannotOpen | DatabaseCorrupt | NotADatabase | SystemIoFailure) => {
                 let remedy = "check it with `sqlite3 FILE 'PRAGMA integrity_check'`, or put a backup in its place, which is then served";
                 self.unusable(&format!("{cause}; {remedy}"))
@@ -103,13 +150,33 @@ impl DatabaseFile {
         }
     }
 
+    /// See "The WAL File Format" in SQLite's documentation.
+    fn head_of_log(&self) -> std::io::Result<Head> {
+        let mut path = self.path.clone().into_os_string();
+        path.push("-wal");
+        let mut log = File::open(path)?;
+        log.seek(SeekFrom::Start(12))?;
+        let (mut begun, mut salt) = ([0; 4], [0; 8]);
+        log.read_exact(&mut begun)?;
+        log.read_exact(&mut salt)?;
+        Ok(Head {
+            begun: u32::from_be_bytes(begun),
+            salt: u64::from_be_bytes(salt),
+        })
+    }
+
+    fn has_stale_log(&self) -> bool {
+        let stale = self.stale_log.lock();
+        stale.unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     pub fn unusable(&self, cause: &str) -> DatabaseError {
         DatabaseError::Unusable(format!("{}: {cause}", self.path.display()))
     }
 }
 
 impl Log {
-    pub fn of(connection: &rusqlite::Connection) -> Self {
+    pub fn of(file: &DatabaseFile, connection: &rusqlite::Connection) -> Self {
         // A log of a file that cannot be written cannot be asked about, and has no writers here.
         let read = connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)");
         let figures = read.and_then(|mut ask| {
@@ -117,13 +184,25 @@ impl Log {
                 Ok(Log {
                     pages: row.get(1)?,
                     copied: row.get(2)?,
+                    head: file.head_of_log().ok(),
                 })
             })
         });
         figures.unwrap_or(Log {
             pages: -1,
             copied: -1,
+            head: None,
         })
+    }
+
+    /// Whether pages of this log have been brought into the file since it was the other, as far as its figures show.
+    pub fn has_moved_since(self, before: Log) -> bool {
+        let begun_again = match (self.head, before.head) {
+            (Some(now), Some(before)) => now != before,
+            (Some(now), None) => now.begun > 0,
+            (None, _) => false,
+        };
+        self.copied != before.copied || begun_again
     }
 
     /// Whether there is something that a writer may be bringing into the file.

@@ -14,4 +14,5 @@ mod watch;
 mod workers;
 
 pub use connection::Sqlite;
+pub use file::Access;
 pub use pool::SqlitePool;

@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 
 use super::super::admission::{Capacity, Ticket};
 use super::super::{DatabaseError, Learnt};
-use super::connection::{Outcome, Sqlite};
-use super::file::DatabaseFile;
+use super::connection::{Outcome, Settings, Sqlite};
+use super::file::{Access, DatabaseFile};
 use super::heard::tell;
 use super::watch::{Bounds, QUICK};
 use super::workers::{Again, Course, Task, Workers};
@@ -26,15 +26,31 @@ pub struct SqlitePool {
 /// What work is taken for of which nothing is known but that it is not quick.
 const UNKNOWN: Duration = Duration::from_millis(3);
 
+/// How long to wait for a writer that keeps the file to itself, where there is a thread to wait.
+const WAIT_FOR_WRITERS: Duration = Duration::from_secs(5);
+
+/// What all connections keep in memory of the file, in KiB, and the least and the most that one does.
+const CACHES: u32 = 192 << 10;
+const CACHE: std::ops::RangeInclusive<u32> = 4 << 10..=32 << 10;
+
 impl SqlitePool {
     /// Opens connections to an existing file, which only read: `processors` for quick work, and for what is not,
     /// two more, each with its own thread. Those are for large work and for small, so that neither huge nor large
     /// work ever has all of them.
-    pub fn open(path: &Path, processors: usize) -> Result<Self, DatabaseError> {
+    pub fn open(path: &Path, access: Access, processors: usize) -> Result<Self, DatabaseError> {
         let processors = processors.max(1);
-        let file = Arc::new(DatabaseFile::new(path));
+        let file = Arc::new(DatabaseFile::new(path, access));
+        let connections = 2 * processors as u32 + 2;
+        let quick = Settings {
+            patience: Duration::ZERO,
+            cache: (CACHES / connections).clamp(*CACHE.start(), *CACHE.end()),
+        };
+        let patient = Settings {
+            patience: WAIT_FOR_WRITERS,
+            ..quick
+        };
         let quick = (0..processors)
-            .map(|_| Sqlite::open(&file, Duration::ZERO).map(Mutex::new))
+            .map(|_| Sqlite::open(&file, quick).map(Mutex::new))
             .collect::<Result<_, _>>()?;
         let capacity = Capacity {
             all: processors + 2,
@@ -43,7 +59,7 @@ impl SqlitePool {
             huge: processors,
         };
         Ok(SqlitePool {
-            workers: Arc::new(Workers::start(&file, capacity)?),
+            workers: Arc::new(Workers::start(&file, patient, capacity)?),
             quick,
         })
     }

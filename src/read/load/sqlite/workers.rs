@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::super::DatabaseError;
 use super::super::admission::{Capacity, Level, Next, Queue, Refused, Ticket, overloaded};
-use super::connection::Sqlite;
+use super::connection::{Settings, Sqlite};
 use super::file::DatabaseFile;
 use super::watch::QUICK;
 
@@ -42,11 +42,12 @@ struct State {
     closed: bool,
 }
 
-/// How long to wait for a writer that keeps the file to itself.
-const WAIT_FOR_WRITERS: Duration = Duration::from_secs(5);
-
 impl Workers {
-    pub fn start(file: &Arc<DatabaseFile>, capacity: Capacity) -> Result<Self, DatabaseError> {
+    pub fn start(
+        file: &Arc<DatabaseFile>,
+        settings: Settings,
+        capacity: Capacity,
+    ) -> Result<Self, DatabaseError> {
         let state = State {
             queue: Queue::new(capacity),
             closed: false,
@@ -58,7 +59,7 @@ impl Workers {
             }),
         };
         for i in 0..capacity.all {
-            let connection = Sqlite::open(file, WAIT_FOR_WRITERS)?;
+            let connection = Sqlite::open(file, settings)?;
             let shared = workers.shared.clone();
             std::thread::Builder::new()
                 .name(format!("sqlite-{i}"))

@@ -1,0 +1,233 @@
+//! The embedded file is replaced, cut short or deleted under a running server: it lives on, serves one file or the
+//! other and never both, or refuses and says what to do; and a file that is put back is served.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::{Serving, serve};
+
+struct Replaced {
+    folder: TempDir,
+    serving: Serving,
+}
+
+const QUERY: &str = "{ posts(limit: 50) { title author { name } comments(limit: 2) { body } } }";
+
+impl Replaced {
+    /// A server over its embedded file, and beside that a backup in which all titles are others.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let serving = serve(folder.path(), &[]).expect("it serves");
+        let replaced = Replaced { folder, serving };
+        let backup = replaced.backup();
+        let file = rusqlite::Connection::open(replaced.file()).expect("the file");
+        file.execute("VACUUM INTO ?1", [backup.to_str()])
+            .expect("a backup");
+        let file = rusqlite::Connection::open(backup).expect("the backup");
+        file.execute("UPDATE post SET title = 'Restored ' || id", [])
+            .expect("other titles");
+        replaced.wait_for("the first answer", is_before);
+        replaced
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("backref.db")
+    }
+
+    fn backup(&self) -> PathBuf {
+        self.folder.path().join("backup.db")
+    }
+
+    fn beside(&self, end: &str) -> PathBuf {
+        self.folder.path().join(format!("backref.db{end}"))
+    }
+
+    fn ask(&self) -> String {
+        self.serving.ask(QUERY).expect("an answer")
+    }
+
+    fn wait_for(&self, what: &str, is_it: impl Fn(&str) -> bool) {
+        let started = Instant::now();
+        loop {
+            let answer = self.ask();
+            if is_it(&answer) {
+                return;
+            }
+            let log = self.serving.log();
+            let waited = started.elapsed();
+            assert!(waited < Duration::from_secs(60), "{what}: {answer}\n{log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Does something to the file while requests are made, and holds all that they are answered.
+    fn under_load(&mut self, change: impl FnOnce(&Self)) {
+        let stop = AtomicBool::new(false);
+        let this = &*self;
+        std::thread::scope(|scope| {
+            let ask = || {
+                let mut answers = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    answers.push(this.ask());
+                }
+                answers
+            };
+            let clients: Vec<_> = (0..3).map(|_| scope.spawn(ask)).collect();
+            let settle = || std::thread::sleep(Duration::from_millis(100));
+            settle();
+            change(this);
+            settle();
+            stop.store(true, Ordering::Relaxed);
+            let answers = clients.into_iter().map(|c| c.join().expect("a client"));
+            for answer in answers.flatten() {
+                let whole = is_before(&answer) != is_restored(&answer);
+                assert!(
+                    whole || is_refused(&answer),
+                    "{answer}\n{}",
+                    this.serving.log()
+                );
+            }
+        });
+        assert!(self.serving.is_alive(), "{}", self.serving.log());
+    }
+
+    fn assert_log(&self, words: &[&str]) {
+        let log = self.serving.log();
+        for word in words {
+            assert!(log.contains(word), "`{word}` is not in the log:\n{log}");
+        }
+    }
+}
+
+fn is_restored(answer: &str) -> bool {
+    answer.contains("Restored 1\"") && !is_refused(answer)
+}
+
+fn is_before(answer: &str) -> bool {
+    answer.contains("\"title\"") && !answer.contains("Restored ") && !is_refused(answer)
+}
+
+fn is_refused(answer: &str) -> bool {
+    answer.contains("UNAVAILABLE")
+}
+
+#[test]
+fn a_file_that_is_cut_short_is_refused_until_a_backup_is_there() {
+    for length in [0, 4096, 50_000] {
+        let mut replaced = Replaced::new();
+        replaced.under_load(|r| {
+            let file = fs::OpenOptions::new().write(true).open(r.file());
+            file.and_then(|f| f.set_len(length)).expect("it is cut");
+        });
+        replaced.wait_for("a refusal", is_refused);
+        replaced.assert_log(&["backref.db", "backup"]);
+        replaced.under_load(|r| {
+            fs::copy(r.backup(), r.file()).expect("a copy over it");
+        });
+        replaced.wait_for("the backup", is_restored);
+    }
+}
+
+#[test]
+fn a_backup_that_is_copied_over_the_file_is_served() {
+    let mut replaced = Replaced::new();
+    replaced.under_load(|r| {
+        fs::copy(r.backup(), r.file()).expect("a copy over it");
+    });
+    replaced.wait_for("the backup", is_restored);
+}
+
+#[test]
+fn a_backup_that_is_moved_over_the_file_is_served() {
+    let mut replaced = Replaced::new();
+    replaced.under_load(|r| fs::rename(r.backup(), r.file()).expect("a move over it"));
+    replaced.wait_for("the backup", is_restored);
+}
+
+#[test]
+fn a_file_that_is_deleted_is_refused_until_a_backup_is_there() {
+    let mut replaced = Replaced::new();
+    replaced.under_load(|r| fs::remove_file(r.file()).expect("it is there"));
+    replaced.wait_for("a refusal", is_refused);
+    replaced.assert_log(&["backref.db", "put the file back"]);
+    replaced.under_load(|r| {
+        fs::copy(r.backup(), r.file()).expect("a copy in its place");
+    });
+    replaced.wait_for("the backup", is_restored);
+}
+
+#[test]
+fn something_else_in_the_files_place_is_refused_until_a_backup_is_there() {
+    let mut replaced = Replaced::new();
+    replaced.under_load(|r| fs::write(r.file(), [b'x'; 100_000]).expect("it is written"));
+    replaced.wait_for("a refusal", is_refused);
+    replaced.assert_log(&["backref.db", "integrity_check"]);
+    replaced.under_load(|r| fs::rename(r.backup(), r.file()).expect("a move over it"));
+    replaced.wait_for("the backup", is_restored);
+}
+
+/// What is in the log belongs to the file before. SQLite would take it for the backup's.
+#[test]
+fn a_backup_beside_the_log_of_another_file_is_refused() {
+    let mut replaced = Replaced::new();
+    let writer = rusqlite::Connection::open(replaced.file()).expect("the file");
+    writer
+        .execute_batch("PRAGMA wal_autocheckpoint = 0; UPDATE post SET body = body || '.'")
+        .expect("it is written to");
+    replaced.wait_for("an answer", is_before);
+    replaced.under_load(|r| {
+        // Not emptied before, as `cp` does: from beside an empty file SQLite takes the log away itself.
+        let backup = fs::read(r.backup()).expect("the backup");
+        let file = fs::OpenOptions::new().write(true).open(r.file());
+        let mut file = file.expect("the file");
+        file.write_all(&backup).expect("it is written");
+        file.set_len(backup.len() as u64).expect("it is cut");
+    });
+    replaced.wait_for("a refusal", is_refused);
+    replaced.assert_log(&["backref.db", "-wal", "-shm"]);
+    // As the remedy says.
+    let keep = rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    writer.set_db_config(keep, true).expect("a setting");
+    drop(writer);
+    for end in ["-wal", "-shm"] {
+        fs::remove_file(replaced.beside(end)).expect("it is there");
+    }
+    replaced.under_load(|r| {
+        fs::copy(r.backup(), r.file()).expect("a copy over it");
+    });
+    replaced.wait_for("the backup", is_restored);
+}
+
+/// Whoever writes brings the log into the file now and then, and begins it again.
+#[test]
+fn a_file_that_is_written_to_is_not_taken_for_another() {
+    let mut replaced = Replaced::new();
+    let write = |times: u32, checkpoint: &str| {
+        let writer = rusqlite::Connection::open(replaced.file()).expect("the file");
+        for _ in 0..times {
+            let change = "UPDATE post SET body = body || '.'";
+            writer.execute(change, []).expect("it is written to");
+        }
+        let checkpoint = format!("PRAGMA wal_checkpoint({checkpoint})");
+        let done = writer.query_row(&checkpoint, [], |_| Ok(()));
+        done.expect("a checkpoint");
+        writer
+            .execute("UPDATE post SET body = body || '.'", [])
+            .expect("it is written to");
+        // Who comes first to a file whose log was begun again meanwhile.
+        for _ in 0..8 {
+            assert!(is_before(&replaced.ask()), "{}", replaced.serving.log());
+        }
+    };
+    for checkpoint in ["PASSIVE", "FULL", "RESTART", "TRUNCATE"] {
+        write(1, checkpoint);
+        write(3, checkpoint);
+    }
+    assert!(replaced.serving.is_alive());
+    assert_eq!(replaced.serving.log(), "");
+}
