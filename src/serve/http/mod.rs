@@ -74,7 +74,7 @@ pub fn router(engine: Arc<Engine>, options: &ServerOptions) -> Router {
         .route("/readyz", get(ready))
         .fallback(answer::nothing_here);
     if options.graphiql {
-        router = router.route("/", get(graphiql::page));
+        router = router.merge(graphiql::routes());
     }
     router
         // Together, from the outermost: axum boxes what each call of `layer` makes of a route.

@@ -1,6 +1,6 @@
-//! The media type of an answer, by the request's `Accept`.
+//! What a client takes: the media type of an answer by the request's `Accept`, how it is compressed by `Accept-Encoding`.
 
-use axum::http::header::ACCEPT;
+use axum::http::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
 use axum::http::{HeaderMap, HeaderValue};
 
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -12,13 +12,7 @@ pub const GRAPHQL_JSON: HeaderValue =
 /// JSON where it does not say: a range like `*/*` is what clients send that know nothing of
 /// `application/graphql-response+json`. One that names both alike gets the latter.
 pub fn accepted(headers: &HeaderMap) -> Option<HeaderValue> {
-    let lines = headers.get_all(ACCEPT).iter();
-    let ranges: Vec<(&str, u16)> = lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .map(weighed)
-        .filter(|(media, _)| !media.is_empty())
-        .collect();
+    let ranges = ranges(headers, &ACCEPT);
     if ranges.is_empty() {
         return Some(JSON);
     }
@@ -40,7 +34,49 @@ pub fn accepted(headers: &HeaderMap) -> Option<HeaderValue> {
     }
 }
 
-/// A media range and its weight in thousandths; 1 where its `q` is no number from 0 to 1.
+/// Whether the client names HTML, as browsers do and programs do not.
+pub fn names_html(headers: &HeaderMap) -> bool {
+    let named =
+        |(media, weight): (&str, u16)| media.eq_ignore_ascii_case("text/html") && weight > 0;
+    ranges(headers, &ACCEPT).into_iter().any(named)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    Brotli,
+    Gzip,
+    Identity,
+}
+
+/// The encoding that the client weighs highest of those that a file is kept in, brotli where it has no choice; as it
+/// is where it names none of them.
+pub fn encoding(headers: &HeaderMap) -> Encoding {
+    let ranges = ranges(headers, &ACCEPT_ENCODING);
+    let weight = |names: &[&str]| {
+        let of = |name: &str| ranges.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+        let found = names.iter().find_map(|n| of(n)).or_else(|| of("*"));
+        found.map_or(0, |(_, weight)| *weight)
+    };
+    let (brotli, gzip) = (weight(&["br"]), weight(&["gzip", "x-gzip"]));
+    match brotli.max(gzip) {
+        0 => Encoding::Identity,
+        most if most == brotli => Encoding::Brotli,
+        _ => Encoding::Gzip,
+    }
+}
+
+/// What a header lists, over all its lines, each with its weight in thousandths.
+fn ranges<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<(&'a str, u16)> {
+    let lines = headers.get_all(name).iter();
+    lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .map(weighed)
+        .filter(|(range, _)| !range.is_empty())
+        .collect()
+}
+
+/// A range and its weight in thousandths; 1 where its `q` is no number from 0 to 1.
 fn weighed(range: &str) -> (&str, u16) {
     let mut parts = range.split(';').map(str::trim);
     let media = parts.next().unwrap_or_default();

@@ -58,10 +58,7 @@ fn has_preflighted_type(headers: &HeaderMap) -> bool {
 /// Whether an `Origin` names another host than the one that was asked. The scheme does not count: a proxy may have
 /// taken TLS away.
 fn has_foreign_origin(headers: &HeaderMap, uri: &Uri) -> bool {
-    let asked = uri
-        .authority()
-        .map(|a| a.as_str())
-        .or_else(|| headers.get(HOST).and_then(|h| h.to_str().ok()));
+    let asked = host(headers, uri);
     headers.get_all(ORIGIN).iter().any(|origin| {
         let origin = origin.to_str().ok().and_then(|o| o.split_once("://"));
         let (Some((scheme, host)), Some(asked)) = (origin, asked) else {
@@ -79,4 +76,10 @@ fn has_foreign_origin(headers: &HeaderMap, uri: &Uri) -> bool {
         };
         bare(host) != bare(asked)
     })
+}
+
+/// The host, and the port where it is named, by which the server was asked.
+pub fn host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
+    let authority = uri.authority().map(|a| a.as_str());
+    authority.or_else(|| headers.get(HOST).and_then(|h| h.to_str().ok()))
 }
