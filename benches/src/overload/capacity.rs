@@ -64,7 +64,7 @@ async fn drill(
     clients.closed_loop(&mix, connections, seconds / 5).await?;
     let start = Instant::now();
     let sent = clients.closed_loop(&mix, connections, seconds).await?;
-    let capacity = Done::of(&sent, &costs, start.elapsed());
+    let capacity = Done::of(&sent, &costs, start, seconds);
     println!(
         "capacity, {connections} clients: {:.0} answers/s, {:.2} s of work/s",
         capacity.answers, capacity.work
@@ -77,7 +77,7 @@ async fn drill(
     let (start, cpu) = (Instant::now(), own_cpu()?);
     let sent = clients.open_loop(&mix, rate, seconds, patience).await?;
     let (elapsed, cpu) = (start.elapsed(), own_cpu()?.saturating_sub(cpu));
-    let done = Done::of(&sent, &costs, seconds);
+    let done = Done::of(&sent, &costs, start, seconds);
     let end = start + seconds;
     let again = until_at_rest(&clients, &rest, end).await;
 
@@ -159,9 +159,13 @@ struct Done {
 }
 
 impl Done {
-    fn of(sent: &[Sent], costs: &[f64], elapsed: Duration) -> Self {
-        let good = sent.iter().filter(|sent| sent.end == End::Good);
-        let seconds = elapsed.as_secs_f64();
+    /// Of the answers that came within `duration`: those that come later are the tail of work done within it, as some that
+    /// came within it were begun before.
+    fn of(sent: &[Sent], costs: &[f64], start: Instant, duration: Duration) -> Self {
+        let within =
+            |sent: &&Sent| sent.end == End::Good && sent.at + sent.took <= start + duration;
+        let good = sent.iter().filter(within);
+        let seconds = duration.as_secs_f64();
         Self {
             answers: good.clone().count() as f64 / seconds,
             work: good.map(|sent| costs[sent.class]).sum::<f64>() / seconds,
