@@ -270,9 +270,7 @@ impl Planner {
         let operation = document
             .operation(request.operation_name.as_deref())
             .map_err(|e| vec![e])?;
-        let variables = self
-            .variables(&document, operation, &request.variables)
-            .map_err(|e| vec![e])?;
+        let variables = self.variables(&document, operation, &request.variables)?;
         let Known { plan, learnt } = self
             .plan(&document, operation, &variables, principal)
             .map_err(|e| vec![e])?;
@@ -315,7 +313,7 @@ impl Planner {
         document: &Document,
         operation: &Operation,
         values: &JsonMap,
-    ) -> Result<Valid<JsonMap>, Error> {
+    ) -> Result<Valid<JsonMap>, Vec<Error>> {
         if operation.variables.is_empty() {
             return Ok(Valid::assume_valid(JsonMap::new()));
         }
@@ -323,8 +321,15 @@ impl Planner {
             .iter()
             .map(|(k, v)| (k.clone(), whole_numbers(v)))
             .collect();
-        coerce_variable_values(&self.shared.schema.types, operation, &values)
-            .map_err(|e| request_error(document, Code::BadUserInput, &e))
+        let schema = &self.shared.schema;
+        coerce_variable_values(&schema.types, operation, &values).map_err(|e| {
+            let suggests = self.limits.document.introspection;
+            let found = plan::problems_of_variables(schema, document, operation, &values, suggests);
+            match found.is_empty() {
+                true => vec![request_error(document, Code::BadUserInput, &e)],
+                false => found,
+            }
+        })
     }
 
     fn plan(

@@ -181,6 +181,9 @@ pub struct LimitArgs {
     /// How many directives a document may have once its fragments are written out
     #[arg(long, env = "MAX_DIRECTIVES", default_value_t = Limits::default().document.directives)]
     pub max_directives: u64,
+    /// Answer `__schema` and `__type`. Without it they are refused, and no error suggests a name of the schema
+    #[arg(long, env = "INTROSPECTION", default_value_t = true, value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    pub introspection: bool,
 }
 
 impl LimitArgs {
@@ -198,6 +201,7 @@ impl LimitArgs {
                 fields: self.max_fields,
                 aliases: self.max_aliases,
                 directives: self.max_directives,
+                introspection: self.introspection,
             },
         }
     }

@@ -277,7 +277,7 @@ async fn what_is_no_condition_is_refused_by_name() {
             "query($o: [PostOrder!]) { posts(orderBy: $o) { id } }",
             json!({ "o": [{ "title": null }] }),
             "BAD_USER_INPUT",
-            "",
+            "o.0.title",
         ),
     ] {
         let (answer, statements) = {

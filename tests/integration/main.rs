@@ -25,9 +25,11 @@ mod schema;
 mod search;
 mod sharing;
 mod starting;
+mod suggestions;
 mod syntax;
 mod torn;
 mod values;
+mod variables;
 
 /// Where a migration that the doctor prints finds it, as in its own crate.
 use migration::support;

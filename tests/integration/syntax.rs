@@ -62,6 +62,78 @@ async fn errors_stand_where_graphql_js_says_they_do() {
         ("query ($é: Int) { a }", "GRAPHQL_PARSE_FAILED", 1, 9),
         ("# é\r\n\u{FEFF}{ nope }", "GRAPHQL_VALIDATION_FAILED", 2, 4),
         ("\"é\" query A { post { id } }", "BAD_USER_INPUT", 1, 15),
+        (
+            "\"\"\"é\u{1F600}\r\né\rß\"\"\" query A { nope }",
+            "GRAPHQL_VALIDATION_FAILED",
+            3,
+            16,
+        ),
+        (
+            "{ posts(where: { title: { eq: \"\"\"é\n\u{1F600}\"\"\", x: 1 } }) { id } }",
+            "GRAPHQL_VALIDATION_FAILED",
+            2,
+            8,
+        ),
+        (
+            "{ posts(where: { title: { eq: \"é\", eq: \"é\" } }) { id } }",
+            "GRAPHQL_VALIDATION_FAILED",
+            1,
+            36,
+        ),
+        (
+            "# é\n# \u{1F600}\r\n{ a: posts(search: \"é\", limit: $n) { id } }",
+            "GRAPHQL_VALIDATION_FAILED",
+            3,
+            32,
+        ),
+        (
+            "query (\"é\" $a: Int \"\u{1F600}\" $n: Int!) { posts(limit: $n, offset: $a) { id } }",
+            "BAD_USER_INPUT",
+            1,
+            20,
+        ),
+        (
+            "{ posts(search: \"é\u{1F600}\") { id title { x } } }",
+            "GRAPHQL_VALIDATION_FAILED",
+            1,
+            29,
+        ),
+        (
+            "{ posts(search: \"é\u{1F600}\") { id } a: node(id: \"é\") { id } }",
+            "BAD_USER_INPUT",
+            1,
+            31,
+        ),
+        (
+            "{ posts(search: \"é\u{1F600}\", where: { id: { eq: \"é\" } }) { id } }",
+            "BAD_USER_INPUT",
+            1,
+            3,
+        ),
+        (
+            "{ posts(search: \"é\u{1F600}\") @nope { id } }",
+            "GRAPHQL_VALIDATION_FAILED",
+            1,
+            24,
+        ),
+        (
+            "{ posts(search: \"é\u{1F600}\") { ... é } }",
+            "GRAPHQL_PARSE_FAILED",
+            1,
+            30,
+        ),
+        (
+            "{ posts(search: \"é\u{1F600}\", where: \"unterminated) { id } }",
+            "GRAPHQL_PARSE_FAILED",
+            1,
+            54,
+        ),
+        (
+            "{ posts(search: \"é\u{1F600}\", limit: 01) { id } }",
+            "GRAPHQL_PARSE_FAILED",
+            1,
+            32,
+        ),
     ] {
         let answer = app.query(query).await;
         assert_eq!(answer.code(), code, "{query}: {}", answer.text);

@@ -1,7 +1,8 @@
 //! The reference implementation of GraphQL as a judge of documents, in a process of its own.
 
 use serde::Deserialize;
-use serde_json::json;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Write},
     path::Path,
@@ -20,8 +21,22 @@ pub struct GraphqlJs {
 #[derive(Debug, Deserialize)]
 pub struct Verdict {
     pub valid: bool,
-    /// Messages of the syntax error, or of the rules that the document breaks.
+    /// Messages of the syntax error, of the rules that the document breaks, or of what is wrong with variables.
     pub errors: Vec<String>,
+    /// Of a document.
+    #[serde(default)]
+    pub kind: Kind,
+    /// Line and column of a syntax error.
+    pub at: Option<(usize, usize)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    #[default]
+    Valid,
+    Parse,
+    Validation,
 }
 
 impl GraphqlJs {
@@ -50,12 +65,52 @@ impl GraphqlJs {
 
     /// Panics where the judge is gone; what it said last is on standard error.
     pub fn verdict(&mut self, query: &str) -> Verdict {
-        writeln!(self.questions, "{}", json!({ "query": query })).expect("graphql-js listens");
+        self.ask(&json!({ "query": query }));
+        self.answer()
+    }
+
+    /// Of the values for the variables of this document's one operation.
+    pub fn verdict_of_variables(&mut self, query: &str, variables: &Value) -> Verdict {
+        self.ask(&json!({ "query": query, "variables": variables }));
+        self.answer()
+    }
+
+    /// Of many documents, while this process does something else.
+    pub fn verdicts<T>(
+        &mut self,
+        queries: &[String],
+        meanwhile: impl FnOnce() -> T,
+    ) -> (Vec<Verdict>, T) {
+        self.ask(&json!({ "queries": queries }));
+        let done = meanwhile();
+        (self.answer(), done)
+    }
+
+    fn ask(&mut self, question: &Value) {
+        writeln!(self.questions, "{question}").expect("graphql-js listens");
+    }
+
+    fn answer<T: DeserializeOwned>(&mut self) -> T {
         let mut answer = String::new();
         self.answers
             .read_line(&mut answer)
             .expect("graphql-js answers");
         serde_json::from_str(&answer).expect("graphql-js answers with a verdict")
+    }
+
+    /// The judge for the blog's schema. Without Node.js and its `graphql` package there is nobody to compare with;
+    /// continuous integration demands them with `REQUIRE_GRAPHQL_JS=1`.
+    pub fn of_the_blog() -> Option<Self> {
+        let required = std::env::var("REQUIRE_GRAPHQL_JS").is_ok_and(|v| v == "1");
+        let peer = Self::start(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql"));
+        if peer.is_none() {
+            assert!(
+                !required,
+                "REQUIRE_GRAPHQL_JS is set; run: npm ci --prefix tests/integration/graphql-js"
+            );
+            eprintln!("graphql-js is not installed: nothing is compared with it");
+        }
+        peer
     }
 }
 

@@ -10,6 +10,7 @@ use apollo_compiler::response::{JsonMap, JsonValue};
 use sea_orm::sea_query::{Alias, IntoIden};
 
 use super::bind::{column_key, key_of_text, text_of};
+use super::variables::shortened;
 use crate::error::{Code, Error};
 use crate::graph::keys::KeyValue;
 use crate::graph::policy::{Principal, Row, Visibility};
@@ -228,7 +229,7 @@ impl<'a> Binder<'a> {
                 "ne" => Filter::Not(Box::new(equals(key(b, value)?))),
                 "isNull" => Filter::Any(Vec::new()).negated_if(value.as_bool() == Some(false)),
                 _ => {
-                    let keys: Vec<_> = b.items(value, |b, item| key(b, item))?;
+                    let keys: Vec<_> = b.items(value, key)?;
                     let negated = operator == "notIn";
                     match &columns[..] {
                         [column] => Filter::In {
@@ -304,7 +305,7 @@ impl<'a> Binder<'a> {
                 _ => Filter::In {
                     column: ix,
                     negated: operator == "notIn",
-                    values: b.items(value, |b, item| parse(b, item))?,
+                    values: b.items(value, parse)?,
                 },
             })
         })
@@ -336,10 +337,11 @@ impl<'a> Binder<'a> {
         value: &JsonValue,
         bind: impl Fn(&Self, &JsonValue) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
-        match value.as_array() {
-            Some(items) => items.iter().map(|item| bind(self, item)).collect(),
-            None => Ok(vec![bind(self, value)?]),
-        }
+        let Some(items) = value.as_array() else {
+            return Ok(vec![bind(self, value)?]);
+        };
+        let bind = |(i, item)| self.below(Step::Index(i), |b| bind(b, item));
+        items.iter().enumerate().map(bind).collect()
     }
 
     /// `where.and.0.author.name`
@@ -354,8 +356,8 @@ impl<'a> Binder<'a> {
     }
 
     fn no_value(&self, text: &str) -> Error {
-        let path = self.path();
-        Error::input(format!("`{text}` is no value for `{path}`")).of_field(path)
+        let (path, shown) = (self.path(), shortened(text));
+        Error::input(format!("`{shown}` is no value for `{path}`")).of_field(path)
     }
 }
 

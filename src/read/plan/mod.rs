@@ -19,6 +19,8 @@ mod document;
 mod filter;
 mod order;
 mod search;
+mod suggest;
+mod variables;
 
 use std::sync::{Arc, OnceLock};
 
@@ -32,6 +34,7 @@ pub use document::{Document, DocumentLimits};
 pub use filter::{Compare, Filter, Quantifier, TextPart};
 pub use order::{OrderTerm, OrderValue, default as default_terms};
 pub use search::Search;
+pub use variables::problems as problems_of_variables;
 
 use crate::graph::policy::Principal;
 use crate::graph::{Catalog, ColumnIx, EntityId, Kind, Link, RelationId};

@@ -37,11 +37,13 @@ pub fn bind(
     value: &JsonValue,
 ) -> Result<Vec<OrderTerm>, Error> {
     let one = std::slice::from_ref(value);
-    let items = value.as_array().map_or(one, Vec::as_slice);
+    let list = value.as_array();
+    let items = list.map_or(one, Vec::as_slice);
     let mut terms = Vec::with_capacity(items.len() + 1);
-    for item in items {
+    for (i, item) in items.iter().enumerate() {
         if !item.is_null() {
-            terms.extend(bind_term(catalog, principal, entity, item)?);
+            let index = list.map(|_| i);
+            terms.extend(bind_term(catalog, principal, entity, index, item)?);
         }
     }
     if terms.is_empty() {
@@ -105,12 +107,19 @@ fn bind_term(
     catalog: &Catalog,
     principal: &Principal,
     mut entity: EntityId,
+    index: Option<usize>,
     mut value: &JsonValue,
 ) -> Result<Vec<OrderTerm>, Error> {
     let mut path = Vec::new();
-    let mut names = vec!["orderBy"];
+    let mut names = Vec::new();
+    let place = |names: &[&str]| {
+        let index = index.map(|i| i.to_string());
+        let begin = std::iter::once("orderBy").chain(index.as_deref());
+        let steps: Vec<_> = begin.chain(names.iter().copied()).collect();
+        steps.join(".")
+    };
     let incomplete = |names: &[&str]| {
-        let at = names.join(".");
+        let at = place(names);
         Error::input(format!("`{at}` needs a direction, ASC or DESC")).of_field(at.clone())
     };
     loop {
@@ -127,7 +136,7 @@ fn bind_term(
             }
             Some(FieldSource::Column(column)) => {
                 require_visible(catalog, principal, entity, column)
-                    .map_err(|e| e.of_field(names.join(".")))?;
+                    .map_err(|e| e.of_field(place(&names)))?;
                 vec![OrderValue::Column(column)]
             }
             Some(FieldSource::Relation(id)) => {

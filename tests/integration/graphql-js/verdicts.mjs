@@ -1,8 +1,11 @@
 // Says of GraphQL documents whether they are valid, by the reference implementation.
 //
 // Usage: node verdicts.mjs schema.graphql
-// Reads lines {"query": "…"} and answers each, in order, with a line
-// {"valid": true|false, "errors": ["message", …]}.
+// Reads lines and answers each, in order, with a line:
+// {"query": "…"}                      {"valid": true|false, "errors": ["message", …]}
+// {"query": "…", "variables": {…}}    the same of the values for the variables of its one operation
+// {"queries": ["…", …]}               of each {"kind": "valid"|"parse"|"validation", "errors": […], "at": [line, column]},
+//                                     the place being that of a syntax error
 
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -11,6 +14,7 @@ import {
   Kind,
   buildSchema,
   getNamedType,
+  getVariableValues,
   parse,
   specifiedRules,
   validate,
@@ -54,17 +58,34 @@ function oneOfVariables(context) {
 
 const rules = [...specifiedRules, oneOfVariables];
 
+const messages = (errors) => errors.map((error) => error.message.toWellFormed());
+
 function verdict(query) {
-  let errors;
+  let document;
   try {
-    errors = validate(schema, parse(query, options), rules);
-    errors = errors.filter(({ message }) => !OWN_ONE_OF_ERROR.test(message));
+    document = parse(query, options);
   } catch (error) {
-    errors = [error];
+    const [{ line, column }] = error.locations;
+    return { kind: 'parse', valid: false, errors: messages([error]), at: [line, column] };
   }
-  return { valid: errors.length === 0, errors: errors.map((error) => error.message.toWellFormed()) };
+  const errors = validate(schema, document, rules).filter(
+    ({ message }) => !OWN_ONE_OF_ERROR.test(message),
+  );
+  const valid = errors.length === 0;
+  return { kind: valid ? 'valid' : 'validation', valid, errors: messages(errors) };
+}
+
+function verdictOfVariables(query, variables) {
+  const [{ variableDefinitions }] = parse(query, options).definitions;
+  const { errors = [] } = getVariableValues(schema, variableDefinitions, variables);
+  return { valid: errors.length === 0, errors: messages(errors) };
+}
+
+function answer({ query, variables, queries }) {
+  if (queries) return queries.map(verdict);
+  return variables ? verdictOfVariables(query, variables) : verdict(query);
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  process.stdout.write(`${JSON.stringify(verdict(JSON.parse(line).query))}\n`);
+  process.stdout.write(`${JSON.stringify(answer(JSON.parse(line)))}\n`);
 }

@@ -1,15 +1,17 @@
 //! Keys: which rows a request names, by their ids or by a unique column.
 
+use apollo_compiler::ast::Value;
 use apollo_compiler::collections::IndexSet;
 use apollo_compiler::response::{JsonMap, JsonValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::{BoundRoot, argument, text_of};
+use super::{BoundRoot, argument, origin, text_of};
 use crate::error::{Code, Error};
 use crate::graph::keys::{KeyValue, Keys, key_value, parse_key};
 use crate::graph::{Catalog, Entity, EntityId, Kind};
 use crate::read::encode::{self, Raw};
+use crate::read::plan::variables::shortened;
 use crate::read::plan::{Choice, Lookup};
 
 pub(super) fn bind_lookup(
@@ -26,18 +28,18 @@ pub(super) fn bind_lookup(
         .filter(|(_, _, value)| !value.is_null())
         .collect();
     let [(i, lookup, value)] = &given[..] else {
-        let names = given
-            .iter()
-            .map(|(_, l, _)| format!("`{}`", l.argument))
-            .collect::<Vec<_>>();
-        return BoundRoot::Failed(Error::input(match names.len() {
-            0 => format!(
-                "give exactly one argument that says which {type_name} is meant; none was given"
-            ),
-            _ => format!(
-                "give exactly one argument that says which {type_name} is meant, not {}",
-                names.join(" and ")
-            ),
+        let named = |lookups: &mut dyn Iterator<Item = &Lookup>| {
+            let names = lookups.map(|l| match &*l.value {
+                Value::Variable(name) => format!("`{}` (`${name}`)", l.argument),
+                _ => format!("`{}`", l.argument),
+            });
+            names.collect::<Vec<_>>().join(" and ")
+        };
+        let asked = format!("give exactly one argument that says which {type_name} is meant");
+        return BoundRoot::Failed(Error::input(match (given.len(), lookups.len()) {
+            (0, 0) => format!("{asked}; none was given"),
+            (0, _) => format!("{asked}; {} is null", named(&mut lookups.iter())),
+            _ => format!("{asked}, not {}", named(&mut given.iter().map(|g| g.1))),
         }));
     };
     if lookup.forbidden {
@@ -45,9 +47,8 @@ pub(super) fn bind_lookup(
             "you may not search {type_name} by `{}`, which you may not see",
             lookup.argument
         );
-        return BoundRoot::Failed(
-            Error::new(Code::Forbidden, message).of_field(lookup.argument.as_str()),
-        );
+        let error = Error::new(Code::Forbidden, message).of_field(lookup.argument.as_str());
+        return BoundRoot::Failed(error);
     }
     let entity = lookup.choice.entity;
     let key = match lookup.column {
@@ -64,7 +65,10 @@ pub(super) fn bind_lookup(
                 Some(to) => key_of_text(catalog, to, &text_of(value)),
                 None => column_key(&column.kind, value),
             }
-            .map_err(|text| Error::input(format!("`{text}` is no value of `{}`", lookup.argument)))
+            .map_err(|text| {
+                let shown = shortened(&text);
+                Error::input(format!("`{shown}` is no value of `{}`", lookup.argument))
+            })
         }
     };
     match key {
@@ -72,7 +76,10 @@ pub(super) fn bind_lookup(
             keys[lookup.choice.level] = Keys::from_rows(&[key]);
             BoundRoot::Chosen(*i)
         }
-        Err(error) => BoundRoot::Failed(error.of_field(lookup.argument.as_str())),
+        Err(error) => {
+            let error = error.of_field(lookup.argument.as_str());
+            BoundRoot::Failed(origin::named(error, &lookup.value))
+        }
     }
 }
 
@@ -166,15 +173,17 @@ pub fn column_key(kind: &Kind, value: &JsonValue) -> Result<Vec<KeyValue>, Strin
 pub(super) fn bind_nodes(
     catalog: &Catalog,
     choices: &[Choice],
+    written: &Value,
     ids: &[JsonValue],
     keys: &mut [Keys],
 ) -> BoundRoot {
     let mut of_choice: Vec<IndexSet<Vec<KeyValue>>> = vec![IndexSet::default(); choices.len()];
     let each = ids
         .iter()
-        .map(|id| {
-            let (choice, key) =
-                bind_node(catalog, choices, id, None).map_err(|e| e.of_field("ids"))?;
+        .enumerate()
+        .map(|(i, id)| {
+            let (choice, key) = bind_node(catalog, choices, id, None)
+                .map_err(|e| origin::named(e.of_field(format!("ids.{i}")), written))?;
             let (at, _) = of_choice[choice].insert_full(key);
             Ok((choice, at as u32))
         })
@@ -184,13 +193,4 @@ pub(super) fn bind_nodes(
         keys[choice.level] = Keys::from_rows(&of);
     }
     BoundRoot::Each(each)
-}
-
-/// Enough of an id to know it by.
-fn shortened(id: &str) -> String {
-    const LONGEST: usize = 80;
-    match id.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &id[..end]),
-        None => id.to_owned(),
-    }
 }

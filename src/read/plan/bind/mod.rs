@@ -2,6 +2,7 @@
 //! before anything runs.
 
 mod key;
+mod origin;
 mod page;
 
 use std::borrow::Cow;
@@ -121,7 +122,11 @@ pub fn bind(
             conditions.add(|| plan.path(i), filter, &page.order, key, limits)?;
             Ok(page)
         });
-        pages.push(counted.map_err(|e| e.at(located(level.location)))?);
+        let named = |e: Error| match &level.page {
+            Some(page) => origin::in_page(e, page),
+            None => e,
+        };
+        pages.push(counted.map_err(|e| named(e).at(located(level.location)))?);
     }
     let mut keys: Vec<Keys> = plan.levels.iter().map(|_| Keys::default()).collect();
     let mut roots = Vec::with_capacity(plan.root.len());
@@ -145,29 +150,29 @@ pub fn bind(
                         keys[choices[choice].level] = Keys::from_rows(&[key]);
                         BoundRoot::Chosen(choice)
                     }
-                    Err(error) => BoundRoot::Failed(error.of_field("id")),
+                    Err(error) => BoundRoot::Failed(origin::named(error.of_field("id"), id)),
                 }
             }
-            RootOutput::Nodes { choices, ids } => {
-                let ids = argument(ids, variables);
+            RootOutput::Nodes {
+                choices,
+                ids: written,
+            } => {
+                let ids = argument(written, variables);
                 let ids = ids
                     .as_array()
                     .map_or(std::slice::from_ref(&*ids), Vec::as_slice);
                 if ids.len() as u64 > u64::from(limits.page) {
-                    return Err(Error::new(
-                        Code::LimitExceeded,
-                        format!(
-                            "`{}` asks for {} ids; at most {} are allowed",
-                            field.key,
-                            ids.len(),
-                            limits.page
-                        ),
-                    )
-                    .of_field("ids")
-                    .at(located(field.location)));
+                    let message = format!(
+                        "`{}` asks for {} ids; at most {} are allowed",
+                        field.key,
+                        ids.len(),
+                        limits.page
+                    );
+                    let error = Error::new(Code::LimitExceeded, message).of_field("ids");
+                    return Err(origin::named(error, written).at(located(field.location)));
                 }
                 asked_ids = asked_ids.saturating_add(ids.len() as u64);
-                bind_nodes(catalog, choices, ids, &mut keys)
+                bind_nodes(catalog, choices, written, ids, &mut keys)
             }
         });
     }

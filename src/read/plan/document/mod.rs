@@ -4,6 +4,7 @@ mod position;
 mod rules;
 mod size;
 mod syntax;
+mod unknown;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,10 +47,12 @@ impl Document {
             .parse_ast(text, "request")
             .map_err(|e| errors(Code::GraphqlParseFailed, &e.errors))?;
         size::check_expanded(&ast, limits).map_err(refused)?;
-        rules::check(&ast).map_err(refused)?;
+        rules::check(&ast, limits.introspection).map_err(refused)?;
         let validate = |ast: &ast::Document| {
-            ast.to_executable_validate(&schema.types)
-                .map_err(|e| errors(Code::GraphqlValidationFailed, &e.errors))
+            ast.to_executable_validate(&schema.types).map_err(|e| {
+                let known = limits.introspection.then_some((schema, ast));
+                broken_rules(&e.errors, known)
+            })
         };
         if let Some(without) = rules::without_null_defaults(&ast) {
             validate(&without)?;
@@ -141,6 +144,33 @@ impl Document {
             }
         }
     }
+}
+
+/// The errors of a document that breaks rules. With the schema they say which names were perhaps meant.
+fn broken_rules(list: &DiagnosticList, known: Option<(&Schema, &ast::Document)>) -> Vec<Error> {
+    let mut errors = errors(Code::GraphqlValidationFailed, list);
+    let Some((schema, ast)) = known else {
+        return errors;
+    };
+    let unknown_names = || {
+        let reported = list.iter().take(MAX_ERRORS).enumerate();
+        reported.filter_map(|(i, diagnostic)| {
+            let name = diagnostic.error.unstable_error_name()?;
+            let offset = diagnostic.error.location()?.offset();
+            name.starts_with("Undefined").then_some((i, offset))
+        })
+    };
+    let unknown = unknown::find(schema, ast, unknown_names().map(|(_, offset)| offset));
+    for (i, offset) in unknown_names() {
+        if let Some(name) = unknown.get(&offset) {
+            errors[i].message += &name.suggestion;
+            let at = name
+                .at
+                .and_then(|span| position::of_span(&ast.sources, span));
+            errors[i].locations = at.into_iter().collect();
+        }
+    }
+    errors
 }
 
 fn errors(code: Code, list: &DiagnosticList) -> Vec<Error> {

@@ -1,23 +1,66 @@
-//! The rules of the specification of September 2025 that apollo-compiler does not hold documents to.
+//! The rules of the specification of September 2025 that apollo-compiler does not hold documents to, and the one that
+//! keeps the schema to itself where introspection is off.
 
 use std::collections::{HashMap, HashSet};
 
 use apollo_compiler::ast::{self, Definition};
+use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::{Name, Node};
 
+use super::position;
 use crate::error::{Code, Error};
+use crate::read::plan::suggest::did_you_mean;
 
 /// Refuses a document for the first such rule that it breaks.
-pub fn check(ast: &ast::Document) -> Result<(), Error> {
+pub fn check(ast: &ast::Document, introspection: bool) -> Result<(), Error> {
+    let broken = |at: Option<SourceSpan>, message: String| {
+        let at = at.and_then(|span| position::of_span(&ast.sources, span));
+        Err(Error::new(Code::GraphqlValidationFailed, message).at(at))
+    };
+    if !introspection && let Some(name) = ast.definitions.iter().find_map(introspected) {
+        let message = format!(
+            "`{name}` asks for the schema, and introspection is off (INTROSPECTION); read the schema where the server's developers keep it"
+        );
+        return broken(name.location(), message);
+    }
     if let Some(name) = ast.definitions.iter().find_map(repeated_input_field) {
         let message = format!("an input object has two fields named `{name}`");
-        return Err(Error::new(Code::GraphqlValidationFailed, message));
+        return broken(name.location(), message);
     }
-    if let Some(name) = undefined_variable(ast) {
+    if let Some(Undefined {
+        name,
+        at,
+        operation,
+    }) = undefined_variable(ast)
+    {
+        let defined = operation.variables.iter().map(|v| v.name.as_str());
+        let suggestion = match introspection {
+            true => did_you_mean(name, defined),
+            false => String::new(),
+        };
         let message = format!("variable `${name}` is not defined by the operation that uses it");
-        return Err(Error::new(Code::GraphqlValidationFailed, message));
+        return broken(at, message + &suggestion);
     }
     Ok(())
+}
+
+/// A field that is answered by the schema itself, wherever it stands.
+fn introspected(definition: &Definition) -> Option<&Name> {
+    fn in_selections(set: &[ast::Selection]) -> Option<&Name> {
+        set.iter().find_map(|selection| match selection {
+            ast::Selection::Field(f) if matches!(f.name.as_str(), "__schema" | "__type") => {
+                Some(&f.name)
+            }
+            ast::Selection::Field(f) => in_selections(f.selection_set.as_deref()?),
+            ast::Selection::InlineFragment(f) => in_selections(&f.selection_set),
+            ast::Selection::FragmentSpread(_) => None,
+        })
+    }
+    match definition {
+        Definition::OperationDefinition(o) => in_selections(&o.selection_set),
+        Definition::FragmentDefinition(f) => in_selections(&f.selection_set),
+        _ => None,
+    }
 }
 
 /// The document without the defaults that are null, if it has any. By IsVariableUsageAllowed such a default
@@ -86,9 +129,16 @@ fn repeated_input_field(definition: &Definition) -> Option<&Name> {
     }
 }
 
+/// A variable where it is used in an operation that does not define it.
+struct Undefined<'a> {
+    name: &'a Name,
+    at: Option<SourceSpan>,
+    operation: &'a ast::OperationDefinition,
+}
+
 /// The rule that all variable uses are defined, also inside the values of custom scalars, where
 /// apollo-compiler does not look.
-fn undefined_variable(ast: &ast::Document) -> Option<&Name> {
+fn undefined_variable(ast: &ast::Document) -> Option<Undefined<'_>> {
     let mut fragments: HashMap<&Name, Uses<'_>> = HashMap::new();
     for definition in &ast.definitions {
         if let Definition::FragmentDefinition(f) = definition {
@@ -112,14 +162,20 @@ fn undefined_variable(ast: &ast::Document) -> Option<&Name> {
             }
         }
         let defined: HashSet<&Name> = operation.variables.iter().map(|v| &v.name).collect();
-        uses.variables.into_iter().find(|n| !defined.contains(n))
+        let mut used = uses.variables.into_iter();
+        let (name, at) = used.find(|(name, _)| !defined.contains(name))?;
+        Some(Undefined {
+            name,
+            at,
+            operation,
+        })
     })
 }
 
 /// What a definition uses by itself.
 #[derive(Default)]
 struct Uses<'a> {
-    variables: Vec<&'a Name>,
+    variables: Vec<(&'a Name, Option<SourceSpan>)>,
     spreads: Vec<&'a Name>,
 }
 
@@ -149,9 +205,9 @@ impl<'a> Uses<'a> {
         arguments.for_each(|a| self.value(&a.value));
     }
 
-    fn value(&mut self, value: &'a ast::Value) {
-        match value {
-            ast::Value::Variable(name) => self.variables.push(name),
+    fn value(&mut self, value: &'a Node<ast::Value>) {
+        match &**value {
+            ast::Value::Variable(name) => self.variables.push((name, value.location())),
             ast::Value::List(items) => items.iter().for_each(|v| self.value(v)),
             ast::Value::Object(fields) => fields.iter().for_each(|(_, v)| self.value(v)),
             _ => {}

@@ -11,7 +11,7 @@ use apollo_compiler::ast::{self, Definition, Selection};
 
 use crate::error::{Code, Error};
 
-/// How large a document may be. All but the tokens are counted with its fragments written out.
+/// How large a document may be, and what it may ask. All but the tokens are counted with its fragments written out.
 #[derive(Debug, Clone, Copy)]
 pub struct DocumentLimits {
     /// Names, values, punctuation, commas and comments.
@@ -22,6 +22,8 @@ pub struct DocumentLimits {
     pub aliases: u64,
     /// Directives, wherever they stand.
     pub directives: u64,
+    /// Whether it may ask for the schema. Where it may not, no error suggests names of it either.
+    pub introspection: bool,
 }
 
 impl Default for DocumentLimits {
@@ -31,6 +33,7 @@ impl Default for DocumentLimits {
             fields: 10_000,
             aliases: 200,
             directives: 200,
+            introspection: true,
         }
     }
 }

@@ -1,0 +1,249 @@
+//! What is wrong with a request's variables, once it is known that something is: each value that is not of its type,
+//! by its variable and the path in it.
+
+use std::fmt::Write as _;
+
+use apollo_compiler::ast::Type;
+use apollo_compiler::executable::Operation;
+use apollo_compiler::response::{JsonMap, JsonValue};
+use apollo_compiler::schema::{ExtendedType, InputObjectType};
+use apollo_compiler::{Name, Node};
+
+use super::Document;
+use super::suggest::did_you_mean;
+use crate::error::Error;
+use crate::schema::Schema;
+
+/// Problems reported of one request.
+const MAX_PROBLEMS: usize = 10;
+
+/// Each problem of the values, in the order of the definitions and of the values: at most ten. With `suggests`
+/// they say which names of the schema were perhaps meant.
+pub fn problems(
+    schema: &Schema,
+    document: &Document,
+    operation: &Operation,
+    values: &JsonMap,
+    suggests: bool,
+) -> Vec<Error> {
+    let mut errors = Vec::new();
+    for variable in &operation.variables {
+        let mut checker = Checker {
+            schema,
+            suggests,
+            variable: shortened(&variable.name),
+            path: Vec::new(),
+            most: MAX_PROBLEMS - errors.len(),
+            problems: Vec::new(),
+        };
+        match values.get(variable.name.as_str()) {
+            Some(value) => checker.value(&variable.ty, value),
+            None if variable.ty.is_non_null() && variable.default_value.is_none() => {
+                let ty = &variable.ty;
+                checker.problem(format!("a value of `{ty}` is expected, and none is given"));
+            }
+            None => {}
+        }
+        let at = document.line_column(variable.location());
+        errors.extend(checker.problems.into_iter().map(|error| error.at(at)));
+    }
+    errors
+}
+
+/// `$w.and[0].title`, of steps as they stand in `extensions.field`.
+pub fn place<'a>(variable: &str, steps: impl Iterator<Item = &'a str>) -> String {
+    let mut place = format!("${variable}");
+    for step in steps {
+        // Writing to a string does not fail; a name begins with no digit.
+        let _ = match step.starts_with(|c: char| c.is_ascii_digit()) {
+            true => write!(place, "[{step}]"),
+            false => write!(place, ".{step}"),
+        };
+    }
+    place
+}
+
+/// Enough of a value to know it by.
+pub fn shortened(text: &str) -> String {
+    const LONGEST: usize = 80;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+struct Checker<'a> {
+    schema: &'a Schema,
+    suggests: bool,
+    variable: String,
+    /// Where in the variable's value.
+    path: Vec<String>,
+    most: usize,
+    problems: Vec<Error>,
+}
+
+impl<'a> Checker<'a> {
+    fn value(&mut self, ty: &Type, value: &JsonValue) {
+        if value.is_null() {
+            if ty.is_non_null() {
+                self.problem(format!("null is given, and `{ty}` is never null"));
+            }
+            return;
+        }
+        if ty.is_list() {
+            let item_type = ty.item_type();
+            match value.as_array() {
+                // One value stands for a list of it.
+                None => self.value(item_type, value),
+                Some(items) => {
+                    for (i, item) in items.iter().enumerate() {
+                        if self.problems.len() == self.most {
+                            return;
+                        }
+                        self.below(i.to_string(), |checker| checker.value(item_type, item));
+                    }
+                }
+            }
+            return;
+        }
+        let schema = self.schema;
+        match schema.types.types.get(ty.inner_named_type()) {
+            Some(ExtendedType::Scalar(of)) => self.scalar(&of.name, value),
+            Some(ExtendedType::Enum(of)) => {
+                let known = || of.values.keys().map(Name::as_str);
+                match value.as_str() {
+                    Some(name) if known().any(|k| k == name) => {}
+                    Some(name) => {
+                        let suggestion = self.suggestion(name, known());
+                        let shown = shown(value);
+                        let message = format!("{shown} is no value of `{}`", of.name);
+                        self.problem(message + &suggestion);
+                    }
+                    None => self.other_kind(&of.name, value),
+                }
+            }
+            Some(ExtendedType::InputObject(of)) => match value.as_object() {
+                Some(fields) => self.object(of, fields),
+                None => self.other_kind(&of.name, value),
+            },
+            // Validation lets no variable be of an output type.
+            _ => {}
+        }
+    }
+
+    fn scalar(&mut self, name: &Name, value: &JsonValue) {
+        let fits = match name.as_str() {
+            "Int" => value.as_i64().is_some_and(|n| i32::try_from(n).is_ok()),
+            "Float" => value.is_number(),
+            "String" => value.is_string(),
+            "Boolean" => value.is_boolean(),
+            "ID" => value.is_string() || value.is_i64() || value.is_u64(),
+            // What the others take is theirs to say, when they are compared with a column.
+            _ => true,
+        };
+        if fits {
+            return;
+        }
+        match (name.as_str(), value.is_number()) {
+            ("Int", true) => {
+                let shown = shown(value);
+                self.problem(format!(
+                    "{shown} is given, and an `Int` is a whole number from -2147483648 to 2147483647"
+                ));
+            }
+            ("ID", true) => {
+                let shown = shown(value);
+                self.problem(format!(
+                    "{shown} is given, and an `ID` is a string or a whole number"
+                ));
+            }
+            _ => self.other_kind(name, value),
+        }
+    }
+
+    fn object(&mut self, of: &Node<InputObjectType>, fields: &JsonMap) {
+        for (name, value) in fields {
+            if self.problems.len() == self.most {
+                return;
+            }
+            let name = name.as_str();
+            match of.fields.get(name) {
+                Some(_) if of.is_one_of() && value.is_null() => self.below(shortened(name), |c| {
+                    let ty = &of.name;
+                    c.problem(format!(
+                        "null is given, and the one field of `{ty}` is never null"
+                    ));
+                }),
+                Some(field) => self.below(shortened(name), |c| c.value(&field.ty, value)),
+                None => {
+                    let known = of.fields.keys().map(Name::as_str);
+                    let suggestion = self.suggestion(name, known);
+                    let message = format!("`{}` has no field `{}`", of.name, shortened(name));
+                    self.below(shortened(name), |c| c.problem(message + &suggestion));
+                }
+            }
+        }
+        if of.is_one_of() && fields.len() != 1 {
+            let (ty, n) = (&of.name, fields.len());
+            self.problem(format!("`{ty}` takes exactly one field, and {n} are given"));
+        }
+        for (name, field) in &of.fields {
+            let required = field.ty.is_non_null() && field.default_value.is_none();
+            if required && !fields.contains_key(name.as_str()) {
+                let (ty, of) = (&field.ty, &of.name);
+                let message = format!("`{of}` needs a value of `{ty}` here, and none is given");
+                self.below(name.to_string(), |c| c.problem(message));
+            }
+        }
+    }
+
+    fn other_kind(&mut self, expected: &Name, value: &JsonValue) {
+        let given = match value {
+            JsonValue::Array(_) => "a list".to_owned(),
+            JsonValue::Object(_) => "an object".to_owned(),
+            _ => shown(value),
+        };
+        self.problem(format!(
+            "{given} is given, and a value of `{expected}` is expected"
+        ));
+    }
+
+    fn below(&mut self, step: String, check: impl FnOnce(&mut Self)) {
+        self.path.push(step);
+        check(self);
+        self.path.pop();
+    }
+
+    fn suggestion<'n>(&self, typed: &str, known: impl Iterator<Item = &'n str>) -> String {
+        match self.suggests {
+            true => did_you_mean(typed, known),
+            false => String::new(),
+        }
+    }
+
+    fn problem(&mut self, what: String) {
+        if self.problems.len() == self.most {
+            return;
+        }
+        let variable = self.variable.as_str();
+        let steps = self.path.iter().map(String::as_str);
+        let message = match self.path.is_empty() {
+            true => format!("variable `${variable}` is wrong: {what}"),
+            false => {
+                let place = place(variable, steps.clone());
+                format!("variable `${variable}` is wrong at `{place}`: {what}")
+            }
+        };
+        let field: Vec<_> = std::iter::once(variable).chain(steps).collect();
+        self.problems
+            .push(Error::input(message).of_field(field.join(".")));
+    }
+}
+
+/// A value as JSON.
+fn shown(value: &JsonValue) -> String {
+    match value.as_str() {
+        Some(text) => JsonValue::from(shortened(text)).to_string(),
+        None => value.to_string(),
+    }
+}
