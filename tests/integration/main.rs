@@ -6,6 +6,7 @@ mod validity_peer;
 
 mod columns;
 mod cursors;
+mod damaged;
 mod differential;
 mod doctor;
 mod explain;

@@ -117,7 +117,7 @@ async fn errors_stand_where_graphql_js_says_they_do() {
             24,
         ),
         (
-            "{ posts(search: \"é\u{1F600}\") { ... é } }",
+            "{ posts(search: \"é\u{1F600}\") { ...,é } }",
             "GRAPHQL_PARSE_FAILED",
             1,
             30,

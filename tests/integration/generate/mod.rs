@@ -8,7 +8,9 @@
 mod arguments;
 mod change;
 mod content;
+mod damage;
 mod document;
+mod grammar;
 mod lists;
 mod mask;
 mod merge;
@@ -23,9 +25,11 @@ mod walk;
 
 pub use change::{Change, change, write};
 pub use content::{data, insert, replace};
+pub use damage::{Dice, damaged, tokens};
+pub use grammar::document as by_grammar;
 pub use mask::without_cursors;
 pub use mutate::mutated;
-pub use operation::{case, failing_case};
+pub use operation::{case, failing_case, valid_document};
 pub use walk::{List, Walk, walk};
 
 use proptest::test_runner::{Config, RngSeed};

@@ -62,6 +62,11 @@ pub fn failing_case() -> impl Strategy<Value = Case> {
     program(true, true).prop_map(|program| program.case())
 }
 
+/// The text of a valid document.
+pub fn valid_document() -> impl Strategy<Value = String> {
+    program(false, true).prop_map(|program| program.document.to_string())
+}
+
 /// A document and what to send with it.
 #[derive(Clone, Debug)]
 pub struct Program {

@@ -42,9 +42,10 @@ impl Document {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let refused = |error| vec![error];
         syntax::check(text, limits).map_err(refused)?;
+        let plain = syntax::without_commas(text, limits).map_err(refused)?;
         let ast = Parser::new()
             .recursion_limit(MAX_RECURSION)
-            .parse_ast(text, "request")
+            .parse_ast(plain, "request")
             .map_err(|e| errors(Code::GraphqlParseFailed, &e.errors))?;
         size::check_expanded(&ast, limits).map_err(refused)?;
         rules::check(&ast, limits.introspection).map_err(refused)?;
