@@ -54,7 +54,7 @@ fn columns_name(entity: &Entity) -> String {
 }
 
 /// The type of a column's sum, wide enough for every sum of its values.
-pub(super) fn sum_type(column: &Column) -> &'static str {
+fn sum_type(column: &Column) -> &'static str {
     match column.kind {
         Kind::Int => "BigInt",
         Kind::Float => TypeRef::FLOAT,

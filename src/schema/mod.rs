@@ -4,12 +4,15 @@
 //! The same SDL, read back by apollo-compiler, is what documents are validated against and what
 //! introspection answers from, so the file, the validator and the server cannot disagree.
 //!
+//! Types that nothing refers to are declared as all others are, and left out at the end.
+//!
 //! **Invariant:** no field declared here has a resolver that runs; `plan` reads the document and `load`
 //! answers it.
 
 mod aggregates;
 mod connections;
 mod inputs;
+mod referred;
 
 pub use inputs::DIRECTIONS;
 
@@ -55,6 +58,7 @@ impl Schema {
         document
             .definitions
             .retain(|d| d.as_directive_definition().is_none());
+        referred::only(&mut document);
         let types = document
             .to_schema_validate()
             .map_err(|e| SchemaError(e.errors.to_string()))?;
@@ -80,9 +84,7 @@ fn declare(catalog: &Catalog, limit: u32) -> dynamic::SchemaBuilder {
         schema = schema.register(enumeration(of));
     }
     for name in SCALARS {
-        if uses(catalog, name.0) {
-            schema = schema.register(scalar(name));
-        }
+        schema = schema.register(scalar(name));
     }
     schema
 }
@@ -144,11 +146,6 @@ fn shown_columns(catalog: &Catalog) -> impl Iterator<Item = &Column> {
     let relations = catalog.relations.iter();
     let edges = relations.flat_map(|r| catalog.edge_columns(r));
     entities.chain(edges).map(|(_, column)| column)
-}
-
-fn uses(catalog: &Catalog, scalar: &str) -> bool {
-    shown_columns(catalog)
-        .any(|c| named_type(c) == scalar || (c.is_number() && aggregates::sum_type(c) == scalar))
 }
 
 fn enums(catalog: &Catalog) -> BTreeMap<&str, &EnumType> {

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 
-use backref::blog;
 use backref::error::Code;
 use backref::read::plan::{Document, DocumentLimits, Limits};
 use backref::schema::Schema;
@@ -14,6 +13,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 use crate::generate::{self, Dice};
+use crate::harness::blog;
 use crate::validity_peer::{GraphqlJs, Kind, Verdict};
 
 /// Documents damaged, where nobody asks for more.
@@ -27,13 +27,13 @@ const SHOWN: usize = 20;
 
 #[test]
 fn damaged_documents_are_what_graphql_js_says() {
-    let Some(mut peer) = GraphqlJs::of_the_blog() else {
+    let schema = schema();
+    let Some(mut peer) = GraphqlJs::of(&schema.sdl) else {
         return;
     };
     let asked = |name: &str| std::env::var(name).ok().and_then(|n| n.parse().ok());
     let documents = asked("DAMAGED_DOCUMENTS").unwrap_or(DOCUMENTS);
     let seed = asked("DAMAGED_SEED").unwrap_or(1);
-    let schema = schema();
     let mut dice = Dice::new(seed as u64);
     let mut runner = TestRunner::new(Config {
         rng_seed: RngSeed::Fixed(seed as u64),

@@ -3,14 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use backref::blog;
 use backref::read::plan::{Document, DocumentLimits, Limits};
 use backref::schema::Schema;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use crate::generate::{self, Case, without_cursors};
-use crate::harness::{config, on_every_database};
+use crate::harness::{blog, config, on_every_database};
 use crate::reference::{self, Data};
 use crate::validity_peer::GraphqlJs;
 
@@ -131,10 +130,10 @@ fn on_random_content(
 
 #[test]
 fn documents_are_accepted_and_refused_as_graphql_js_does() {
-    let Some(mut peer) = GraphqlJs::of_the_blog() else {
+    let schema = schema();
+    let Some(mut peer) = GraphqlJs::of(&schema.sdl) else {
         return;
     };
-    let schema = schema();
     let peer = std::cell::RefCell::new(&mut peer);
     let mut runner = TestRunner::new(config("validity", 3000));
     let outcome = runner.run(&generate::mutated(), |document| {

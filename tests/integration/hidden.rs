@@ -1,15 +1,15 @@
 //! What a cursor, a group, an enclosing row or a name could give away or get wrong.
 
+use backref::Graph;
 use backref::graph::policy::Visibility;
 use backref::read::plan::Limits;
-use backref::{Graph, blog};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use entity::{post, tag};
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 
-use crate::harness::{Backend, TestApp, TestDatabase};
+use crate::harness::{Backend, TestApp, TestDatabase, blog};
 
 async fn run(database: &TestDatabase, sql: &str) {
     let ran = database.connection.execute_unprepared(sql).await;

@@ -1,11 +1,10 @@
 //! What lists can be asked: for each feature a snapshot with the query, its statements and its answer, for
 //! each database. `INSTA_UPDATE=always cargo test` renews them; read the difference.
 
-use backref::blog;
 use backref::read::plan::Limits;
 use serde_json::{Value, json};
 
-use crate::harness::{Backend, TestApp, TestDatabase};
+use crate::harness::{Backend, TestApp, TestDatabase, blog};
 
 const FEATURES: [(&str, &str); 23] = [
     (

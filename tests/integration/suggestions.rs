@@ -1,10 +1,9 @@
 //! "Did you mean", and that nothing of the schema is told where introspection is off.
 
-use backref::blog;
 use backref::read::plan::Limits;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Backend, TestApp, TestDatabase};
+use crate::harness::{Answer, Backend, TestApp, TestDatabase, blog};
 
 /// A document with a mistyped name, the variables, what is suggested, and the place of the name.
 fn mistyped() -> Vec<(&'static str, Value, &'static str, (u32, u32))> {

@@ -8,11 +8,14 @@ use std::{
     path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
+use tempfile::NamedTempFile;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/graphql-js");
 
 /// A running `verdicts.mjs`. It ends when this is dropped.
 pub struct GraphqlJs {
+    /// It reads it once it has started.
+    _schema: NamedTempFile,
     process: Child,
     questions: ChildStdin,
     answers: BufReader<ChildStdout>,
@@ -40,16 +43,17 @@ pub enum Kind {
 }
 
 impl GraphqlJs {
-    /// Starts the judge for the schema in this file. None where Node.js is not installed, or
-    /// `npm install` was not run in `tests/integration/graphql-js`.
-    pub fn start(schema_path: impl AsRef<Path>) -> Option<Self> {
+    /// None where Node.js is not installed, or `npm install` was not run in `tests/integration/graphql-js`.
+    fn start(sdl: &str) -> Option<Self> {
         let folder = Path::new(FOLDER);
         if !folder.join("node_modules/graphql").is_dir() {
             return None;
         }
+        let mut schema = NamedTempFile::new().ok()?;
+        schema.write_all(sdl.as_bytes()).ok()?;
         let mut process = Command::new("node")
             .arg(folder.join("verdicts.mjs"))
-            .arg(schema_path.as_ref())
+            .arg(schema.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -57,6 +61,7 @@ impl GraphqlJs {
         let questions = process.stdin.take()?;
         let answers = BufReader::new(process.stdout.take()?);
         Some(Self {
+            _schema: schema,
             process,
             questions,
             answers,
@@ -98,11 +103,11 @@ impl GraphqlJs {
         serde_json::from_str(&answer).expect("graphql-js answers with a verdict")
     }
 
-    /// The judge for the blog's schema. Without Node.js and its `graphql` package there is nobody to compare with;
+    /// The judge for a schema. Without Node.js and its `graphql` package there is nobody to compare with;
     /// continuous integration demands them with `REQUIRE_GRAPHQL_JS=1`.
-    pub fn of_the_blog() -> Option<Self> {
+    pub fn of(sdl: &str) -> Option<Self> {
         let required = std::env::var("REQUIRE_GRAPHQL_JS").is_ok_and(|v| v == "1");
-        let peer = Self::start(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql"));
+        let peer = Self::start(sdl);
         if peer.is_none() {
             assert!(
                 !required,

@@ -1,13 +1,13 @@
 //! Full-text indexes: each part that is damaged is found, and mended so that all is found again.
 
+use backref::Graph;
 use backref::doctor::{Remedy, Report, Severity, Subject};
-use backref::{Graph, blog};
 use entity::post;
 use migration::support::{drop_search_statements, search_statements};
 use sea_orm::ConnectionTrait;
 
 use super::{alone, library, mend, migrated, report, run, texts};
-use crate::harness::{Backend, TestDatabase};
+use crate::harness::{Backend, TestDatabase, blog};
 
 type Make = fn() -> Graph;
 

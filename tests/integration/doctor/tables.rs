@@ -1,10 +1,9 @@
 //! Tables, columns and constraints: each that is damaged is found, and mended where a statement can.
 
-use backref::blog;
 use backref::doctor::Severity;
 
 use super::{mend, migrated, report, run, texts};
-use crate::harness::Backend;
+use crate::harness::{Backend, blog};
 
 #[tokio::test]
 async fn each_constraint_that_is_dropped_is_found_and_made_again() {

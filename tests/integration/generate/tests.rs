@@ -13,10 +13,10 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 
-const SURFACE: &str = concat!(
+const SURFACE: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/integration/reference/surface.graphql"
-);
+));
 
 #[test]
 fn generated_cases_are_answered_without_errors() {
@@ -85,7 +85,7 @@ fn connections_and_aggregates_find_something_often() {
 
 #[test]
 fn generated_cases_are_valid() {
-    let Some(mut judge) = GraphqlJs::start(SURFACE) else {
+    let Some(mut judge) = GraphqlJs::of(SURFACE) else {
         return;
     };
     let mut runner = TestRunner::new(Config::default());
@@ -101,7 +101,7 @@ fn generated_cases_are_valid() {
 
 #[test]
 fn changed_documents_are_valid_and_invalid_in_fair_shares() {
-    let Some(mut judge) = GraphqlJs::start(SURFACE) else {
+    let Some(mut judge) = GraphqlJs::of(SURFACE) else {
         return;
     };
     let mut runner = TestRunner::deterministic();

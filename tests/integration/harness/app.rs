@@ -6,16 +6,16 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use backref::Graph;
 use backref::engine::{Engine, Planner};
 use backref::read::plan::Limits;
 use backref::schema::Schema;
 use backref::serve::http::{self, ServerOptions};
-use backref::{Graph, blog};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::{Statements, TestDatabase};
+use super::{Statements, TestDatabase, blog};
 
 pub struct TestApp {
     pub router: Router,

@@ -4,6 +4,7 @@
 //! are found. With `REQUIRE_POSTGRES=1` (continuous integration) their absence is a failure.
 
 mod app;
+pub mod blog;
 mod postgres;
 mod stage;
 mod statements;

@@ -1,12 +1,11 @@
 //! Conditions, orders and values that are more than a database should be asked.
 
 use axum::http::StatusCode;
-use backref::blog;
 use backref::read::plan::Limits;
 use serde_json::{Value, json};
 
 use super::{assert_refused, nest, outcome, repeat};
-use crate::harness::{Backend, TestApp, TestDatabase};
+use crate::harness::{Backend, TestApp, TestDatabase, blog};
 
 #[tokio::test]
 async fn long_lists_of_values_are_answered() {

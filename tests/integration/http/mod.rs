@@ -6,14 +6,13 @@ mod refusals;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use backref::blog;
 use backref::read::plan::Limits;
 use http_body_util::BodyExt;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 use tower::ServiceExt;
 
-use crate::harness::{Backend, TestApp, TestDatabase};
+use crate::harness::{Backend, TestApp, TestDatabase, blog};
 
 async fn app() -> (TestDatabase, TestApp) {
     let database = TestDatabase::sample(Backend::Sqlite).await;

@@ -4,7 +4,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use backref::blog;
 use backref::engine::{Planner, Request};
 use backref::graph::policy::Principal;
 use backref::read::plan::Limits;
@@ -13,7 +12,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-use crate::harness::config;
+use crate::harness::{blog, config};
 use crate::validity_peer::GraphqlJs;
 
 /// A variable's type, and where one of it can be used.
@@ -53,12 +52,12 @@ const USES: [(&str, &str); 22] = [
 
 #[test]
 fn values_are_accepted_and_refused_as_graphql_js_does() {
-    let Some(peer) = GraphqlJs::of_the_blog() else {
-        return;
-    };
     let catalog = blog::graph().build().unwrap_or_else(|e| panic!("{e}"));
     let limits = Limits::default();
     let schema = Schema::new(&catalog, limits.default_page()).unwrap_or_else(|e| panic!("{e}"));
+    let Some(peer) = GraphqlJs::of(&schema.sdl) else {
+        return;
+    };
     let planner = Planner::new(catalog, schema, limits);
     let peer = RefCell::new(peer);
     let mut runner = TestRunner::new(config("variables", 3000));
