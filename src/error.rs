@@ -8,13 +8,22 @@
 //! | a statement (it failed, the time was over, the database out of reach) | a field error wherever one of its rows, or a value of it, was to be written |
 //!
 //! **An error is as small as its cause.** A statement is the rows of one level, so its failure empties the fields of
-//! that level: each is null, or empties the nearest nullable field above it, and all other levels are answered. When
-//! time is over, or the database cannot be reached, what is not loaded yet fails in the same way and without being
-//! asked; where that is everything, each root field is an error. A field for which there was nothing to ask (a relation
-//! whose key is null, a page of no rows) is what it is without the database.
+//! that level: each is null, or empties the nearest nullable field above it. What becomes of the others depends on why:
 //!
-//! What the database said goes to the log, under an id; the client gets the id and a code, never the text. A cursor
-//! that holds what no value of its column can be is the client's own error, which only the database can find.
+//! | a statement | its code | the others |
+//! |---|---|---|
+//! | failed | `INTERNAL_SERVER_ERROR`, or `LIMIT_EXCEEDED` where it was more than the database takes | are answered |
+//! | was stopped by the database (`statement_timeout`) or an operator | `TIMEOUT` | are answered |
+//! | ran when the request's time was over | `TIMEOUT` | that are not loaded yet fail alike, without being asked |
+//! | was hit by what others did: their failure, a standby's recovery | `UNAVAILABLE`, if that happens time and again | begin again together with it |
+//! | lost its connection, or found no database | `UNAVAILABLE`, if a new connection does not help | that are not loaded yet fail alike |
+//!
+//! Where nothing is loaded, each root field is an error. A field for which there was nothing to ask (a relation whose key
+//! is null, a page of no rows) is what it is without the database.
+//!
+//! What the database said goes to the log, without values, under an id that all who are hit by the same cause are given;
+//! the client gets the id and a code, never the text. A cursor that holds what no value of its column can be is the
+//! client's own error, which only the database can find.
 
 use apollo_compiler::parser::LineColumn;
 use serde::Serialize;

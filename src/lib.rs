@@ -9,6 +9,7 @@ pub mod schema;
 
 pub mod engine;
 pub mod error;
+pub mod log;
 pub mod read;
 
 pub mod doctor;

@@ -10,6 +10,7 @@ use backref::blog::{self, sample, seed};
 use backref::doctor;
 use backref::engine::{Engine, Planner, Request};
 use backref::graph::policy::Principal;
+use backref::log;
 use backref::read::explain;
 use backref::read::plan::Limits;
 use backref::schema::Schema;
@@ -110,12 +111,14 @@ async fn serve(args: Serve) -> Result<ExitCode> {
     options.stop.begin();
     let status = tokio::select! {
         () = server.ended() => {
+            log::flush();
             tracing::info!("stopped");
             return Ok(ExitCode::SUCCESS);
         }
         () = tokio::time::sleep(timeout) => FORCED,
         status = signals.next() => status,
     };
+    log::flush();
     let UnderWay {
         connections,
         requests,

@@ -1,8 +1,7 @@
 //! A failed statement as a client sees it: a code, and an id that the log knows.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use crate::error::{Code, Error};
+use crate::log;
 use crate::read::load::{LevelError, Loaded};
 use crate::read::plan::BoundPlan;
 
@@ -62,12 +61,30 @@ fn forged_cursor(failed: &LevelError, bound: &BoundPlan) -> Option<&'static str>
 
 /// Logs a failure, when it is first shown, and gives the id under which it is found.
 fn report<'f>(failed: &'f LevelError, bound: &BoundPlan) -> &'f str {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
     failed.id.get_or_init(|| {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let id = format!("{:x}-{number:x}", std::process::id());
+        let ran = failed.ran.as_ref();
+        let said = failed.error.said(ran.map_or("", |ran| &ran.sql));
         let path = failed.level.map(|level| bound.plan.path(level));
-        tracing::error!(id, path, error = %failed.error, "a statement failed");
-        id.into()
+        let statement = ran.map(|ran| log::Statement {
+            sql: &ran.sql,
+            position: said.position,
+        });
+        let cause = log::Cause {
+            weight: log::Weight::Error,
+            what: "a statement failed",
+            code: said.code.as_deref(),
+            why: &said.why,
+            path: path.as_deref(),
+            statement,
+        };
+        // What is no statement's fault is one cause, whichever it hits.
+        log::report(&match failed.error.is_of_others() {
+            true => log::Cause {
+                path: None,
+                statement: None,
+                ..cause
+            },
+            false => cause,
+        })
     })
 }

@@ -1,9 +1,13 @@
 //! Statements that fail: what an answer still holds, and where its errors stand.
 
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Backend, TestApp, TestDatabase};
+use crate::generate::{self, without_cursors};
+use crate::harness::{Answer, Backend, Stage, TestApp, TestDatabase, config};
 
 /// The sample content with a table taken away while the server runs.
 async fn without(backend: Backend, table: &str) -> (TestDatabase, TestApp) {
@@ -14,6 +18,10 @@ async fn without(backend: Backend, table: &str) -> (TestDatabase, TestApp) {
         .data();
     rename(&database, table, "elsewhere").await;
     (database, app)
+}
+
+fn postgres() -> bool {
+    Backend::all().contains(&Backend::Postgres)
 }
 
 async fn rename(database: &TestDatabase, table: &str, to: &str) {
@@ -86,4 +94,170 @@ async fn a_failed_list_empties_the_nearest_nullable_field() {
         assert_eq!(answer.json()["data"], Value::Null);
         assert_eq!(errors(&answer), internal(&["users.0.comments"]));
     }
+}
+
+/// Eight levels and more that fail, each by itself, among others and above and below them: what is whole is answered,
+/// however many are not.
+#[tokio::test]
+async fn levels_that_fail_are_no_attempts_of_the_request() {
+    for backend in Backend::all() {
+        for failing in [1, 8, 19] {
+            let (_database, app) = without(backend, "profile").await;
+            let mut query = "{ first: tags(limit: 3) { id }".to_owned();
+            for i in 1..=failing {
+                query += &format!(
+                    " a{i}: profile(id: {i}) {{ user {{ id }} }} b{i}: users(limit: {i}) {{ id profile {{ bio }} posts(limit: 1) {{ id }} }}"
+                );
+            }
+            query += " last: posts(limit: 2) { id author { id } } }";
+            // A plan that is new, and one that is known to fail.
+            for _ in 0..2 {
+                let answer = app.query(&query).await;
+                let data = &answer.json()["data"];
+                let count = |field: &Value| field.as_array().map(Vec::len);
+                assert_eq!(count(&data["first"]), Some(3), "{}", answer.text);
+                assert_eq!(count(&data["last"]), Some(2), "{}", answer.text);
+                for i in 1..=failing {
+                    assert_eq!(data[format!("a{i}")], Value::Null);
+                    let users = data[format!("b{i}")].as_array().expect("users");
+                    for user in users {
+                        assert_eq!(user["profile"], Value::Null);
+                        assert!(user["posts"].is_array(), "{}", answer.text);
+                    }
+                }
+                // Of so many that not all are listed the last says so.
+                let json = answer.json();
+                let errors = json["errors"].as_array().expect("errors");
+                let codes = errors.iter().map(|error| &error["extensions"]["code"]);
+                let others = codes.filter(|code| *code != "INTERNAL_SERVER_ERROR");
+                let more = answer.text.contains("more errors are not listed");
+                assert_eq!(others.count(), usize::from(more), "{}", answer.text);
+            }
+        }
+    }
+}
+
+/// Every kind of level, with a table that its statement needs, and where the error stands then.
+#[tokio::test]
+async fn each_kind_of_level_fails_where_it_stands() {
+    let kinds = [
+        ("tag", "{ tags { id } ok: user(id: 1) { id } }", "tags"),
+        ("tag", "{ tag(id: 1) { id } ok: user(id: 1) { id } }", "tag"),
+        (
+            "tag",
+            "{ node(id: \"Tag:1\") { id } ok: user(id: 1) { id } }",
+            "node",
+        ),
+        (
+            "tag",
+            "{ nodes(ids: [\"User:1\", \"Tag:1\"]) { id } ok: user(id: 1) { id } }",
+            "nodes.1",
+        ),
+        (
+            "profile",
+            "{ user(id: 1) { profile { bio } } ok: user(id: 1) { id } }",
+            "user.profile",
+        ),
+        (
+            "comment",
+            "{ post(id: 1) { comments { id } } ok: user(id: 1) { id } }",
+            "post.comments",
+        ),
+        (
+            "post_tag",
+            "{ post(id: 1) { tags { id } } ok: user(id: 1) { id } }",
+            "post.tags",
+        ),
+        (
+            "comment",
+            "{ post(id: 1) { commentsConnection { totalCount } } ok: user(id: 1) { id } }",
+            "post.commentsConnection.totalCount",
+        ),
+        (
+            "comment",
+            "{ post(id: 1) { commentsConnection(first: 1) { nodes { id } } } ok: user(id: 1) { id } }",
+            "post.commentsConnection.nodes",
+        ),
+        (
+            "comment",
+            "{ post(id: 1) { commentsConnection(first: 1) { edges { cursor } } } ok: user(id: 1) { id } }",
+            "post.commentsConnection.edges",
+        ),
+        (
+            "comment",
+            "{ post(id: 1) { commentsAggregate { count } } ok: user(id: 1) { id } }",
+            "post.commentsAggregate.count",
+        ),
+        (
+            "comment",
+            "{ post(id: 1) { commentsAggregate { groups(by: AUTHOR_ID) { count } } } ok: user(id: 1) { id } }",
+            "post.commentsAggregate.groups",
+        ),
+        (
+            "comment",
+            "{ user(id: 1) { posts(where: { comments: { some: {} } }) { id } } ok: user(id: 1) { id } }",
+            "user.posts",
+        ),
+        (
+            "comment",
+            "{ user(id: 1) { posts(orderBy: { comments: { count: DESC } }) { id } } ok: user(id: 1) { id } }",
+            "user.posts",
+        ),
+    ];
+    for backend in Backend::all() {
+        for (table, query, path) in kinds {
+            let (_database, app) = without(backend, table).await;
+            let answer = app.query(query).await;
+            assert_eq!(errors(&answer), internal(&[path]), "{}", answer.text);
+            let data = &answer.json()["data"];
+            let at_root = !path.contains('.') && path == "tags";
+            match at_root {
+                true => assert_eq!(data, &Value::Null),
+                false => assert_eq!(data["ok"]["id"], "User:1", "{}", answer.text),
+            }
+        }
+    }
+}
+
+/// On SQLite a statement that fails touches no other. On PostgreSQL it ends the transaction of all, and the answer is
+/// the same still.
+#[test]
+fn both_databases_answer_alike_what_a_missing_table_leaves() {
+    if !postgres() {
+        return;
+    }
+    for table in [
+        "post", "comment", "profile", "tag", "user", "post_tag", "follow",
+    ] {
+        let mut runner = TestRunner::new(config("broken", 40));
+        let data = generate::data().new_tree(&mut runner).expect("content");
+        let stages = [Backend::Sqlite, Backend::Postgres].map(Stage::new);
+        for stage in &stages {
+            stage.wait_for(generate::insert(
+                &stage.database.connection,
+                &data.current(),
+            ));
+            stage.wait_for(rename(&stage.database, table, "elsewhere"));
+        }
+        let outcome = runner.run(&generate::case(), |case| {
+            let [sqlite, postgres] = stages.each_ref().map(|stage| {
+                let name = case.operation_name.as_deref();
+                let answer = stage.ask(&case.query, name, &case.variables);
+                without_ids(&without_cursors(&answer.text))
+            });
+            prop_assert_eq!(sqlite, postgres);
+            Ok(())
+        });
+        outcome.unwrap_or_else(|e| panic!("without {table}: {e}"));
+    }
+}
+
+/// Two errors differ in their ids, whatever they are.
+fn without_ids(answer: &str) -> String {
+    let mut parts = answer.split("internal error ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |all, part| {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_hexdigit() || c == '-');
+        all + "internal error" + rest
+    })
 }

@@ -20,6 +20,7 @@ mod house;
 mod http;
 mod lists;
 mod migrations;
+mod outages;
 mod paging;
 mod reading;
 mod schema;

@@ -15,10 +15,14 @@ pub enum Database {
 }
 
 impl Database {
-    /// Whether a statement can be run now.
+    /// Whether a statement can be run now, on a connection of those that requests use.
     pub async fn ping(&self) -> Result<(), DatabaseError> {
         match self {
-            Database::Postgres(pool) => pool.ping().await,
+            Database::Postgres(pool) => {
+                let late = |_| DatabaseError::Unreachable(format!("no answer in {PATIENCE:?}"));
+                let answered = tokio::time::timeout(PATIENCE, pool.ping()).await;
+                answered.map_err(late)?
+            }
             Database::Sqlite(pool) => {
                 let deadline = Instant::now() + PATIENCE;
                 let learnt = Arc::default();

@@ -1,6 +1,7 @@
 //! What goes wrong while a request's rows are loaded, and how far it reaches.
 
 use std::error::Error as _;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tokio_postgres::error::SqlState;
 use super::{Loaded, Ran};
 use crate::read::plan::LevelId;
 
-/// What the database or its driver said. For the log; a client never sees it.
+/// What the database or its driver said. A client never sees it, and the log what `said` leaves of it.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     #[error("PostgreSQL: {0}")]
@@ -19,8 +20,8 @@ pub enum DatabaseError {
     #[error("PostgreSQL cannot be reached: {0}")]
     Unreachable(String),
     /// The file is missing, is no database, or was replaced; with the remedy.
-    #[error("SQLite cannot use {0}")]
-    Unusable(String),
+    #[error("SQLite cannot use {}: {cause}", file.display())]
+    Unusable { file: PathBuf, cause: String },
     #[error("the request's time is over")]
     TimedOut,
     /// The request was hit by another's statement, and is to begin again.
@@ -75,6 +76,11 @@ impl DatabaseError {
         }
     }
 
+    /// Whether it says nothing of the statement that it came of.
+    pub fn is_of_others(&self) -> bool {
+        self.restart().is_some() || self.is_cut_off()
+    }
+
     fn sqlite_code(&self) -> Option<rusqlite::ErrorCode> {
         match self {
             DatabaseError::Sqlite(e) => e.sqlite_error_code(),
@@ -118,12 +124,13 @@ impl DatabaseError {
     /// Whether there is nothing to ask: the database cannot be reached, or the way to it has ended.
     pub fn is_cut_off(&self) -> bool {
         match self {
-            DatabaseError::Unreachable(_) | DatabaseError::Unusable(_) => true,
+            DatabaseError::Unreachable(_) | DatabaseError::Unusable { .. } => true,
             DatabaseError::Postgres(e) => {
-                // Class 57P: the server is shutting down or not yet up. Class 08: the connection failed. An
-                // error without a code is the connection's end.
+                // Class 57P: the server is shutting down or not yet up, or ends the connection. Class 08: the
+                // connection failed. 25P03: it was ended for being idle in a transaction. An error without a code
+                // is the connection's end.
                 let ended = e.is_closed() || e.source().is_some_and(|e| e.is::<std::io::Error>());
-                let classes = ["57P", "08"];
+                let classes = ["57P", "08", "25P03"];
                 ended || classes.iter().any(|class| self.code().starts_with(class))
             }
             DatabaseError::Sqlite(_) => matches!(
@@ -155,7 +162,7 @@ pub struct LevelError {
     /// The statement, if it was sent. It counts as run.
     pub ran: Option<Ran>,
     /// The id under which it is logged and shown, once it is.
-    pub id: OnceLock<Box<str>>,
+    pub id: OnceLock<Arc<str>>,
 }
 
 impl LevelError {

@@ -16,6 +16,7 @@ mod learnt;
 mod pack;
 pub mod postgres;
 pub mod rows;
+mod said;
 pub mod sqlite;
 mod sum;
 
@@ -200,6 +201,19 @@ pub fn unasked(bound: &BoundPlan, error: DatabaseError) -> Vec<Loaded> {
         false => Loaded::failed(failed.clone(), Vec::new()),
     };
     levels.map(load).collect()
+}
+
+/// What there is of a request that was to begin again and cannot: what was not asked, or only in vain because of
+/// others, fails like this.
+fn cut_short(mut loaded: Vec<Loaded>, error: DatabaseError) -> Vec<Loaded> {
+    let failed = Arc::new(LevelError::unasked(error));
+    for (i, level) in loaded.iter_mut().enumerate() {
+        level.failed = level.failed.take().map(|own| {
+            let was_its_own = own.level == Some(i) && !own.error.is_of_others();
+            if was_its_own { own } else { failed.clone() }
+        });
+    }
+    loaded
 }
 
 /// How a request's statements are asked.

@@ -13,6 +13,7 @@ use super::content::Refusal;
 use super::negotiate::JSON;
 use crate::engine::refuse;
 use crate::error::{Code, Error};
+use crate::log;
 
 /// Gives an answer what all have. Nothing is kept by caches unless its handler said otherwise.
 pub fn complete<B>(mut response: Response<B>) -> Response<B> {
@@ -86,7 +87,14 @@ pub fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response<Body> {
         .map(String::as_str)
         .or_else(|| cause.downcast_ref::<&str>().copied())
         .unwrap_or("unknown");
-    tracing::error!(cause = text, "a request panicked");
-    let internal = Error::new(Code::InternalServerError, "internal error");
+    let id = log::report(&log::Cause {
+        weight: log::Weight::Error,
+        what: "a request panicked",
+        code: None,
+        why: text,
+        path: None,
+        statement: None,
+    });
+    let internal = Error::new(Code::InternalServerError, format!("internal error {id}"));
     error(StatusCode::INTERNAL_SERVER_ERROR, JSON, internal)
 }

@@ -9,6 +9,7 @@ mod content;
 mod graphiql;
 mod negotiate;
 mod origin;
+mod ready;
 mod request;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use crate::engine::{Engine, Request};
 use crate::error::{Code, Error};
 use crate::graph::policy::Principal;
 use negotiate::GRAPHQL_JSON;
+use ready::Readiness;
 use request::{NoRequest, Parameters};
 
 #[derive(Debug, Clone)]
@@ -84,6 +86,7 @@ pub fn router(engine: Arc<Engine>, options: &ServerOptions) -> Router {
             compression(),
         ))
         .with_state(Served {
+            readiness: Arc::new(Readiness::of(engine.clone())),
             engine,
             options: Arc::new(options.clone()),
         })
@@ -104,6 +107,7 @@ const WORTH_COMPRESSING: u64 = 1400;
 #[derive(Clone)]
 struct Served {
     engine: Arc<Engine>,
+    readiness: Arc<Readiness>,
     options: Arc<ServerOptions>,
 }
 
@@ -212,15 +216,16 @@ fn status_of_refusal(media: &HeaderValue) -> StatusCode {
 }
 
 async fn ready(State(served): State<Served>) -> Response {
-    match served.engine.database().ping().await {
+    let ready = match served.options.stop.has_begun() {
+        true => Err("the server is stopping".into()),
+        false => served.readiness.now().await,
+    };
+    match ready {
         Ok(()) => "ready\n".into_response(),
-        Err(cause) => {
-            tracing::warn!(error = %cause, "not ready");
-            (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the database cannot be reached\n",
-            )
-                .into_response()
-        }
+        Err(why) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("not ready: {why}\n"),
+        )
+            .into_response(),
     }
 }

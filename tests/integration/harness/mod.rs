@@ -6,10 +6,15 @@
 mod app;
 pub mod blog;
 mod postgres;
+mod process;
+mod proxy;
 mod stage;
 mod statements;
 
 pub use app::{Answer, TestApp};
+pub use postgres::{Server, own_server};
+pub use process::{Program, answer};
+pub use proxy::{Proxy, Way};
 pub use stage::{Stage, on_every_database};
 pub use statements::Statements;
 
@@ -86,12 +91,22 @@ impl TestDatabase {
                 (server.create_database(options).await, None)
             }
         };
+        Self::at(&text, file).await
+    }
+
+    /// One of a server of the test's own, with the content that the embedded database starts with.
+    pub async fn sample_on(server: &Server) -> Self {
+        let text = server.create_database("").await;
+        Self::at(&text, None).await.filled().await
+    }
+
+    async fn at(text: &str, file: Option<TempDir>) -> Self {
         let url: Url = text.parse().expect("a URL of our own");
         let connection = url
             .connect(Connect::with(4).creating(true))
             .await
             .expect("a database of our own");
-        if backend == Backend::Sqlite {
+        if file.is_some() {
             let wal = "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF";
             connection
                 .execute_unprepared(wal)
@@ -106,11 +121,13 @@ impl TestDatabase {
     }
 
     pub async fn migrated(backend: Backend) -> Self {
-        let database = Self::empty(backend).await;
-        Migrator::up(&database.connection, None)
-            .await
-            .expect("migrations apply");
-        database
+        Self::empty(backend).await.with_tables().await
+    }
+
+    async fn with_tables(self) -> Self {
+        let applied = Migrator::up(&self.connection, None).await;
+        applied.expect("migrations apply");
+        self
     }
 
     /// The name by which a PostgreSQL server knows it.
@@ -121,7 +138,11 @@ impl TestDatabase {
 
     /// With the content that the embedded database starts with.
     pub async fn sample(backend: Backend) -> Self {
-        let database = Self::migrated(backend).await;
+        Self::empty(backend).await.filled().await
+    }
+
+    async fn filled(self) -> Self {
+        let database = self.with_tables().await;
         backref::blog::sample::fill(&database.connection)
             .await
             .expect("sample content");

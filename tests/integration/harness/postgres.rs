@@ -14,8 +14,20 @@ use sea_orm::{ConnectionTrait, Database};
 pub struct Server {
     /// A URL of a database in which databases can be created.
     url: String,
+    /// Where it was started, if it was.
+    place: Option<Place>,
     /// Stops the cluster when the pipe to it closes, which it does however the test process ends.
     _guard: Option<Child>,
+}
+
+struct Place {
+    binaries: PathBuf,
+    data: PathBuf,
+}
+
+/// A server of a test's own, to be done with as it likes.
+pub fn own_server() -> Option<Server> {
+    binaries().map(|folder| start(&folder))
 }
 
 /// The server to test on, if there is one.
@@ -24,7 +36,11 @@ pub fn server() -> Option<&'static Server> {
     SERVER
         .get_or_init(|| {
             if let Ok(url) = std::env::var("TEST_DATABASE_URL") {
-                return Some(Server { url, _guard: None });
+                return Some(Server {
+                    url,
+                    place: None,
+                    _guard: None,
+                });
             }
             let server = binaries().map(|folder| start(&folder));
             let required = std::env::var("REQUIRE_POSTGRES").is_ok_and(|v| v == "1");
@@ -41,6 +57,25 @@ pub fn server() -> Option<&'static Server> {
 }
 
 impl Server {
+    /// Ends it as a crash would, and starts it again.
+    pub fn crash(&self) {
+        let Place { binaries, data } = self.place.as_ref().expect("a server of its own");
+        let prefix = as_server_user(is_root());
+        let mut words: Vec<String> = prefix.iter().map(|s| (*s).to_owned()).collect();
+        words.push(binaries.join("pg_ctl").display().to_string());
+        let log = data.join("log").display().to_string();
+        let data = data.display().to_string();
+        words.extend(
+            ["-D", &data, "-l", &log, "-m", "immediate", "-w", "restart"].map(str::to_owned),
+        );
+        let done = Command::new(&words[0])
+            .args(&words[1..])
+            .current_dir("/")
+            .stdout(Stdio::null())
+            .status();
+        assert!(done.expect("pg_ctl runs").success());
+    }
+
     /// The URL of a new database with these options of `CREATE DATABASE`.
     pub async fn create_database(&self, options: &str) -> String {
         static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -75,6 +110,10 @@ fn binaries() -> Option<PathBuf> {
 }
 
 /// PostgreSQL refuses to run as root; root becomes another user for it.
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0)
+}
+
 fn as_server_user(root: bool) -> Vec<&'static str> {
     if root {
         vec!["runuser", "-u", server_user(), "--"]
@@ -98,8 +137,7 @@ fn start(binaries: &Path) -> Server {
         .tempdir()
         .expect("a temporary folder")
         .keep();
-    let root =
-        fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0);
+    let root = is_root();
     if root {
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("our own folder");
     }
@@ -168,6 +206,10 @@ fn start(binaries: &Path) -> Server {
     }
     Server {
         url: format!("postgres://postgres@127.0.0.1:{port}/postgres"),
+        place: Some(Place {
+            binaries: binaries.to_path_buf(),
+            data,
+        }),
         _guard: Some(guard),
     }
 }

@@ -17,7 +17,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    fn new(backend: Backend) -> Self {
+    pub fn new(backend: Backend) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

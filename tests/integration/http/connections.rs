@@ -19,13 +19,13 @@ use tokio::sync::Notify;
 use super::app;
 
 /// So long a test waits for what must happen.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 /// So long a timeout is that must pass in a test.
 const SHORT: Duration = Duration::from_millis(150);
 /// And one that must not.
 const LONG: Duration = Duration::from_secs(60);
 
-const PATIENT: Settings = Settings {
+pub const PATIENT: Settings = Settings {
     max_connections: 1000,
     header_timeout: LONG,
     idle_timeout: LONG,
@@ -34,14 +34,14 @@ const PATIENT: Settings = Settings {
 
 const HELLO: &str = "GET /hello HTTP/1.1\r\nhost: x\r\n\r\n";
 
-struct Listening {
-    address: SocketAddr,
-    stop: Stop,
-    server: Server,
+pub struct Listening {
+    pub address: SocketAddr,
+    pub stop: Stop,
+    pub server: Server,
 }
 
 impl Listening {
-    async fn start(router: Router, settings: Settings) -> Self {
+    pub async fn start(router: Router, settings: Settings) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address");
         let stop = Stop::default();
@@ -134,7 +134,7 @@ impl Client {
 }
 
 /// Greets; waits until it is told; and has more to say than any buffer holds.
-fn hello(go: Arc<Notify>) -> Router {
+pub fn hello(go: Arc<Notify>) -> Router {
     const LARGE: usize = 32 << 20;
     let slow = move || async move {
         go.notified().await;

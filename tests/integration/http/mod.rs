@@ -3,6 +3,7 @@
 mod connections;
 mod graphiql;
 mod refusals;
+mod streams;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};

@@ -14,6 +14,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::tls::{self, Trust};
 use crate::read::load::DatabaseError;
+use crate::read::load::said::with_causes;
 
 /// What is needed to connect, again and again.
 pub struct Connector {
@@ -114,7 +115,7 @@ impl Connector {
         let opened = tokio::time::timeout(TIMEOUT, self.config.connect(self.tls.clone())).await;
         let (client, connection) = opened
             .map_err(|_| DatabaseError::Unreachable(format!("no answer in {TIMEOUT:?}")))?
-            .map_err(|error| DatabaseError::Unreachable(error.to_string()))?;
+            .map_err(|error| DatabaseError::Unreachable(with_causes(&error)))?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection to PostgreSQL ended");

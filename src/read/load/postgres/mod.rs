@@ -33,8 +33,9 @@ pub use pool::PostgresPool;
 use pool::{Company, Look, Member, PATIENCE, Wish};
 
 impl PostgresPool {
-    /// Loads every level of a request from one snapshot. After a statement that fails the others are asked again
-    /// without it, on another snapshot, since its transaction has ended.
+    /// Loads every level of a request from one snapshot. A statement that fails ends the transaction with it: the others
+    /// are asked again without it, on another snapshot, and each apart from the others, so that what else fails
+    /// takes nothing with it.
     pub async fn load(
         &self,
         catalog: &Catalog,
@@ -47,19 +48,34 @@ impl PostgresPool {
             snapshot: bound.bound.statements > 1,
             company: company(learnt),
         };
+        // One that has failed lately is taken to fail again.
+        let mut apart = !learnt.trust.is_given();
         let mut failures = Failures::default();
         let mut permit = None;
-        for attempt in 1.. {
-            if permit.is_none() {
-                permit =
-                    Some(within(deadline, self.admit(learnt.cost.expected(), deadline)).await?);
-            }
-            let member = within(deadline, self.enter(wish, statements)).await?;
-            let turn = Turn::new(member, deadline, &learnt.cost);
+        let mut best: Option<Vec<Loaded>> = None;
+        let mut broken = 0;
+        loop {
+            let entering = async {
+                if permit.is_none() {
+                    permit = Some(self.admit(learnt.cost.expected(), deadline).await?);
+                }
+                self.enter(wish, statements).await
+            };
+            let member = match (within(deadline, entering).await, best.take()) {
+                (Ok(member), before) => {
+                    best = before;
+                    member
+                }
+                (Err(error @ DatabaseError::Overloaded { .. }), _) | (Err(error), None) => {
+                    return Err(error);
+                }
+                (Err(error), Some(before)) => return Ok(super::cut_short(before, error)),
+            };
+            let turn = Turn::new(member, deadline, &learnt.cost, apart);
             let began = Instant::now();
             let loaded = super::load(catalog, bound, learnt, &failures, deadline, &turn).await;
             let again = Again::after(&loaded, &mut failures);
-            let may = |again: &Again| attempt < again.attempts() && Instant::now() < deadline;
+            let may = |again: &Again| again.may_follow(broken) && Instant::now() < deadline;
             let Some(again) = again.filter(may) else {
                 turn.tell();
                 match loaded.iter().all(|level| level.failed.is_none()) {
@@ -69,20 +85,33 @@ impl PostgresPool {
                     }
                     false => learnt.trust.has_failed(),
                 }
-                return Ok(loaded);
+                return Ok(richer(best, loaded));
             };
-            tracing::debug!(?again, attempt, "a request begins again");
+            tracing::debug!(?again, broken, "a request begins again");
+            best = Some(richer(best, loaded));
+            broken += usize::from(again != Again::Failure);
             match again {
                 Again::CutOff => self.distrust(began),
                 Again::Restart(Restart::Slow) => {
                     wish.company = Company::Slow;
                     permit = None;
                 }
-                _ if wish.company == Company::Slow => {}
-                _ => wish.company = Company::Again,
+                Again::Failure => apart = true,
+                Again::Restart(_) => {}
+            }
+            if wish.company != Company::Slow && again != Again::CutOff {
+                wish.company = Company::Again;
             }
         }
-        Err(DatabaseError::TimedOut)
+    }
+}
+
+/// Of two attempts the one that has loaded more, the later one if both have loaded as much.
+fn richer(before: Option<Vec<Loaded>>, after: Vec<Loaded>) -> Vec<Loaded> {
+    let answered = |loaded: &[Loaded]| loaded.iter().filter(|level| level.ran.is_some()).count();
+    match before {
+        Some(before) if answered(&before) > answered(&after) => before,
+        _ => after,
     }
 }
 
@@ -126,11 +155,13 @@ impl Again {
         }
     }
 
-    /// How often a request is tried at most.
-    fn attempts(self) -> usize {
+    /// Whether a request begins again of which so many attempts were broken by others. Its own failures are no more than
+    /// its levels, so they need no such end.
+    fn may_follow(self, broken: usize) -> bool {
         match self {
-            Again::CutOff => 2,
-            Again::Failure | Again::Restart(_) => 6,
+            Again::Failure => true,
+            Again::CutOff => broken < 1,
+            Again::Restart(_) => broken < 5,
         }
     }
 }
@@ -149,6 +180,8 @@ struct Turn<'a> {
     member: Member,
     deadline: Instant,
     cost: &'a Cost,
+    /// Whether each statement is asked apart from the others, so that its failure does not end their transaction.
+    apart: bool,
     /// Whether a failure has ended its transaction.
     is_over: AtomicBool,
     /// What was asked, where somebody wants to hear of it: told once, however often the request began.
@@ -156,9 +189,10 @@ struct Turn<'a> {
 }
 
 impl<'a> Turn<'a> {
-    fn new(member: Member, deadline: Instant, cost: &'a Cost) -> Self {
+    fn new(member: Member, deadline: Instant, cost: &'a Cost, apart: bool) -> Self {
         let listened = tracing::enabled!(target: "backref::postgres", tracing::Level::TRACE);
         Turn {
+            apart: apart && member.in_transaction(),
             member,
             deadline,
             cost,
@@ -193,13 +227,17 @@ impl Connection for Turn<'_> {
         }
         let query = Query {
             member: &self.member,
+            apart: self.apart,
             catalog,
             level,
             statement,
             parameters: parameters(statement),
         };
         let done = self.wait_for(query.ask()).await;
-        if done.is_err() && self.member.in_transaction() {
+        if let Err(error) = &done
+            && self.member.in_transaction()
+            && !(self.apart && error.restart().is_none())
+        {
             self.is_over.store(true, Ordering::Relaxed);
         }
         done
@@ -246,6 +284,7 @@ impl Turn<'_> {
 /// A level's statement with all that is needed to ask it.
 struct Query<'a> {
     member: &'a Member,
+    apart: bool,
     catalog: &'a Catalog,
     level: &'a Level,
     statement: &'a Statement<'a>,
@@ -255,12 +294,11 @@ struct Query<'a> {
 impl Query<'_> {
     async fn ask(&self) -> Result<Rows, DatabaseError> {
         let (session, sql) = (&self.member.session, &self.statement.sql.text);
-        let owner = self.member.id;
         let types = || self.parameters.iter().map(Parameter::sql_type);
         if session.keeps_statements() && session.prepared(sql).is_none() {
             let types: Vec<Type> = types().collect();
             let prepare = session.prepare(sql, &types);
-            let (prepared, _) = session.ask(owner, || {}, prepare).await;
+            let (prepared, _) = self.send(|| {}, prepare).await;
             prepared.map_err(|error| self.restart(error))?;
         }
         let asking = async {
@@ -278,9 +316,27 @@ impl Query<'_> {
             };
             self.read(found).await
         };
-        let (rows, took) = session.ask(owner, || self.member.done(), asking).await;
+        let (rows, took) = self.send(|| self.member.done(), asking).await;
         self.member.add(took);
         rows.map_err(|error| self.restart(error))
+    }
+
+    /// Runs a future of the driver's, which sends its statement when it is first polled. Apart from the others, whatever
+    /// becomes of it is taken back right behind it: it only reads, and what it read is kept.
+    async fn send<T>(&self, on_sent: impl Fn(), statement: impl Future<Output = T>) -> (T, u64) {
+        let (session, owner) = (&self.member.session, self.member.id);
+        if !self.apart {
+            return session.ask(owner, on_sent, statement).await;
+        }
+        let apart = async {
+            session.tell("SAVEPOINT apart");
+            statement.await
+        };
+        let taken_back = || {
+            session.tell("ROLLBACK TO SAVEPOINT apart; RELEASE SAVEPOINT apart");
+            on_sent();
+        };
+        session.ask(owner, taken_back, apart).await
     }
 
     /// What to do about an error: where another's statement is its cause, the request begins again.
@@ -289,6 +345,8 @@ impl Query<'_> {
         let why = match error.sql_state() {
             Some(&SqlState::IN_FAILED_SQL_TRANSACTION) => Restart::Aborted,
             Some(&SqlState::QUERY_CANCELED) if session.was_cancelled() => Restart::Aborted,
+            // Class 40: it was in the way of others, as reads are of a standby's recovery.
+            Some(code) if code.code().starts_with("40") => Restart::Aborted,
             // Its tables have changed, or a pooler between us and the server took another of its sessions.
             Some(&SqlState::FEATURE_NOT_SUPPORTED | &SqlState::INVALID_SQL_STATEMENT_NAME)
                 if session.forget(&self.statement.sql.text) =>

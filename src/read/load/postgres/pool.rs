@@ -26,6 +26,7 @@ use tokio::sync::oneshot;
 
 use super::connect::Connector;
 use super::session::{Owner, Session};
+use crate::log;
 use crate::read::load::admission::{Admission, Capacity, Permit};
 use crate::read::load::{DatabaseError, Restart};
 
@@ -40,6 +41,8 @@ const DEEP: u32 = 16;
 const SHARE: usize = 8;
 /// What a request is expected to take whose plan has never run.
 const NEW: Duration = Duration::from_millis(1);
+/// Cancellations that the other side has taken and that have not led to an answer, before its connection is given up.
+const VAIN: u32 = 3;
 /// After a refused connection, how long no other is tried.
 const REFUSED_FOR: Duration = Duration::from_millis(500);
 
@@ -200,15 +203,26 @@ impl PostgresPool {
             .retain(|place| place.session.opened >= before);
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers. A connection that it has closed is no answer.
     pub async fn ping(&self) -> Result<(), DatabaseError> {
+        let began = Instant::now();
+        match self.ask_something().await {
+            Err(error) if error.is_cut_off() => {
+                self.distrust(began);
+                self.ask_something().await
+            }
+            answered => answered,
+        }
+    }
+
+    async fn ask_something(&self) -> Result<(), DatabaseError> {
         let wish = Wish {
             snapshot: false,
             company: Company::Shared,
         };
         let member = self.enter(wish, 1).await?;
-        let check = member.session.client().check_connection();
-        Ok(member.ask(check).await?)
+        let ask = member.session.client().batch_execute("SELECT 1");
+        Ok(member.ask(ask).await?)
     }
 
     /// What holds up a member's statement that is not answered yet.
@@ -388,7 +402,14 @@ impl PostgresPool {
                     state.refused = None;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, open = state.places.len(), "cannot open a connection");
+                    log::report(&log::Cause {
+                        weight: log::Weight::Warning,
+                        what: "cannot open a connection",
+                        code: None,
+                        why: &error.to_string(),
+                        path: None,
+                        statement: None,
+                    });
                     state.refused = Some((Instant::now(), error.to_string().into()));
                 }
             }
@@ -451,6 +472,14 @@ impl PostgresPool {
         }
     }
 
+    /// Sends nothing more on a connection whose other side answers elsewhere, and not there.
+    fn give_up(&self, session: &Arc<Session>) {
+        tracing::warn!("a connection to PostgreSQL was given up: it does not answer any more");
+        let mut state = self.0.state();
+        state.places.retain(|p| !Arc::ptr_eq(&p.session, session));
+        self.grant_all(state);
+    }
+
     /// Cancels what a member that is gone has left running, and gives its connection back.
     fn reap(&self, session: Arc<Session>, id: Owner) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
@@ -458,6 +487,7 @@ impl PostgresPool {
         };
         let pool = self.clone();
         runtime.spawn(async move {
+            let mut in_vain = 0;
             while session.awaits(id)
                 && let Some((owner, running)) = session.running()
                 && !session.client().is_closed()
@@ -466,10 +496,17 @@ impl PostgresPool {
                     tokio::time::sleep(PATIENCE.saturating_sub(running).max(PATIENCE / 10)).await;
                     continue;
                 }
-                if let Err(error) = pool.0.connector.cancel(session.canceller()).await {
+                let cancelled = pool.0.connector.cancel(session.canceller()).await;
+                if let Err(error) = &cancelled {
                     tracing::debug!(%error, "a statement cannot be cancelled");
                 }
                 let answered = tokio::time::timeout(20 * PATIENCE, session.drain()).await;
+                if answered.is_err() && cancelled.is_ok() {
+                    in_vain += 1;
+                }
+                if in_vain == VAIN {
+                    return pool.give_up(&session);
+                }
                 tracing::debug!(
                     answered = answered.is_ok(),
                     "cancelled what nobody waits for"

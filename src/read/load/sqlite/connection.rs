@@ -88,9 +88,9 @@ impl Sqlite {
         }
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, and from the file: there is nothing else that would be read.
     pub fn ping(&self) -> Result<(), DatabaseError> {
-        Ok(self.connection.query_row("SELECT 1", [], |_| Ok(()))?)
+        self.require_tables()
     }
 
     /// Does work in one read transaction, and says which statements that took. What the file is replaced under is

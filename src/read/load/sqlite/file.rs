@@ -171,7 +171,10 @@ impl DatabaseFile {
     }
 
     pub fn unusable(&self, cause: &str) -> DatabaseError {
-        DatabaseError::Unusable(format!("{}: {cause}", self.path.display()))
+        DatabaseError::Unusable {
+            file: self.path.clone(),
+            cause: cause.to_owned(),
+        }
     }
 }
 

@@ -1,0 +1,158 @@
+//! The program itself, serving, with what it says in its log.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::TestDatabase;
+
+/// So long a test waits for what must happen.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server over a database, which is killed when it is dropped.
+pub struct Program {
+    child: Child,
+    address: String,
+    log: Option<JoinHandle<String>>,
+    _folder: TempDir,
+}
+
+impl Program {
+    /// Starts it, with these arguments beside the database's, and waits until it serves.
+    pub fn serve(database: &TestDatabase, arguments: &[&str]) -> Self {
+        Self::serve_at(&database.url.shown(), arguments)
+    }
+
+    pub fn serve_at(url: &str, arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_backref"))
+            .args(["--database-url", url, "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .current_dir(folder.path())
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let stderr = BufReader::new(child.stderr.take().expect("its log"));
+        let (tell, address) = mpsc::channel();
+        let log = std::thread::spawn(move || {
+            let mut all = String::new();
+            for line in stderr.lines().map_while(Result::ok) {
+                if let Some((_, after)) = line.split_once("GraphQL at http://") {
+                    let address = after.split('/').next().unwrap_or_default();
+                    let _ = tell.send(address.to_owned());
+                }
+                all += &line;
+                all.push('\n');
+            }
+            all
+        });
+        let mut program = Program {
+            child,
+            address: String::new(),
+            log: Some(log),
+            _folder: folder,
+        };
+        match address.recv_timeout(PATIENCE) {
+            Ok(address) => program.address = address,
+            Err(_) => panic!("it does not serve: {}", program.end().1),
+        }
+        program
+    }
+
+    pub fn is_listening(&self) -> bool {
+        TcpStream::connect(&self.address).is_ok()
+    }
+
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).expect("it listens");
+        let patient = stream.set_read_timeout(Some(PATIENCE));
+        patient.expect("a timeout");
+        stream
+    }
+
+    /// Sends a query on a connection of its own, without waiting for the answer.
+    pub fn send(&self, query: &str) -> TcpStream {
+        let body = json!({ "query": query }).to_string();
+        let mut stream = self.connect();
+        let head = "POST /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json";
+        write!(
+            stream,
+            "{head}\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .expect("it reads");
+        stream
+    }
+
+    pub fn ask(&self, query: &str) -> Value {
+        answer(self.send(query))
+    }
+
+    /// The status of a GET.
+    pub fn status_of(&self, path: &str) -> (String, String) {
+        let mut stream = self.connect();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        )
+        .expect("it reads");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("an answer");
+        let status = text.split(' ').nth(1).unwrap_or_default().to_owned();
+        let body = text.split_once("\r\n\r\n").unwrap_or_default().1.to_owned();
+        (status, body)
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).expect("it runs");
+    }
+
+    /// Asks it to stop, and waits for its end; its status, and all that it has said.
+    pub fn stop(mut self) -> (ExitStatus, String) {
+        self.signal(Signal::TERM);
+        self.ended()
+    }
+
+    /// Waits for its end.
+    pub fn ended(&mut self) -> (ExitStatus, String) {
+        let started = Instant::now();
+        while self.child.try_wait().expect("our child").is_none() {
+            assert!(started.elapsed() < PATIENCE, "it does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.end()
+    }
+
+    fn end(&mut self) -> (ExitStatus, String) {
+        let _ = self.child.kill();
+        let status = self.child.wait().expect("our child");
+        let log = self.log.take().and_then(|log| log.join().ok());
+        (status, log.unwrap_or_default())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The answer to a query that was sent.
+pub fn answer(mut stream: TcpStream) -> Value {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("an answer");
+    let (_, body) = text.split_once("\r\n\r\n").expect("a body");
+    serde_json::from_str(body).unwrap_or_else(|e| panic!("no JSON: {e}: {text}"))
+}

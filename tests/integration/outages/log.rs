@@ -1,0 +1,207 @@
+//! What the log says of statements that fail: what the database said, under the id that the client has; no value of a
+//! row; and each cause once, with how often it came.
+
+use super::*;
+use crate::harness::Program;
+
+async fn run(database: &TestDatabase, statements: &[&str]) {
+    for sql in statements {
+        let done = database.connection.execute_unprepared(sql).await;
+        done.unwrap_or_else(|e| panic!("{sql}: {e}"));
+    }
+}
+
+/// The id in an error's message.
+fn id_of(answer: &Value) -> String {
+    let message = answer["errors"][0]["message"].as_str().unwrap_or_default();
+    let last = message.trim_end_matches(')').rsplit(' ').next();
+    last.unwrap_or_default().to_owned()
+}
+
+/// The lines of a log in JSON that are about this id.
+fn about(log: &str, id: &str) -> Vec<Value> {
+    let lines = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter(|line| line["fields"]["id"] == id).collect()
+}
+
+const SECRET: &str = "geheim-4711";
+
+/// What the database is made to fail by, what is asked, and what the log says then: code and words.
+struct Case {
+    made: &'static [&'static str],
+    query: &'static str,
+    code: &'static str,
+    says: &'static str,
+}
+
+const ON_POSTGRES: &[Case] = &[
+    Case {
+        made: &["ALTER TABLE profile RENAME TO elsewhere"],
+        query: "{ profile(id: 1) { bio } }",
+        code: "42P01",
+        says: "PostgreSQL: relation \"profile\" does not exist",
+    },
+    Case {
+        made: &["ALTER TABLE profile RENAME COLUMN bio TO elsewhere"],
+        query: "{ user(id: 1) { profile { bio } } }",
+        code: "42703",
+        says: ".bio does not exist",
+    },
+    Case {
+        made: &[
+            "UPDATE tag SET name = 'geheim-4711'",
+            "ALTER TABLE tag RENAME TO elsewhere",
+            "CREATE VIEW tag AS SELECT id, (name::integer)::text AS name FROM elsewhere",
+        ],
+        query: "{ tag(id: 1) { name } }",
+        code: "22P02",
+        says: "PostgreSQL: invalid input syntax for type integer: …",
+    },
+    Case {
+        made: &[
+            "CREATE FUNCTION told(n text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING \
+             MESSAGE = 'no geheim-4711', ERRCODE = '42P01', DETAIL = 'geheim-4711', HINT = 'geheim-4711'; END $$",
+            "ALTER TABLE tag RENAME TO elsewhere",
+            "CREATE VIEW tag AS SELECT id, told(name) AS name FROM elsewhere",
+        ],
+        query: "{ tag(id: 1) { name } }",
+        code: "42P01",
+        says: "PostgreSQL: a function raised it",
+    },
+];
+
+const ON_SQLITE: &[Case] = &[
+    Case {
+        made: &["PRAGMA legacy_alter_table = ON; ALTER TABLE profile RENAME TO elsewhere"],
+        query: "{ profile(id: 1) { bio } }",
+        code: "1",
+        says: "SQLite: no such table: profile",
+    },
+    Case {
+        made: &["ALTER TABLE profile RENAME COLUMN bio TO elsewhere"],
+        query: "{ user(id: 1) { profile { bio } } }",
+        code: "1",
+        says: ".bio",
+    },
+    Case {
+        made: &[
+            "UPDATE tag SET name = 'geheim-4711' WHERE id = 1",
+            "PRAGMA legacy_alter_table = ON; ALTER TABLE tag RENAME TO elsewhere",
+            "CREATE VIEW tag AS SELECT id, json_extract('{}', name) AS name FROM elsewhere",
+        ],
+        query: "{ tag(id: 1) { name } }",
+        code: "1",
+        says: "SQLite: ",
+    },
+];
+
+#[tokio::test]
+async fn it_says_what_the_database_said_and_nothing_of_rows() {
+    for backend in Backend::all() {
+        let cases = match backend {
+            Backend::Sqlite => ON_SQLITE,
+            Backend::Postgres => ON_POSTGRES,
+        };
+        for case in cases {
+            let database = TestDatabase::sample(backend).await;
+            // Names are unique.
+            let made = case.made.iter().map(|sql| match sql.starts_with("UPDATE") {
+                true if !sql.contains("WHERE") => format!("{sql} WHERE id = 1"),
+                _ => (*sql).to_owned(),
+            });
+            let made: Vec<String> = made.collect();
+            run(
+                &database,
+                &made.iter().map(String::as_str).collect::<Vec<_>>(),
+            )
+            .await;
+            let program = Program::serve(&database, &["--log-json"]);
+            let answer = program.ask(case.query);
+            assert_eq!(
+                answer["errors"][0]["extensions"]["code"], "INTERNAL_SERVER_ERROR",
+                "{answer}"
+            );
+            let (_, log) = program.stop();
+            assert!(!log.contains(SECRET), "{log}");
+            let lines = about(&log, &id_of(&answer));
+            let [line] = &lines[..] else {
+                panic!("one line: {lines:?} of {log}")
+            };
+            let fields = &line["fields"];
+            assert_eq!(fields["code"], case.code, "{line}");
+            let message = fields["message"].as_str().unwrap_or_default();
+            assert!(message.contains(case.says), "{line}");
+            let statement = fields["statement"].as_str().unwrap_or_default();
+            assert!(statement.starts_with("SELECT"), "{line}");
+            let named = fields["path"].as_str().is_some_and(|path| {
+                case.query
+                    .contains(path.split('.').next().unwrap_or_default())
+            });
+            assert!(named, "{line}");
+            if case.code.starts_with("42") && !case.says.contains("raised") {
+                // Where in the statement it is.
+                let position = fields["position"].as_u64().expect("a position") as usize;
+                let at: String = statement.chars().skip(position - 1).take(20).collect();
+                assert!(at.contains("profile") || at.contains("bio"), "{at}: {line}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cause_is_told_once_and_counted() {
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let away = match backend {
+            Backend::Sqlite => {
+                "PRAGMA legacy_alter_table = ON; ALTER TABLE profile RENAME TO elsewhere"
+            }
+            Backend::Postgres => "ALTER TABLE profile RENAME TO elsewhere",
+        };
+        run(&database, &[away]).await;
+        let program = Program::serve(&database, &["--log-json"]);
+        let ids: Vec<String> = (0..50)
+            .map(|_| id_of(&program.ask("{ profile(id: 1) { bio } }")))
+            .collect();
+        let other = id_of(&program.ask("{ profile(id: 1) { website } }"));
+        assert_ne!(ids[0], other);
+        let (_, log) = program.stop();
+        assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+        let lines = about(&log, &ids[0]);
+        assert!(lines[0]["fields"]["statement"].is_string(), "{log}");
+        let times = |line: &Value| line["fields"]["times"].as_u64().unwrap_or(0);
+        // On a machine that is slow enough there is more than one count.
+        assert_eq!(lines[1..].iter().map(times).sum::<u64>(), 49, "{log}");
+        assert!(
+            lines[1..]
+                .iter()
+                .all(|line| line["fields"]["statement"].is_null())
+        );
+        assert_eq!(about(&log, &other).len(), 1, "{log}");
+    }
+}
+
+/// A database that is away is one cause, whatever was asked of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_is_a_few_lines() {
+    let Some(mut database) = postgres().await else {
+        return;
+    };
+    let proxy = Proxy::before(&mut database).await;
+    let program = Program::serve(&database, &["--log-json"]);
+    proxy.is(Way::Cut);
+    for i in 0..300 {
+        let answer = program.ask(&format!("{{ users(limit: {i}) {{ id }} tags {{ id }} }}"));
+        assert_eq!(
+            answer["errors"][0]["extensions"]["code"], "UNAVAILABLE",
+            "{answer}"
+        );
+    }
+    assert_eq!(program.status_of("/readyz").0, "503");
+    let (_, log) = program.stop();
+    let is_loud = |line: &&str| line.contains("\"ERROR\"") || line.contains("\"WARN\"");
+    assert!(log.lines().filter(is_loud).count() < 30, "{log}");
+    assert!(log.contains("cannot open a connection"), "{log}");
+}

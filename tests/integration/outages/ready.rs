@@ -1,0 +1,130 @@
+//! `/readyz`: it says in time whether a request would be answered, and why not.
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use backref::serve::http::{self, ServerOptions};
+
+use super::*;
+
+async fn readyz(app: &TestApp) -> (StatusCode, String) {
+    get(app, "/readyz").await
+}
+
+async fn get(app: &TestApp, path: &str) -> (StatusCode, String) {
+    let request = Request::get(path).body(Body::empty()).expect("a request");
+    let answer = app.send(request).await;
+    (answer.status, answer.text)
+}
+
+fn is_ready(answer: &(StatusCode, String)) {
+    assert_eq!(answer.0, StatusCode::OK, "{}", answer.1);
+}
+
+/// Not ready, for a reason in which this is said.
+fn is_not(answer: &(StatusCode, String), says: &str) {
+    assert_eq!(answer.0, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.1);
+    assert!(answer.1.contains(says), "{}", answer.1);
+    assert!(answer.1.len() < 300, "{}", answer.1);
+}
+
+#[tokio::test]
+async fn while_the_database_hangs_probes_are_answered_in_time_and_do_not_pile_up() {
+    let Some(mut database) = postgres().await else {
+        return;
+    };
+    let proxy = Proxy::before(&mut database).await;
+    let app = TestApp::blog(&database);
+    app.query(QUERY).await.data();
+    is_ready(&readyz(&app).await);
+    proxy.is(Way::Stopped);
+    let before = proxy.connections();
+    for _ in 0..2 {
+        let since = Instant::now();
+        for answer in join_all((0..200).map(|_| readyz(&app))).await {
+            is_not(&answer, "the database does not answer within 2 s");
+        }
+        assert!(since.elapsed() < PATIENCE / 2, "{:?}", since.elapsed());
+        is_ready(&get(&app, "/healthz").await);
+    }
+    assert!(proxy.connections() <= before + 2, "{}", proxy.connections());
+    proxy.is(Way::Open);
+    is_ready(&readyz(&app).await);
+    app.query(QUERY).await.data();
+}
+
+#[tokio::test]
+async fn a_database_out_of_reach_is_named_without_anything_secret() {
+    let Some(mut database) = postgres().await else {
+        return;
+    };
+    let proxy = Proxy::before(&mut database).await;
+    let app = TestApp::blog(&database);
+    is_ready(&readyz(&app).await);
+    proxy.is(Way::Cut);
+    is_not(&readyz(&app).await, "the database cannot be reached");
+    proxy.is(Way::Open);
+    let since = Instant::now();
+    while readyz(&app).await.0 != StatusCode::OK {
+        assert!(since.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    let gone = database
+        .url
+        .shown()
+        .replace(&database.name(), "a_secret_name");
+    database.url = gone.parse().expect("a URL");
+    let answer = readyz(&TestApp::blog(&database)).await;
+    is_not(&answer, "3D000");
+    assert!(!answer.1.contains("secret"), "{}", answer.1);
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_or_is_none_is_not_ready() {
+    let database = TestDatabase::sample(Backend::Sqlite).await;
+    let app = TestApp::blog(&database);
+    is_ready(&readyz(&app).await);
+    let file = database.url.shown();
+    let file = std::path::Path::new(file.trim_start_matches("sqlite://"));
+    let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let done = database.connection.execute_unprepared(checkpoint).await;
+    done.expect("a file without a log");
+    let kept = std::fs::read(file).expect("the file");
+    let replace = |content: &[u8]| {
+        let other = file.with_extension("new");
+        std::fs::write(&other, content).expect("another file");
+        std::fs::rename(&other, file).expect("in its place");
+    };
+
+    std::fs::rename(file, file.with_extension("away")).expect("the file goes");
+    is_not(
+        &readyz(&app).await,
+        "the database file cannot be used: No such file",
+    );
+    std::fs::rename(file.with_extension("away"), file).expect("the file comes");
+    is_ready(&readyz(&app).await);
+    for none in [&b""[..], &kept[..4096], &[b'x'; 8192][..]] {
+        replace(none);
+        let answer = readyz(&app).await;
+        is_not(&answer, "the database file cannot be used");
+        assert!(!answer.1.contains("test.db"), "{}", answer.1);
+        assert_eq!(app.query("{ tags { id } }").await.code(), "UNAVAILABLE");
+        replace(&kept);
+        is_ready(&readyz(&app).await);
+        app.query("{ tags { id } }").await.data();
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_stops_is_not_ready() {
+    let database = TestDatabase::sample(Backend::Sqlite).await;
+    let app = TestApp::blog(&database);
+    let options = ServerOptions::default();
+    let app = TestApp {
+        router: http::router(app.engine.clone(), &options),
+        engine: app.engine,
+    };
+    is_ready(&readyz(&app).await);
+    options.stop.begin();
+    is_not(&readyz(&app).await, "stopping");
+}
