@@ -302,11 +302,21 @@ impl<'a> Binder<'a> {
                 "iContains" => part(b, TextPart::Anywhere, true)?,
                 "iStartsWith" => part(b, TextPart::Start, true)?,
                 "iEndsWith" => part(b, TextPart::End, true)?,
-                _ => Filter::In {
-                    column: ix,
-                    negated: operator == "notIn",
-                    values: b.items(value, parse)?,
-                },
+                _ => {
+                    let values: Vec<_> = b.items(value, parse)?;
+                    match (operator, values.is_empty()) {
+                        // To a database everything is none of nothing, null too.
+                        ("notIn", true) => Filter::IsNull {
+                            column: ix,
+                            is: false,
+                        },
+                        _ => Filter::In {
+                            column: ix,
+                            negated: operator == "notIn",
+                            values,
+                        },
+                    }
+                }
             })
         })
     }
