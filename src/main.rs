@@ -305,7 +305,10 @@ async fn examine(args: Doctor) -> Result<bool> {
     let url = named(&args.database_url)?;
     let connection = url.connect(Connect::reading()).await?;
     let pending = database::pending_migrations(&url, &connection).await?;
-    let report = doctor::examine(&catalog, &connection).await;
+    // The embedded file is what commands use where none is named.
+    let option = args.database_url.as_ref().map(|_| url.option());
+    let option = option.unwrap_or_default();
+    let report = doctor::examine(&catalog, &connection, &option).await;
     connection.close().await?;
     let report = report.map_err(|e| url.refused(e))?.with_pending(pending);
     std::io::stdout().write_all(report.to_string().as_bytes())?;

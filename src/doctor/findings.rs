@@ -3,23 +3,27 @@
 //! Speaks of a table only where it is sure: what it cannot judge, it passes over.
 
 use super::kinds::{called, readable};
-use super::remedy::{Remedies, Remedy};
+use super::remedy::{Remedies, Remedy, names_sql};
+use super::rights::Lack;
 use super::search::{self, State};
 use super::structure::{Form, Index, Structure, Table};
 use super::wants::{Service, Want, wants};
 use super::{Finding, Severity, Subject};
 use crate::graph::{Catalog, Column, ColumnIx, Entity, EntityId, ForeignKey, Link, Relation};
 
-pub(super) fn find(catalog: &Catalog, structure: &Structure) -> Vec<Finding> {
+/// `migrate` is the command that applies migrations.
+pub(super) fn find(catalog: &Catalog, structure: &Structure, migrate: &str) -> Vec<Finding> {
     let mut all = Findings {
         catalog,
         structure,
         remedies: Remedies::new(structure.dialect, &structure.names),
         found: catalog.entities.iter().map(|_| Vec::new()).collect(),
     };
+    all.rights();
     for (id, (entity, table)) in catalog.entities.iter().zip(&structure.tables).enumerate() {
         match table {
-            None => all.missing_table(id, entity),
+            None if structure.rights.is_closed_to(id) => {}
+            None => all.missing_table(id, entity, migrate),
             Some(table) => {
                 all.columns(id, entity, table);
                 all.foreign_keys(id, entity, table);
@@ -42,7 +46,83 @@ struct Findings<'a> {
 }
 
 impl Findings<'_> {
-    fn missing_table(&mut self, id: EntityId, entity: &Entity) {
+    /// What the role may not read, of each table, and the schemas that it may not use.
+    fn rights(&mut self) {
+        let rights = &self.structure.rights;
+        let role = &rights.role;
+        let mut found = Vec::new();
+        for (schema, ids) in &rights.closed {
+            let users = ids.iter().map(|&id| self.rows(id)).collect();
+            let missing = format!("the role {role} may not use the schema {schema}");
+            let grant = format!("GRANT USAGE ON SCHEMA {schema} TO {role}");
+            found.push((ids[0], missing, users, grant));
+        }
+        for (id, lack) in &rights.lacks {
+            let entity = &self.catalog.entities[*id];
+            let (missing, users, grant) = match lack {
+                Lack::Table(table) => (
+                    format!("the role {role} may not read {table}"),
+                    vec![self.rows(*id)],
+                    format!("GRANT SELECT ON {table} TO {role}"),
+                ),
+                Lack::Columns(table, columns) => {
+                    let list = names_sql(entity, columns);
+                    let users = columns
+                        .iter()
+                        .map(|&c| column_user(entity, &entity.columns[c]));
+                    (
+                        format!("the role {role} may not read ({list}) of {table}"),
+                        users.collect(),
+                        format!("GRANT SELECT ({list}) ON {table} TO {role}"),
+                    )
+                }
+                Lack::Below {
+                    role,
+                    relation,
+                    columns,
+                } => {
+                    let list = match columns.is_empty() {
+                        true => String::new(),
+                        false => format!(" ({})", columns.join(", ")),
+                    };
+                    (
+                        format!(
+                            "the view `{}` reads{list} of {relation} as the role {role}, which may not read that",
+                            entity.table
+                        ),
+                        vec![self.rows(*id)],
+                        format!("GRANT SELECT{list} ON {relation} TO {role}"),
+                    )
+                }
+            };
+            found.push((*id, missing, users, grant));
+        }
+        for (id, missing, needed_by, grant) in found {
+            self.push(
+                id,
+                Finding {
+                    severity: Severity::Error,
+                    subject: Subject::Right,
+                    table: String::new(),
+                    missing,
+                    needed_by,
+                    costs: vec!["each query that reads it fails".to_owned()],
+                    remedy: Remedy::Grant(grant),
+                },
+            );
+        }
+    }
+
+    /// What needs an entity's table to be read.
+    fn rows(&self, id: EntityId) -> String {
+        let entity = &self.catalog.entities[id];
+        match entity.exposed {
+            true => format!("each {} ({})", entity.type_name, entity.module),
+            false => format!("the links of `{}` ({})", entity.table, entity.module),
+        }
+    }
+
+    fn missing_table(&mut self, id: EntityId, entity: &Entity, migrate: &str) {
         let mut needed_by = Vec::new();
         if entity.exposed {
             needed_by.push(format!("each {} ({})", entity.type_name, entity.module));
@@ -53,9 +133,9 @@ impl Findings<'_> {
             Link::Direct { .. } => false,
         });
         needed_by.extend(through.map(|r| self.field(r)));
-        let remedy = Remedy::Words(
-            "`backref migrate up` if a migration makes it; else write that migration".to_owned(),
-        );
+        let remedy = Remedy::Words(format!(
+            "`{migrate}` if a migration makes it; else write that migration"
+        ));
         self.push(
             id,
             Finding {
@@ -115,10 +195,6 @@ impl Findings<'_> {
         remedy: Remedy,
     ) {
         let entity = &self.catalog.entities[id];
-        let field = match column.hidden {
-            true => format!("the hidden column `{}`", column.name),
-            false => format!("{}.{}", entity.type_name, column.field),
-        };
         self.push(
             id,
             Finding {
@@ -126,7 +202,7 @@ impl Findings<'_> {
                 subject: Subject::Column,
                 table: String::new(),
                 missing: missing.to_owned(),
-                needed_by: vec![format!("{field} of {}", entity.module)],
+                needed_by: vec![column_user(entity, column)],
                 costs: vec![cost.to_owned()],
                 remedy,
             },
@@ -332,6 +408,14 @@ impl Findings<'_> {
             table: format!("{} ({})", entity.table, entity.module),
             ..finding
         });
+    }
+}
+
+/// `Post.title of entity::post`
+fn column_user(entity: &Entity, column: &Column) -> String {
+    match column.hidden {
+        true => format!("the hidden column `{}` of {}", column.name, entity.module),
+        false => format!("{}.{} of {}", entity.type_name, column.field, entity.module),
     }
 }
 

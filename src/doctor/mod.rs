@@ -10,6 +10,7 @@ mod migration;
 mod postgres;
 mod print;
 mod remedy;
+mod rights;
 mod search;
 mod sqlite;
 mod structure;
@@ -22,17 +23,26 @@ pub use remedy::{Remedy, Step};
 use crate::graph::Catalog;
 use crate::read::sql::Dialect;
 
-/// Compares the tables of the graph with those of the database.
+/// Compares the tables of the graph with those of the database. `option` is what names the database to a command.
 ///
 /// # Errors
 /// What the database said when it refused to answer.
-pub async fn examine(catalog: &Catalog, connection: &DatabaseConnection) -> Result<Report, DbErr> {
+pub async fn examine(
+    catalog: &Catalog,
+    connection: &DatabaseConnection,
+    option: &str,
+) -> Result<Report, DbErr> {
     let structure = structure::read(catalog, connection).await?;
+    let migrate = match option {
+        "" => "backref migrate up".to_owned(),
+        option => format!("backref migrate up {option}"),
+    };
     Ok(Report {
         dialect: structure.dialect,
         tables: catalog.entities.len(),
         pending: Vec::new(),
-        findings: findings::find(catalog, &structure),
+        findings: findings::find(catalog, &structure, &migrate),
+        migrate,
     })
 }
 
@@ -45,6 +55,8 @@ pub struct Report {
     pub tables: usize,
     /// Migrations that the database lacks, by name.
     pub pending: Vec<String>,
+    /// The command that applies them to this database.
+    pub migrate: String,
     /// In the order of the graph.
     pub findings: Vec<Finding>,
 }
@@ -69,18 +81,28 @@ impl Report {
 
     /// The statements that mend what statements can, in an order in which they can be run.
     pub fn statements(&self) -> Vec<&str> {
-        self.steps()
-            .flat_map(|s| s.sql.iter().map(String::as_str))
+        let remedies = self.sorted().into_iter().map(|f| &f.remedy);
+        remedies
+            .flat_map(|remedy| match remedy {
+                Remedy::Statements(step) => &step.sql[..],
+                Remedy::Grant(grant) => std::slice::from_ref(grant),
+                Remedy::Words(_) => &[],
+            })
+            .map(String::as_str)
             .collect()
     }
 
     fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.sorted().into_iter().filter_map(|f| match &f.remedy {
+            Remedy::Statements(step) => Some(step),
+            Remedy::Grant(_) | Remedy::Words(_) => None,
+        })
+    }
+
+    fn sorted(&self) -> Vec<&Finding> {
         let mut sorted: Vec<&Finding> = self.findings.iter().collect();
         sorted.sort_by_key(|f| f.subject);
-        sorted.into_iter().filter_map(|f| match &f.remedy {
-            Remedy::Statements(step) => Some(step),
-            Remedy::Words(_) => None,
-        })
+        sorted
     }
 }
 
@@ -111,6 +133,7 @@ pub enum Severity {
 /// it refers to, and that its columns; a full-text index is made from a whole table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
+    Right,
     Table,
     Column,
     Unique,

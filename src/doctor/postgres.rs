@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use sea_orm::{DatabaseTransaction, DbErr};
 
+use super::rights;
 use super::search::{Constraints, Event, Found, Search, State, Trigger};
 use super::structure::{
     Column, ForeignKeys, Form, IndexColumn, Indexes, Structure, Table, ask, column_called,
@@ -42,11 +43,26 @@ pub(super) async fn read(
             _ => None,
         });
     }
+    let mut indexes = Vec::new();
+    for entity in &catalog.entities {
+        indexes.push(match entity.searched.is_empty() {
+            true => None,
+            false => {
+                let values = [entity.search_table().into(), entity.schema.clone().into()];
+                let rows = ask(transaction, TABLE, values).await?;
+                rows.first().map(|row| row.try_get("", "id")).transpose()?
+            }
+        });
+    }
+    let ids = 0..catalog.entities.len();
+    let oids: Vec<Option<i64>> = ids.map(|id| found.get(&id).map(|(oid, _)| *oid)).collect();
+    let rights = rights::read(catalog, transaction, &oids, &indexes).await?;
     let names = ask(transaction, NAMES, []).await?;
     Ok(Structure {
         dialect: Dialect::Postgres,
         tables,
         searches,
+        rights,
         names: names
             .iter()
             .map(|row| row.try_get("", "name"))

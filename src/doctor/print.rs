@@ -18,7 +18,7 @@ impl Display for Report {
             for name in &self.pending {
                 writeln!(f, "  {name}")?;
             }
-            writeln!(f, "  mend it: backref migrate up\n")?;
+            writeln!(f, "  mend it: {}\n", self.migrate)?;
         }
         let mut table = "";
         for finding in &self.findings {
@@ -45,6 +45,13 @@ impl Display for Report {
                 counted(of(Severity::Error), "error", "errors"),
                 counted(of(Severity::Warning), "warning", "warnings"),
                 counted(self.tables, "table", "tables")
+            )?;
+        }
+        let right = |found: &Finding| found.subject == Subject::Right;
+        if self.findings.iter().any(right) {
+            writeln!(
+                f,
+                "\nRights are granted by whoever owns what is read, or by a superuser; a role cannot grant itself what it lacks."
             )?;
         }
         let index = |found: &Finding| found.subject == Subject::Index;
@@ -96,6 +103,7 @@ impl Display for Finding {
                 }
                 Ok(())
             }
+            Remedy::Grant(grant) => writeln!(f, "    mend it:   {grant};"),
             Remedy::Words(words) => writeln!(f, "    mend it:   {words}"),
         }
     }

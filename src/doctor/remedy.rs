@@ -22,6 +22,8 @@ use crate::read::sql::Dialect;
 #[derive(Debug, Clone)]
 pub enum Remedy {
     Statements(Step),
+    /// For whoever owns what is read: no migration knows which roles a database has.
+    Grant(String),
     /// What no statement can do, or none that can be known here.
     Words(String),
 }
@@ -336,7 +338,7 @@ fn table_sql(entity: &Entity) -> String {
     }
 }
 
-fn names_sql(entity: &Entity, columns: &[ColumnIx]) -> String {
+pub fn names_sql(entity: &Entity, columns: &[ColumnIx]) -> String {
     let names = columns.iter().map(|&c| quoted(&entity.columns[c].name));
     names.collect::<Vec<_>>().join(", ")
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use sea_orm::{DatabaseTransaction, DbErr, Value};
 
+use super::rights::Rights;
 use super::search::{Constraints, Event, Found, Search, State, Trigger};
 use super::structure::{
     Column, ForeignKeys, Form, Index, IndexColumn, Indexes, Structure, Table, ask, column_called,
@@ -40,6 +41,7 @@ pub(super) async fn read(
         dialect: Dialect::Sqlite,
         tables,
         searches,
+        rights: Rights::default(),
         names: names
             .iter()
             .map(|row| row.try_get("", "name"))

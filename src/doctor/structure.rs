@@ -10,6 +10,7 @@ use sea_orm::{
     IsolationLevel, QueryResult, Statement, TransactionTrait, Value,
 };
 
+use super::rights::Rights;
 use super::search::Search;
 use super::{postgres, sqlite};
 use crate::graph::{Catalog, ColumnIx, Entity, EntityId};
@@ -23,6 +24,7 @@ pub struct Structure {
     pub tables: Vec<Option<Table>>,
     /// By [`EntityId`]; `None` where the graph has no full-text index.
     pub searches: Vec<Option<Search>>,
+    pub rights: Rights,
     /// Names that a new index or constraint cannot have.
     pub names: HashSet<String>,
 }

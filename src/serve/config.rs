@@ -35,8 +35,8 @@ pub enum Command {
     Explain(Explain),
     /// Check the database against the graph, and print what is missing and what mends it
     ///
-    /// Missing tables, columns, keys, foreign keys and the indexes of each relation and order are found, each
-    /// with what it costs and the statement that mends it; a migration with all of them comes last. The
+    /// Missing rights, tables, columns, keys, foreign keys and the indexes of each relation and order are found, each
+    /// with what it costs and the statement that mends it; a migration with all that migrations can do comes last. The
     /// database is only read. Exits with 0 if nothing is missing, with 1 if something is, and with 2 if the
     /// check could not be made.
     Doctor(Doctor),

@@ -50,14 +50,19 @@ pub enum SetupError {
         pending: usize,
     },
     #[error(
-        "the role that {url} connects as may not read the table `{table}`, where the migrations are recorded; let it: GRANT SELECT ON {table} TO …"
+        "the role {role}, as which {url} connects, may not read the table `{table}`, where the migrations are recorded; let it: GRANT SELECT ON {table} TO {role}"
     )]
-    MayNotRead { url: String, table: String },
+    MayNotRead {
+        url: String,
+        role: String,
+        table: String,
+    },
     #[error(
-        "the role that {url} connects as may not use the schema `{schema}`, in which the migrations are recorded (`{table}`); let it: GRANT USAGE ON SCHEMA {schema} TO …"
+        "the role {role}, as which {url} connects, may not use the schema `{schema}`, in which the migrations are recorded (`{table}`); let it: GRANT USAGE ON SCHEMA {schema} TO {role}"
     )]
     MayNotUse {
         url: String,
+        role: String,
         schema: String,
         table: String,
     },

@@ -26,9 +26,9 @@ impl Record {
         url: &Url,
         db: &impl ConnectionTrait,
     ) -> Result<Option<Vec<String>>, SetupError> {
-        if !self.exists(url, db).await? {
+        let Some(role) = self.reader(url, db).await? else {
             return Ok(None);
-        }
+        };
         let mut select = Query::select();
         select.column("version").from(self.table.clone());
         let rows = match db.query_all(&select).await {
@@ -36,6 +36,7 @@ impl Record {
             Err(error) if sql_state(&error).as_deref() == Some(INSUFFICIENT_PRIVILEGE) => {
                 return Err(SetupError::MayNotRead {
                     url: url.shown(),
+                    role,
                     table: self.table.clone(),
                 });
             }
@@ -45,7 +46,12 @@ impl Record {
         Ok(Some(names.collect::<Result<_, DbErr>>()?))
     }
 
-    async fn exists(&self, url: &Url, db: &impl ConnectionTrait) -> Result<bool, SetupError> {
+    /// Where the table exists, the role that reads it.
+    async fn reader(
+        &self,
+        url: &Url,
+        db: &impl ConnectionTrait,
+    ) -> Result<Option<String>, SetupError> {
         let backend = db.get_database_backend();
         let sql = match backend {
             DbBackend::Postgres => ON_POSTGRES,
@@ -54,16 +60,18 @@ impl Record {
         let ask = Statement::from_sql_and_values(backend, sql, [self.table.as_str().into()]);
         let found = db.query_one_raw(ask).await;
         let Some(row) = found.map_err(|error| url.refused(error))? else {
-            return Ok(false);
+            return Ok(None);
         };
+        let role: String = row.try_get("", "role")?;
         let closed: Option<String> = row.try_get("", "closed")?;
         match closed {
             Some(schema) => Err(SetupError::MayNotUse {
                 url: url.shown(),
+                role,
                 schema,
                 table: self.table.clone(),
             }),
-            None => Ok(row.try_get("", "found")?),
+            None => Ok(row.try_get::<bool>("", "found")?.then_some(role)),
         }
     }
 
@@ -104,11 +112,11 @@ impl Record {
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 const ON_SQLITE: &str = "
-    SELECT count(*) > 0 AS found, NULL AS closed FROM sqlite_schema WHERE type = 'table' AND name = $1";
+    SELECT count(*) > 0 AS found, NULL AS closed, '' AS role FROM sqlite_schema WHERE type = 'table' AND name = $1";
 
 /// A schema that the role may not use is no part of its search path, and what is in it is not found.
 const ON_POSTGRES: &str = r#"
-    SELECT to_regclass(quote_ident($1)) IS NOT NULL AS found,
+    SELECT to_regclass(quote_ident($1)) IS NOT NULL AS found, quote_ident(current_user) AS role,
            CASE WHEN to_regclass(quote_ident($1)) IS NULL THEN (
                SELECT nspname::text FROM pg_class
                JOIN pg_namespace ON pg_namespace.oid = relnamespace

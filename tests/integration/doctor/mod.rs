@@ -5,6 +5,7 @@ mod command;
 mod library;
 mod mended;
 mod plans;
+mod rights;
 mod searches;
 mod tables;
 
@@ -57,7 +58,7 @@ async fn seeded(backend: Backend) -> TestDatabase {
 }
 
 async fn report(database: &TestDatabase, graph: Graph) -> Report {
-    let report = examine(&catalog(graph), &database.connection).await;
+    let report = examine(&catalog(graph), &database.connection, "").await;
     report.expect("the database answers")
 }
 
