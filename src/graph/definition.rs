@@ -2,9 +2,10 @@
 
 use std::any::type_name;
 use std::collections::HashMap;
+use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 
-use sea_orm::{ColumnTrait, EntityTrait, IdenStatic, RelationTrait};
+use sea_orm::{ColumnTrait, EntityName, EntityTrait, IdenStatic, RelationTrait};
 
 use super::reflect::{self, RawEntity, TableKey};
 use super::{Catalog, relate};
@@ -32,6 +33,9 @@ pub struct Graph {
     pub(super) through: HashMap<RelationKey, String>,
     pub(super) relation_names: HashMap<RelationKey, String>,
     pub(super) column_names: HashMap<ColumnKey, String>,
+    pub(super) enum_names: HashMap<ColumnKey, String>,
+    /// By a column and a value of the database's.
+    pub(super) value_names: Vec<(ColumnKey, String, String)>,
     pub(super) type_names: HashMap<TableKey, String>,
     pub(super) hidden: Vec<ColumnKey>,
     pub(super) exposed: Vec<TableKey>,
@@ -53,8 +57,14 @@ pub(super) struct RelationKey {
 /// A column by its table's and its own name in the database.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct ColumnKey {
-    pub table: String,
+    pub table: TableKey,
     pub column: String,
+}
+
+impl Display for ColumnKey {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.table.table, self.column)
+    }
 }
 
 impl Graph {
@@ -95,6 +105,21 @@ impl Graph {
     pub fn rename_column<C: ColumnTrait>(mut self, column: C, name: &str) -> Self {
         self.column_names
             .insert(column_key(&column), name.to_owned());
+        self
+    }
+
+    /// Names the type of a column's enum otherwise than the database does: `.name_enum(post::Column::Status,
+    /// "Stage")`. Other columns of that enum have the same type.
+    pub fn name_enum<C: ColumnTrait>(mut self, column: C, name: &str) -> Self {
+        self.enum_names.insert(column_key(&column), name.to_owned());
+        self
+    }
+
+    /// Names a value of a column's enum otherwise than the database does: `.name_value(person::Column::Sex, "女",
+    /// "FEMALE")`.
+    pub fn name_value<C: ColumnTrait>(mut self, column: C, value: &str, name: &str) -> Self {
+        self.value_names
+            .push((column_key(&column), value.to_owned(), name.to_owned()));
         self
     }
 
@@ -184,10 +209,9 @@ fn relation_key<R: RelationTrait>(relation: &R) -> RelationKey {
 }
 
 fn column_key<C: ColumnTrait>(column: &C) -> ColumnKey {
-    let (table, name) = column.as_column_ref();
     ColumnKey {
-        table: table.to_string(),
-        column: name.to_string(),
+        table: TableKey::of(&C::EntityName::default().table_ref()),
+        column: column.as_str().to_owned(),
     }
 }
 

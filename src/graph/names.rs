@@ -1,39 +1,186 @@
-//! Names: from tables, columns and `Relation` variants to GraphQL.
+//! Names: from tables, columns, values and `Relation` variants to GraphQL.
+//!
+//! GraphQL's names are `[_A-Za-z][_0-9A-Za-z]*`. What a text has beyond that is written in those letters
+//! (`spelled`); where two come out alike, those that had to be written otherwise than they are get their code points,
+//! so that a name does not depend on the order of its like.
 
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use deunicode::deunicode_char;
 use heck::{ToLowerCamelCase, ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
 
-/// `created_at`, `CreatedAt` → `createdAt`.
+/// Fields that every `where` has besides those of its entity.
+const LOGIC: [&str; 3] = ["and", "or", "not"];
+/// Fields of every edge.
+const EDGE: [&str; 2] = ["cursor", "node"];
+
+/// `created_at`, `CreatedAt` → `createdAt`; `имя` → `imia`; `and` → `and_`.
 pub fn field(name: &str) -> String {
-    legal(name.to_lower_camel_case())
+    free(camel(name), &LOGIC)
+}
+
+/// The same, where the field may be one of an edge.
+pub fn edge_field(name: &str) -> String {
+    free(field(name), &EDGE)
 }
 
 /// `post`, `posts` → `Post`; `InvoiceLine` stays.
 pub fn object(table: &str) -> String {
-    legal(singular(&table.to_upper_camel_case()))
+    legal(singular(&spelled(table).to_upper_camel_case()))
 }
 
 /// `post_status` → `PostStatus`.
 pub fn enumeration(name: &str) -> String {
-    legal(name.to_upper_camel_case())
+    legal(spelled(name).to_upper_camel_case())
 }
 
-/// `published` → `PUBLISHED`, `in-progress` → `IN_PROGRESS`; what comes out alike is numbered.
+/// What one row of a type is called, and several.
+pub fn counted(type_name: &str) -> (String, String) {
+    let one = camel(type_name);
+    let mut many = plural(&one);
+    if many == one {
+        many.push_str("List");
+    }
+    (free(one, &LOGIC), free(many, &LOGIC))
+}
+
+/// `published` → `PUBLISHED`, `in-progress` → `IN_PROGRESS`, `男` → `NAN`, `+` → `PLUS`; what comes out alike is told
+/// apart, at the last by numbers.
 pub fn enum_values(values: &[String]) -> Vec<String> {
-    let mut names: Vec<String> = Vec::with_capacity(values.len());
-    for value in values {
-        let name = legal(value.to_shouty_snake_case());
-        let numbered = (2..).map(|n| format!("{name}_{n}"));
-        let free = std::iter::once(name.clone())
-            .chain(numbered)
-            .find(|n| !names.contains(n));
+    let shouted = |value: &String| legal(spelled(value).to_shouty_snake_case());
+    let pairs: Vec<_> = values.iter().map(|v| (v.as_str(), shouted(v))).collect();
+    let marked = distinct(&pairs, &HashSet::new());
+    let mut names: Vec<String> = Vec::with_capacity(marked.len());
+    for name in marked {
+        let free = numbered(&name).find(|n| !names.contains(n));
         names.extend(free);
     }
     names
 }
 
+/// A name for each text, given what it comes out as. Those that are written as they are keep that. Of the others, one
+/// that comes out as another does, or as what is taken, is marked by its code points.
+pub fn distinct(texts: &[(&str, String)], taken: &HashSet<String>) -> Vec<String> {
+    let mut count: HashMap<&str, usize> = HashMap::new();
+    for (_, name) in texts {
+        *count.entry(name).or_default() += 1;
+    }
+    let mut names: Vec<String> = Vec::with_capacity(texts.len());
+    for (text, name) in texts {
+        let alone = count[name.as_str()] == 1 && !taken.contains(name);
+        let name = match mark(text) {
+            Some(mark) if !alone => {
+                let name = format!("{name}_{mark}");
+                let is_free = |n: &String| {
+                    !taken.contains(n) && !names.contains(n) && !count.contains_key(n.as_str())
+                };
+                numbered(&name).find(is_free).unwrap_or(name.clone())
+            }
+            _ => name.clone(),
+        };
+        names.push(name);
+    }
+    names
+}
+
+/// The name, and then with a number behind it.
+fn numbered(name: &str) -> impl Iterator<Item = String> {
+    let numbers = (2..).map(move |n| format!("{name}_{n}"));
+    std::iter::once(name.to_owned()).chain(numbers)
+}
+
+/// A name that is one of these gets an underscore, at which no other ends.
+fn free(name: String, reserved: &[&str]) -> String {
+    match reserved.contains(&name.as_str()) {
+        true => format!("{name}_"),
+        false => name,
+    }
+}
+
+/// Why a name that somebody gave cannot be one, if it cannot.
+pub fn fault(name: &str, of: Named) -> Option<&'static str> {
+    let mut letters = name.chars();
+    let begins = letters
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    if !begins || !letters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Some(
+            "is no name in GraphQL, which are made of the letters A to Z, digits and `_`, and do not begin with a digit",
+        );
+    }
+    if name.starts_with("__") {
+        return Some("is reserved: names that begin with `__` are GraphQL's own");
+    }
+    match of {
+        Named::Field if LOGIC.contains(&name) => Some("is a word of every `where`"),
+        Named::Value if ["true", "false", "null"].contains(&name) => {
+            Some("is no name of a value in GraphQL")
+        }
+        _ => None,
+    }
+}
+
+/// What a name is for.
+#[derive(Debug, Clone, Copy)]
+pub enum Named {
+    Type,
+    Field,
+    Value,
+}
+
+fn camel(name: &str) -> String {
+    legal(spelled(name).to_lower_camel_case())
+}
+
+/// A text in ASCII, with at least one letter or digit: `имя` → `imia`, `+` → `plus`.
+fn spelled(text: &str) -> Cow<'_, str> {
+    if is_plain(text) {
+        return Cow::Borrowed(text);
+    }
+    let letters: String = text
+        .chars()
+        .map(|c| match c.is_ascii() {
+            true => Cow::Owned(c.to_string()),
+            // Chinese is read word by word, with spaces between.
+            false => deunicode_char(c).map_or(Cow::Borrowed(" "), Cow::Borrowed),
+        })
+        .collect();
+    if letters.contains(|c: char| c.is_ascii_alphanumeric()) {
+        return Cow::Owned(letters);
+    }
+    let words = text.chars().map(|c| {
+        let known = SYMBOLS.iter().find(|(symbol, _)| *symbol == c);
+        known.map_or_else(|| code_point(c), |(_, word)| (*word).to_owned())
+    });
+    let words: Vec<_> = words.collect();
+    match words.is_empty() {
+        true => Cow::Borrowed("empty"),
+        false => Cow::Owned(words.join(" ")),
+    }
+}
+
+/// Whether a text is ASCII, with a letter or digit in it, so that it is written as it is.
+fn is_plain(text: &str) -> bool {
+    text.is_ascii() && text.contains(|c: char| c.is_ascii_alphanumeric())
+}
+
+/// What tells a text that is not plain from others that come out alike.
+pub fn mark(text: &str) -> Option<String> {
+    if is_plain(text) {
+        return None;
+    }
+    let points = text.chars().filter(|c| !c.is_ascii_alphanumeric());
+    Some(points.map(code_point).collect::<Vec<_>>().join("_"))
+}
+
+fn code_point(c: char) -> String {
+    format!("U{:04X}", u32::from(c))
+}
+
 /// `post` → `posts`; what is plural already stays.
 pub fn plural(name: &str) -> String {
-    inflect(name, 2)
+    free(inflect(name.trim_end_matches('_'), 2), &LOGIC)
 }
 
 /// `orderDetails` → `order details`, for sentences.
@@ -66,7 +213,11 @@ fn inflect(name: &str, count: isize) -> String {
         None if count == 1 && lower.ends_with("is") => word.to_owned(),
         None => pluralizer::pluralize(word, count, false),
     };
-    format!("{head}{inflected}")
+    match inflected.is_empty() {
+        // `s` is no plural of nothing.
+        true => name.to_owned(),
+        false => format!("{head}{inflected}"),
+    }
 }
 
 /// What the inflector takes for plurals (`gps` of `gp`, `specimen` of `speciman`).
@@ -90,7 +241,7 @@ pub fn foreign_key(columns: &[&str]) -> String {
     let words: Vec<String> = columns
         .iter()
         .map(|c| {
-            let snake = c.to_snake_case();
+            let snake = spelled(c).to_snake_case();
             let stem = snake.strip_suffix("_id").unwrap_or(&snake);
             stem.to_owned()
         })
@@ -119,23 +270,50 @@ pub fn made_up(variant: &str, target_table: &str) -> bool {
         || (stem != variant && stem == target_table.to_upper_camel_case())
 }
 
-/// GraphQL names are `[_A-Za-z][_0-9A-Za-z]*` (and `__` is reserved): what does not fit is replaced.
-fn legal(name: String) -> String {
-    let mut legal: String = name
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || c == '_' {
-                c
-            } else {
-                '_'
-            }
-        })
-        .collect();
-    if legal.starts_with(|c: char| c.is_ascii_digit()) || legal.is_empty() {
-        legal.insert(0, '_');
+/// A digit does not begin a name.
+fn legal(mut name: String) -> String {
+    if name.starts_with(|c: char| c.is_ascii_digit()) {
+        name.insert(0, '_');
     }
-    legal
+    name
 }
+
+/// What stands for a value where there is nothing else, as in `+` and `-`.
+const SYMBOLS: [(char, &str); 33] = [
+    (' ', "space"),
+    ('!', "exclamation"),
+    ('"', "quote"),
+    ('#', "hash"),
+    ('$', "dollar"),
+    ('%', "percent"),
+    ('&', "ampersand"),
+    ('\'', "apostrophe"),
+    ('(', "open parenthesis"),
+    (')', "close parenthesis"),
+    ('*', "asterisk"),
+    ('+', "plus"),
+    (',', "comma"),
+    ('-', "minus"),
+    ('.', "dot"),
+    ('/', "slash"),
+    (':', "colon"),
+    (';', "semicolon"),
+    ('<', "less"),
+    ('=', "equal"),
+    ('>', "greater"),
+    ('?', "question"),
+    ('@', "at"),
+    ('[', "open bracket"),
+    ('\\', "backslash"),
+    (']', "close bracket"),
+    ('^', "caret"),
+    ('_', "underscore"),
+    ('`', "backtick"),
+    ('{', "open brace"),
+    ('|', "bar"),
+    ('}', "close brace"),
+    ('~', "tilde"),
+];
 
 #[cfg(test)]
 mod tests {
@@ -149,6 +327,7 @@ mod tests {
         assert_eq!(object("people"), "Person");
         assert_eq!(object("address"), "Address");
         assert_eq!(object("status"), "Status");
+        assert_eq!(object("s"), "S");
         assert_eq!(object("tax_basis"), "TaxBasis");
         assert_eq!(object("camera_lenses"), "CameraLens");
         assert_eq!(field("AlbumId"), "albumId");

@@ -20,6 +20,7 @@ mod house;
 mod http;
 mod lists;
 mod migrations;
+mod names;
 mod outages;
 mod paging;
 mod reading;

@@ -4,50 +4,10 @@ use std::collections::HashMap;
 
 use super::Work;
 use super::junctions::is_junction;
+use super::types::{Called, Enums, enum_key};
 use crate::graph::definition::ColumnKey;
-use crate::graph::reflect::{RawEntity, Shape};
-use crate::graph::{Column, ColumnIx, Direction, Entity, EnumType, Kind, names};
-
-/// What a type's name is followed by in the names of the types that are made for it.
-pub(super) const GENERATED_TYPES: [&str; 14] = [
-    "Where",
-    "ListWhere",
-    "Order",
-    "Filter",
-    "Connection",
-    "Edge",
-    "Column",
-    "Aggregate",
-    "AggregateGroup",
-    "AggregateKey",
-    "AggregateMin",
-    "AggregateMax",
-    "AggregateSum",
-    "AggregateAvg",
-];
-
-const RESERVED_TYPES: [&str; 20] = [
-    "Query",
-    "Mutation",
-    "Subscription",
-    "Node",
-    "PageInfo",
-    "OrderDirection",
-    "CountOrder",
-    "String",
-    "Int",
-    "Float",
-    "Boolean",
-    "ID",
-    "DateTime",
-    "Date",
-    "Time",
-    "Decimal",
-    "BigInt",
-    "JSON",
-    "UUID",
-    "Bytes",
-];
+use crate::graph::reflect::{RawColumn, RawEntity};
+use crate::graph::{Column, ColumnIx, Direction, Entity, Kind, names};
 
 impl Work<'_> {
     pub(super) fn entities(&mut self) {
@@ -59,127 +19,36 @@ impl Work<'_> {
                 ));
             }
         }
-        for raw in &self.graph.entities {
-            let entity = self.entity(raw);
+        let called = self.called();
+        let enums = self.enums(&called);
+        for (raw, called) in self.graph.entities.iter().zip(called) {
+            let entity = self.entity(raw, called, &enums);
             self.catalog_entities.push(entity);
         }
-        let mut types: HashMap<String, &str> = HashMap::new();
-        let mut enums: HashMap<String, &EnumType> = HashMap::new();
-        for (entity, raw) in self.catalog_entities.iter().zip(&self.graph.entities) {
-            for column in &entity.columns {
-                let Kind::Enum(of) = &column.kind else {
-                    continue;
-                };
-                if enums
-                    .insert(of.type_name.clone(), of)
-                    .is_some_and(|other| other != &**of)
-                {
-                    self.mistakes.push(format!(
-                        "two different database enums are called `{}` in GraphQL; rename one of them in the database",
-                        of.type_name
-                    ));
-                }
-            }
-            if !entity.exposed {
-                continue;
-            }
-            let remedy = format!("name it with `.type_name({}::Entity, \"…\")`", raw.module);
-            if RESERVED_TYPES.contains(&entity.type_name.as_str())
-                || entity.type_name.starts_with("__")
-            {
-                self.mistakes.push(format!(
-                    "{}: the type name `{}` is reserved; {remedy}",
-                    raw.module, entity.type_name
-                ));
-            } else if let Some(other) = types.insert(entity.type_name.clone(), &raw.module) {
-                self.mistakes.push(format!(
-                    "{} and {other} would both be type `{}`; {remedy}",
-                    raw.module, entity.type_name
-                ));
-            }
-        }
-        for of in enums.keys().chain(types.keys()) {
-            let made = GENERATED_TYPES.iter().find_map(|suffix| {
-                let stem = of.strip_suffix(suffix)?;
-                let filters = *suffix == "Filter"
-                    && (RESERVED_TYPES.contains(&stem) || enums.contains_key(stem));
-                (filters || types.contains_key(stem)).then_some(stem)
-            });
-            if let Some(stem) = made {
-                self.mistakes.push(format!(
-                    "`{of}` is the name of a type that Backref makes for `{stem}`; name one of the two with `.type_name(…::Entity, \"…\")`, or the enum in the database"
-                ));
-            }
-        }
-        let mut roots: HashMap<String, &Entity> = HashMap::new();
-        for entity in self.catalog_entities.iter().filter(|e| e.exposed) {
-            let made = ["Connection", "Aggregate"].map(|s| format!("{}{s}", entity.plural));
-            for root in [entity.single.clone(), entity.plural.clone()]
-                .into_iter()
-                .chain(made)
-            {
-                let other = roots.insert(root.clone(), entity);
-                if let Some(other) = other.filter(|o| o.type_name != entity.type_name) {
-                    self.mistakes.push(format!(
-                        "{} and {} would both be read by `{root}`; name one with `.type_name({}::Entity, \"…\")`",
-                        entity.module, other.module, entity.module
-                    ));
-                }
-            }
-        }
-        for name in enums.keys() {
-            if RESERVED_TYPES.contains(&name.as_str()) {
-                self.mistakes.push(format!(
-                    "a database enum would be called `{name}`, which is a type of GraphQL's or Backref's; rename it in the database"
-                ));
-            }
-            if let Some(module) = types.get(name) {
-                self.mistakes.push(format!(
-                    "{module}: a database enum is called `{name}` too; name the type with `.type_name({module}::Entity, \"…\")`"
-                ));
-            }
-        }
+        self.check_types();
+        self.check_given_names();
     }
 
-    pub(super) fn entity(&self, raw: &RawEntity) -> Entity {
-        let type_name = self
-            .graph
-            .type_names
-            .get(&raw.table)
-            .cloned()
-            .unwrap_or_else(|| names::object(&raw.table.table));
-        let single = names::field(&type_name);
-        let mut plural = names::plural(&single);
-        if plural == single {
-            plural.push_str("List");
-        }
-        let columns: Vec<Column> = raw
-            .columns
-            .iter()
-            .map(|column| {
-                let key = ColumnKey {
-                    table: raw.table.table.clone(),
-                    column: column.name.clone(),
-                };
-                let field = match names::field(&column.name) {
-                    // `id` is the global id. A part of a composite key may be called so too.
-                    id if id == "id" && raw.primary_key != [column.name.as_str()] => {
-                        format!("{single}Id")
-                    }
-                    field => field,
-                };
-                Column {
-                    name: column.name.clone(),
-                    field: self.graph.column_names.get(&key).cloned().unwrap_or(field),
-                    kind: column.kind.clone(),
-                    nullable: column.nullable,
-                    unique: column.unique,
-                    hidden: self.graph.hidden.contains(&key),
-                    refers_to: None,
-                    policy: self.graph.column_policies.get(&key).cloned(),
-                }
-            })
-            .collect();
+    fn entity(&self, raw: &RawEntity, called: Called, enums: &Enums) -> Entity {
+        let fields = self.column_fields(raw, &called);
+        let columns = raw.columns.iter().zip(fields).map(|(column, field)| {
+            let key = column_key(raw, column);
+            let kind = match &column.kind {
+                Kind::Enum(of) => Kind::Enum(enums.get(&enum_key(of)).unwrap_or(of).clone()),
+                other => other.clone(),
+            };
+            Column {
+                name: column.name.clone(),
+                field,
+                kind,
+                nullable: column.nullable,
+                unique: column.unique,
+                hidden: self.graph.hidden.contains(&key),
+                refers_to: None,
+                policy: self.graph.column_policies.get(&key).cloned(),
+            }
+        });
+        let columns: Vec<Column> = columns.collect();
         let index = |name: &str| raw.columns.iter().position(|c| c.name == name);
         let primary_key: Vec<ColumnIx> = raw.primary_key.iter().filter_map(|k| index(k)).collect();
         let created = columns.iter().position(|c| {
@@ -198,18 +67,16 @@ impl Work<'_> {
             module: raw.module.clone(),
             schema: raw.table.schema.clone(),
             table: raw.table.table.clone(),
-            type_name,
-            single,
-            plural,
+            type_name: called.type_name,
+            single: called.single,
+            plural: called.plural,
             columns,
             foreign_keys: Vec::new(),
             default_order,
             fields: Vec::new(),
             groupings: Vec::new(),
             searched: Vec::new(),
-            exposed: self.graph.exposed.contains(&raw.table)
-                || !is_junction(raw)
-                || self.is_referred_to(raw),
+            exposed: self.is_exposed(raw),
             policy: self
                 .graph
                 .policies
@@ -220,9 +87,42 @@ impl Work<'_> {
         }
     }
 
-    /// Whether a foreign key leads to it: then it is more than a link, even if its own key is two of them.
-    pub(super) fn is_referred_to(&self, raw: &RawEntity) -> bool {
-        let mut relations = self.graph.entities.iter().flat_map(|e| &e.relations);
-        relations.any(|r| r.shape == Shape::BelongsTo && r.to == raw.table)
+    /// The fields of an entity's columns, in their order.
+    fn column_fields(&self, raw: &RawEntity, called: &Called) -> Vec<String> {
+        let given = |column: &RawColumn| self.graph.column_names.get(&column_key(raw, column));
+        let taken = raw.columns.iter().filter_map(given).cloned().collect();
+        let is_free = |&column: &&RawColumn| {
+            given(column).is_none() && !self.graph.hidden.contains(&column_key(raw, column))
+        };
+        let own = |column: &RawColumn| {
+            let field = match is_junction(raw) {
+                true => names::edge_field(&column.name),
+                false => names::field(&column.name),
+            };
+            match field.as_str() {
+                // `id` is the global id. A part of a composite key may be called so too.
+                "id" if raw.primary_key != [column.name.as_str()] => format!("{}Id", called.single),
+                _ => field,
+            }
+        };
+        let free: Vec<_> = raw.columns.iter().filter(is_free).collect();
+        let texts = free.iter().map(|&c| (c.name.as_str(), own(c)));
+        let texts: Vec<_> = texts.collect();
+        let named = names::distinct(&texts, &taken);
+        let named: HashMap<&str, String> = texts.iter().map(|(text, _)| *text).zip(named).collect();
+        let columns = raw.columns.iter();
+        columns
+            .map(|column| {
+                let named = given(column).or_else(|| named.get(column.name.as_str()));
+                named.cloned().unwrap_or_else(|| own(column))
+            })
+            .collect()
+    }
+}
+
+fn column_key(raw: &RawEntity, column: &RawColumn) -> ColumnKey {
+    ColumnKey {
+        table: raw.table.clone(),
+        column: column.name.clone(),
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::entities::GENERATED_TYPES;
-use super::{Naming, Work};
+use super::types::GENERATED_TYPES;
+use super::{Draft, Naming, Work};
 use crate::graph::definition::ColumnKey;
 use crate::graph::{
     Cardinality, ColumnIx, EntityId, Field, FieldSource, Link, Relation, RelationId, names,
@@ -171,7 +171,7 @@ impl Work<'_> {
                     false => of.columns[target].field.as_str(),
                 };
                 let own = &self.catalog_entities[id].columns[column];
-                let table = &self.graph.entities[id].table.table;
+                let table = &self.graph.entities[id].table;
                 let named = ColumnKey {
                     table: table.clone(),
                     column: own.name.clone(),
@@ -216,7 +216,12 @@ impl Work<'_> {
     }
 
     pub(super) fn claim(&mut self, taken: &mut HashSet<String>, id: RelationId) {
-        let relation = &self.relations[id].relation;
+        let Draft { relation, mark, .. } = &mut self.relations[id];
+        if let Some(mark) = mark
+            && taken.contains(&relation.name)
+        {
+            relation.name = format!("{}_{mark}", relation.name);
+        }
         if !taken.insert(relation.name.clone()) {
             let remedy = if relation.declared.starts_with("the inverse") {
                 "name it with `.backref(…, \"…\")`"

@@ -7,6 +7,7 @@ mod inverses;
 mod junctions;
 mod relations;
 mod rules;
+mod types;
 
 use std::collections::{HashMap, HashSet};
 
@@ -62,6 +63,8 @@ struct Draft {
     relation: Relation,
     /// Where the field comes in its type: declared relations, then backrefs, then junctions.
     naming: Naming,
+    /// The code points of a variant that is not written in GraphQL's letters, for where its name is taken.
+    mark: Option<String>,
 }
 
 enum Naming {

@@ -44,6 +44,10 @@ impl Work<'_> {
                     continue;
                 }
                 let given = self.given(from, &relation.variant);
+                let mark = match given {
+                    Some(_) => None,
+                    None => names::mark(&relation.variant),
+                };
                 let name = given.unwrap_or_else(|| {
                     if made_up {
                         names::of_key(
@@ -77,6 +81,7 @@ impl Work<'_> {
                     },
                     Naming::Given,
                 );
+                self.relations[id].mark = mark;
                 self.by_key.insert((from, relation.variant.clone()), id);
             }
         }
@@ -205,7 +210,11 @@ impl Work<'_> {
                 columns: columns.clone(),
             };
         }
-        self.relations.push(Draft { relation, naming });
+        self.relations.push(Draft {
+            relation,
+            naming,
+            mark: None,
+        });
         self.relations.len() - 1
     }
 

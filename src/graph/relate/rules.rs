@@ -105,11 +105,25 @@ impl Work<'_> {
             .keys()
             .chain(&graph.hidden)
             .chain(graph.column_policies.keys());
-        for key in columns {
-            if !graph.entities.iter().any(|e| e.table.table == key.table) {
+        let of_enums = graph.value_names.iter().map(|(column, ..)| column);
+        let of_enums = of_enums.chain(graph.enum_names.keys());
+        for key in columns.chain(of_enums.clone()) {
+            if !self.by_table.contains_key(&key.table) {
                 mistakes.push(format!(
-                    "a definition names column `{}.{}`, whose entity is not on the graph; register it with `.entity(…)`",
-                    key.table, key.column
+                    "a definition names column `{key}`, whose entity is not on the graph; register it with `.entity(…)`"
+                ));
+            }
+        }
+        for key in of_enums {
+            let entity = self.by_table.get(&key.table);
+            let mut columns = entity
+                .iter()
+                .flat_map(|&&e| &self.catalog_entities[e].columns);
+            if columns
+                .any(|c| c.name == key.column && (c.hidden || !matches!(c.kind, Kind::Enum(_))))
+            {
+                mistakes.push(format!(
+                    "`.name_enum` and `.name_value` need a column that is shown and holds an enum, which `{key}` is not; leave them out"
                 ));
             }
         }

@@ -77,10 +77,7 @@ impl Writer<'_> {
                 descending: term.direction == Direction::Desc,
                 nulls: term.nulls,
                 integer: kind.is_integer(),
-                compared_as: match kind {
-                    Kind::Enum(_) if !term.native => "text".to_owned(),
-                    _ => key_type(&kind),
-                },
+                compared_as: key_type(&kind),
             }
         };
         terms.iter().map(key).collect()
@@ -276,7 +273,10 @@ impl Writer<'_> {
                     _ => String::from("\\x"),
                 };
                 let n = self.bind(BindValue::Text(text.into()));
-                format!("${n}::text::{}", key.compared_as)
+                match key.compared_as.as_str() {
+                    "text" => format!("${n}"),
+                    of_type => format!("${n}::text::{of_type}"),
+                }
             }
         })
     }

@@ -25,9 +25,9 @@ impl KeyPart<'_> {
 }
 
 /// Whether PostgreSQL is left to find out the type of what is bound, from the column that it is compared with. The
-/// declared type does not say: a `String` may be `char(3)` or `citext`, a float `real`.
+/// declared type does not say: a `String` may be `char(3)` or `citext`, a float `real`, and an enum of any schema.
 pub(super) fn is_inferred(kind: &Kind) -> bool {
-    matches!(kind, Kind::Text | Kind::Float | Kind::Other)
+    matches!(kind, Kind::Text | Kind::Enum(_) | Kind::Float | Kind::Other)
 }
 
 impl Writer<'_> {
@@ -85,7 +85,6 @@ pub(super) fn key_type(kind: &Kind) -> String {
         Kind::Float => "double precision".to_owned(),
         Kind::Decimal { .. } => "numeric".to_owned(),
         Kind::Boolean => "boolean".to_owned(),
-        Kind::Enum(of) => quoted(&of.name),
         Kind::DateTime { zoned: true } => "timestamptz".to_owned(),
         Kind::DateTime { zoned: false } => "timestamp".to_owned(),
         Kind::Date => "date".to_owned(),
@@ -93,7 +92,7 @@ pub(super) fn key_type(kind: &Kind) -> String {
         Kind::Json => "jsonb".to_owned(),
         Kind::Uuid => "uuid".to_owned(),
         Kind::Bytes => "bytea".to_owned(),
-        Kind::Text | Kind::Other => "text".to_owned(),
+        Kind::Text | Kind::Enum(_) | Kind::Other => "text".to_owned(),
     }
 }
 
