@@ -23,6 +23,7 @@ mod migrations;
 mod names;
 mod outages;
 mod paging;
+mod pooled;
 mod reading;
 mod schema;
 mod search;

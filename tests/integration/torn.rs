@@ -5,6 +5,8 @@ mod attack;
 
 use std::sync::Arc;
 
+use backref::serve::database::Url;
+
 use super::harness::{Backend, TestApp, TestDatabase};
 
 const CLIENTS: usize = 32;
@@ -12,25 +14,30 @@ const REQUESTS: usize = 3_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_answer_is_torn_or_stale_on_sqlite() {
-    attack(Backend::Sqlite).await;
+    on(Backend::Sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_answer_is_torn_or_stale_on_postgres() {
     if Backend::all().contains(&Backend::Postgres) {
-        attack(Backend::Postgres).await;
+        on(Backend::Postgres).await;
     }
 }
 
-async fn attack(backend: Backend) {
+async fn on(backend: Backend) {
     let database = TestDatabase::sample(backend).await;
     let app = Arc::new(TestApp::blog(&database));
+    is_right_throughout(&database.url, app, REQUESTS).await;
+}
+
+/// Lets the writers loose on a database, and so many requests on an app that reads it.
+pub async fn is_right_throughout(writers: &Url, app: Arc<TestApp>, requests: usize) {
     let clients = (0..CLIENTS).map(|_| InProcess(app.clone())).collect();
-    let tally = attack::run(&database.url, clients, REQUESTS).await;
+    let tally = attack::run(writers, clients, requests).await;
     let tally = tally.expect("the attack runs");
     assert_eq!(tally.wrong(), 0, "{tally}");
     // Those whose clients left are not judged.
-    assert!(tally.asked() > REQUESTS as u64 * 9 / 10, "{tally}");
+    assert!(tally.asked() > requests as u64 * 9 / 10, "{tally}");
 }
 
 struct InProcess(Arc<TestApp>);

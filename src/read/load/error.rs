@@ -15,6 +15,12 @@ use crate::read::plan::LevelId;
 pub enum DatabaseError {
     #[error("PostgreSQL: {0}")]
     Postgres(#[from] tokio_postgres::Error),
+    /// Of a statement that was sent behind so many characters that are not its own.
+    #[error("PostgreSQL: {error}")]
+    Marked {
+        error: tokio_postgres::Error,
+        before: u32,
+    },
     #[error("SQLite: {0}")]
     Sqlite(#[from] rusqlite::Error),
     #[error("PostgreSQL cannot be reached: {0}")]
@@ -62,7 +68,7 @@ impl DatabaseError {
 
     pub fn sql_state(&self) -> Option<&SqlState> {
         match self {
-            DatabaseError::Postgres(e) => e.code(),
+            DatabaseError::Postgres(e) | DatabaseError::Marked { error: e, .. } => e.code(),
             DatabaseError::Restart { cause, .. } => cause.as_ref()?.sql_state(),
             _ => None,
         }
@@ -125,7 +131,7 @@ impl DatabaseError {
     pub fn is_cut_off(&self) -> bool {
         match self {
             DatabaseError::Unreachable(_) | DatabaseError::Unusable { .. } => true,
-            DatabaseError::Postgres(e) => {
+            DatabaseError::Postgres(e) | DatabaseError::Marked { error: e, .. } => {
                 // Class 57P: the server is shutting down or not yet up, or ends the connection. Class 08: the
                 // connection failed. 25P03: it was ended for being idle in a transaction. An error without a code
                 // is the connection's end.

@@ -35,6 +35,12 @@ impl DatabaseError {
                 Some(said) => of_postgres(said, statement),
                 None => Said::of_ours(format!("PostgreSQL: {}", with_causes(error))),
             },
+            DatabaseError::Marked { error, before } => {
+                let said = error.as_db_error().map(|said| of_postgres(said, statement));
+                let said = said.unwrap_or_else(|| Said::of_ours(with_causes(error)));
+                let position = said.position.and_then(|at| at.checked_sub(*before));
+                Said { position, ..said }
+            }
             DatabaseError::Sqlite(error) => of_sqlite(error, statement),
             DatabaseError::Restart {
                 cause: Some(cause), ..

@@ -5,6 +5,7 @@
 
 mod app;
 pub mod blog;
+mod pgbouncer;
 mod postgres;
 mod process;
 mod proxy;
@@ -12,6 +13,7 @@ mod stage;
 mod statements;
 
 pub use app::{Answer, TestApp};
+pub use pgbouncer::PgBouncer;
 pub use postgres::{Server, own_server};
 pub use process::{Program, answer};
 pub use proxy::{Proxy, Way};
@@ -133,7 +135,8 @@ impl TestDatabase {
     /// The name by which a PostgreSQL server knows it.
     pub fn name(&self) -> String {
         let url = self.url.shown();
-        url.rsplit('/').next().unwrap_or_default().to_owned()
+        let name = url.rsplit('/').next().unwrap_or_default();
+        name.split('?').next().unwrap_or_default().to_owned()
     }
 
     /// With the content that the embedded database starts with.

@@ -110,11 +110,11 @@ fn binaries() -> Option<PathBuf> {
 }
 
 /// PostgreSQL refuses to run as root; root becomes another user for it.
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0)
 }
 
-fn as_server_user(root: bool) -> Vec<&'static str> {
+pub fn as_server_user(root: bool) -> Vec<&'static str> {
     if root {
         vec!["runuser", "-u", server_user(), "--"]
     } else {

@@ -3,6 +3,7 @@
 //! URLs and the environment (`PGPASSWORD`, `PGSSLMODE`, `~/.pgpass` and so on) are sqlx's to read, as they are
 //! for migrations and writes, so that one URL means one thing.
 
+use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
@@ -12,6 +13,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{CancelToken, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::session::Owner;
 use super::tls::{self, Trust};
 use crate::read::load::DatabaseError;
 use crate::read::load::said::with_causes;
@@ -24,6 +26,8 @@ pub struct Connector {
     pooled: bool,
     /// What begins a transaction that reads one snapshot.
     begin: String,
+    /// Of this process alone, among all that ask the same database.
+    nonce: u64,
 }
 
 /// How long to wait for a new connection.
@@ -91,6 +95,7 @@ impl Connector {
             tls,
             pooled,
             begin,
+            nonce: std::hash::RandomState::new().build_hasher().finish(),
         })
     }
 
@@ -103,11 +108,30 @@ impl Connector {
         &self.begin
     }
 
-    /// Cancels what a connection runs.
-    pub async fn cancel(&self, token: CancelToken) -> Result<(), DatabaseError> {
-        let cancelled = tokio::time::timeout(TIMEOUT, token.cancel_query(self.tls.clone())).await;
+    /// Cancels what a connection runs for this owner.
+    pub async fn cancel(&self, token: CancelToken, owner: Owner) -> Result<(), DatabaseError> {
+        let cancel = async {
+            match self.pooled {
+                // A pooler knows only its own connections, and some die of being asked (PgBouncer 1.18).
+                true => self.cancel_marked(owner).await,
+                false => Ok(token.cancel_query(self.tls.clone()).await?),
+            }
+        };
         let late = |_| DatabaseError::Unreachable(format!("no answer in {TIMEOUT:?}"));
-        Ok(cancelled.map_err(late)??)
+        tokio::time::timeout(TIMEOUT, cancel).await.map_err(late)?
+    }
+
+    async fn cancel_marked(&self, owner: Owner) -> Result<(), DatabaseError> {
+        let mark = self.mark(owner);
+        let ask = format!(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE usename = current_user AND state = 'active' AND starts_with(query, '{mark}')"
+        );
+        Ok(self.connect().await?.batch_execute(&ask).await?)
+    }
+
+    /// What statements begin with behind a pooler, so that they can be found in whatever session they run.
+    pub fn mark(&self, owner: Owner) -> String {
+        format!("/* backref {:x}-{owner} */ ", self.nonce)
     }
 
     /// Opens a connection. Its other half runs as a task until the client is dropped.

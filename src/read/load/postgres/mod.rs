@@ -311,14 +311,23 @@ impl Query<'_> {
                 }
                 None => {
                     let typed = self.parameters.iter().zip(types());
-                    session.client().query_typed_raw(sql, typed).await?
+                    let marked = self.member.mark() + sql;
+                    session.client().query_typed_raw(&marked, typed).await?
                 }
             };
             self.read(found).await
         };
         let (rows, took) = self.send(|| self.member.done(), asking).await;
         self.member.add(took);
-        rows.map_err(|error| self.restart(error))
+        rows.map_err(|error| match self.restart(error) {
+            DatabaseError::Postgres(error) if !session.keeps_statements() => {
+                DatabaseError::Marked {
+                    error,
+                    before: self.member.mark().len() as u32,
+                }
+            }
+            other => other,
+        })
     }
 
     /// Runs a future of the driver's, which sends its statement when it is first polled. Apart from the others, whatever

@@ -60,6 +60,8 @@ struct Shared {
     few: usize,
     state: Mutex<State>,
     clock: Instant,
+    /// When a statement was cancelled behind a pooler, in whatever session it ran.
+    cancelled: Arc<AtomicU64>,
 }
 
 #[derive(Default)]
@@ -158,6 +160,7 @@ impl PostgresPool {
             few,
             state: Mutex::default(),
             clock: Instant::now(),
+            cancelled: Arc::default(),
         }))
     }
 
@@ -389,12 +392,13 @@ impl PostgresPool {
             state.opening -= 1;
             match opened {
                 Ok(client) => {
+                    let pooled = shared.connector.is_pooled();
+                    let cancelled = match pooled {
+                        true => shared.cancelled.clone(),
+                        false => Arc::default(),
+                    };
                     state.places.push(Place {
-                        session: Arc::new(Session::new(
-                            client,
-                            !shared.connector.is_pooled(),
-                            shared.clock,
-                        )),
+                        session: Arc::new(Session::new(client, !pooled, shared.clock, cancelled)),
                         unsent: 0,
                         transaction: false,
                         slow: false,
@@ -410,7 +414,11 @@ impl PostgresPool {
                         path: None,
                         statement: None,
                     });
-                    state.refused = Some((Instant::now(), error.to_string().into()));
+                    let cause = match error {
+                        DatabaseError::Unreachable(cause) => cause,
+                        other => other.to_string(),
+                    };
+                    state.refused = Some((Instant::now(), cause.into()));
                 }
             }
             pool.grant_all(state);
@@ -496,7 +504,7 @@ impl PostgresPool {
                     tokio::time::sleep(PATIENCE.saturating_sub(running).max(PATIENCE / 10)).await;
                     continue;
                 }
-                let cancelled = pool.0.connector.cancel(session.canceller()).await;
+                let cancelled = pool.0.connector.cancel(session.canceller(), id).await;
                 if let Err(error) = &cancelled {
                     tracing::debug!(%error, "a statement cannot be cancelled");
                 }
@@ -604,6 +612,11 @@ impl Member {
     /// Whether its statements run in a transaction, which one that fails ends.
     pub fn in_transaction(&self) -> bool {
         self.wish.snapshot || self.pool.0.connector.is_pooled()
+    }
+
+    /// What its statements begin with behind a pooler.
+    pub fn mark(&self) -> String {
+        self.pool.0.connector.mark(self.id)
     }
 
     /// What holds up its statement that is not answered yet.

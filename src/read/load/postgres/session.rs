@@ -40,8 +40,8 @@ pub struct Session {
     since: AtomicU64,
     /// How long statements take, in µs: an average in which the last ones count the most.
     pace: AtomicU64,
-    /// When we last cancelled a statement here, by the pool's clock in µs.
-    cancelled: AtomicU64,
+    /// When we last cancelled a statement that may have been here, by the pool's clock in µs.
+    cancelled: Arc<AtomicU64>,
     clock: Instant,
     pub opened: Instant,
 }
@@ -61,8 +61,14 @@ pub struct Load {
 }
 
 impl Session {
-    /// `keeps_statements` is whether statements can be prepared by name and asked by it later.
-    pub fn new(client: Client, keeps_statements: bool, clock: Instant) -> Self {
+    /// `keeps_statements` is whether statements can be prepared by name and asked by it later; `cancelled` is shared
+    /// with the sessions whose statements a cancellation may hit.
+    pub fn new(
+        client: Client,
+        keeps_statements: bool,
+        clock: Instant,
+        cancelled: Arc<AtomicU64>,
+    ) -> Self {
         Session {
             client,
             keeps_statements,
@@ -71,7 +77,7 @@ impl Session {
             waiting: AtomicU32::new(0),
             since: AtomicU64::new(clock.elapsed().as_micros() as u64),
             pace: AtomicU64::new(0),
-            cancelled: AtomicU64::new(0),
+            cancelled,
             clock,
             opened: Instant::now(),
         }
