@@ -60,7 +60,7 @@ fn damaged_documents_are_what_graphql_js_says() {
         for ((text, theirs), own) in texts.drain(..).zip(verdicts).zip(own) {
             done += 1;
             counts[own.0 as usize] += 1;
-            if !agree(&own, &theirs) {
+            if !agree(&text, &own, &theirs) {
                 differences.push(text);
             }
         }
@@ -71,7 +71,7 @@ fn damaged_documents_are_what_graphql_js_says() {
     }
     let shown = differences.into_iter().map(|text| {
         let text = smallest(text, |text| {
-            !agree(&judged(&schema, text), &peer.verdict(text))
+            !agree(text, &judged(&schema, text), &peer.verdict(text))
         });
         let (own, theirs) = (judged(&schema, &text), peer.verdict(&text));
         format!("{text:?}\nserver: {own:?}\ngraphql-js: {theirs:?}")
@@ -135,12 +135,18 @@ fn judged(schema: &Schema, text: &str) -> Own {
     (kind, at, errors.into_iter().map(|e| e.message).collect())
 }
 
-fn agree((kind, at, _): &Own, theirs: &Verdict) -> bool {
+fn agree(text: &str, (kind, at, messages): &Own, theirs: &Verdict) -> bool {
     // A list of which another is the beginning: found when the fields are merged, which they never are where nothing
     // reaches them.
     let differing = |e: &String| e.contains("they have differing arguments");
     if *kind == Kind::Valid && !theirs.valid && theirs.errors.iter().all(differing) {
         return true;
+    }
+    // By SameResponseShape `a: __typename` is no `a: bio`, since one may be null; graphql-js does not look at the type
+    // of `__typename`.
+    let of_typename = |e: &String| e.contains("different types using the same name");
+    if *kind == Kind::Validation && theirs.valid && messages.iter().all(of_typename) {
+        return text.contains("__typename");
     }
     *kind == theirs.kind && *at == theirs.at
 }
@@ -156,6 +162,10 @@ fn documents_that_were_judged_wrongly_stay_judged_rightly() {
             Kind::Validation,
         ),
         ("subscription { posts { id } }", Kind::Validation),
+        (
+            "{ users { __typename ...F } } fragment F on Node { ... on Profile { __typename: bio } }",
+            Kind::Validation,
+        ),
         ("{ ...,F } fragment F on Query { __typename }", Kind::Valid),
         ("{ ...,on Query { __typename } }", Kind::Valid),
         ("{ ...,@include(if: true) { __typename } }", Kind::Valid),

@@ -10,7 +10,6 @@ use apollo_compiler::response::{JsonMap, JsonValue};
 use sea_orm::sea_query::{Alias, IntoIden};
 
 use super::bind::{column_key, key_of_text, text_of};
-use super::variables::shortened;
 use crate::error::{Code, Error};
 use crate::graph::keys::KeyValue;
 use crate::graph::policy::{Principal, Row, Visibility};
@@ -366,8 +365,8 @@ impl<'a> Binder<'a> {
     }
 
     fn no_value(&self, text: &str) -> Error {
-        let (path, shown) = (self.path(), shortened(text));
-        Error::input(format!("`{shown}` is no value for `{path}`")).of_field(path)
+        let path = self.path();
+        Error::input(format!("`{text}` is no value for `{path}`")).of_field(path)
     }
 }
 

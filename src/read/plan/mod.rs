@@ -18,9 +18,9 @@ mod conditions;
 mod document;
 mod filter;
 mod order;
+mod problems;
 mod search;
 mod suggest;
-mod variables;
 
 use std::sync::{Arc, OnceLock};
 
@@ -33,8 +33,8 @@ pub use build::build;
 pub use document::{Document, DocumentLimits};
 pub use filter::{Compare, Filter, Quantifier, TextPart};
 pub use order::{OrderTerm, OrderValue, default as default_terms};
+pub use problems::of_variables as problems_of_variables;
 pub use search::Search;
-pub use variables::problems as problems_of_variables;
 
 use crate::graph::policy::Principal;
 use crate::graph::{Catalog, ColumnIx, EntityId, Kind, Link, RelationId};

@@ -11,7 +11,6 @@ use crate::error::{Code, Error};
 use crate::graph::keys::{KeyValue, Keys, key_value, parse_key};
 use crate::graph::{Catalog, Entity, EntityId, Kind};
 use crate::read::encode::{self, Raw};
-use crate::read::plan::variables::shortened;
 use crate::read::plan::{Choice, Lookup};
 
 pub(super) fn bind_lookup(
@@ -65,10 +64,7 @@ pub(super) fn bind_lookup(
                 Some(to) => key_of_text(catalog, to, &text_of(value)),
                 None => column_key(&column.kind, value),
             }
-            .map_err(|text| {
-                let shown = shortened(&text);
-                Error::input(format!("`{shown}` is no value of `{}`", lookup.argument))
-            })
+            .map_err(|text| Error::input(format!("`{text}` is no value of `{}`", lookup.argument)))
         }
     };
     match key {
@@ -193,4 +189,13 @@ pub(super) fn bind_nodes(
         keys[choice.level] = Keys::from_rows(&of);
     }
     BoundRoot::Each(each)
+}
+
+/// Enough of an id to know it by.
+pub fn shortened(id: &str) -> String {
+    const LONGEST: usize = 80;
+    match id.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &id[..end]),
+        None => id.to_owned(),
+    }
 }

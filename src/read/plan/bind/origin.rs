@@ -4,7 +4,7 @@ use apollo_compiler::Name;
 use apollo_compiler::ast::Value;
 
 use crate::error::Error;
-use crate::read::plan::variables::place;
+use crate::read::plan::problems::place;
 use crate::read::plan::{Count, Page, Window};
 
 /// An error of an argument whose path is in its `field`, with the variable that gave what is there.

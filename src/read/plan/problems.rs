@@ -10,6 +10,7 @@ use apollo_compiler::schema::{ExtendedType, InputObjectType};
 use apollo_compiler::{Name, Node};
 
 use super::Document;
+use super::bind::shortened;
 use super::suggest::did_you_mean;
 use crate::error::Error;
 use crate::schema::Schema;
@@ -19,7 +20,7 @@ const MAX_PROBLEMS: usize = 10;
 
 /// Each problem of the values, in the order of the definitions and of the values: at most ten. With `suggests`
 /// they say which names of the schema were perhaps meant.
-pub fn problems(
+pub fn of_variables(
     schema: &Schema,
     document: &Document,
     operation: &Operation,
@@ -52,7 +53,7 @@ pub fn problems(
 
 /// `$w.and[0].title`, of steps as they stand in `extensions.field`.
 pub fn place<'a>(variable: &str, steps: impl Iterator<Item = &'a str>) -> String {
-    let mut place = format!("${variable}");
+    let mut place = format!("${}", shortened(variable));
     for step in steps {
         // Writing to a string does not fail; a name begins with no digit.
         let _ = match step.starts_with(|c: char| c.is_ascii_digit()) {
@@ -61,15 +62,6 @@ pub fn place<'a>(variable: &str, steps: impl Iterator<Item = &'a str>) -> String
         };
     }
     place
-}
-
-/// Enough of a value to know it by.
-pub fn shortened(text: &str) -> String {
-    const LONGEST: usize = 80;
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 struct Checker<'a> {
