@@ -16,8 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, Version};
 use axum::response::{IntoResponse, Response};
@@ -123,7 +122,13 @@ async fn graphql(State(served): State<Served>, request: axum::extract::Request) 
     };
     match read.await {
         Ok(body) => {
-            let asked = request::of_body(&body);
+            let asked = match head.uri.query().is_some_and(Parameters::are_in) {
+                false => request::of_body(&body),
+                true => Err(NoRequest::Malformed(
+                    "the URL of a POST asks something, too; send the whole request in the body"
+                        .to_owned(),
+                )),
+            };
             served.answer(&head.headers, media, NO_STORE, asked).await
         }
         Err(refusal) => answer::refused(refusal, media, head.version <= Version::HTTP_11),
@@ -131,22 +136,14 @@ async fn graphql(State(served): State<Served>, request: axum::extract::Request) 
 }
 
 /// A request in a URL, for caches and links. What a GET asks never changes anything: there are only queries.
-async fn graphql_by_get(
-    State(served): State<Served>,
-    uri: Uri,
-    headers: HeaderMap,
-    parameters: Result<Query<Parameters>, QueryRejection>,
-) -> Response {
+async fn graphql_by_get(State(served): State<Served>, uri: Uri, headers: HeaderMap) -> Response {
     let Some(media) = negotiate::accepted(&headers) else {
         return answer::not_acceptable();
     };
     if !origin::is_welcome(&headers, &uri, served.options.require_preflight) {
         return answer::bad_request(media, origin::REFUSED);
     }
-    let asked = match parameters {
-        Ok(Query(parameters)) => parameters.request(),
-        Err(cause) => Err(NoRequest::Malformed(cause.to_string())),
-    };
+    let asked = Parameters::of_url(uri.query().unwrap_or_default()).and_then(Parameters::request);
     served.answer(&headers, media, ASK_AGAIN, asked).await
 }
 

@@ -1,7 +1,9 @@
 //! A GraphQL request out of a body or a URL.
 
-use apollo_compiler::response::JsonMap;
-use serde::Deserialize;
+use std::borrow::Cow;
+
+use apollo_compiler::response::{JsonMap, JsonValue};
+use percent_encoding::percent_decode_str;
 
 use crate::engine::Request;
 
@@ -19,12 +21,58 @@ pub fn of_body(body: &[u8]) -> Result<Request, NoRequest> {
         let message = "the body is a list, and requests come one by one; send a JSON object with a string `query`";
         return Err(NoRequest::Malformed(message.to_owned()));
     }
-    match serde_json::from_slice::<Request>(body) {
+    // Where serde passes over something it does not look at its bytes.
+    let text = std::str::from_utf8(body).map_err(|cause| {
+        let at = cause.valid_up_to();
+        let problem = format!("the body is no UTF-8, from its byte {at} on; JSON is sent as UTF-8");
+        NoRequest::Malformed(problem)
+    })?;
+    match serde_json::from_str::<Request>(text) {
         Ok(request) => with_query(request),
-        Err(_) if has_only_hash(body) => Err(NoRequest::OnlyHash),
-        Err(cause) => Err(NoRequest::Malformed(format!(
-            "the body is no GraphQL request, a JSON object with a string `query`: {cause}"
-        ))),
+        Err(_) if has_only_hash(text) => Err(NoRequest::OnlyHash),
+        Err(cause) => Err(NoRequest::Malformed(problem(text, &cause))),
+    }
+}
+
+/// Why a body is no request, by the name of what is wrong in it.
+fn problem(body: &str, cause: &serde_json::Error) -> String {
+    const SEND: &str = "send a JSON object with a string `query`";
+    if body.trim_ascii().is_empty() {
+        return format!("the body is empty; {SEND}");
+    }
+    if body.starts_with('\u{FEFF}') {
+        return "the body begins with a byte order mark; send JSON without one".to_owned();
+    }
+    let fields = match serde_json::from_str::<JsonValue>(body) {
+        Ok(JsonValue::Object(fields)) => fields,
+        Ok(other) => return format!("the body is {}; {SEND}", kind(&other)),
+        Err(cause) => return format!("the body cannot be read as JSON: {cause}; {SEND}"),
+    };
+    let wrong = |name: &str, expected: &str, fits: fn(&JsonValue) -> bool| {
+        let value = fields.get(name)?;
+        let found = kind(value);
+        (!fits(value)).then(|| format!("`{name}` of the body is {found}; it must be {expected}"))
+    };
+    let is_text = |value: &JsonValue| value.is_string() || value.is_null();
+    let is_object = |value: &JsonValue| value.is_object() || value.is_null();
+    wrong("query", "the text of a GraphQL document", |v| v.is_string())
+        .or_else(|| wrong("operationName", "a string or null", is_text))
+        .or_else(|| wrong("variables", "a JSON object or null", is_object))
+        .or_else(|| wrong("extensions", "a JSON object or null", is_object))
+        .unwrap_or_else(|| match fields.contains_key("query") {
+            true => format!("the body is no GraphQL request: {cause}"),
+            false => format!("the body has no `query`; {SEND}"),
+        })
+}
+
+fn kind(value: &JsonValue) -> &'static str {
+    match value {
+        JsonValue::Null => "null",
+        JsonValue::Bool(_) => "a boolean",
+        JsonValue::Number(_) => "a number",
+        JsonValue::String(_) => "a string",
+        JsonValue::Array(_) => "a list",
+        JsonValue::Object(_) => "an object",
     }
 }
 
@@ -41,8 +89,8 @@ fn names_hash(extensions: &JsonMap) -> bool {
         .is_some_and(|hash| hash.is_object())
 }
 
-fn has_only_hash(body: &[u8]) -> bool {
-    let Ok(fields) = serde_json::from_slice::<JsonMap>(body) else {
+fn has_only_hash(body: &str) -> bool {
+    let Ok(fields) = serde_json::from_str::<JsonMap>(body) else {
         return false;
     };
     let extensions = fields.get("extensions").and_then(|e| e.as_object());
@@ -51,8 +99,7 @@ fn has_only_hash(body: &[u8]) -> bool {
 }
 
 /// A request as a URL carries it: variables and extensions are JSON.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub struct Parameters {
     query: Option<String>,
     operation_name: Option<String>,
@@ -61,6 +108,57 @@ pub struct Parameters {
 }
 
 impl Parameters {
+    /// Those of a URL's query. What is no text, or comes twice, is refused rather than guessed at; what is
+    /// not GraphQL's is anybody's.
+    pub fn of_url(query: &str) -> Result<Self, NoRequest> {
+        let mut parameters = Parameters::default();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let Some(name) = decoded(name) else {
+                continue;
+            };
+            let Some(place) = parameters.named(&name) else {
+                continue;
+            };
+            let malformed = |problem: &str| {
+                let problem = format!("the parameter `{name}` {problem}");
+                Err(NoRequest::Malformed(problem))
+            };
+            if place.is_some() {
+                return malformed("comes more than once; give it once");
+            }
+            match decoded(value) {
+                Some(value) => *place = Some(value.into_owned()),
+                None => {
+                    return malformed(
+                        "is not percent-encoded UTF-8: write `%25` for a `%`, and bytes of UTF-8 as `%` and two digits",
+                    );
+                }
+            }
+        }
+        Ok(parameters)
+    }
+
+    /// Whether a URL has one of them.
+    pub fn are_in(query: &str) -> bool {
+        let mut pairs = query.split('&');
+        let mut parameters = Parameters::default();
+        pairs.any(|pair| {
+            let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+            decoded(name).is_some_and(|name| parameters.named(&name).is_some())
+        })
+    }
+
+    fn named(&mut self, name: &str) -> Option<&mut Option<String>> {
+        match name {
+            "query" => Some(&mut self.query),
+            "operationName" => Some(&mut self.operation_name),
+            "variables" => Some(&mut self.variables),
+            "extensions" => Some(&mut self.extensions),
+            _ => None,
+        }
+    }
+
     pub fn request(self) -> Result<Request, NoRequest> {
         let object = |name: &str, text: Option<String>| match text.filter(|t| !t.is_empty()) {
             None => Ok(JsonMap::new()),
@@ -87,5 +185,24 @@ impl Parameters {
             extensions,
             explain: false,
         })
+    }
+}
+
+/// A name or a value as a form writes it; `None` where it is malformed, or no UTF-8.
+fn decoded(text: &str) -> Option<Cow<'_, str>> {
+    let is_escape = |after: &str| {
+        let digits = after.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !text.split('%').skip(1).all(is_escape) {
+        return None;
+    }
+    match text.contains('+') {
+        false => percent_decode_str(text).decode_utf8().ok(),
+        true => {
+            let spaced = text.replace('+', " ");
+            let decoded = percent_decode_str(&spaced).decode_utf8().ok()?;
+            Some(decoded.into_owned().into())
+        }
     }
 }

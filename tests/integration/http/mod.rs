@@ -1,5 +1,6 @@
 //! The server as clients meet it: media types, status codes, bad input, probes.
 
+mod bodies;
 mod connections;
 mod graphiql;
 mod refusals;

@@ -19,14 +19,14 @@ const JSON: &str = "application/json";
 const GRAPHQL: &str = "application/graphql-response+json";
 const QUERY: &str = r#"{"query":"{ __typename }"}"#;
 
-struct Answer {
-    status: u16,
+pub struct Answer {
+    pub status: u16,
     headers: HeaderMap,
     body: Bytes,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
@@ -37,7 +37,7 @@ impl Answer {
     }
 }
 
-async fn ask(
+pub async fn ask(
     router: &Router,
     method: &str,
     uri: &str,
