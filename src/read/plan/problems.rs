@@ -18,6 +18,9 @@ use crate::schema::Schema;
 /// Problems reported of one request.
 const MAX_PROBLEMS: usize = 10;
 
+/// Where floats begin to leave out whole numbers.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// Each problem of the values, in the order of the definitions and of the values: at most ten. With `suggests`
 /// they say which names of the schema were perhaps meant.
 pub fn of_variables(
@@ -126,10 +129,11 @@ impl<'a> Checker<'a> {
     fn scalar(&mut self, name: &Name, value: &JsonValue) {
         let fits = match name.as_str() {
             "Int" => value.as_i64().is_some_and(|n| i32::try_from(n).is_ok()),
-            "Float" => value.is_number(),
+            // A whole number is a float as far as floats tell one from the next.
+            "Float" => value.is_f64() || value.as_f64().is_some_and(|f| f.abs() < EXACT),
             "String" => value.is_string(),
             "Boolean" => value.is_boolean(),
-            "ID" => value.is_string() || value.is_i64() || value.is_u64(),
+            "ID" => value.is_string() || value.is_i64(),
             // What the others take is theirs to say, when they are compared with a column.
             _ => true,
         };
@@ -146,7 +150,13 @@ impl<'a> Checker<'a> {
             ("ID", true) => {
                 let shown = shown(value);
                 self.problem(format!(
-                    "{shown} is given, and an `ID` is a string or a whole number"
+                    "{shown} is given, and an `ID` is a string or a whole number of 64 bits"
+                ));
+            }
+            ("Float", true) => {
+                let shown = shown(value);
+                self.problem(format!(
+                    "{shown} is given, and a `Float` is a whole number only below 9007199254740992"
                 ));
             }
             _ => self.other_kind(name, value),

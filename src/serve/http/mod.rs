@@ -10,6 +10,7 @@ mod graphiql;
 mod negotiate;
 mod origin;
 mod ready;
+mod repeated;
 mod request;
 
 use std::sync::Arc;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use apollo_compiler::response::{JsonMap, JsonValue};
 use percent_encoding::percent_decode_str;
 
+use super::repeated::repeated;
 use crate::engine::Request;
 
 /// Why there is no request to run.
@@ -28,10 +29,18 @@ pub fn of_body(body: &[u8]) -> Result<Request, NoRequest> {
         NoRequest::Malformed(problem)
     })?;
     match serde_json::from_str::<Request>(text) {
-        Ok(request) => with_query(request),
+        Ok(request) => match repeated(text) {
+            None => with_query(request),
+            Some(name) => Err(twice("the body", &name)),
+        },
         Err(_) if has_only_hash(text) => Err(NoRequest::OnlyHash),
         Err(cause) => Err(NoRequest::Malformed(problem(text, &cause))),
     }
+}
+
+fn twice(whose: &str, name: &str) -> NoRequest {
+    let problem = format!("an object of {whose} has `{name}` twice; give each name once");
+    NoRequest::Malformed(problem)
 }
 
 /// Why a body is no request, by the name of what is wrong in it.
@@ -160,6 +169,14 @@ impl Parameters {
     }
 
     pub fn request(self) -> Result<Request, NoRequest> {
+        for (name, text) in [
+            ("variables", &self.variables),
+            ("extensions", &self.extensions),
+        ] {
+            if let Some(repeated) = text.as_deref().and_then(repeated) {
+                return Err(twice(&format!("the parameter `{name}`"), &repeated));
+            }
+        }
         let object = |name: &str, text: Option<String>| match text.filter(|t| !t.is_empty()) {
             None => Ok(JsonMap::new()),
             Some(text) => serde_json::from_str::<Option<JsonMap>>(&text)

@@ -97,6 +97,19 @@ async fn a_body_that_is_no_request_is_refused_by_what_is_wrong_with_it() {
             "duplicate field `extensions`",
         ),
         (
+            br#"{"query":"query($n:Int){posts(limit:$n){id}}","variables":{"n":1,"n":2}}"#,
+            "`n` twice",
+        ),
+        (
+            br#"{"query":"{__typename}","variables":{"w":{"and":[{"title":{},"\u0074itle":{}}]}}}"#,
+            "`title` twice",
+        ),
+        (
+            br#"{"query":"{__typename}","extensions":{"a":[{"b":1,"b":1}]}}"#,
+            "`b` twice",
+        ),
+        (br#"{"query":"{__typename}","x":1,"x":1}"#, "`x` twice"),
+        (
             b"\xEF\xBB\xBF{\"query\":\"{__typename}\"}",
             "byte order mark",
         ),
@@ -258,6 +271,10 @@ async fn a_url_is_read_as_a_form_writes_it_and_nothing_in_it_is_guessed_at() {
         (
             "query=%7B__typename%7D&variables=%22%22",
             "`variables` is no JSON object",
+        ),
+        (
+            "query=%7B__typename%7D&variables=%7B%22a%22:1,%22a%22:2%7D",
+            "`a` twice",
         ),
         (
             "query=%7B__typename%7D&extensions=7",

@@ -70,7 +70,7 @@ async fn what_is_wrong_with_a_variable_is_said_with_its_path() {
         (
             w,
             json!({ "w": { "id": { "eq": 1.5 } } }),
-            "w.id.eq 1:8 variable `$w` is wrong at `$w.id.eq`: 1.5 is given, and an `ID` is a string or a whole number",
+            "w.id.eq 1:8 variable `$w` is wrong at `$w.id.eq`: 1.5 is given, and an `ID` is a string or a whole number of 64 bits",
         ),
         (
             w,
