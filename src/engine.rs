@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use apollo_compiler::executable::Operation;
 use apollo_compiler::introspection;
 use apollo_compiler::request::{RequestError, coerce_variable_values};
-use apollo_compiler::response::{JsonMap, JsonValue};
+use apollo_compiler::response::JsonMap;
 use apollo_compiler::validation::Valid;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -21,7 +21,7 @@ use crate::graph::policy::Principal;
 use crate::read::load::postgres::PostgresPool;
 use crate::read::load::sqlite::{Sqlite, SqlitePool};
 use crate::read::load::{self, Database, DatabaseError, Failures, Learnt, Loaded};
-use crate::read::plan::{self, BoundPlan, Document, Limits, Plan};
+use crate::read::plan::{self, BoundPlan, Document, Limits, Plan, Variables};
 use crate::read::respond::Answer;
 use crate::schema::Schema;
 
@@ -54,8 +54,8 @@ pub struct Request {
     pub query: String,
     #[serde(default)]
     pub operation_name: Option<String>,
-    #[serde(default, deserialize_with = "null_as_empty")]
-    pub variables: JsonMap,
+    #[serde(default)]
+    pub variables: Variables,
     /// For protocols on top of GraphQL; none is served yet, but it must be an object.
     #[serde(default, deserialize_with = "null_as_empty")]
     pub extensions: JsonMap,
@@ -312,24 +312,23 @@ impl Planner {
         &self,
         document: &Document,
         operation: &Operation,
-        values: &JsonMap,
+        given: &Variables,
     ) -> Result<Valid<JsonMap>, Vec<Error>> {
         if operation.variables.is_empty() {
             return Ok(Valid::assume_valid(JsonMap::new()));
         }
-        let values = values
-            .iter()
-            .map(|(k, v)| (k.clone(), whole_numbers(v)))
-            .collect();
-        let schema = &self.shared.schema;
-        coerce_variable_values(&schema.types, operation, &values).map_err(|e| {
+        let (schema, values) = (&self.shared.schema, &given.values);
+        let coerced = coerce_variable_values(&schema.types, operation, values).map_err(|e| {
             let suggests = self.limits.document.introspection;
-            let found = plan::problems_of_variables(schema, document, operation, &values, suggests);
+            let found = plan::problems_of_variables(schema, document, operation, values, suggests);
             match found.is_empty() {
                 true => vec![request_error(document, Code::BadUserInput, &e)],
                 false => found,
             }
-        })
+        })?;
+        let mut values = coerced.into_inner();
+        given.restore(&mut values, &operation.variables);
+        Ok(Valid::assume_valid(values))
     }
 
     fn plan(
@@ -398,22 +397,6 @@ impl Shared {
             explain: prepared.explain,
         }
         .write()
-    }
-}
-
-/// JSON has one type of numbers: `2.0` is the whole number that an `Int` may hold.
-fn whole_numbers(value: &JsonValue) -> JsonValue {
-    match value {
-        JsonValue::Number(n) => match n.as_f64() {
-            Some(f) if n.is_f64() && f.fract() == 0.0 && f.abs() < 9e15 => (f as i64).into(),
-            _ => value.clone(),
-        },
-        JsonValue::Array(items) => items.iter().map(whole_numbers).collect(),
-        JsonValue::Object(fields) => {
-            let fields = fields.iter().map(|(k, v)| (k.clone(), whole_numbers(v)));
-            JsonValue::Object(fields.collect())
-        }
-        _ => value.clone(),
     }
 }
 

@@ -22,8 +22,8 @@
 //! is null, a page of no rows) is what it is without the database.
 //!
 //! What the database said goes to the log, without values, under an id that all who are hit by the same cause are given;
-//! the client gets the id and a code, never the text. A cursor that holds what no value of its column can be is the
-//! client's own error, which only the database can find.
+//! the client gets the id and a code, never the text. A cursor, a key or a condition that holds what no value of its
+//! column can be is the client's own error, which only the database can find.
 
 use apollo_compiler::parser::LineColumn;
 use serde::Serialize;

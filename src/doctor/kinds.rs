@@ -10,7 +10,10 @@ use crate::schema::type_name;
 pub fn readable(kind: &Kind, found: &Found, dialect: Dialect) -> bool {
     let base = found.base.as_str();
     if dialect == Dialect::Sqlite {
-        let number = matches!(kind, Kind::Int | Kind::BigInt | Kind::Float | Kind::Boolean);
+        let number = matches!(
+            kind,
+            Kind::Int | Kind::BigInt | Kind::Float { .. } | Kind::Boolean
+        );
         return !(number && base == "text");
     }
     let known = KNOWN.iter().find(|(_, types)| types.contains(&base));
@@ -19,7 +22,7 @@ pub fn readable(kind: &Kind, found: &Found, dialect: Dialect) -> bool {
     };
     let families: &[&str] = match kind {
         Kind::Int | Kind::BigInt => &["integer"],
-        Kind::Float => &["float"],
+        Kind::Float { .. } => &["float"],
         Kind::Boolean => &["boolean"],
         Kind::Text => &["text", "enum", "json"],
         Kind::DateTime { .. } => &["timestamp", "date"],

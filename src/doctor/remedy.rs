@@ -369,7 +369,7 @@ fn definition(column: &Column) -> Option<(ColumnDef, &'static str)> {
     Some(match &column.kind {
         Kind::Int => (schema::integer_null(name), "integer_null"),
         Kind::BigInt => (schema::big_integer_null(name), "big_integer_null"),
-        Kind::Float => (schema::double_null(name), "double_null"),
+        Kind::Float { .. } => (schema::double_null(name), "double_null"),
         Kind::Decimal { .. } => (schema::decimal_null(name), "decimal_null"),
         Kind::Boolean => (schema::boolean_null(name), "boolean_null"),
         Kind::Text => (schema::text_null(name), "text_null"),

@@ -1,9 +1,9 @@
 //! Keys: what joins the rows of a level to the rows of its parent.
 
 use foldhash::fast::RandomState;
-use sea_orm::prelude::{ChronoDateTimeWithTimeZone, Date, Decimal, Time, Uuid};
+use sea_orm::prelude::Uuid;
 
-use crate::graph::{Entity, Kind};
+use crate::graph::{Entity, Kind, decimal, moment};
 
 /// One value of a key column.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -252,7 +252,7 @@ pub fn parse_key(entity: &Entity, text: &str) -> Option<Vec<KeyValue>> {
         } else {
             unescape(part)?
         };
-        key_value(&entity.columns[column].kind, &part)
+        key_value(&entity.columns[column].kind, &part).ok()
     };
     parts
         .into_iter()
@@ -261,51 +261,75 @@ pub fn parse_key(entity: &Entity, text: &str) -> Option<Vec<KeyValue>> {
         .collect()
 }
 
-/// A key value from its text, `None` if it can be no value of the column.
-pub fn key_value(kind: &Kind, text: &str) -> Option<KeyValue> {
+/// Why a text is no value of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoValue {
+    Malformed,
+    /// It is more than any database holds; these are the bounds.
+    Beyond(&'static str),
+}
+
+/// A key value from its text.
+pub fn key_value(kind: &Kind, text: &str) -> Result<KeyValue, NoValue> {
     match kind {
         Kind::Int | Kind::BigInt => {
+            let integer: i64 = text.parse().map_err(|_| beyond_64_bits(text))?;
             // One spelling a key: `042` and `+42` are not 42.
-            let integer: i64 = text.parse().ok()?;
-            (integer.to_string() == text).then_some(KeyValue::Int(integer))
+            match itoa::Buffer::new().format(integer) == text {
+                true => Ok(KeyValue::Int(integer)),
+                false => Err(NoValue::Malformed),
+            }
         }
         // PostgreSQL's text knows no zero.
-        Kind::Text | Kind::Other => (!text.contains('\0')).then(|| KeyValue::Text(text.into())),
-        _ => written(kind, text).map(|text| KeyValue::Text(text.into())),
+        Kind::Text | Kind::Other => match text.contains('\0') {
+            true => Err(NoValue::Malformed),
+            false => Ok(KeyValue::Text(text.into())),
+        },
+        _ => Ok(KeyValue::Text(written(kind, text)?.into())),
+    }
+}
+
+fn beyond_64_bits(text: &str) -> NoValue {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    match !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
+        true => NoValue::Beyond(
+            "whole numbers are from -9223372036854775808 to 9223372036854775807 here",
+        ),
+        false => NoValue::Malformed,
     }
 }
 
 /// The text of a value as the databases write it, so that PostgreSQL accepts it and SQLite finds it.
-fn written(kind: &Kind, text: &str) -> Option<String> {
-    Some(match kind {
-        Kind::Uuid => Uuid::parse_str(text).ok()?.to_string(),
+fn written(kind: &Kind, text: &str) -> Result<String, NoValue> {
+    let of = |text: Option<String>| text.ok_or(NoValue::Malformed);
+    match kind {
+        Kind::Uuid => of(Uuid::parse_str(text).ok().map(|uuid| uuid.to_string())),
         Kind::Bytes => {
             let hex = text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit());
-            hex.then(|| format!("\\x{text}"))?
+            of(hex.then(|| format!("\\x{text}")))
         }
-        Kind::Date => text.parse::<Date>().ok()?.to_string(),
-        Kind::Time => text.parse::<Time>().ok()?.to_string(),
-        Kind::DateTime { zoned } => {
-            let time = ChronoDateTimeWithTimeZone::parse_from_rfc3339(text)
-                .ok()?
-                .to_utc();
-            match zoned {
-                true => time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false),
-                false => time.format("%F %T%.f").to_string(),
+        Kind::Date => moment::date(text),
+        Kind::Time => moment::time(text),
+        Kind::DateTime { zoned } => moment::instant(text, *zoned),
+        Kind::Decimal { .. } => decimal::written(text),
+        Kind::Float { .. } => match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(number.to_string()),
+            Ok(number) if number.is_infinite() && text.contains(|c: char| c.is_ascii_digit()) => {
+                Err(NoValue::Beyond(
+                    "floats are from -1.7976931348623157e308 to 1.7976931348623157e308",
+                ))
             }
-        }
-        Kind::Decimal { .. } => text.parse::<Decimal>().ok()?.to_string(),
-        Kind::Float => {
-            let number = text.parse::<f64>().ok().filter(|f| f.is_finite());
-            number?.to_string()
-        }
-        Kind::Boolean => text.parse::<bool>().ok()?.to_string(),
-        Kind::Enum(of) => of.values.iter().find(|v| *v == text)?.clone(),
-        Kind::Json => serde_json::from_str::<serde_json::Value>(text)
-            .ok()?
-            .to_string(),
-        Kind::Int | Kind::BigInt | Kind::Text | Kind::Other => text.to_owned(),
-    })
+            _ => Err(NoValue::Malformed),
+        },
+        Kind::Boolean => of(text.parse::<bool>().ok().map(|b| b.to_string())),
+        Kind::Enum(enumeration) => of(enumeration.values.iter().find(|v| *v == text).cloned()),
+        // As it is, since a number in it may have any digits.
+        Kind::Json => match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+            Ok(_) if !text.contains('\0') => Ok(text.to_owned()),
+            _ => Err(NoValue::Malformed),
+        },
+        Kind::Int | Kind::BigInt | Kind::Text | Kind::Other => Ok(text.to_owned()),
+    }
 }
 
 fn unescape(part: &str) -> Option<String> {

@@ -6,8 +6,10 @@
 //! **Invariant:** nothing outside this folder asks SeaORM what an entity looks like, and nothing in it
 //! knows of GraphQL documents, SQL text or connections.
 
+pub mod decimal;
 mod definition;
 pub mod keys;
+pub mod moment;
 mod names;
 pub mod policy;
 mod reflect;
@@ -198,14 +200,19 @@ impl Column {
     pub fn is_number(&self) -> bool {
         let number = matches!(
             self.kind,
-            Kind::Int | Kind::BigInt | Kind::Float | Kind::Decimal { .. }
+            Kind::Int | Kind::BigInt | Kind::Float { .. } | Kind::Decimal { .. }
         );
         number && self.refers_to.is_none()
     }
 
+    /// Whether rows can be sorted by it.
+    pub fn can_order(&self) -> bool {
+        !matches!(self.kind, Kind::Json)
+    }
+
     /// Whether rows can be grouped by it.
     pub fn can_group(&self) -> bool {
-        !matches!(self.kind, Kind::Json | Kind::Bytes | Kind::Other)
+        self.can_order()
     }
 }
 
@@ -216,9 +223,14 @@ pub enum Kind {
     Int,
     /// Wider: `BigInt`, a string in JSON.
     BigInt,
-    Float,
+    Float {
+        /// Of 32 bits, on PostgreSQL.
+        single: bool,
+    },
     Decimal {
         scale: Option<u32>,
+        /// PostgreSQL's `money`, which is compared as the number that it is.
+        money: bool,
     },
     Boolean,
     Text,

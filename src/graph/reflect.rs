@@ -105,9 +105,11 @@ fn kind(column_type: &ColumnType) -> Kind {
     match column_type {
         TinyInteger | SmallInteger | Integer | TinyUnsigned | SmallUnsigned | Year => Kind::Int,
         BigInteger | Unsigned | BigUnsigned => Kind::BigInt,
-        Float | Double => Kind::Float,
+        Float => Kind::Float { single: true },
+        Double => Kind::Float { single: false },
         Decimal(precision) | Money(precision) => Kind::Decimal {
             scale: precision.map(|(_, scale)| scale),
+            money: matches!(column_type, Money(_)),
         },
         Boolean => Kind::Boolean,
         Char(_) | String(_) | Text => Kind::Text,

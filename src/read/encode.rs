@@ -5,9 +5,9 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use sea_orm::prelude::{ChronoDateTimeUtc, Uuid};
+use sea_orm::prelude::Uuid;
 
-use crate::graph::Kind;
+use crate::graph::{Kind, moment};
 
 /// A value that cannot be written: what stands in its place, since no JSON begins with it.
 pub const NULL: u8 = 0;
@@ -24,12 +24,21 @@ pub enum Raw<'a> {
     /// UTF-8, as far as the database keeps its word: what is no text is found where it is written.
     Text(&'a [u8]),
     Bytes(&'a [u8]),
-    /// Microseconds since 1970 in UTC.
+    /// Microseconds since 2000 in UTC, as PostgreSQL counts them.
     Micros(i64),
     /// Days since 1970.
     Days(i64),
+    /// After all dates, or before them.
+    Infinity {
+        negative: bool,
+    },
     /// Microseconds since midnight.
     TimeOfDay(i64),
+    /// The same in a zone so many seconds east of Greenwich.
+    ZonedTime {
+        micros: i64,
+        east: i32,
+    },
     Uuid([u8; 16]),
     /// What the driver cannot read as the column's kind.
     Strange,
@@ -52,8 +61,8 @@ fn scalar(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
         (Kind::Text | Kind::Other, Raw::Text(s)) => string(out, s)?,
         (Kind::Int, Raw::Int(i)) => integer(out, i64::from(i32::try_from(*i).ok()?)),
         (Kind::BigInt, Raw::Int(i)) => quoted(out, |out| integer(out, *i)),
-        (Kind::Float, Raw::Float(f)) => float(out, *f)?,
-        (Kind::Float, Raw::Int(i)) => float(out, *i as f64)?,
+        (Kind::Float { .. }, Raw::Float(f)) => float(out, *f)?,
+        (Kind::Float { .. }, Raw::Int(i)) => float(out, *i as f64)?,
         (Kind::Boolean, Raw::Boolean(b)) => {
             out.extend_from_slice(if *b { b"true" } else { b"false" })
         }
@@ -103,7 +112,7 @@ pub fn mean(out: &mut Vec<u8>, sum: &Raw<'_>, count: &Raw<'_>) {
     match (sum, count) {
         (Some(sum), Raw::Int(count @ 1..)) => {
             let mean = Raw::Float(sum / *count as f64);
-            value(out, &Kind::Float, &mean);
+            value(out, &Kind::Float { single: false }, &mean);
         }
         (None, Raw::Int(1..)) => out.push(UNREPRESENTABLE),
         _ => out.push(NULL),
@@ -140,7 +149,7 @@ pub fn id_part(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) {
 
 fn part(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>, composite: bool) -> Option<()> {
     let text = match (kind, raw) {
-        (_, Raw::Int(i)) => {
+        (Kind::Int | Kind::BigInt, Raw::Int(i)) => {
             integer(out, *i);
             return Some(());
         }
@@ -168,6 +177,18 @@ pub fn key_text(kind: &Kind, raw: &Raw<'_>) -> Option<Box<str>> {
         Raw::Null | Raw::Strange => None,
         Raw::Text(s) => Some(std::str::from_utf8(s).ok()?.into()),
         Raw::Bytes(b) => Some(format!("\\x{}", hex(b)).into()),
+        Raw::Micros(_) | Raw::Days(_) => {
+            let text = plain_text(kind, raw)?;
+            // In most years what is shown is what the database reads.
+            if !text.starts_with(['+', '-']) && !text.starts_with("0000") {
+                return Some(text.into());
+            }
+            let written = match kind {
+                Kind::Date => moment::date(&text),
+                _ => moment::instant(&text, true),
+            };
+            written.ok().map(Into::into)
+        }
         _ => plain_text(kind, raw).map(Into::into),
     }
 }
@@ -186,17 +207,31 @@ fn parsed<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
 fn plain(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
     match (kind, raw) {
         (Kind::DateTime { .. }, Raw::Micros(micros)) => date_time(out, *micros),
+        (Kind::DateTime { .. }, Raw::Days(days)) => {
+            date(out, *days);
+            out.extend_from_slice(b"T00:00:00Z");
+        }
+        (Kind::DateTime { .. } | Kind::Date, Raw::Infinity { negative }) => {
+            out.extend_from_slice(if *negative { b"-infinity" } else { b"infinity" })
+        }
         (Kind::DateTime { .. }, Raw::Text(text)) => date_time_text(out, text)?,
         (Kind::DateTime { .. }, Raw::Int(seconds)) => {
-            date_time(out, seconds.checked_mul(1_000_000)?)
+            date(out, seconds.div_euclid(DAY / 1_000_000));
+            out.push(b'T');
+            time_of_day(out, seconds.rem_euclid(DAY / 1_000_000) * 1_000_000);
+            out.push(b'Z');
         }
-        (Kind::Date, Raw::Days(days)) => date(out, *days)?,
+        (Kind::Date, Raw::Days(days)) => date(out, *days),
         (Kind::Date, Raw::Text(text)) => {
             let day = text.get(..10)?;
             parsed::<sea_orm::prelude::Date>(day)?;
             out.extend_from_slice(day);
         }
         (Kind::Time, Raw::TimeOfDay(micros)) => time_of_day(out, *micros),
+        (Kind::Time, Raw::ZonedTime { micros, east }) => {
+            time_of_day(out, *micros);
+            out.extend_from_slice(moment::show_zone(i64::from(*east)).as_bytes());
+        }
         (Kind::Time, Raw::Text(text)) => {
             let time: sea_orm::prelude::Time = parsed(text)?;
             let since = time - sea_orm::prelude::Time::MIN;
@@ -212,22 +247,26 @@ fn plain(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
             let number = text
                 .iter()
                 .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'));
-            number.then(|| out.extend_from_slice(text))?;
+            let none = matches!(*text, b"NaN" | b"Infinity" | b"-Infinity");
+            (number || none).then(|| out.extend_from_slice(text))?;
         }
-        (Kind::Decimal { scale }, Raw::Int(i)) => {
+        (Kind::Decimal { scale, .. }, Raw::Int(i)) => {
             integer(out, *i);
             if let Some(scale @ 1..) = scale {
                 out.push(b'.');
                 out.resize(out.len() + *scale as usize, b'0');
             }
         }
-        (Kind::Decimal { scale }, Raw::Float(f)) if f.is_finite() => {
+        (Kind::Decimal { scale, .. }, Raw::Float(f)) if f.is_finite() => {
             // SQLite has no decimals. The declared scale brings back the digits that binary lost.
             let text = match scale {
                 Some(scale) => format!("{f:.*}", *scale as usize),
                 None => f.to_string(),
             };
             out.extend_from_slice(text.as_bytes());
+        }
+        (Kind::Boolean, Raw::Int(i)) => {
+            out.extend_from_slice(if *i != 0 { b"true" } else { b"false" })
         }
         (_, Raw::Int(i)) => integer(out, *i),
         (_, Raw::Float(f)) if f.is_finite() => out.extend_from_slice(f.to_string().as_bytes()),
@@ -350,15 +389,14 @@ static ESCAPE: [u8; 256] = {
 
 const DAY: i64 = 86_400_000_000;
 
+/// From 1970 to PostgreSQL's epoch.
+const EPOCH_DAYS: i64 = 10_957;
+
 fn date_time(out: &mut Vec<u8>, micros: i64) {
-    if date(out, micros.div_euclid(DAY)).is_some() {
-        out.push(b'T');
-        time_of_day(out, micros.rem_euclid(DAY));
-        out.push(b'Z');
-    } else if let Some(time) = ChronoDateTimeUtc::from_timestamp_micros(micros) {
-        let text = time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
-        out.extend_from_slice(text.as_bytes());
-    }
+    date(out, micros.div_euclid(DAY) + EPOCH_DAYS);
+    out.push(b'T');
+    time_of_day(out, micros.rem_euclid(DAY));
+    out.push(b'Z');
 }
 
 /// SQLite's text of a time: with or without a zone, `T` or a space between. Without a zone it is UTC.
@@ -411,10 +449,10 @@ fn date_time_text(out: &mut Vec<u8>, b: &[u8]) -> Option<()> {
     Some(())
 }
 
-/// `YYYY-MM-DD` for the years 0 to 9999, from days since 1970 (Hinnant's `civil_from_days`).
-fn date(out: &mut Vec<u8>, days: i64) -> Option<()> {
+/// `YYYY-MM-DD` from days since 1970, for the years 0 to 9999 by Hinnant's `civil_from_days`.
+fn date(out: &mut Vec<u8>, days: i64) {
     if !(-719_528..2_932_897).contains(&days) {
-        return None;
+        return moment::show_date(out, days);
     }
     // From the first of March 400 years before the year 0, when a cycle of the calendar begins; so nothing is
     // negative.
@@ -434,7 +472,6 @@ fn date(out: &mut Vec<u8>, days: i64) -> Option<()> {
     let [e, f] = pair(month);
     let [g, h] = pair(day);
     out.extend_from_slice(&[a, b, c, d, b'-', e, f, b'-', g, h]);
-    Some(())
 }
 
 /// `HH:MM:SS`, and a fraction of 3 or 6 digits where it is not zero.
@@ -467,6 +504,7 @@ fn pair(n: u32) -> [u8; 2] {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use sea_orm::prelude::ChronoDateTimeUtc;
 
     use super::*;
 
@@ -501,7 +539,8 @@ mod tests {
         fn times_are_written_as_chrono_writes_them(micros in -62_167_219_200_000_000i64..253_402_300_800_000_000) {
             let time = ChronoDateTimeUtc::from_timestamp_micros(micros).unwrap();
             let text = time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
-            prop_assert_eq!(written(Kind::DateTime { zoned: true }, Raw::Micros(micros)), format!("\"{text}\""));
+            let since_2000 = Raw::Micros(micros - EPOCH_DAYS * DAY);
+            prop_assert_eq!(written(Kind::DateTime { zoned: true }, since_2000), format!("\"{text}\""));
             for stored in [text.clone(), text.replace('T', " ").replace('Z', "+00:00"), text.replace('Z', "")] {
                 prop_assert_eq!(written(Kind::DateTime { zoned: true }, Raw::Text(stored.as_bytes())), format!("\"{text}\""));
             }
@@ -512,7 +551,10 @@ mod tests {
     fn what_a_type_cannot_hold_is_marked() {
         assert_eq!(written(Kind::Int, Raw::Int(1 << 31)), "\u{1}");
         assert_eq!(written(Kind::Int, Raw::Null), "\0");
-        assert_eq!(written(Kind::Float, Raw::Float(f64::NAN)), "\u{1}");
+        assert_eq!(
+            written(Kind::Float { single: false }, Raw::Float(f64::NAN)),
+            "\u{1}"
+        );
         assert_eq!(written(Kind::Json, Raw::Text(b"{")), "\u{1}");
         assert_eq!(
             written(Kind::DateTime { zoned: true }, Raw::Text(b"yesterday")),
@@ -526,9 +568,15 @@ mod tests {
             written(Kind::BigInt, Raw::Int(i64::MAX)),
             "\"9223372036854775807\""
         );
-        assert_eq!(written(Kind::Float, Raw::Float(3.0)), "3");
-        assert_eq!(written(Kind::Float, Raw::Float(0.1)), "0.1");
-        let money = Kind::Decimal { scale: Some(2) };
+        assert_eq!(written(Kind::Float { single: false }, Raw::Float(3.0)), "3");
+        assert_eq!(
+            written(Kind::Float { single: false }, Raw::Float(0.1)),
+            "0.1"
+        );
+        let money = Kind::Decimal {
+            scale: Some(2),
+            money: false,
+        };
         assert_eq!(written(money.clone(), Raw::Float(0.99)), "\"0.99\"");
         assert_eq!(written(money.clone(), Raw::Int(3)), "\"3.00\"");
         assert_eq!(written(money, Raw::Text(b"12.50")), "\"12.50\"");

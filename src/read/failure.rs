@@ -3,16 +3,13 @@
 use crate::error::{Code, Error};
 use crate::log;
 use crate::read::load::{LevelError, Loaded};
-use crate::read::plan::BoundPlan;
+use crate::read::plan::{BoundPlan, Source};
 
 /// The error of a field that a failed level was to give.
 pub fn shown(failed: &LevelError, bound: &BoundPlan) -> Error {
     let code = code(failed, bound);
-    let id = match forged_cursor(failed, bound) {
-        Some(argument) => {
-            let message = "a cursor holds a value that its order cannot have; give cursors as an edge or `pageInfo` gave them";
-            return Error::new(code, message).of_field(argument);
-        }
+    let id = match refused(failed, bound) {
+        Some((argument, message)) => return Error::new(code, message).of_field(argument),
         None => report(failed, bound),
     };
     let message = match code {
@@ -31,7 +28,7 @@ pub fn shown(failed: &LevelError, bound: &BoundPlan) -> Error {
 pub fn code(failed: &LevelError, bound: &BoundPlan) -> Code {
     let error = &failed.error;
     match error {
-        _ if forged_cursor(failed, bound).is_some() => Code::BadUserInput,
+        _ if refused(failed, bound).is_some() => Code::BadUserInput,
         _ if error.is_timeout() => Code::Timeout,
         _ if error.is_too_complex() => Code::LimitExceeded,
         _ if error.is_unavailable() => Code::Unavailable,
@@ -42,21 +39,30 @@ pub fn code(failed: &LevelError, bound: &BoundPlan) -> Code {
 /// Logs what has failed of a request, each failure once, also where nothing shows it.
 pub fn report_all(loaded: &[Loaded], bound: &BoundPlan) {
     for failed in loaded.iter().filter_map(|level| level.failed.as_ref()) {
-        if forged_cursor(failed, bound).is_none() {
+        if refused(failed, bound).is_none() {
             report(failed, bound);
         }
     }
 }
 
-/// The argument whose cursor the database refused: what it holds was made up, which is the client's error.
-fn forged_cursor(failed: &LevelError, bound: &BoundPlan) -> Option<&'static str> {
-    let seek = &bound.pages[failed.level?].seek;
-    let argument = match (&seek.after, &seek.before) {
-        (Some(_), _) => "after",
-        (None, Some(_)) => "before",
-        (None, None) => return None,
-    };
-    failed.error.is_bad_value().then_some(argument)
+/// The argument whose value the database refused, and what to say of it: some types only the database knows, and what a
+/// cursor holds may be made up. It is the client's error.
+fn refused(failed: &LevelError, bound: &BoundPlan) -> Option<(&'static str, &'static str)> {
+    let level = failed.level.filter(|_| failed.error.is_bad_value())?;
+    let page = &bound.pages[level];
+    let cursor = "a cursor holds a value that its order cannot have; give cursors as an edge or `pageInfo` gave them";
+    match (&page.seek.after, &page.seek.before) {
+        (Some(_), _) => return Some(("after", cursor)),
+        (None, Some(_)) => return Some(("before", cursor)),
+        (None, None) => {}
+    }
+    if page.filter.is_some() {
+        return Some(("where", "`where` has a value that its column cannot have"));
+    }
+    match bound.plan.levels[level].source {
+        Source::Keys { .. } => Some(("id", "the key is none that its column can have")),
+        _ => None,
+    }
 }
 
 /// Logs a failure, when it is first shown, and gives the id under which it is found.

@@ -57,7 +57,7 @@ fn columns_name(entity: &Entity) -> String {
 fn sum_type(column: &Column) -> &'static str {
     match column.kind {
         Kind::Int => "BigInt",
-        Kind::Float => TypeRef::FLOAT,
+        Kind::Float { .. } => TypeRef::FLOAT,
         _ => "Decimal",
     }
 }

@@ -153,11 +153,7 @@ fn order_input(catalog: &Catalog, entity: &Entity) -> InputObject {
     for field in &entity.fields {
         let (of_type, description) = match field.source {
             FieldSource::Id => (DIRECTION.to_owned(), "By the primary key.".to_owned()),
-            FieldSource::Column(c)
-                if matches!(entity.columns[c].kind, Kind::Json | Kind::Bytes) =>
-            {
-                continue;
-            }
+            FieldSource::Column(c) if !entity.columns[c].can_order() => continue,
             FieldSource::Column(c) => (
                 DIRECTION.to_owned(),
                 format!("By the column `{}`.", entity.columns[c].name),
@@ -261,7 +257,7 @@ fn operators(column: &Column) -> Operators {
         return Operators::Equality;
     }
     match column.kind {
-        Kind::Json | Kind::Bytes => Operators::Presence,
+        Kind::Json => Operators::Presence,
         Kind::Boolean | Kind::Uuid | Kind::Enum(_) => Operators::Equality,
         Kind::Text | Kind::Other => Operators::Text,
         _ => Operators::Order,

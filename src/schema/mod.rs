@@ -92,22 +92,22 @@ fn declare(catalog: &Catalog, limit: u32) -> dynamic::SchemaBuilder {
 const SCALARS: [(&str, &str, Option<&str>); 8] = [
     (
         "DateTime",
-        "A point in time by RFC 3339, in UTC: `2025-03-01T12:00:00Z`.",
+        "A point in time by RFC 3339, in UTC: `2025-03-01T12:00:00Z`. Other years than 0000 to 9999 have a sign and six digits: `-000043` is 44 BC. `infinity` and `-infinity` are beyond all of them.",
         Some("https://scalars.graphql.org/andimarek/date-time.html"),
     ),
     (
         "Date",
-        "A calendar date by ISO 8601: `2025-03-01`.",
+        "A calendar date by ISO 8601: `2025-03-01`; other years than 0000 to 9999 as in `DateTime`.",
         Some("https://scalars.graphql.org/andimarek/local-date"),
     ),
     (
         "Time",
-        "A time of day by ISO 8601, without a zone: `12:00:00`.",
+        "A time of day by ISO 8601: `12:00:00`; with a zone where the column has one: `12:00:00+02:00`.",
         None,
     ),
     (
         "Decimal",
-        "An exact decimal number, as a string: `\"12.50\"`.",
+        "An exact decimal number, as a string: `\"12.50\"`; a number is taken, too, with all its digits. PostgreSQL also has `NaN`, `Infinity` and `-Infinity`.",
         None,
     ),
     (
@@ -330,7 +330,7 @@ pub fn type_name(kind: &Kind) -> &str {
     match kind {
         Kind::Int => TypeRef::INT,
         Kind::BigInt => "BigInt",
-        Kind::Float => TypeRef::FLOAT,
+        Kind::Float { .. } => TypeRef::FLOAT,
         Kind::Decimal { .. } => "Decimal",
         Kind::Boolean => TypeRef::BOOLEAN,
         Kind::Text | Kind::Other => TypeRef::STRING,

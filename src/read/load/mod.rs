@@ -421,9 +421,10 @@ async fn run<C: Connection>(
     }
     let level = &bound.plan.levels[i];
     let sql = statement_sql(catalog, bound, learnt, i, keys.len, C::DIALECT);
+    let asked = sql::asked_keys(catalog, C::DIALECT, level, &keys.columns);
     let statement = Statement {
         sql: &sql,
-        keys: &keys.columns,
+        keys: &asked,
         len: keys.len,
         offset: bound.pages[i].offset,
         digest: bound.pages[i].seek.digest,

@@ -9,9 +9,9 @@ use apollo_compiler::ast::Value;
 use apollo_compiler::response::{JsonMap, JsonValue};
 use sea_orm::sea_query::{Alias, IntoIden};
 
-use super::bind::{column_key, key_of_text, text_of};
+use super::bind::{column_key, key_of_text, no_value, text_of};
 use crate::error::{Code, Error};
-use crate::graph::keys::KeyValue;
+use crate::graph::keys::{KeyValue, NoValue};
 use crate::graph::policy::{Principal, Row, Visibility};
 use crate::graph::{Cardinality, Catalog, ColumnIx, EntityId, FieldSource, RelationId};
 
@@ -221,7 +221,7 @@ impl<'a> Binder<'a> {
         self.operators(value, |b, operator, value| {
             let key = |b: &Self, value: &JsonValue| {
                 let text = text_of(value);
-                key_of_text(b.catalog, entity, &text).map_err(|text| b.no_value(&text))
+                key_of_text(b.catalog, entity, &text).map_err(|why| b.no_value(value, why))
             };
             Ok(match operator {
                 "eq" => equals(key(b, value)?),
@@ -259,11 +259,11 @@ impl<'a> Binder<'a> {
                 Some(to) => key_of_text(b.catalog, to, &text_of(value)),
                 None => column_key(&column.kind, value),
             };
-            let parsed = parsed.map_err(|text| b.no_value(&text))?;
+            let parsed = parsed.map_err(|why| b.no_value(value, why))?;
             parsed
                 .into_iter()
                 .next()
-                .ok_or_else(|| b.no_value(&text_of(value)))
+                .ok_or_else(|| b.no_value(value, NoValue::Malformed))
         };
         self.operators(value, |b, operator, value| {
             let compare = |compare: Compare, value: KeyValue| Filter::Compare {
@@ -274,7 +274,7 @@ impl<'a> Binder<'a> {
             let part = |b: &Self, part: TextPart, fold: bool| {
                 let text = text_of(value);
                 if text.contains('\0') {
-                    return Err(b.no_value(&text));
+                    return Err(b.no_value(value, NoValue::Malformed));
                 }
                 Ok(Filter::Text {
                     column: ix,
@@ -364,9 +364,9 @@ impl<'a> Binder<'a> {
         Error::input(format!("`{path}` is null, which is no condition; {remedy}")).of_field(path)
     }
 
-    fn no_value(&self, text: &str) -> Error {
+    fn no_value(&self, value: &JsonValue, why: NoValue) -> Error {
         let path = self.path();
-        Error::input(format!("`{text}` is no value for `{path}`")).of_field(path)
+        no_value(value, why, "for", &path).of_field(path)
     }
 }
 

@@ -15,6 +15,7 @@
 mod bind;
 mod build;
 mod conditions;
+mod digits;
 mod document;
 mod filter;
 mod order;
@@ -30,6 +31,7 @@ use apollo_compiler::{Name, Node};
 
 pub use bind::{Bound, BoundPage, BoundPlan, BoundRoot, Limits, Seek, bind, default_order};
 pub use build::build;
+pub use digits::Variables;
 pub use document::{Document, DocumentLimits};
 pub use filter::{Compare, Filter, Quantifier, TextPart};
 pub use order::{OrderTerm, OrderValue, default as default_terms};
@@ -149,8 +151,11 @@ impl Level {
             Expression::Of(Function::Count, _) => &Kind::BigInt,
             Expression::Of(Function::Min | Function::Max, column) => of(column),
             Expression::Of(Function::Sum, column) => match of(column) {
-                Kind::Float => &Kind::Float,
-                Kind::Decimal { .. } => &Kind::Decimal { scale: None },
+                Kind::Float { .. } => &Kind::Float { single: false },
+                Kind::Decimal { .. } => &Kind::Decimal {
+                    scale: None,
+                    money: false,
+                },
                 _ => &Kind::Text,
             },
         }

@@ -117,7 +117,12 @@ impl Writer<'_> {
 
     /// What rows are grouped by and what the groups are sorted by.
     fn grouped(&self, t: Table, page: &BoundPage) -> (String, String) {
-        let group: Vec<_> = page.by.iter().map(|&c| self.column(t, c)).collect();
+        let group = |&c: &ColumnIx| match self.entity(t).columns[c].kind {
+            // Not every type can be grouped by, but its text can, by which it is compared, too.
+            Kind::Other => self.readable(t.entity, c, &t.called(), false),
+            _ => self.column(t, c),
+        };
+        let group: Vec<_> = page.by.iter().map(group).collect();
         let sorted = page.by.iter().map(|&c| {
             let (sql, nullable, _) = self.order_column(t, c, false);
             let nulls = if nullable { " NULLS LAST" } else { "" };
@@ -139,16 +144,18 @@ impl Writer<'_> {
             Expression::Of(Function::Sum, c) => {
                 let column = self.column(t, c);
                 match kind(c) {
-                    Kind::Float if postgres => format!("sum({column}::double precision)"),
-                    Kind::Float => format!("sum({column})"),
+                    Kind::Float { .. } if postgres => format!("sum({column}::double precision)"),
+                    Kind::Float { .. } => format!("sum({column})"),
                     Kind::Decimal { .. } if postgres => format!("sum({column}::numeric)::text"),
                     _ if postgres => format!("sum({column})::text"),
                     Kind::Int => format!("CAST(sum({column}) AS TEXT)"),
                     // SQLite's own sum ends at 64 bits and knows no decimals.
-                    Kind::Decimal { scale: Some(scale) } => {
+                    Kind::Decimal {
+                        scale: Some(scale), ..
+                    } => {
                         format!("backref_sum({column}, {scale})")
                     }
-                    Kind::Decimal { scale: None } => format!("backref_sum({column}, NULL)"),
+                    Kind::Decimal { scale: None, .. } => format!("backref_sum({column}, NULL)"),
                     _ => format!("backref_sum({column}, 0)"),
                 }
             }

@@ -3,10 +3,10 @@
 //! Texts compare and sort by their bytes on both databases (PostgreSQL's `COLLATE "C"`), enums by their
 //! text. Where case does not count, the database folds both sides, by one expression (`folded`).
 
-use super::value::{is_inferred, key_type, sqlite_value};
+use super::value::{can_be, postgres_value, postgres_values, sqlite_text, sqlite_value};
 use super::{BindValue, Dialect, Established, Table, Writer, join_conditions};
 use crate::graph::keys::KeyValue;
-use crate::graph::{ColumnIx, Kind, Link, RelationId};
+use crate::graph::{ColumnIx, Kind, Link, RelationId, moment};
 use crate::read::plan::{Compare, Filter, Quantifier, TextPart};
 
 /// The way from a row along a relation.
@@ -79,6 +79,13 @@ impl Writer<'_> {
             Compare::Gte => ">=",
         };
         let kind = &self.kind(t, ix).clone();
+        if self.dialect == Dialect::Postgres
+            && let KeyValue::Text(text) = value
+            && matches!(kind, Kind::DateTime { .. } | Kind::Time)
+            && moment::is_finer_than_microseconds(text)
+        {
+            return self.compare_between(t, ix, compare, text);
+        }
         let ordered = !matches!(compare, Compare::Eq | Compare::Ne);
         let column = self.comparable(t, ix);
         let collate = if ordered { self.collation(kind) } else { "" };
@@ -86,22 +93,36 @@ impl Writer<'_> {
         format!("{column}{collate} {operator} {value}")
     }
 
+    /// Compares with a time that lies between two of PostgreSQL's, which would round it.
+    fn compare_between(&mut self, t: Table, ix: ColumnIx, compare: Compare, text: &str) -> String {
+        let compare = match compare {
+            Compare::Eq => return "FALSE".to_owned(),
+            Compare::Ne => return format!("{} IS NOT NULL", self.column(t, ix)),
+            Compare::Lt | Compare::Lte => Compare::Lte,
+            Compare::Gt | Compare::Gte => Compare::Gt,
+        };
+        let before = KeyValue::Text(moment::whole_microseconds(text).into());
+        self.compare(t, ix, compare, &before)
+    }
+
     fn within(&mut self, t: Table, ix: ColumnIx, negated: bool, values: &[KeyValue]) -> String {
         let kind = &self.kind(t, ix).clone();
         let column = self.comparable(t, ix);
-        let n = self.bind(BindValue::list(kind.is_integer(), values));
+        let values = BindValue::list(kind.is_integer(), values, |text| match self.dialect {
+            Dialect::Postgres => can_be(kind, text).then(|| text.into()),
+            Dialect::Sqlite => Some(sqlite_text(kind, text)),
+        });
+        let n = self.first_value + self.values.len();
+        let array = match &values {
+            BindValue::Texts(texts) => postgres_values(kind, texts, format!("${n}")),
+            _ => format!("${n}::bigint[]"),
+        };
+        self.bind(values);
         match self.dialect {
-            Dialect::Postgres => {
-                let array = match kind {
-                    kind if kind.is_integer() => format!("${n}::bigint[]"),
-                    kind if is_inferred(kind) => format!("${n}"),
-                    kind => format!("${n}::text[]::{}[]", key_type(kind)),
-                };
-                match negated {
-                    true => format!("{column} <> ALL({array})"),
-                    false => format!("{column} = ANY({array})"),
-                }
-            }
+            Dialect::Postgres => match negated {
+                true => format!("{column} <> ALL({array})"),
+                false => format!("{column} = ANY({array})"),
+            },
             Dialect::Sqlite => {
                 let not = if negated { "NOT " } else { "" };
                 let item = sqlite_value(kind, "value".to_owned());
@@ -290,9 +311,21 @@ impl Writer<'_> {
 
     /// The column in the type that its values are bound as.
     fn comparable(&self, t: Table, ix: ColumnIx) -> String {
-        let column = self.column(t, ix);
         match self.kind(t, ix) {
-            Kind::Other if self.dialect == Dialect::Postgres => format!("{column}::text"),
+            Kind::Other if self.dialect == Dialect::Postgres => {
+                format!("{}::text", self.column(t, ix))
+            }
+            _ => self.key_column(t, ix),
+        }
+    }
+
+    /// The column as what a key is compared with. What is money reads numbers by its locale, and rounds them.
+    pub(super) fn key_column(&self, t: Table, ix: ColumnIx) -> String {
+        let column = self.column(t, ix);
+        match (self.dialect, self.kind(t, ix)) {
+            (Dialect::Postgres, Kind::Decimal { money: true, .. }) => {
+                format!("{column}::numeric")
+            }
             _ => column,
         }
     }
@@ -312,16 +345,25 @@ impl Writer<'_> {
     }
 
     fn value(&mut self, kind: &Kind, value: &KeyValue) -> String {
-        let n = self.bind(match value {
-            KeyValue::Int(i) => BindValue::Int(*i),
-            KeyValue::Text(text) => BindValue::Text(text.clone()),
-        });
-        match (self.dialect, kind) {
-            (Dialect::Postgres, kind) if kind.is_integer() || is_inferred(kind) => {
-                format!("${n}")
+        let text = match (value, self.dialect) {
+            (KeyValue::Int(i), dialect) => {
+                let n = self.bind(BindValue::Int(*i));
+                return match dialect {
+                    Dialect::Postgres => format!("${n}"),
+                    Dialect::Sqlite => sqlite_value(kind, format!("?{n}")),
+                };
             }
-            (Dialect::Postgres, _) => format!("${n}::text::{}", key_type(kind)),
-            (Dialect::Sqlite, _) => sqlite_value(kind, format!("?{n}")),
+            (KeyValue::Text(text), _) => text,
+        };
+        match self.dialect {
+            Dialect::Postgres => {
+                let n = self.bind(BindValue::Text(text.clone()));
+                postgres_value(kind, text, format!("${n}"))
+            }
+            Dialect::Sqlite => {
+                let n = self.bind(BindValue::Text(sqlite_text(kind, text)));
+                sqlite_value(kind, format!("?{n}"))
+            }
         }
     }
 }

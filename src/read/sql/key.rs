@@ -41,7 +41,7 @@ impl Writer<'_> {
                 for (i, (&c, part)) in columns.iter().zip(&parts).enumerate() {
                     filters.push(format!(
                         "{} = {}",
-                        self.column(t, c),
+                        self.key_column(t, c),
                         self.one_key(i, parts.len(), *part)
                     ));
                 }
@@ -67,7 +67,7 @@ impl Writer<'_> {
                         Dialect::Postgres => format!("k.k{i}"),
                         Dialect::Sqlite => json_key(i, columns.len(), parts[i].kind, "k.value"),
                     };
-                    format!("{} = {key}", self.column(t, c))
+                    format!("{} = {key}", self.key_column(t, c))
                 });
                 let on = on.collect::<Vec<_>>().join(" AND ");
                 self.out.push_str(&format!(" ON {on}"));

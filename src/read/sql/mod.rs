@@ -38,6 +38,7 @@ use crate::read::plan::{BoundPage, Expression, Level, Page, Source};
 use page::Members;
 use requalify::requalified;
 use sort::SortKey;
+pub use value::asked_keys;
 use value::read_cast;
 use visible::Established;
 
@@ -125,7 +126,8 @@ pub enum BindValue {
 }
 
 impl BindValue {
-    fn list(integers: bool, values: &[KeyValue]) -> Self {
+    /// Those of which `bound` gives a text, where they are no integers.
+    fn list(integers: bool, values: &[KeyValue], bound: impl Fn(&str) -> Option<Box<str>>) -> Self {
         if integers {
             let integer = |v: &KeyValue| match v {
                 KeyValue::Int(i) => Some(*i),
@@ -134,10 +136,10 @@ impl BindValue {
             return BindValue::Ints(values.iter().filter_map(integer).collect());
         }
         let text = |v: &KeyValue| match v {
-            KeyValue::Int(i) => i.to_string().into(),
-            KeyValue::Text(text) => text.clone(),
+            KeyValue::Int(i) => Some(i.to_string().into()),
+            KeyValue::Text(text) => bound(text),
         };
-        BindValue::Texts(values.iter().map(text).collect())
+        BindValue::Texts(values.iter().filter_map(text).collect())
     }
 }
 

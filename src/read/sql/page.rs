@@ -273,7 +273,7 @@ impl<'c> Writer<'c> {
         self.out.push_str(&format!("SELECT {}", columns.join(", ")));
         let near = junction.near.iter().zip(keys);
         let mut filters: Vec<_> = near
-            .map(|(&c, key)| format!("{} = {key}", self.column(j, c)))
+            .map(|(&c, key)| format!("{} = {key}", self.key_column(j, c)))
             .collect();
         filters.push(self.visible(j, Established::Nothing));
         let far = junction.far.iter().map(|&c| {
@@ -300,7 +300,7 @@ impl<'c> Writer<'c> {
         let (j, from) = match &relation.link {
             Link::Direct { columns } => {
                 let pairs = columns.iter().zip(keys);
-                filters.extend(pairs.map(|(&c, key)| format!("{} = {key}", self.column(t, c))));
+                filters.extend(pairs.map(|(&c, key)| format!("{} = {key}", self.key_column(t, c))));
                 filters.push(self.joined(relation, None, t));
                 (None, self.name(t))
             }
@@ -312,7 +312,7 @@ impl<'c> Writer<'c> {
             } => {
                 let j = self.table(*junction);
                 let pairs = near.iter().zip(keys);
-                filters.extend(pairs.map(|(&c, key)| format!("{} = {key}", self.column(j, c))));
+                filters.extend(pairs.map(|(&c, key)| format!("{} = {key}", self.key_column(j, c))));
                 filters.push(match relation.condition {
                     // The junction is the source itself, which its own level has found visible.
                     Some(_) => self.joined(relation, Some(j), t),

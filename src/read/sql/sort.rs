@@ -3,7 +3,7 @@
 //! Values of related rows are scalar subqueries, never joins, so that no row is doubled. A cursor's place is
 //! found by comparing with the same expressions that the rows are sorted by, nulls included.
 
-use super::value::key_type;
+use super::value::cursor_type;
 use super::{BindValue, Dialect, Table, Writer, join_conditions};
 use crate::graph::{ColumnIx, Direction, Kind, Nulls, RelationId};
 use crate::read::cursor::CursorValue;
@@ -17,8 +17,8 @@ pub(super) struct SortKey {
     descending: bool,
     nulls: Nulls,
     pub integer: bool,
-    /// PostgreSQL's type that the expression is compared as.
-    compared_as: String,
+    /// PostgreSQL's type that the expression is compared as; `None` where it finds it out.
+    compared_as: Option<String>,
 }
 
 impl SortKey {
@@ -77,7 +77,7 @@ impl Writer<'_> {
                 descending: term.direction == Direction::Desc,
                 nulls: term.nulls,
                 integer: kind.is_integer(),
-                compared_as: key_type(&kind),
+                compared_as: cursor_type(&kind),
             }
         };
         terms.iter().map(key).collect()
@@ -91,7 +91,7 @@ impl Writer<'_> {
             descending,
             nulls: Nulls::Last,
             integer: false,
-            compared_as: "double precision".to_owned(),
+            compared_as: Some("double precision".to_owned()),
         }
     }
 
@@ -102,12 +102,12 @@ impl Writer<'_> {
         descending: bool,
     ) -> Vec<SortKey> {
         let key = |(sql, kind): (String, Kind)| SortKey {
-            sql,
+            sql: self.sortable(sql, &kind),
             nullable: false,
             descending,
             nulls: Nulls::Last,
             integer: kind.is_integer(),
-            compared_as: key_type(&kind),
+            compared_as: cursor_type(&kind),
         };
         columns.map(key).collect()
     }
@@ -145,7 +145,7 @@ impl Writer<'_> {
     ) -> (String, bool, Kind) {
         let column = &self.entity(t).columns[ix];
         let kind = column.kind.clone();
-        let mut sql = self.column(t, ix);
+        let mut sql = self.sortable(self.column(t, ix), &kind);
         let as_text = match kind {
             Kind::Enum(_) => !native,
             // A type that has no name here is compared by its text.
@@ -161,13 +161,21 @@ impl Writer<'_> {
         (sql, column.nullable, kind)
     }
 
+    /// A column as what rows are sorted by: what is money is the number, as which a cursor keeps it.
+    fn sortable(&self, column: String, kind: &Kind) -> String {
+        match (self.dialect, kind) {
+            (Dialect::Postgres, Kind::Decimal { money: true, .. }) => format!("{column}::numeric"),
+            _ => column,
+        }
+    }
+
     /// The value of a key as a cursor keeps it: what comes back compares equal to it.
     pub(super) fn cursor_value(&self, key: &SortKey) -> String {
         let sql = &key.sql;
         match self.dialect {
             Dialect::Sqlite => sql.clone(),
             Dialect::Postgres if key.integer => sql.clone(),
-            Dialect::Postgres if key.compared_as == "double precision" => {
+            Dialect::Postgres if key.compared_as.as_deref() == Some("double precision") => {
                 format!("({sql})::double precision::text")
             }
             Dialect::Postgres => format!("({sql})::text"),
@@ -260,24 +268,19 @@ impl Writer<'_> {
         if self.dialect == Dialect::Sqlite {
             return Some(format!("?{}", self.bind(value)));
         }
-        Some(match value {
-            BindValue::Int(_) if key.integer => format!("${}", self.bind(value)),
-            BindValue::Text(_) if key.compared_as == "text" => format!("${}", self.bind(value)),
-            // PostgreSQL's own text of the value, or a forged one, which it refuses.
-            BindValue::Text(_) => format!("${}::text::{}", self.bind(value), key.compared_as),
+        let text = match value {
+            BindValue::Int(_) if key.integer => return Some(format!("${}", self.bind(value))),
+            BindValue::Text(text) => text,
             // A cursor of SQLite's, or a forged one: PostgreSQL says whether it is a value of the type.
-            other => {
-                let text = match other {
-                    BindValue::Int(i) => i.to_string(),
-                    BindValue::Float(f) => f.to_string(),
-                    _ => String::from("\\x"),
-                };
-                let n = self.bind(BindValue::Text(text.into()));
-                match key.compared_as.as_str() {
-                    "text" => format!("${n}"),
-                    of_type => format!("${n}::text::{of_type}"),
-                }
-            }
+            BindValue::Int(i) => i.to_string().into(),
+            BindValue::Float(f) => f.to_string().into(),
+            _ => "\\x".into(),
+        };
+        let n = self.bind(BindValue::Text(text));
+        Some(match &key.compared_as {
+            None => format!("${n}"),
+            // PostgreSQL's own text of the value, or a forged one, which it refuses.
+            Some(of_type) => format!("${n}::text::{of_type}"),
         })
     }
 }

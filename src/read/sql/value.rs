@@ -1,7 +1,11 @@
 //! Values between the databases and their statements: casts of what is read, types of what is bound.
 
+use std::borrow::Cow;
+
 use super::{Dialect, KeySql, Writer, quoted};
-use crate::graph::{ColumnIx, EntityId, Kind};
+use crate::graph::keys::KeyColumn;
+use crate::graph::{Catalog, ColumnIx, EntityId, Kind, moment};
+use crate::read::plan::{Level, Source};
 
 /// A column of a key, where its values come from: the row above, or the column that is searched itself.
 #[derive(Clone, Copy)]
@@ -27,7 +31,99 @@ impl KeyPart<'_> {
 /// Whether PostgreSQL is left to find out the type of what is bound, from the column that it is compared with. The
 /// declared type does not say: a `String` may be `char(3)` or `citext`, a float `real`, and an enum of any schema.
 pub(super) fn is_inferred(kind: &Kind) -> bool {
-    matches!(kind, Kind::Text | Kind::Enum(_) | Kind::Float | Kind::Other)
+    matches!(
+        kind,
+        Kind::Text | Kind::Enum(_) | Kind::Float { .. } | Kind::Time | Kind::Other
+    )
+}
+
+/// The type that PostgreSQL compares a cursor's value as; `None` where it finds it out, since the declared one does not
+/// say: a `Time` may be `time with time zone`, an enum of any schema.
+pub(super) fn cursor_type(kind: &Kind) -> Option<String> {
+    match kind {
+        Kind::Text | Kind::Enum(_) | Kind::Time | Kind::Other => None,
+        kind => Some(key_type(kind)),
+    }
+}
+
+/// A value that is compared on PostgreSQL, and whether as one of another type than the column's.
+pub(super) fn postgres_value(kind: &Kind, text: &str, bind: String) -> KeySql {
+    match kind {
+        Kind::Time if has_zone(text) => format!("{bind}::text::timetz"),
+        Kind::Time => format!("{bind}::text::time"),
+        // What a `real` cannot be is more or less than every one of them.
+        Kind::Float { single: true } if !fits_single(text) => {
+            format!("{bind}::text::double precision")
+        }
+        kind if is_inferred(kind) => bind,
+        kind => format!("{bind}::text::{}", key_type(kind)),
+    }
+}
+
+/// The type of an array of values on PostgreSQL.
+pub(super) fn postgres_values(kind: &Kind, texts: &[Box<str>], bind: String) -> KeySql {
+    match kind {
+        Kind::Time if texts.iter().any(|text| has_zone(text)) => {
+            format!("{bind}::text[]::timetz[]")
+        }
+        Kind::Time => format!("{bind}::text[]::time[]"),
+        kind if is_inferred(kind) => bind,
+        kind => format!("{bind}::text[]::{}[]", key_type(kind)),
+    }
+}
+
+fn has_zone(time: &str) -> bool {
+    time.contains(['+', '-'])
+}
+
+/// Whether a column of PostgreSQL can be equal to a value.
+pub(super) fn can_be(kind: &Kind, text: &str) -> bool {
+    match kind {
+        Kind::Float { single: true } => fits_single(text),
+        Kind::DateTime { .. } | Kind::Time => !moment::is_finer_than_microseconds(text),
+        _ => true,
+    }
+}
+
+fn fits_single(text: &str) -> bool {
+    let double: f64 = text.parse().unwrap_or_default();
+    let single = double as f32;
+    single.is_finite() && (single != 0.0 || double == 0.0)
+}
+
+/// The keys that a request names as they are bound: on SQLite by the texts that values are compared as.
+pub fn asked_keys<'k>(
+    catalog: &Catalog,
+    dialect: Dialect,
+    level: &Level,
+    keys: &'k [KeyColumn],
+) -> Cow<'k, [KeyColumn]> {
+    let (Source::Keys { columns }, Dialect::Sqlite) = (&level.source, dialect) else {
+        return Cow::Borrowed(keys);
+    };
+    let kinds = columns.iter();
+    let kinds = kinds.map(|&c| &catalog.entities[level.entity].columns[c].kind);
+    let bound = kinds.zip(keys).map(|(kind, keys)| match keys {
+        KeyColumn::Int(keys) => KeyColumn::Int(keys.clone()),
+        KeyColumn::Text(keys) => {
+            KeyColumn::Text(keys.iter().map(|key| sqlite_text(kind, key)).collect())
+        }
+    });
+    Cow::Owned(bound.collect())
+}
+
+/// The text that is bound of a value on SQLite, which compares texts where PostgreSQL has types.
+pub(super) fn sqlite_text(kind: &Kind, text: &str) -> Box<str> {
+    match kind {
+        Kind::Date | Kind::DateTime { .. } => moment::among_texts(text).into(),
+        Kind::Time => moment::among_times(text).into(),
+        Kind::Decimal { .. } => match text {
+            "-Infinity" => "-9e999".into(),
+            "Infinity" | "NaN" => "9e999".into(),
+            number => number.into(),
+        },
+        _ => text.into(),
+    }
 }
 
 impl Writer<'_> {
@@ -82,7 +178,7 @@ pub(super) fn read_cast(kind: &Kind) -> Option<&'static str> {
 pub(super) fn key_type(kind: &Kind) -> String {
     match kind {
         Kind::Int | Kind::BigInt => "bigint".to_owned(),
-        Kind::Float => "double precision".to_owned(),
+        Kind::Float { .. } => "double precision".to_owned(),
         Kind::Decimal { .. } => "numeric".to_owned(),
         Kind::Boolean => "boolean".to_owned(),
         Kind::DateTime { zoned: true } => "timestamptz".to_owned(),
@@ -112,7 +208,7 @@ pub(super) fn json_key(i: usize, of: usize, kind: &Kind, value: &str) -> KeySql 
 /// travel as hexadecimal digits, PostgreSQL's way: after `\x`.
 pub(super) fn sqlite_value(kind: &Kind, value: String) -> KeySql {
     match kind {
-        Kind::Float => format!("CAST({value} AS REAL)"),
+        Kind::Float { .. } => format!("CAST({value} AS REAL)"),
         Kind::Decimal { .. } => format!("CAST({value} AS NUMERIC)"),
         Kind::Boolean => format!("({value} = 'true')"),
         Kind::Uuid => format!("unhex({value}, '-')"),

@@ -7,6 +7,7 @@ use percent_encoding::percent_decode_str;
 
 use super::repeated::repeated;
 use crate::engine::Request;
+use crate::read::plan::Variables;
 
 /// Why there is no request to run.
 #[derive(Debug)]
@@ -178,15 +179,13 @@ impl Parameters {
             }
         }
         let object = |name: &str, text: Option<String>| match text.filter(|t| !t.is_empty()) {
-            None => Ok(JsonMap::new()),
-            Some(text) => serde_json::from_str::<Option<JsonMap>>(&text)
-                .map(Option::unwrap_or_default)
-                .map_err(|cause| {
-                    let problem = format!("the parameter `{name}` is no JSON object: {cause}");
-                    NoRequest::Malformed(problem)
-                }),
+            None => Ok(Variables::default()),
+            Some(text) => Variables::parse(&text).map_err(|cause| {
+                let problem = format!("the parameter `{name}` is no JSON object: {cause}");
+                NoRequest::Malformed(problem)
+            }),
         };
-        let extensions = object("extensions", self.extensions)?;
+        let extensions = object("extensions", self.extensions)?.values;
         let query = match self.query {
             Some(query) => query,
             None if names_hash(&extensions) => return Err(NoRequest::OnlyHash),

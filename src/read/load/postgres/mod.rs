@@ -522,12 +522,11 @@ fn array_text(items: &[Box<str>], out: &mut BytesMut) {
 
 /// PostgreSQL's epoch is 2000-01-01.
 const EPOCH_DAYS: i64 = 10_957;
-const EPOCH_MICROS: i64 = EPOCH_DAYS * 86_400_000_000;
 
 fn raw<'r>(kind: &Kind, bytes: &'r [u8]) -> Raw<'r> {
     match kind {
         Kind::Int | Kind::BigInt => integer(bytes).map_or(Raw::Strange, Raw::Int),
-        Kind::Float => match bytes.len() {
+        Kind::Float { .. } => match bytes.len() {
             4 => bytes.try_into().map_or(Raw::Strange, |b| {
                 Raw::Float(short_float(f32::from_be_bytes(b)))
             }),
@@ -539,16 +538,32 @@ fn raw<'r>(kind: &Kind, bytes: &'r [u8]) -> Raw<'r> {
         Kind::Text | Kind::Enum(_) | Kind::Decimal { .. } | Kind::Other => Raw::Text(bytes),
         // `jsonb` has a version before its text.
         Kind::Json => Raw::Text(bytes.strip_prefix(&[1]).unwrap_or(bytes)),
-        Kind::DateTime { .. } => match (bytes.len(), integer(bytes)) {
-            (8, Some(i64::MAX | i64::MIN)) | (_, None) => Raw::Strange,
-            (8, Some(micros)) => Raw::Micros(micros.saturating_add(EPOCH_MICROS)),
-            (_, Some(days)) => Raw::Micros((days + EPOCH_DAYS).saturating_mul(86_400_000_000)),
+        Kind::DateTime { .. } | Kind::Date => match (bytes.len(), integer(bytes)) {
+            (8, Some(i64::MAX)) => Raw::Infinity { negative: false },
+            (8, Some(i64::MIN)) => Raw::Infinity { negative: true },
+            (8, Some(micros)) => Raw::Micros(micros),
+            (4, Some(days)) if days == i64::from(i32::MAX) => Raw::Infinity { negative: false },
+            (4, Some(days)) if days == i64::from(i32::MIN) => Raw::Infinity { negative: true },
+            (4, Some(days)) => Raw::Days(days + EPOCH_DAYS),
+            _ => Raw::Strange,
         },
-        Kind::Date => integer(bytes).map_or(Raw::Strange, |days| Raw::Days(days + EPOCH_DAYS)),
-        Kind::Time => integer(bytes.get(..8).unwrap_or(bytes)).map_or(Raw::Strange, Raw::TimeOfDay),
+        Kind::Time => time(bytes).unwrap_or(Raw::Strange),
         Kind::Uuid => bytes.try_into().map_or(Raw::Strange, Raw::Uuid),
         Kind::Bytes => Raw::Bytes(bytes),
     }
+}
+
+/// A time of day, and after it how far west its zone is, where it has one.
+fn time(bytes: &[u8]) -> Option<Raw<'static>> {
+    let (micros, zone) = bytes.split_first_chunk::<8>()?;
+    let micros = i64::from_be_bytes(*micros);
+    Some(match zone {
+        [] => Raw::TimeOfDay(micros),
+        zone => Raw::ZonedTime {
+            micros,
+            east: -i32::from_be_bytes(zone.try_into().ok()?),
+        },
+    })
 }
 
 /// The shortest decimal of a single-precision float, not the double's digits of it.

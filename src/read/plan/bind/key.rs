@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::{BoundRoot, argument, origin, text_of};
 use crate::error::{Code, Error};
-use crate::graph::keys::{KeyValue, Keys, key_value, parse_key};
+use crate::graph::keys::{KeyValue, Keys, NoValue, key_value, parse_key};
 use crate::graph::{Catalog, Entity, EntityId, Kind};
 use crate::read::encode::{self, Raw};
 use crate::read::plan::{Choice, Lookup};
@@ -64,7 +64,7 @@ pub(super) fn bind_lookup(
                 Some(to) => key_of_text(catalog, to, &text_of(value)),
                 None => column_key(&column.kind, value),
             }
-            .map_err(|text| Error::input(format!("`{text}` is no value of `{}`", lookup.argument)))
+            .map_err(|why| no_value(value, why, "of", &lookup.argument))
         }
     };
     match key {
@@ -138,32 +138,43 @@ pub fn key_of_text(
     catalog: &Catalog,
     entity: EntityId,
     text: &str,
-) -> Result<Vec<KeyValue>, String> {
+) -> Result<Vec<KeyValue>, NoValue> {
     let of = &catalog.entities[entity];
     let bare = text
         .strip_prefix(&of.type_name)
         .and_then(|rest| rest.strip_prefix(':'))
         .unwrap_or(text);
-    parse_key(of, bare).ok_or_else(|| text.to_owned())
+    parse_key(of, bare).ok_or(NoValue::Malformed)
 }
 
-pub fn column_key(kind: &Kind, value: &JsonValue) -> Result<Vec<KeyValue>, String> {
+pub fn column_key(kind: &Kind, value: &JsonValue) -> Result<Vec<KeyValue>, NoValue> {
     let text = text_of(value);
     if let Kind::Enum(of) = kind {
         let at = of.names.iter().position(|n| *n == text);
-        let at = at.ok_or_else(|| text.into_owned())?;
+        let at = at.ok_or(NoValue::Malformed)?;
         return Ok(vec![KeyValue::Text(of.values[at].as_str().into())]);
     }
     if let Kind::Bytes = kind {
         // The scalar is base64, while an id holds hexadecimal digits.
-        let bytes = BASE64.decode(&*text).map_err(|_| text.into_owned())?;
+        let bytes = BASE64.decode(&*text).map_err(|_| NoValue::Malformed)?;
         return Ok(encode::key_text(kind, &Raw::Bytes(&bytes))
             .map(KeyValue::Text)
             .into_iter()
             .collect());
     }
-    let value = key_value(kind, &text).ok_or_else(|| text.into_owned())?;
-    Ok(vec![value])
+    Ok(vec![key_value(kind, &text)?])
+}
+
+/// That a value is none `of` or `for` what is called so.
+pub fn no_value(value: &JsonValue, why: NoValue, of: &str, called: &str) -> Error {
+    let text = text_of(value);
+    let shown = shortened(&text);
+    Error::input(match why {
+        NoValue::Malformed => format!("`{shown}` is no value {of} `{called}`"),
+        NoValue::Beyond(bounds) => {
+            format!("`{shown}` is out of range {of} `{called}`: {bounds}")
+        }
+    })
 }
 
 pub(super) fn bind_nodes(

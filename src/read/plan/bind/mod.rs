@@ -21,7 +21,7 @@ use crate::graph::keys::Keys;
 use key::{bind_lookup, bind_node, bind_nodes};
 use page::{Problem, bind_page};
 
-pub use key::{column_key, key_of_text, shortened};
+pub use key::{column_key, key_of_text, no_value, shortened};
 pub use page::{BoundPage, Seek, default_order};
 
 /// What a request may cost. Beyond is an error, never a cut.

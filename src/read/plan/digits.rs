@@ -1,0 +1,388 @@
+//! The variables of a request: JSON, whose numbers may have more digits than a float keeps.
+//!
+//! Coercion by GraphQL's rules needs numbers that are numbers, so the digits travel beside them, and take their place
+//! once it is done: a number that is written in a document is its digits from the beginning.
+
+use std::ops::Range;
+
+use apollo_compiler::Node;
+use apollo_compiler::ast::{Value, VariableDefinition};
+use apollo_compiler::response::{JsonMap, JsonValue};
+use serde::de::{Deserialize, Deserializer, Error};
+use serde_json::value::RawValue;
+
+use crate::graph::decimal;
+
+/// What a request gives for its variables.
+#[derive(Debug, Default)]
+pub struct Variables {
+    pub values: JsonMap,
+    digits: Option<Digits>,
+}
+
+/// Where numbers stand of which a float would lose something, and how they are written.
+#[derive(Debug)]
+enum Digits {
+    Number(Box<str>),
+    Items(Vec<(usize, Digits)>),
+    Fields(Vec<(Box<str>, Digits)>),
+}
+
+impl Variables {
+    /// Those of a JSON object, or of `null`.
+    pub fn parse(json: &str) -> serde_json::Result<Self> {
+        let mut readable = String::new();
+        let mut copied = 0;
+        let mut loses = false;
+        for number in numbers(json) {
+            let text = &json[number.clone()];
+            if !may_lose(text) || serde_json::from_str::<&RawValue>(text).is_err() {
+                continue;
+            }
+            let whole = decimal::whole(text);
+            loses |= whole.is_none();
+            // JSON has one type of numbers: `2.0` is the whole number that an `Int` may hold. What is beyond all
+            // floats is refused where a float is meant, by its digits.
+            let instead = match whole {
+                Some(whole) => whole.to_string(),
+                None if text.parse().is_ok_and(f64::is_finite) => continue,
+                None => "1e308".to_owned(),
+            };
+            readable.push_str(&json[copied..number.start]);
+            readable.push_str(&instead);
+            copied = number.end;
+        }
+        let values: Option<JsonMap> = match copied {
+            0 => serde_json::from_str(json)?,
+            _ => serde_json::from_str(&(readable + &json[copied..]))?,
+        };
+        // What has been read is JSON, and not nested too deep.
+        let digits = loses.then(|| Reader { json, at: 0 }.value()).flatten();
+        Ok(Variables {
+            values: values.unwrap_or_default(),
+            digits,
+        })
+    }
+
+    /// Puts the digits of numbers in the place of floats, in coerced values.
+    pub fn restore(&self, coerced: &mut JsonMap, definitions: &[Node<VariableDefinition>]) {
+        if let Some(Digits::Fields(fields)) = &self.digits {
+            restore_fields(coerced, fields);
+        }
+        for definition in definitions {
+            let name = definition.name.as_str();
+            if let Some(default) = &definition.default_value
+                && !self.values.contains_key(name)
+                && let Some(digits) = of_literal(default)
+                && let Some(value) = coerced.get_mut(name)
+            {
+                restore(value, &digits);
+            }
+        }
+    }
+}
+
+impl From<JsonMap> for Variables {
+    fn from(values: JsonMap) -> Self {
+        Variables {
+            values,
+            digits: None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Variables {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Box::<RawValue>::deserialize(deserializer)?;
+        Variables::parse(json.get()).map_err(D::Error::custom)
+    }
+}
+
+fn restore(value: &mut JsonValue, digits: &Digits) {
+    match (value, digits) {
+        (JsonValue::Array(items), Digits::Items(of_items)) => {
+            for (at, digits) in of_items {
+                if let Some(item) = items.get_mut(*at) {
+                    restore(item, digits);
+                }
+            }
+        }
+        // By GraphQL's list coercion one value stands for a list of it.
+        (JsonValue::Array(items), digits) => {
+            if let [item] = &mut items[..] {
+                restore(item, digits);
+            }
+        }
+        (JsonValue::Object(fields), Digits::Fields(of_fields)) => restore_fields(fields, of_fields),
+        (number @ JsonValue::Number(_), Digits::Number(text)) if number.is_f64() => {
+            *number = JsonValue::from(&**text);
+        }
+        _ => {}
+    }
+}
+
+fn restore_fields(fields: &mut JsonMap, of_fields: &[(Box<str>, Digits)]) {
+    for (name, digits) in of_fields {
+        if let Some(value) = fields.get_mut(&**name) {
+            restore(value, digits);
+        }
+    }
+}
+
+/// Whether a float, or a whole number of 64 bits, is perhaps not what a number is written as.
+fn may_lose(number: &str) -> bool {
+    number.len() > 18 || number == "-0" || number.contains(['.', 'e', 'E'])
+}
+
+fn of_literal(value: &Value) -> Option<Digits> {
+    match value {
+        Value::Int(number) => of_number(number.as_str()),
+        Value::Float(number) => of_number(number.as_str()),
+        Value::List(items) => {
+            let items = items.iter().enumerate();
+            let of_items: Vec<_> = items
+                .filter_map(|(at, item)| Some((at, of_literal(item)?)))
+                .collect();
+            (!of_items.is_empty()).then_some(Digits::Items(of_items))
+        }
+        Value::Object(fields) => {
+            let of_fields: Vec<_> = fields
+                .iter()
+                .filter_map(|(name, value)| Some((name.as_str().into(), of_literal(value)?)))
+                .collect();
+            (!of_fields.is_empty()).then_some(Digits::Fields(of_fields))
+        }
+        _ => None,
+    }
+}
+
+fn of_number(text: &str) -> Option<Digits> {
+    may_lose(text).then(|| Digits::Number(text.into()))
+}
+
+/// Where the numbers stand in a text, if it is JSON.
+fn numbers(json: &str) -> impl Iterator<Item = Range<usize>> {
+    let bytes = json.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at < bytes.len() {
+            let start = at;
+            match bytes[at] {
+                b'"' => at = after_string(bytes, at),
+                b'-' | b'0'..=b'9' => {
+                    at = after_number(bytes, at);
+                    return Some(start..at);
+                }
+                _ => at += 1,
+            }
+        }
+        None
+    })
+}
+
+fn after_string(json: &[u8], quote: usize) -> usize {
+    let mut at = quote + 1;
+    while at < json.len() {
+        match json[at] {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    json.len()
+}
+
+fn after_number(json: &[u8], start: usize) -> usize {
+    let number = |b: &u8| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E');
+    let rest = &json[start..];
+    start + rest.iter().position(|b| !number(b)).unwrap_or(rest.len())
+}
+
+/// Reads the digits out of what is known to be JSON.
+struct Reader<'j> {
+    json: &'j str,
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn value(&mut self) -> Option<Digits> {
+        let bytes = self.json.as_bytes();
+        let start = self.at + space(&bytes[self.at..]);
+        self.at = start;
+        match bytes.get(start)? {
+            b'{' => {
+                let mut fields: Vec<(Box<str>, Digits)> = Vec::new();
+                self.each(b'}', |reader| {
+                    let name = reader.at;
+                    reader.at = after_string(bytes, name);
+                    let name = serde_json::from_str::<Box<str>>(&reader.json[name..reader.at]);
+                    reader.at += space(&bytes[reader.at..]) + 1;
+                    let digits = reader.value();
+                    if let Ok(name) = name {
+                        // Of a name that stands twice the last counts.
+                        fields.retain(|(other, _)| *other != name);
+                        fields.extend(digits.map(|digits| (name, digits)));
+                    }
+                });
+                (!fields.is_empty()).then_some(Digits::Fields(fields))
+            }
+            b'[' => {
+                let (mut items, mut at) = (Vec::new(), 0);
+                self.each(b']', |reader| {
+                    items.extend(reader.value().map(|digits| (at, digits)));
+                    at += 1;
+                });
+                (!items.is_empty()).then_some(Digits::Items(items))
+            }
+            b'"' => {
+                self.at = after_string(bytes, start);
+                None
+            }
+            b'-' | b'0'..=b'9' => {
+                self.at = after_number(bytes, start);
+                of_number(&self.json[start..self.at])
+            }
+            _ => {
+                let rest = &bytes[start..];
+                let end = rest.iter().position(|b| !b.is_ascii_alphabetic());
+                self.at = start + end.unwrap_or(rest.len());
+                None
+            }
+        }
+    }
+
+    /// Calls for each member of an object or list, at its beginning.
+    fn each(&mut self, end: u8, mut member: impl FnMut(&mut Self)) {
+        let bytes = self.json.as_bytes();
+        loop {
+            // Behind the bracket or the comma.
+            self.at += 1;
+            self.at += space(bytes.get(self.at..).unwrap_or_default());
+            match bytes.get(self.at) {
+                None => return,
+                Some(byte) if *byte == end => {
+                    self.at += 1;
+                    return;
+                }
+                Some(_) => member(self),
+            }
+            self.at += space(bytes.get(self.at..).unwrap_or_default());
+            if bytes.get(self.at) != Some(&b',') {
+                self.at += 1;
+                return;
+            }
+        }
+    }
+}
+
+/// How much white space there is.
+fn space(json: &[u8]) -> usize {
+    let white = |b: &u8| matches!(b, b' ' | b'\t' | b'\n' | b'\r');
+    json.iter().position(|b| !white(b)).unwrap_or(json.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+
+    /// A value as the server has it: each number that was restored as a text.
+    fn restored(json: &str) -> Json {
+        let variables = Variables::parse(json).unwrap_or_else(|e| panic!("{json}: {e}"));
+        let mut values = variables.values.clone();
+        variables.restore(&mut values, &[]);
+        serde_json::to_value(values).unwrap()
+    }
+
+    #[test]
+    fn every_digit_comes_back_where_it_stood() {
+        let json = r#" { "a" : [ 1 , 0.12345678901234567890123456789012345,{"b\u0063":1e400, "}": "0.1"}, [] , true, -0 ],
+            "n": 9007199254740993, "big": 1234567890123456789012345678901234567890, "w": 2.0, "x": 1E2, "\\": null, "s": "\"1.5" } "#;
+        let expected = json!({
+            "a": [1, "0.12345678901234567890123456789012345", { "bc": "1e400", "}": "0.1" }, [], true, 0],
+            "n": 9007199254740993_i64, "big": "1234567890123456789012345678901234567890", "w": 2, "x": 100, "\\": null, "s": "\"1.5",
+        });
+        assert_eq!(restored(json), expected);
+        // The last of equal names counts.
+        assert_eq!(
+            restored(r#"{"a": 0.12345678901234567890, "a": 0.5}"#),
+            json!({ "a": "0.5" })
+        );
+        assert_eq!(
+            restored(r#"{"a": 0.12345678901234567890, "a": 5}"#),
+            json!({ "a": 5 })
+        );
+        assert_eq!(restored("null"), json!({}));
+    }
+
+    #[test]
+    fn what_is_no_json_is_refused() {
+        for json in [
+            "",
+            "{",
+            "[]",
+            "{\"a\": 1.}",
+            "{\"a\": 01}",
+            "{\"a\": -}",
+            "{\"a\": 1.5e}",
+            "{\"a\": \"\\",
+            "{\"a\": 2.0.0}",
+        ] {
+            assert!(Variables::parse(json).is_err(), "{json}");
+        }
+        let deep = format!(
+            "{{\"a\": {}0.5{}}}",
+            "[".repeat(100_000),
+            "]".repeat(100_000)
+        );
+        assert!(Variables::parse(&deep).is_err());
+    }
+
+    fn value() -> impl Strategy<Value = Json> {
+        let leaf = prop_oneof![
+            any::<i64>().prop_map(Json::from),
+            any::<f64>().prop_map(Json::from),
+            any::<bool>().prop_map(Json::from),
+            any::<String>().prop_map(Json::from),
+            Just(Json::Null),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
+                proptest::collection::hash_map("[a-c\"\\\\{},\u{e9}]{0,3}", inner, 0..4)
+                    .prop_map(|fields| Json::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// Numbers alone may become others: whole ones whole, and floats their digits.
+    fn alike(sent: &Json, got: &Json) -> bool {
+        match (sent, got) {
+            (Json::Number(n), got) if n.is_f64() => match got {
+                Json::String(digits) => *digits == n.to_string(),
+                got => got
+                    .as_i64()
+                    .is_some_and(|whole| n.as_f64() == Some(whole as f64)),
+            },
+            (Json::Array(a), Json::Array(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(a, b))
+            }
+            (Json::Object(a), Json::Object(b)) => {
+                a.len() == b.len() && a.iter().all(|(k, a)| b.get(k).is_some_and(|b| alike(a, b)))
+            }
+            (a, b) => a == b,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_json_is_read_as_it_is(value in value(), pretty in any::<bool>()) {
+            let sent = json!({ "v": value });
+            let text = if pretty { serde_json::to_string_pretty(&sent) } else { serde_json::to_string(&sent) };
+            let got = restored(&text.unwrap());
+            prop_assert!(alike(&sent, &got), "{}", got);
+        }
+    }
+}

@@ -1,0 +1,483 @@
+//! Values travel exactly: what a client writes is what is compared, in all its digits, however he writes it; or it is
+//! refused by name, with what the bounds are.
+
+use axum::body::Body;
+use axum::http::Request;
+use backref::read::plan::Limits;
+use sea_orm::ConnectionTrait;
+use sea_orm::sea_query::ColumnType;
+use serde_json::{Value, json};
+
+use super::declared::{graph, spots};
+use crate::harness::{Answer, Backend, TestApp, TestDatabase};
+
+/// Spots that hold these values, numbered from 0, in a column that is unique and one that is not.
+async fn app(
+    backend: Backend,
+    of: &str,
+    declared: ColumnType,
+    values: &[&str],
+) -> (TestDatabase, TestApp) {
+    let database = TestDatabase::empty(backend).await;
+    let mut sql = format!(
+        "CREATE TABLE mark (value {of} PRIMARY KEY);
+         CREATE TABLE spot (id bigint PRIMARY KEY, marked {of} REFERENCES mark, plain {of}, single {of} UNIQUE);"
+    );
+    for (i, value) in values.iter().enumerate() {
+        sql += &format!(
+            "INSERT INTO mark VALUES ({value}); INSERT INTO spot VALUES ({i}, {value}, {value}, {value});"
+        );
+    }
+    let done = database.connection.execute_unprepared(&sql).await;
+    done.unwrap_or_else(|e| panic!("{sql}: {e}"));
+    let app = TestApp::new(&database, graph(declared), Limits::default());
+    (database, app)
+}
+
+async fn posted(app: &TestApp, body: String) -> Answer {
+    let request = Request::post("/graphql")
+        .header("content-type", "application/json")
+        .body(Body::from(body))
+        .expect("a request");
+    app.send(request).await
+}
+
+fn ids(spots: &Value) -> Vec<&str> {
+    let spots = spots.as_array().into_iter().flatten();
+    spots.filter_map(|spot| spot["id"].as_str()).collect()
+}
+
+const FINE: &str = "0.12345678901234567890123456789012345";
+const FINER: &str = "0.12345678901234567890123456789012346";
+const LONG: &str = "1234567890123456789012345678901234567891";
+const LONGER: &str = "1234567890123456789012345678901234567892";
+
+#[tokio::test]
+async fn decimals_keep_every_digit_however_they_are_written() {
+    if !Backend::all().contains(&Backend::Postgres) {
+        return;
+    }
+    for (of, values) in [
+        ("numeric(45, 35)", [FINE, FINER]),
+        ("numeric(40, 0)", [LONG, LONGER]),
+    ] {
+        let declared = ColumnType::Decimal(None);
+        let (_database, app) = app(Backend::Postgres, of, declared, &values).await;
+        let of_fields = |value: &str| {
+            format!(
+                "eq: spots(where: {{ plain: {{ eq: {value} }} }}) {{ id }}
+             in: spots(where: {{ plain: {{ in: [{value}] }} }}) {{ id }}
+             gt: spots(where: {{ plain: {{ gt: {value} }} }}) {{ id }}
+             single: spot(single: {value}) {{ id }}"
+            )
+        };
+        let [low, high] = values;
+        let expected = json!({
+            "eq": [{ "id": "Spot:0" }], "in": [{ "id": "Spot:0" }],
+            "gt": [{ "id": "Spot:1" }], "single": { "id": "Spot:0" },
+        });
+        for written in [low.to_owned(), format!("\"{low}\"")] {
+            // In the document, as a default, as a variable, and as a variable of an address.
+            for (head, value, variables) in [
+                ("", written.as_str(), "null".to_owned()),
+                (
+                    &format!("query($v: Decimal! = {written})"),
+                    "$v",
+                    "{}".to_owned(),
+                ),
+                (
+                    "query($v: Decimal!)",
+                    "$v",
+                    format!("{{ \"v\" : {written} }}"),
+                ),
+            ] {
+                let query = format!("{head} {{ {} }}", of_fields(value));
+                let body = format!(
+                    "{{\"query\": {}, \"variables\": {variables}}}",
+                    json!(query)
+                );
+                assert_eq!(
+                    posted(&app, body).await.data(),
+                    expected,
+                    "{query} {variables}"
+                );
+                let mut address = url::form_urlencoded::Serializer::new(String::from("/graphql?"));
+                address
+                    .append_pair("query", &query)
+                    .append_pair("variables", &variables);
+                let request = Request::get(address.finish()).header("accept", "application/json");
+                let answer = app
+                    .send(request.body(Body::empty()).expect("a request"))
+                    .await;
+                assert_eq!(answer.data(), expected, "{query} {variables}");
+            }
+            // In the middle of others, and as one for a list of them.
+            let query = "query($w: SpotWhere!, $o: [Decimal!] = [0.5, 7]) {
+                found: spots(where: $w, orderBy: [{ id: ASC }]) { id } none: spots(where: { plain: { in: $o } }) { id } }";
+            for (operators, found) in [
+                (
+                    format!("{{ \"eq\": {written}, \"lt\": {high} }}"),
+                    json!([{ "id": "Spot:0" }]),
+                ),
+                (
+                    format!("{{ \"in\": [1.5, {written}, 2e3] }}"),
+                    json!([{ "id": "Spot:0" }]),
+                ),
+                (
+                    format!("{{ \"in\": {high}, \"ne\": {written} }}"),
+                    json!([{ "id": "Spot:1" }]),
+                ),
+                (
+                    format!("{{ \"notIn\": [{written}] }}"),
+                    json!([{ "id": "Spot:1" }]),
+                ),
+            ] {
+                let variables = format!(
+                    "{{ \"w\": {{ \"and\": [{{ \"id\": {{ \"ne\": 7 }} }}, {{ \"plain\": {operators} }}] }} }}"
+                );
+                let body = format!(
+                    "{{\"variables\": {variables}, \"query\": {}}}",
+                    json!(query)
+                );
+                assert_eq!(
+                    posted(&app, body).await.data(),
+                    json!({ "found": found, "none": [] }),
+                    "{variables}"
+                );
+            }
+        }
+        let query = "query($ids: [ID!]!) { nodes(ids: $ids) { id } marks(where: { id: { in: $ids } }) { id } }";
+        let marks = json!([{ "id": format!("Mark:{low}") }, { "id": format!("Mark:{high}") }]);
+        let asked = json!({ "ids": [format!("Mark:{low}"), format!("Mark:{high}")] });
+        let answer = app.request(query, None, &asked).await.data();
+        assert_eq!(answer, json!({ "nodes": marks, "marks": marks }));
+    }
+}
+
+#[tokio::test]
+async fn whole_numbers_of_64_bits_are_numbers_or_strings() {
+    for backend in Backend::all() {
+        let values = [
+            "9007199254740992",
+            "9007199254740993",
+            "-9223372036854775808",
+        ];
+        let (_database, app) = app(backend, "bigint", ColumnType::BigInteger, &values).await;
+        for (written, found) in [
+            ("9007199254740993", json!([{ "id": "Spot:1" }])),
+            ("9007199254740993.0", json!([{ "id": "Spot:1" }])),
+            ("\"9007199254740993\"", json!([{ "id": "Spot:1" }])),
+            ("-9223372036854775808", json!([{ "id": "Spot:2" }])),
+        ] {
+            let query = "query($v: BigInt!) { spots(where: { plain: { eq: $v } }) { id } }";
+            let body = format!(
+                "{{\"query\": {}, \"variables\": {{\"v\": {written}}}}}",
+                json!(query)
+            );
+            assert_eq!(
+                posted(&app, body).await.data()["spots"],
+                found,
+                "{backend:?}: {written}"
+            );
+        }
+        for beyond in [
+            "9223372036854775808",
+            "-9223372036854775809",
+            "100000000000000000000",
+        ] {
+            for query in [
+                format!("{{ spots(where: {{ plain: {{ lt: {beyond} }} }}) {{ id }} }}"),
+                format!("{{ spots(where: {{ plain: {{ in: [\"{beyond}\"] }} }}) {{ id }} }}"),
+                format!("{{ spot(single: {beyond}) {{ id }} }}"),
+            ] {
+                let answer = app.query(&query).await;
+                assert_eq!(answer.code(), "BAD_USER_INPUT", "{query}: {}", answer.text);
+                let (field, message) = (
+                    &answer.json()["errors"][0]["extensions"]["field"],
+                    answer.message(),
+                );
+                let named = field.as_str().unwrap_or_default();
+                assert!(
+                    message.contains(named) && message.contains("9223372036854775807"),
+                    "{message}"
+                );
+                assert!(
+                    named == "single" || named.starts_with("where.plain."),
+                    "{named}"
+                );
+            }
+        }
+    }
+}
+
+/// What RFC 3339 can say is compared rightly, also where the database's own texts end.
+#[tokio::test]
+async fn times_at_the_ends_of_the_calendar_compare_rightly() {
+    for backend in Backend::all() {
+        let (types, values): (&[_], _) = match backend {
+            Backend::Postgres => (
+                &[
+                    ("timestamptz", ColumnType::TimestampWithTimeZone),
+                    ("timestamp", ColumnType::Timestamp),
+                ],
+                ["'0001-01-01 00:00:00+00'", "'9999-12-31 23:59:59+00'"],
+            ),
+            Backend::Sqlite => (
+                &[(
+                    "timestamp_with_timezone_text",
+                    ColumnType::TimestampWithTimeZone,
+                )],
+                ["'0001-01-01T00:00:00+00:00'", "'9999-12-31T23:59:59+00:00'"],
+            ),
+        };
+        for (of, declared) in types {
+            let (_database, app) = app(backend, of, declared.clone(), &values).await;
+            for (time, before, after) in [
+                ("-infinity", 0, 2),
+                ("-004713-11-24T00:00:00Z", 0, 2),
+                ("0000-01-01T00:00:00+23:59", 0, 2),
+                ("0000-01-01T00:00:00Z", 0, 2),
+                ("0001-01-01T00:00:00+00:01", 0, 2),
+                ("0001-01-01T00:00:00.0000001Z", 1, 1),
+                ("2025-03-01T00:00:00Z", 1, 1),
+                ("9999-12-31T23:59:58.9999999Z", 1, 1),
+                ("9999-12-31T23:59:59.0000001Z", 2, 0),
+                ("9999-12-31T23:59:59-23:59", 2, 0),
+                ("+010000-01-01T00:00:00Z", 2, 0),
+                ("+294276-12-31T23:59:59.999999Z", 2, 0),
+                ("infinity", 2, 0),
+            ] {
+                let query = "query($t: DateTime!) {
+                    lt: spotsAggregate(where: { plain: { lt: $t } }) { count } lte: spotsAggregate(where: { plain: { lte: $t } }) { count }
+                    gt: spotsAggregate(where: { plain: { gt: $t } }) { count } gte: spotsAggregate(where: { plain: { gte: $t } }) { count }
+                    eq: spotsAggregate(where: { plain: { eq: $t } }) { count } ne: spotsAggregate(where: { plain: { ne: $t } }) { count }
+                    in: spotsAggregate(where: { plain: { in: [$t] } }) { count } out: spotsAggregate(where: { plain: { notIn: [$t] } }) { count } }";
+                let data = app.request(query, None, &json!({ "t": time })).await.data();
+                let count = |n: i32| json!({ "count": n });
+                let expected = json!({
+                    "lt": count(before), "lte": count(before), "gt": count(after), "gte": count(after),
+                    "eq": count(0), "ne": count(2), "in": count(0), "out": count(2),
+                });
+                assert_eq!(data, expected, "{backend:?}: {of}: {time}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_no_database_holds_is_refused_with_the_bounds() {
+    for backend in Backend::all() {
+        for (of, declared, value, beyond, bounds) in [
+            (
+                "timestamp",
+                ColumnType::TimestampWithTimeZone,
+                "'2025-03-01 00:00:00'",
+                "\"+294277-01-01T00:00:00Z\"",
+                "+294276-12-31T23:59:59.999999Z",
+            ),
+            (
+                "timestamp",
+                ColumnType::Timestamp,
+                "'2025-03-01 00:00:00'",
+                "\"-004713-11-23T23:59:59Z\"",
+                "-004713-11-24T00:00:00Z",
+            ),
+            (
+                "date",
+                ColumnType::Date,
+                "'2025-03-01'",
+                "\"+5874898-01-01\"",
+                "+5874897-12-31",
+            ),
+            (
+                "time",
+                ColumnType::Time,
+                "'12:00:00'",
+                "\"12:00:00+16:00\"",
+                "+15:59:59",
+            ),
+            (
+                "numeric",
+                ColumnType::Decimal(None),
+                "1",
+                "1e131072",
+                "131072",
+            ),
+            (
+                "numeric",
+                ColumnType::Decimal(None),
+                "1",
+                "\"1e-16384\"",
+                "16383",
+            ),
+            (
+                "numeric",
+                ColumnType::Decimal(None),
+                "1",
+                "1e99999999999999999999",
+                "131072",
+            ),
+        ] {
+            let (_database, app) = app(backend, of, declared, &[value]).await;
+            let scalar = if beyond.starts_with('1') {
+                "Decimal"
+            } else {
+                ""
+            };
+            for (query, field) in [
+                (
+                    format!("{{ spots(where: {{ plain: {{ lt: {beyond} }} }}) {{ id }} }}"),
+                    "where.plain.lt",
+                ),
+                (
+                    format!(
+                        "{{ spots(where: {{ and: [{{ plain: {{ in: [{beyond}] }} }}] }}) {{ id }} }}"
+                    ),
+                    "where.and.0.plain.in",
+                ),
+                (format!("{{ spot(single: {beyond}) {{ id }} }}"), "single"),
+            ] {
+                let answer = app.query(&query).await;
+                assert_eq!(
+                    answer.code(),
+                    "BAD_USER_INPUT",
+                    "{backend:?}: {query}: {}",
+                    answer.text
+                );
+                assert_eq!(
+                    answer.json()["errors"][0]["extensions"]["field"],
+                    field,
+                    "{query}"
+                );
+                assert!(
+                    answer.message().contains(bounds),
+                    "{query}: {}",
+                    answer.message()
+                );
+            }
+            if scalar.is_empty() {
+                continue;
+            }
+            let query = "query($v: Decimal!) { spots(where: { plain: { lt: $v } }) { id } }";
+            let body = format!(
+                "{{\"query\": {}, \"variables\": {{\"v\": {beyond}}}}}",
+                json!(query)
+            );
+            let answer = posted(&app, body).await;
+            assert_eq!(answer.code(), "BAD_USER_INPUT", "{beyond}: {}", answer.text);
+            assert!(answer.message().contains(bounds), "{}", answer.message());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_single_float_and_money_compare_as_what_they_are() {
+    if !Backend::all().contains(&Backend::Postgres) {
+        return;
+    }
+    let asked = async |app: &TestApp, of: &str, value: &str| {
+        let mut counts = Vec::new();
+        for operator in ["lt", "eq", "gt", "ne"] {
+            let query = format!(
+                "query($v: {of}!) {{ spots(where: {{ plain: {{ {operator}: $v }} }}) {{ id }} }}"
+            );
+            let body = format!(
+                "{{\"query\": {}, \"variables\": {{\"v\": {value}}}}}",
+                json!(query)
+            );
+            counts.push(ids(&posted(app, body).await.data()["spots"]).len());
+        }
+        counts
+    };
+    let (_database, reals) = app(
+        Backend::Postgres,
+        "real",
+        ColumnType::Float,
+        &["0.1", "16777216", "'infinity'"],
+    )
+    .await;
+    for (value, expected) in [
+        ("0.1", [0, 1, 2, 2]),
+        ("1e300", [2, 0, 1, 3]),
+        ("-1e300", [0, 0, 3, 3]),
+        ("1e-300", [0, 0, 3, 3]),
+        ("16777217", [1, 1, 1, 2]),
+    ] {
+        assert_eq!(asked(&reals, "Float", value).await, expected, "{value}");
+    }
+    let query = "{ in: spots(where: { plain: { in: [1e300, 0.1, 1e-300] } }) { id } spot(single: 0.1) { id } }";
+    assert_eq!(
+        reals.query(query).await.data(),
+        json!({ "in": [{ "id": "Spot:0" }], "spot": { "id": "Spot:0" } })
+    );
+    // No float of JSON is one of these.
+    let shown = reals
+        .query("{ spots(where: { id: { eq: 2 } }) { plain } }")
+        .await;
+    assert_eq!(
+        shown.json()["data"],
+        json!({ "spots": [{ "plain": null }] })
+    );
+
+    let (_database, money) = app(
+        Backend::Postgres,
+        "money",
+        ColumnType::Money(None),
+        &["1.50", "1.51"],
+    )
+    .await;
+    for (value, expected) in [
+        ("1.5", [0, 1, 1, 1]),
+        ("1.505", [1, 0, 1, 2]),
+        ("1.51", [1, 1, 0, 1]),
+        ("1e30", [2, 0, 0, 2]),
+        ("-1e30", [0, 0, 2, 2]),
+    ] {
+        assert_eq!(asked(&money, "Decimal", value).await, expected, "{value}");
+    }
+}
+
+/// Of some types only the database knows what is a value.
+#[tokio::test]
+async fn a_key_that_its_type_cannot_have_is_the_clients_error() {
+    if !Backend::all().contains(&Backend::Postgres) {
+        return;
+    }
+    let (_database, hosts) =
+        app(Backend::Postgres, "inet", ColumnType::Inet, &["'10.0.0.1'"]).await;
+    for query in [
+        "{ node(id: \"Mark:no host\") { id } }",
+        "{ mark(id: \"no host\") { id } }",
+        "{ spot(single: \"no host\") { id } }",
+    ] {
+        let answer = hosts.query(query).await;
+        assert_eq!(answer.code(), "BAD_USER_INPUT", "{query}: {}", answer.text);
+    }
+    // Declared as what the table's type cannot hold.
+    let (_database, reals) = app(Backend::Postgres, "real", ColumnType::Double, &["0.1"]).await;
+    let answer = reals
+        .query("{ spots(where: { plain: { lt: 1e300 } }) { id } }")
+        .await;
+    assert_eq!(answer.code(), "BAD_USER_INPUT", "{}", answer.text);
+}
+
+/// A number in JSON is what is stored, not what a float makes of it.
+#[tokio::test]
+async fn json_is_shown_with_all_its_digits() {
+    for backend in Backend::all() {
+        let database = TestDatabase::empty(backend).await;
+        let of = if backend == Backend::Postgres {
+            "jsonb"
+        } else {
+            "json_text"
+        };
+        let sql = format!(
+            "CREATE TABLE spot (id bigint PRIMARY KEY, plain {of}); INSERT INTO spot VALUES (1, '{{\"n\": {FINE}}}')"
+        );
+        let done = database.connection.execute_unprepared(&sql).await;
+        done.unwrap_or_else(|e| panic!("{sql}: {e}"));
+        let app = TestApp::new(&database, spots(ColumnType::JsonBinary), Limits::default());
+        let answer = app.query("{ spots { plain } }").await;
+        assert!(answer.text.contains(FINE), "{backend:?}: {}", answer.text);
+    }
+}
