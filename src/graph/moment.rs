@@ -1,7 +1,8 @@
 //! Dates and times as text, in all the years that PostgreSQL has.
 //!
 //! A year from 0000 to 9999 is written with four digits, as RFC 3339 has it; any other with a sign and six digits, as
-//! ECMAScript has it, counting through zero: `-000043` is 44 BC. Beyond all dates are `infinity` and `-infinity`.
+//! ECMAScript has it, counting through zero: `-000043` is 44 BC. Beyond all dates are `infinity` and `-infinity`, which are asked for but not
+//! shown: to be one of them is an error of its field.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike};
 

@@ -58,6 +58,8 @@ pub fn value(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) {
 
 fn scalar(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
     match (kind, raw) {
+        // It is no time by RFC 3339; a key can be it all the same.
+        (_, Raw::Infinity { .. }) => return None,
         (Kind::Text | Kind::Other, Raw::Text(s)) => string(out, s)?,
         (Kind::Int, Raw::Int(i)) => integer(out, i64::from(i32::try_from(*i).ok()?)),
         (Kind::BigInt, Raw::Int(i)) => quoted(out, |out| integer(out, *i)),

@@ -92,7 +92,7 @@ fn declare(catalog: &Catalog, limit: u32) -> dynamic::SchemaBuilder {
 const SCALARS: [(&str, &str, Option<&str>); 8] = [
     (
         "DateTime",
-        "A point in time by RFC 3339, in UTC: `2025-03-01T12:00:00Z`. Other years than 0000 to 9999 have a sign and six digits: `-000043` is 44 BC. `infinity` and `-infinity` are beyond all of them.",
+        "A point in time by RFC 3339, in UTC: `2025-03-01T12:00:00Z`. Other years than 0000 to 9999 have a sign and six digits: `-000043` is 44 BC.",
         Some("https://scalars.graphql.org/andimarek/date-time.html"),
     ),
     (

@@ -481,3 +481,51 @@ async fn json_is_shown_with_all_its_digits() {
         assert!(answer.text.contains(FINE), "{backend:?}: {}", answer.text);
     }
 }
+
+/// What is no time by RFC 3339 is an error where it would be shown, and a value everywhere else.
+#[tokio::test]
+async fn infinite_times_are_asked_for_ordered_by_and_keys() {
+    if !Backend::all().contains(&Backend::Postgres) {
+        return;
+    }
+    for (of, declared, time) in [
+        ("date", ColumnType::Date, "'2025-03-01'"),
+        ("timestamp", ColumnType::Timestamp, "'2025-03-01 12:00:00'"),
+        (
+            "timestamptz",
+            ColumnType::TimestampWithTimeZone,
+            "'2025-03-01 12:00:00+00'",
+        ),
+    ] {
+        let values = ["'-infinity'", time, "'infinity'"];
+        let (_database, app) = app(Backend::Postgres, of, declared, &values).await;
+        let query = "{ spots(orderBy: [{ plain: DESC }]) { id marked mark { id spots { id } } }
+            first: spots(where: { plain: { eq: \"-infinity\" } }) { id } most: spots(where: { plain: { gt: \"-infinity\" } }) { id }
+            node(id: \"Mark:infinity\") { id } marks(where: { id: { in: [\"-infinity\"] } }) { id } }";
+        let data = app.query(query).await.data();
+        assert_eq!(ids(&data["spots"]), ["Spot:2", "Spot:1", "Spot:0"], "{of}");
+        for spot in data["spots"].as_array().into_iter().flatten() {
+            assert_eq!(spot["mark"]["id"], spot["marked"], "{of}");
+            assert_eq!(spot["mark"]["spots"], json!([{ "id": spot["id"] }]), "{of}");
+        }
+        assert_eq!(data["spots"][0]["marked"], "Mark:infinity", "{of}");
+        assert_eq!(data["first"], json!([{ "id": "Spot:0" }]), "{of}");
+        assert_eq!(ids(&data["most"]), ["Spot:1", "Spot:2"], "{of}");
+        assert_eq!(data["node"], json!({ "id": "Mark:infinity" }), "{of}");
+        assert_eq!(data["marks"], json!([{ "id": "Mark:-infinity" }]), "{of}");
+        let shown = app
+            .query("{ spots(orderBy: [{ id: DESC }], limit: 1) { id plain } }")
+            .await
+            .json();
+        assert_eq!(
+            shown["data"],
+            json!({ "spots": [{ "id": "Spot:2", "plain": null }] }),
+            "{of}"
+        );
+        assert_eq!(
+            shown["errors"][0]["path"],
+            json!(["spots", 0, "plain"]),
+            "{of}"
+        );
+    }
+}
