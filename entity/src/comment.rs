@@ -3,13 +3,16 @@
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "comment")]
+#[sea_orm(
+    table_name = "comment",
+    comment = "What somebody says about a post, or about what another said there."
+)]
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
     pub post_id: i64,
     pub author_id: i64,
-    /// The comment that this one answers; null for one that opens a thread.
+    #[sea_orm(comment = "The comment that this one answers; null for one that opens a thread.")]
     pub parent_id: Option<i64>,
     #[sea_orm(column_type = "Text")]
     pub body: String,

@@ -3,7 +3,10 @@
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "post")]
+#[sea_orm(
+    table_name = "post",
+    comment = "An article, from the first draft to the archive."
+)]
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
@@ -17,9 +20,10 @@ pub struct Model {
     pub published_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
-    /// Starts at 1 and grows by one with each update, so that a writer can tell whether the row is
-    /// still the one it read.
-    #[sea_orm(default_value = 1)]
+    #[sea_orm(
+        default_value = 1,
+        comment = "Starts at 1 and grows by one with each update, so that a writer can tell whether the row is still the one it read."
+    )]
     pub version: i32,
 }
 

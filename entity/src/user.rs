@@ -3,7 +3,10 @@
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "user")]
+#[sea_orm(
+    table_name = "user",
+    comment = "Somebody who reads, who writes or who looks after the rest."
+)]
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,

@@ -43,6 +43,9 @@ pub struct Graph {
     pub(super) visible_through: HashMap<TableKey, RelationKey>,
     pub(super) column_policies: HashMap<ColumnKey, ColumnPolicy>,
     pub(super) searches: HashMap<TableKey, Vec<String>>,
+    pub(super) descriptions: HashMap<TableKey, String>,
+    pub(super) column_descriptions: HashMap<ColumnKey, String>,
+    pub(super) relation_descriptions: HashMap<RelationKey, String>,
 }
 
 /// A relation by the table that declares it and its variant's name.
@@ -127,6 +130,27 @@ impl Graph {
     pub fn type_name<E: EntityTrait>(mut self, entity: E, name: &str) -> Self {
         self.type_names
             .insert(TableKey::of(&entity.table_ref()), name.to_owned());
+        self
+    }
+
+    /// Says what an entity is, in place of its `comment = "…"`: the description of its type.
+    pub fn describe<E: EntityTrait>(mut self, entity: E, text: &str) -> Self {
+        self.descriptions
+            .insert(TableKey::of(&entity.table_ref()), text.to_owned());
+        self
+    }
+
+    /// Says what a column holds, in place of its `comment = "…"`: the description of its field.
+    pub fn describe_column<C: ColumnTrait>(mut self, column: C, text: &str) -> Self {
+        self.column_descriptions
+            .insert(column_key(&column), text.to_owned());
+        self
+    }
+
+    /// Says what a declared relation is: the description of its field.
+    pub fn describe_relation<R: RelationTrait>(mut self, relation: R, text: &str) -> Self {
+        self.relation_descriptions
+            .insert(relation_key(&relation), text.to_owned());
         self
     }
 

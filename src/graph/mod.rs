@@ -104,6 +104,8 @@ pub struct Entity {
     /// False for a junction: its rows appear only as links between two other types.
     pub exposed: bool,
     pub policy: Policy,
+    /// What somebody wrote of it.
+    pub description: Option<String>,
 }
 
 impl Entity {
@@ -184,6 +186,8 @@ pub struct Column {
     /// The entity this column alone refers to by its whole primary key.
     pub refers_to: Option<EntityId>,
     pub policy: Option<ColumnPolicy>,
+    /// What somebody wrote of it.
+    pub description: Option<String>,
 }
 
 impl Column {
@@ -312,6 +316,8 @@ pub struct Relation {
     pub inverse: Option<RelationId>,
     /// True on the side that holds the foreign key.
     pub holds_key: bool,
+    /// What somebody wrote of it.
+    pub description: Option<String>,
 }
 
 impl Relation {

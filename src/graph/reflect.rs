@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use sea_orm::sea_query::{ColumnType, ConditionType, ForeignKeyAction, TableName, TableRef};
 use sea_orm::{
-    ColumnDef, ColumnTrait, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn, RelationDef,
-    RelationTrait, RelationType,
+    ColumnDef, ColumnTrait, DbBackend, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn,
+    RelationDef, RelationTrait, RelationType, Schema,
 };
 
 use super::definition::short;
@@ -20,10 +20,13 @@ pub(super) struct RawEntity {
     pub columns: Vec<RawColumn>,
     pub primary_key: Vec<String>,
     pub relations: Vec<RawRelation>,
+    /// What somebody wrote of it: `comment = "…"`.
+    pub comment: Option<String>,
 }
 
 pub(super) struct RawColumn {
     pub name: String,
+    pub comment: Option<String>,
     pub kind: Kind,
     pub nullable: bool,
     pub unique: bool,
@@ -79,7 +82,7 @@ pub(super) fn read<E: EntityTrait>(entity: E) -> RawEntity {
     RawEntity {
         table: TableKey::of(&entity.table_ref()),
         columns: E::Column::iter()
-            .map(|c| column(c.as_str(), &c.def()))
+            .map(|c| column(c.as_str(), &c.def(), comment::<E>(c)))
             .collect(),
         primary_key: E::PrimaryKey::iter()
             .map(|k| k.into_column().as_str().to_owned())
@@ -87,13 +90,29 @@ pub(super) fn read<E: EntityTrait>(entity: E) -> RawEntity {
         relations: E::Relation::iter()
             .map(|r| relation(&module, r.name(), r.def()))
             .collect(),
+        comment: entity.comment().and_then(written),
         module,
     }
 }
 
-fn column(name: &str, def: &ColumnDef) -> RawColumn {
+/// The `comment = "…"` of a column. SeaORM shows it only in the statement that would create it, and with
+/// `renamed_from` behind it.
+fn comment<E: EntityTrait>(column: E::Column) -> Option<String> {
+    let definition = Schema::new(DbBackend::Sqlite).get_column_def::<E>(column);
+    let comment = definition.get_column_spec().comment.as_deref()?;
+    let comment = comment.split("renamed_from \"").next()?;
+    written(comment.trim_end().trim_end_matches(';'))
+}
+
+fn written(text: &str) -> Option<String> {
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn column(name: &str, def: &ColumnDef, comment: Option<String>) -> RawColumn {
     RawColumn {
         name: name.to_owned(),
+        comment,
         kind: kind(def.get_column_type()),
         nullable: def.is_null(),
         unique: def.is_unique(),

@@ -277,7 +277,10 @@ fn paged(field: dynamic::Field, entity: &Entity, limit: u32) -> dynamic::Field {
 
 fn object(catalog: &Catalog, entity: &Entity, limit: u32) -> Object {
     let object = Object::new(&entity.type_name)
-        .description(format!("A row of the table `{}`.", entity.table))
+        .description(described(
+            &entity.description,
+            format!("A row of the table `{}`.", entity.table),
+        ))
         .implement("Node");
     entity.fields.iter().fold(object, |object, f| {
         object.field(match f.source {
@@ -306,6 +309,7 @@ fn column_field(catalog: &Catalog, entity: &Entity, column: &Column) -> dynamic:
         Some(_) => format!("{description} Null to those who may not see it."),
         None => description,
     };
+    let description = described(&column.description, description);
     field(
         &column.field,
         if nullable {
@@ -368,24 +372,38 @@ fn relation_field(catalog: &Catalog, relation: &Relation, limit: u32) -> dynamic
             } else {
                 TypeRef::named_nn(named)
             };
-            field(&relation.name, of_type)
-                .description(format!("The {} related by {by}.", target.one()))
+            field(&relation.name, of_type).description(described(
+                &relation.description,
+                format!("The {} related by {by}.", target.one()),
+            ))
         }
         Cardinality::Many => paged(
             field(&relation.name, TypeRef::named_nn_list_nn(&target.type_name)).description(
-                format!(
-                    "A page of the {} related by {by}, {}.",
-                    target.many(),
-                    match relation.link {
-                        Link::Direct { .. } => order(target),
-                        Link::Through { .. } if target.newest_first() => "the highest keys first",
-                        Link::Through { .. } => "in the order of their keys",
-                    }
+                described(
+                    &relation.description,
+                    format!(
+                        "A page of the {} related by {by}, {}.",
+                        target.many(),
+                        match relation.link {
+                            Link::Direct { .. } => order(target),
+                            Link::Through { .. } if target.newest_first() =>
+                                "the highest keys first",
+                            Link::Through { .. } => "in the order of their keys",
+                        }
+                    ),
                 ),
             ),
             target,
             limit,
         ),
+    }
+}
+
+/// What somebody wrote, and below it what the catalog knows.
+fn described(written: &Option<String>, known: String) -> String {
+    match written {
+        Some(text) => format!("{text}\n\n{known}"),
+        None => known,
     }
 }
 

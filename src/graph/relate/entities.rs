@@ -46,6 +46,12 @@ impl Work<'_> {
                 hidden: self.graph.hidden.contains(&key),
                 refers_to: None,
                 policy: self.graph.column_policies.get(&key).cloned(),
+                description: self
+                    .graph
+                    .column_descriptions
+                    .get(&key)
+                    .or(column.comment.as_ref())
+                    .cloned(),
             }
         });
         let columns: Vec<Column> = columns.collect();
@@ -83,6 +89,12 @@ impl Work<'_> {
                 .get(&raw.table)
                 .cloned()
                 .unwrap_or_default(),
+            description: self
+                .graph
+                .descriptions
+                .get(&raw.table)
+                .or(raw.comment.as_ref())
+                .cloned(),
             primary_key,
         }
     }

@@ -121,6 +121,7 @@ impl Work<'_> {
             declared: format!("the inverse of {}", raw.declared),
             inverse: Some(forward),
             holds_key: false,
+            description: None,
         };
         let inverse = self.push(relation, naming);
         self.relations[forward].relation.inverse = Some(inverse);
@@ -195,6 +196,7 @@ impl Work<'_> {
                     declared: format!("the inverse of {}", raw.declared),
                     inverse: Some(id),
                     holds_key: true,
+                    description: None,
                 },
                 naming,
             );

@@ -102,6 +102,7 @@ impl Work<'_> {
                 declared: format!("{} through {}", far.declared, raw.module),
                 inverse: None,
                 holds_key: false,
+                description: None,
             },
             naming,
         );

@@ -23,6 +23,7 @@ pub(super) fn complete(graph: Graph) -> Result<Catalog, GraphError> {
     work.undeclared_keys();
     work.junctions();
     work.policies();
+    work.descriptions();
     work.searches();
     work.nullability();
     work.fields();

@@ -78,6 +78,7 @@ impl Work<'_> {
                         declared: relation.declared.clone(),
                         inverse: None,
                         holds_key: relation.shape == Shape::BelongsTo,
+                        description: None,
                     },
                     Naming::Given,
                 );

@@ -1,4 +1,4 @@
-//! Rules and searches, and definitions that match nothing.
+//! Rules, descriptions and searches, and definitions that match nothing.
 
 use super::Work;
 use crate::graph::definition::RelationKey;
@@ -40,6 +40,20 @@ impl Work<'_> {
                     break;
                 }
                 seen.push(to);
+            }
+        }
+    }
+
+    pub(super) fn descriptions(&mut self) {
+        for (key, text) in &self.graph.relation_descriptions {
+            let entity = self.by_table.get(&key.table);
+            let relation = entity.and_then(|&e| self.by_key.get(&(e, key.variant.clone())));
+            match relation {
+                Some(&id) => self.relations[id].relation.description = Some(text.clone()),
+                None => self.mistakes.push(format!(
+                    "`.describe_relation({}, …)` matches nothing; it needs a variant of a registered entity that is a field",
+                    key.path
+                )),
             }
         }
     }
@@ -104,7 +118,8 @@ impl Work<'_> {
             .column_names
             .keys()
             .chain(&graph.hidden)
-            .chain(graph.column_policies.keys());
+            .chain(graph.column_policies.keys())
+            .chain(graph.column_descriptions.keys());
         let of_enums = graph.value_names.iter().map(|(column, ..)| column);
         let of_enums = of_enums.chain(graph.enum_names.keys());
         for key in columns.chain(of_enums.clone()) {
@@ -131,7 +146,8 @@ impl Work<'_> {
             .type_names
             .keys()
             .chain(&graph.exposed)
-            .chain(graph.policies.keys());
+            .chain(graph.policies.keys())
+            .chain(graph.descriptions.keys());
         let tables = tables.chain(graph.searches.keys());
         for key in tables.chain(graph.visible_through.keys()) {
             if !self.by_table.contains_key(key) {

@@ -160,6 +160,22 @@ fn definitions_that_match_nothing() {
             "matches nothing",
         ],
     );
+    check(
+        shop().describe_relation(passport::Relation::Employee, "x"),
+        &[
+            "`.describe_relation(",
+            "passport::Relation::Employee",
+            "matches nothing",
+        ],
+    );
+    check(
+        shop().describe(passport::Entity, "x"),
+        &["table `passport`", "not on the graph"],
+    );
+    check(
+        shop().describe_column(passport::Column::Number, "x"),
+        &["column `passport.", "not on the graph"],
+    );
 }
 
 #[test]

@@ -159,6 +159,61 @@ fn descriptions_are_sentences_whatever_the_tables_are_called() {
     );
 }
 
+/// What people wrote stands before what the catalog knows; a line in the graph before a `comment = "…"`.
+#[test]
+fn what_people_wrote_is_in_the_descriptions() {
+    let described = graph()
+        .describe(album::Entity, "A record, as it was released.")
+        .describe_column(album::Column::Live, "Whether an audience is to be heard.")
+        .describe_relation(album::Relation::Artist, "Who is named on the sleeve.")
+        .build()
+        .unwrap_or_else(|e| panic!("{e}"));
+    let schema = backref::schema::Schema::new(&described, Limits::default().default_page())
+        .expect("a schema");
+    let description = |type_name: &str, field: &str| {
+        let object = schema.types.get_object(type_name).expect("the type");
+        let text = match field {
+            "" => object.description.as_ref(),
+            field => object.fields[field].description.as_ref(),
+        };
+        text.map(|t| t.to_string()).unwrap_or_default()
+    };
+    for (type_name, field, expected) in [
+        (
+            "Album",
+            "",
+            "A record, as it was released.\n\nA row of the table `album`.",
+        ),
+        (
+            "Album",
+            "live",
+            "Whether an audience is to be heard.\n\nThe column `live` of `album`.",
+        ),
+        (
+            "Album",
+            "artist",
+            "Who is named on the sleeve.\n\nThe artist related by `artist_id` of `album`.",
+        ),
+        ("Album", "title", "The column `title` of `album`."),
+        (
+            "Station",
+            "",
+            "Where trains stop.\n\nA row of the table `station`.",
+        ),
+        (
+            "Station",
+            "regionNumber",
+            "Within its country.\n\nThe column `region_number` of `station`.",
+        ),
+    ] {
+        assert_eq!(
+            description(type_name, field),
+            expected,
+            "{type_name}.{field}"
+        );
+    }
+}
+
 #[test]
 fn an_inverse_can_be_named_from_whichever_side_declares_it() {
     let named = graph()
