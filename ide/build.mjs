@@ -3,7 +3,7 @@
 //
 // dist/ holds each file compressed, by brotli and by gzip, and files.rs, the table by which the server includes them.
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync, gzipSync } from 'node:zlib';
@@ -191,18 +191,26 @@ function table(files) {
 }
 
 function write(files) {
-  rmSync(dist, { recursive: true, force: true });
-  mkdirSync(dist);
+  mkdirSync(dist, { recursive: true });
+  const kept = new Set(readdirSync(dist));
   let [brotli, gzip] = [0, 0];
   for (const [name, contents] of files) {
-    const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: contents.length };
-    const br = brotliCompressSync(contents, { params });
-    const gz = gzipSync(contents, { level: 9 });
-    writeFileSync(join(dist, `${name}.br`), br);
-    writeFileSync(join(dist, `${name}.gz`), gz);
-    [brotli, gzip] = [brotli + br.length, gzip + gz.length];
+    const [br, gz] = [join(dist, `${name}.br`), join(dist, `${name}.gz`)];
+    // What is kept already stays byte for byte, whatever this zlib would make of it.
+    if (!kept.has(`${name}.br`) || !brotliDecompressSync(readFileSync(br)).equals(contents)) {
+      const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: contents.length };
+      writeFileSync(br, brotliCompressSync(contents, { params }));
+    }
+    if (!kept.has(`${name}.gz`) || !gunzipSync(readFileSync(gz)).equals(contents)) {
+      writeFileSync(gz, gzipSync(contents, { level: 9 }));
+    }
+    kept.delete(`${name}.br`);
+    kept.delete(`${name}.gz`);
+    [brotli, gzip] = [brotli + statSync(br).size, gzip + statSync(gz).size];
   }
   writeFileSync(join(dist, 'files.rs'), table(files));
+  kept.delete('files.rs');
+  for (const name of kept) rmSync(join(dist, name));
   const kb = (n) => `${Math.round(n / 1024)} KiB`;
   console.log(`${files.size} files; brotli ${kb(brotli)}, gzip ${kb(gzip)}, together ${kb(brotli + gzip)} in the binary`);
 }

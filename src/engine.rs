@@ -264,6 +264,10 @@ impl Planner {
         &self.shared.schema
     }
 
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Parses, validates, plans and binds: everything before the first statement.
     pub fn prepare(&self, request: &Request, principal: Principal) -> Result<Prepared, Vec<Error>> {
         let document = self.document(&request.query)?;

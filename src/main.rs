@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backref::blog::{self, sample, seed};
-use backref::doctor;
+use backref::doctor::{self, Remedy, Subject};
 use backref::engine::{Engine, Planner, Request};
+use backref::graph::Catalog;
 use backref::graph::policy::Principal;
 use backref::log;
 use backref::read::explain;
@@ -18,11 +19,12 @@ use backref::serve::config::{Cli, Command, Doctor, Explain, Migrate, MigrateActi
 use backref::serve::connections::{self, Server, UnderWay};
 use backref::serve::database::{self, Connect, EMBEDDED_FILE, SetupError, Url};
 use backref::serve::descriptors;
-use backref::serve::http::{self, ServerOptions};
+use backref::serve::http::{self, Lack, ServerOptions};
 use backref::serve::migrate::{self, Runner};
 use backref::serve::stop::Stop;
 use clap::Parser;
 use migration::Migrator;
+use sea_orm::DatabaseConnection;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
@@ -78,21 +80,29 @@ async fn serve(args: Serve) -> Result<ExitCode> {
     let timeout = Duration::from_secs(args.request_timeout);
     let connection = url.connect(Connect::reading()).await?;
     database::require_migrated(&url, &connection).await?;
-    connection.close().await?;
     let readers = url.readers(connections, Some(timeout))?;
     readers.ping().await.map_err(SetupError::from)?;
     let engine = Arc::new(Engine::new(planner, readers, timeout));
     let mut signals = Signals::hear()?;
+    let listeners = args.listen.bind().await?;
+    let addresses: Vec<_> = listeners.iter().flat_map(TcpListener::local_addr).collect();
+    let is_local = addresses.iter().all(|address| address.ip().is_loopback());
+    let is_embedded = args.database.database_url.is_none();
+    let explain = args.explain.unwrap_or(is_local && is_embedded);
+    let lacks = match explain && args.graphiql {
+        true => lacks(engine.planner().catalog(), &connection).await,
+        false => Vec::new(),
+    };
+    connection.close().await?;
     let options = ServerOptions {
         max_body_bytes: args.max_body_bytes,
         body_timeout: Duration::from_secs(args.connections.body_timeout),
         graphiql: args.graphiql,
-        explain: args.explain,
+        explain,
+        lacks,
         require_preflight: args.require_preflight,
         stop: Stop::default(),
     };
-    let listeners = args.listen.bind().await?;
-    let addresses: Vec<_> = listeners.iter().flat_map(TcpListener::local_addr).collect();
     let settings = connection_settings(&args);
     let router = http::router(engine, &options);
     let mut server = Server::start(listeners, router, settings, options.stop.clone());
@@ -129,6 +139,35 @@ async fn serve(args: Serve) -> Result<ExitCode> {
         "stopped at once: what was not answered in time is cut off"
     );
     Ok(ExitCode::from(status))
+}
+
+/// The indexes that the doctor misses, for GraphiQL to show at the fields that want them.
+async fn lacks(catalog: &Catalog, connection: &DatabaseConnection) -> Vec<Lack> {
+    let findings = match doctor::examine(catalog, connection, "").await {
+        Ok(report) => report.findings,
+        Err(error) => {
+            tracing::debug!(%error, "the database was not examined");
+            return Vec::new();
+        }
+    };
+    let indexes = findings
+        .into_iter()
+        .filter(|f| matches!(f.subject, Subject::Unique | Subject::Index));
+    indexes
+        .map(|finding| Lack {
+            fields: finding.fields().map(str::to_owned).collect(),
+            says: format!(
+                "{}: {}; {}",
+                finding.table,
+                finding.missing,
+                finding.costs.join("; ")
+            ),
+            mended_by: match finding.remedy {
+                Remedy::Statements(step) => step.sql,
+                Remedy::Grant(words) | Remedy::Words(words) => vec![words],
+            },
+        })
+        .collect()
 }
 
 /// The status of a server that was stopped before it had answered everything.

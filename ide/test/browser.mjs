@@ -36,7 +36,7 @@ export async function withBrowser({ width, height, scheme }, work) {
 
 /** Notes the requests that would leave the origin (and stops them), and what the page complains of. */
 export async function watch(context, origin) {
-  const seen = { foreign: [], complaints: [], bytes: 0 };
+  const seen = { foreign: [], complaints: [] };
   await context.route('**/*', (route) => {
     const url = route.request().url();
     if (url.startsWith(`${origin}/`) || url.startsWith('data:') || url.startsWith('blob:')) return route.continue();
@@ -54,7 +54,11 @@ export async function watch(context, origin) {
       if (['error', 'warning'].includes(message.type())) seen.complaints.push(`${message.type()}: ${message.text()}`);
     });
     page.on('pageerror', (error) => seen.complaints.push(`uncaught: ${error.stack ?? error}`));
-    page.on('requestfailed', (request) => seen.complaints.push(`failed: ${request.url()} ${request.failure()?.errorText}`));
+    page.on('requestfailed', (request) => {
+      // What nobody waits for any more is taken back: the plan of a text that has changed, the files of a page that is left.
+      const reason = request.failure()?.errorText;
+      if (reason !== 'net::ERR_ABORTED') seen.complaints.push(`failed: ${request.url()} ${reason}`);
+    });
     page.on('crash', () => seen.complaints.push('the page crashed'));
   };
   context.pages().forEach(listen);

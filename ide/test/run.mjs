@@ -1,15 +1,20 @@
 // What somebody does with the page, in a real browser: `node ide/test/run.mjs http://127.0.0.1:8000`, where Backref
-// serves a graph with content. With `--screenshots FOLDER` pictures of it are written.
+// serves a graph with content. With `--pictures FOLDER` each step leaves one there; with `--readme` those of the README
+// are made anew.
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { watch, withBrowser } from './browser.mjs';
 
 const [origin] = process.argv.slice(2).filter((a) => a.startsWith('http'));
-const at = process.argv.indexOf('--screenshots');
+const at = process.argv.indexOf('--pictures');
 const pictures = at < 0 ? null : process.argv[at + 1];
-if (pictures) mkdirSync(pictures, { recursive: true });
+const readme = process.argv.includes('--readme') ? fileURLToPath(new URL('../screenshots', import.meta.url)) : null;
+for (const folder of [pictures, readme]) if (folder) mkdirSync(folder, { recursive: true });
 if (!origin) throw new Error('say where Backref listens: node ide/test/run.mjs http://127.0.0.1:8000');
+
+const README_SHOWS = 'ran-relations';
 
 const VIEWS = [
   { name: 'desktop-dark', width: 1280, height: 800, scheme: 'dark' },
@@ -39,12 +44,13 @@ class Visit {
     return this.page.locator(`${within} .monaco-editor .view-lines`).first();
   }
 
-  /** Replaces what stands in an editor, as typing does, but for what is completed while one types. */
+  /** Replaces what stands in an editor by pasting: while one types, brackets are completed. */
   async write(within, text) {
+    await this.page.evaluate((pasted) => navigator.clipboard.writeText(pasted), text);
     await this.page.locator(`${within} .monaco-editor`).first().click({ position: { x: 80, y: 10 } });
     await this.page.keyboard.press('Control+A');
     await this.page.keyboard.press('Delete');
-    await this.page.keyboard.insertText(text);
+    if (text !== '') await this.page.keyboard.press('Control+V');
   }
 
   /** What an editor shows. Only lines in sight are in the page. */
@@ -68,30 +74,248 @@ class Visit {
     return answer;
   }
 
+  /** What the panel of costs shows. */
+  async panel() {
+    return this.page.evaluate(() => {
+      const cells = (row) => [...row.querySelectorAll('td')].map((cell) => cell.textContent.trim());
+      return {
+        summary: document.querySelector('.backref-cost-head > span').textContent,
+        lines: [...document.querySelectorAll('.backref-cost-tree tbody tr[data-path]')].map((row) => {
+          const [keys, rows, ms] = cells(row);
+          return { path: row.dataset.path, keys, rows, ms };
+        }),
+      };
+    });
+  }
+
+  /** Shows the editor of variables or of headers. */
+  async openTool(name) {
+    const tool = this.page.locator('.graphiql-editor-tools').getByRole('button', { name, exact: true });
+    if (!(await tool.getAttribute('class')).includes('active')) await tool.click();
+  }
+
+  clipboard() {
+    return this.page.evaluate(() => navigator.clipboard.readText());
+  }
+
+  async isWithinItsWidth() {
+    assert.equal(await this.page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, 'something stands out');
+  }
+
   async picture(name) {
+    const shown = readme && name === README_SHOWS && this.isNarrow === false;
+    if (shown) await this.page.screenshot({ path: join(readme, `${this.view.scheme}.png`) });
     if (pictures) await this.page.screenshot({ path: join(pictures, `${this.view.name}-${name}.png`) });
   }
 }
 
 const STEPS = {
-  async 'the page is up'(visit) {
+  async 'the page is up, in the colours of the system'(visit) {
     await visit.open();
+    const ready = await visit.page.evaluate(() => performance.now());
+    visit.figures = { ready: Math.round(ready) };
     assert.match(await visit.page.title(), /Backref/);
     const { paint, bytes } = await visit.page.evaluate(() => ({
       paint: performance.getEntriesByName('first-contentful-paint')[0]?.startTime,
       bytes: performance.getEntries().reduce((sum, e) => sum + (e.transferSize ?? 0), 0),
     }));
     assert.ok(bytes < 2 << 20, `${bytes} bytes on the wire`);
-    visit.figures = { paint: Math.round(paint), kib: Math.round(bytes / 1024) };
-    const dark = await visit.page.evaluate(() => {
+    Object.assign(visit.figures, { paint: Math.round(paint), kib: Math.round(bytes / 1024) });
+    const isDark = await visit.page.evaluate(() => {
       const [r, g, b] = getComputedStyle(document.querySelector('.graphiql-container')).backgroundColor.match(/\d+/g);
       return Number(r) + Number(g) + Number(b) < 384;
     });
-    assert.equal(dark, visit.view.scheme === 'dark');
-    assert.equal(await visit.page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, 'nothing stands out');
+    assert.equal(isDark, visit.view.scheme === 'dark');
+    await visit.isWithinItsWidth();
+  },
+
+  async 'the first tabs are examples of this graph, and highlighted'(visit) {
+    visit.start = await visit.page.evaluate(async () => (await fetch('graphiql/start.json')).json());
+    assert.ok(visit.start.examples.length > 1);
+    const titles = await visit.page.locator('[id^="graphiql-session-tab-"]').allTextContents();
+    assert.deepEqual(titles, visit.start.examples.map((e) => e.name));
+    const [first] = visit.start.examples;
+    assert.equal((await visit.text('.graphiql-query-editor')).split('\n')[0].trimEnd(), first.query.split('\n')[0]);
+    const colours = await visit.page
+      .locator('.graphiql-query-editor .view-line span span')
+      .evaluateAll((spans) => new Set(spans.map((s) => getComputedStyle(s).color)).size);
+    assert.ok(colours > 3, `${colours} colours`);
     await visit.picture('first');
   },
+
+  async 'each first tab runs, and its answer has rows'(visit) {
+    visit.ran = [];
+    for (const [i, example] of visit.start.examples.entries()) {
+      await visit.page.locator(`#graphiql-session-tab-${i}`).click();
+      const answer = await visit.run();
+      assert.equal(answer.errors, undefined, JSON.stringify(answer.errors));
+      const found = Object.values(answer.data);
+      assert.ok(found.every((f) => (Array.isArray(f) ? f.length > 0 : f !== null)), JSON.stringify(answer.data));
+      // What the answer shows is what every client gets.
+      const shown = await visit.text('.graphiql-response');
+      assert.match(shown, /"data"/);
+      await visit.page.waitForSelector('.backref-cost [data-ran]');
+      visit.ran.push({ example, answer, panel: await visit.panel() });
+      await visit.picture(`ran-${example.name.toLowerCase()}`);
+    }
+  },
+
+  async 'the panel says of each what extensions.backref says'(visit) {
+    for (const { answer, panel } of visit.ran) {
+      const { bound, statements } = answer.extensions.backref;
+      const sum = (of) => statements.reduce((all, s) => all + of(s), 0);
+      const [ran, boundStatements, rows, boundRows, ms] = numbers(panel.summary);
+      assert.deepEqual(
+        [ran, boundStatements, rows, boundRows],
+        [statements.length, bound.statements, sum((s) => s.rows), bound.rows],
+      );
+      assert.equal(ms, Number(sum((s) => s.ms).toFixed(2)));
+      for (const { path, keys, rows: count, ms: took } of statements) {
+        const line = panel.lines.find((l) => l.path === path);
+        assert.ok(line, `${path} is in the panel`);
+        assert.equal(numbers(line.rows)[0], count, path);
+        assert.equal(Number(line.ms), Number(took.toFixed(2)), path);
+        assert.equal(line.keys === '' ? 0 : numbers(line.keys)[0], keys, path);
+      }
+      assert.equal(panel.lines.filter((l) => l.rows.match(/\d/) && l.ms !== '').length, statements.length);
+    }
+  },
+
+  async 'its SQL is there on a click, and is copied'(visit) {
+    const { answer } = visit.ran.at(-1);
+    const [{ path, sql }] = answer.extensions.backref.statements;
+    await visit.page.locator(`tr[data-path="${path}"] th button`).click();
+    assert.equal(await visit.page.locator('.backref-sql pre').textContent(), sql);
+    await visit.page.getByRole('button', { name: 'Copy SQL' }).click();
+    await visit.page.getByRole('button', { name: 'Copied' }).waitFor();
+    assert.equal(await visit.clipboard(), sql);
+    await visit.picture('sql');
+    await visit.page.locator(`tr[data-path="${path}"] th button`).click();
+  },
+
+  async 'fields are completed, and the plan is there before it runs'(visit) {
+    await visit.page.getByRole('button', { name: 'New tab' }).click();
+    const root = rootField(visit.start.examples[0].query);
+    await visit.write('.graphiql-query-editor', '');
+    await visit.page.keyboard.type(`{ ${root.slice(0, 3)}`);
+    await visit.page.keyboard.press('Control+Space');
+    const suggestion = visit.page.locator('.suggest-widget .monaco-list-row').filter({ hasText: root }).first();
+    await suggestion.waitFor();
+    await visit.picture('completion');
+    await visit.page.keyboard.press('Escape');
+    await visit.write('.graphiql-query-editor', `{ ${root}(limit: 7) { id } }`);
+    await visit.page.waitForFunction(() => /at most 1 statement and 7 rows/.test(document.querySelector('.backref-cost')?.textContent));
+    const [line] = (await visit.panel()).lines;
+    assert.equal(line.path, root);
+    assert.match(line.rows, /≤ 7$/);
+    await visit.write('.graphiql-query-editor', `{ ${root}(limit: 1000000) { id } }`);
+    await visit.page.waitForFunction(() => /at most 1000/.test(document.querySelector('.backref-cost')?.textContent));
+  },
+
+  async 'the explorer builds a query'(visit) {
+    await visit.write('.graphiql-query-editor', '');
+    await visit.page.getByRole('button', { name: /GraphiQL Explorer/ }).click();
+    const root = rootField(visit.start.examples[0].query);
+    await visit.page.locator('.graphiql-explorer-root').waitFor();
+    await visit.page.locator(`[data-field-name="${root}"] .graphiql-explorer-field-view`).first().click();
+    await visit.page.waitForFunction(() => document.querySelector('.graphiql-plugin')?.textContent.length > 0);
+    await visit.picture('explorer');
+    await visit.page.getByRole('button', { name: /GraphiQL Explorer/ }).click();
+    await visit.page.waitForFunction(
+      (field) => document.querySelector('.graphiql-query-editor .view-lines').textContent.includes(field),
+      root,
+    );
+  },
+
+  async 'the documentation tells what a type is'(visit) {
+    await visit.page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
+    const docs = visit.page.locator('.graphiql-doc-explorer');
+    await docs.getByRole('link', { name: 'Query', exact: true }).or(docs.locator('a', { hasText: /^Query$/ })).first().click();
+    await docs.getByText('Everything that can be read.').waitFor();
+    await visit.picture('documentation');
+    await visit.page.getByRole('button', { name: 'Hide Documentation Explorer' }).click();
+  },
+
+  async 'a mistake in a variable is shown with its place and its remedy'(visit) {
+    const root = rootField(visit.start.examples[0].query);
+    await visit.write('.graphiql-query-editor', `query Wrong(\n  $limit: Int!\n) {\n  ${root}(limit: $limit) { id }\n}`);
+    await visit.openTool('Variables');
+    await visit.write('.graphiql-editor-tool', '{"limit": "ten"}');
+    // The editor knows the type, and says so before anything is sent.
+    await visit.page.locator('.graphiql-editor-tool .squiggly-error').first().waitFor({ state: 'attached' });
+    const answer = await visit.run();
+    const [{ message, locations, extensions }] = answer.errors;
+    const [{ line, column }] = locations;
+    const problem = visit.page.locator('.backref-problems li').first();
+    assert.ok((await problem.textContent()).includes(message));
+    assert.ok((await problem.textContent()).includes(extensions.code));
+    await problem.getByRole('button', { name: `${line}:${column}` }).click();
+    await visit.page.locator('.graphiql-query-editor .squiggly-error').first().waitFor({ state: 'attached' });
+    await visit.picture('error');
+    await visit.write('.graphiql-editor-tool', '{"limit": 2}');
+    assert.equal((await visit.run()).errors, undefined);
+    assert.equal(await visit.page.locator('.backref-problems').count(), 0);
+  },
+
+  async 'headers are sent, and kept nowhere'(visit) {
+    await visit.openTool('Headers');
+    await visit.write('section[aria-label="Headers"] .graphiql-editor:not(.hidden)', '{"x-secret": "tell-nobody"}');
+    const asked = visit.page.waitForRequest((r) => r.url() === `${origin}/graphql` && r.method() === 'POST');
+    await visit.run();
+    assert.equal((await asked).headers()['x-secret'], 'tell-nobody');
+    await visit.page.getByRole('button', { name: /as curl/ }).click();
+    const line = await visit.clipboard();
+    assert.match(line, /^curl 'http:.*\/graphql'/);
+    assert.match(line, /-H 'x-secret: tell-nobody'/);
+    // GraphiQL writes what it keeps half a second after the last key.
+    await visit.page.waitForTimeout(700);
+    const kept = await visit.page.evaluate(() => JSON.stringify({ ...localStorage }));
+    assert.match(kept, /query Wrong/);
+    assert.doesNotMatch(kept, /tell-nobody/);
+    await visit.write('section[aria-label="Headers"] .graphiql-editor:not(.hidden)', '');
+    await visit.openTool('Variables');
+  },
+
+  async 'a query is put in order, and found again in the history'(visit) {
+    await visit.write('.graphiql-query-editor', `query Untidy{${rootField(visit.start.examples[0].query)}{id}} # why`);
+    await visit.page.getByRole('button', { name: /Prettify/ }).click();
+    await visit.page.waitForFunction(() => document.querySelectorAll('.graphiql-query-editor .view-line').length > 3);
+    const text = await visit.text('.graphiql-query-editor');
+    assert.match(text, /^query Untidy \{/);
+    assert.match(text, /# why/);
+    await visit.run();
+    await visit.page.getByRole('button', { name: 'Show History' }).click();
+    await visit.page.locator('.graphiql-history').getByText('Untidy').first().waitFor();
+    await visit.picture('history');
+    await visit.page.getByRole('button', { name: 'Hide History' }).click();
+  },
+
+  async 'a link opens its query, and is made of one'(visit) {
+    const root = rootField(visit.start.examples[0].query);
+    const query = `query Linked($limit: Int) {\n  ${root}(limit: $limit) {\n    id\n  }\n}`;
+    const link = `/#${new URLSearchParams({ query, variables: '{"limit": 3}' })}`;
+    await visit.page.goto('about:blank');
+    await visit.open(link);
+    assert.equal((await visit.text('.graphiql-query-editor')).trim(), query);
+    const answer = await visit.run();
+    assert.ok(answer.data[root].length <= 3);
+    await visit.page.getByRole('button', { name: /Copy a link/ }).click();
+    const copied = new URL(await visit.clipboard());
+    assert.equal(new URLSearchParams(copied.hash.slice(1)).get('query').trim(), query);
+    assert.equal(JSON.parse(new URLSearchParams(copied.hash.slice(1)).get('variables')).limit, 3);
+    await visit.isWithinItsWidth();
+    await visit.picture('linked');
+  },
 };
+
+/** The first root field of a document. */
+function rootField(query) {
+  return /\{\s*(\w+)/.exec(query.replaceAll(/#.*/g, ''))[1];
+}
+
+function numbers(text) {
+  return [...text.matchAll(/\d[\d,.]*\d|\d/g)].map(([n]) => Number(n.replaceAll(',', '')));
+}
 
 let failures = 0;
 for (const view of VIEWS) {
@@ -114,10 +338,10 @@ for (const view of VIEWS) {
     for (const url of seen.foreign) console.error(`${view.name}: a request to ${url}`);
     for (const complaint of seen.complaints) console.error(`${view.name}: ${complaint}`);
     failures += seen.foreign.length + seen.complaints.length;
-    const { paint, kib } = visit.figures ?? {};
+    const { paint, ready, kib } = visit.figures ?? {};
     console.log(
       `${view.name}: ${passed} of ${Object.keys(STEPS).length} steps, ${seen.foreign.length} foreign requests, ` +
-        `${seen.complaints.length} complaints; first paint ${paint} ms, ${kib} KiB`,
+        `${seen.complaints.length} complaints; first paint ${paint} ms, ready ${ready} ms, ${kib} KiB`,
     );
   });
 }

@@ -121,6 +121,14 @@ pub struct Finding {
     pub remedy: Remedy,
 }
 
+impl Finding {
+    /// The fields of what needs it, without their declarations: `User.posts`.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        let needs = self.needed_by.iter();
+        needs.filter_map(|need| need.split([' ', ',']).next())
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
     /// A query fails, or does not find what is there.

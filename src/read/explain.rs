@@ -1,7 +1,7 @@
-//! What a request costs: its plan as a person reads it (`backref explain`), and what ran, beside an answer
+//! What a request costs: its plan as a tree (`backref explain`, GraphiQL's panel), and what ran, beside an answer
 //! (`extensions.backref`).
 
-use std::fmt::Write;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -61,36 +61,129 @@ pub fn cost<'a>(bound: &BoundPlan, loaded: &'a [Loaded]) -> Cost<'a> {
     }
 }
 
-/// The plan as text: a tree of the fields that give rows, each with its SQL and the most it can read, and the
-/// bound on the whole.
-pub fn explain(catalog: &Catalog, bound: &BoundPlan, dialect: Dialect) -> String {
-    let mut tree = Tree {
+/// What a request would run, as a tree of the fields that give rows, and the bound on the whole.
+#[derive(Debug, Serialize)]
+pub struct Explained<'a> {
+    pub bound: Bound,
+    pub fields: Vec<Field<'a>>,
+    /// The root fields that are errors before anything runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError<'a>>,
+}
+
+/// A field that gives rows.
+#[derive(Debug, Serialize)]
+pub struct Field<'a> {
+    pub name: &'a str,
+    #[serde(rename = "type")]
+    pub type_name: &'a str,
+    /// What gives the rows, as it is declared: `User.posts`, `Query.posts`.
+    pub field: String,
+    #[serde(flatten)]
+    pub rows: Rows,
+    pub below: Vec<Field<'a>>,
+}
+
+/// Where a field's rows come from.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Rows {
+    /// From a statement of its own, which `extensions.backref` knows by the same path.
+    #[serde(rename_all = "camelCase")]
+    Read {
+        path: String,
+        /// Which of them: `5 of each`.
+        reads: String,
+        most: u64,
+        sql: String,
+    },
+    /// They are those of another field, at this path.
+    #[serde(rename_all = "camelCase")]
+    Shared { loaded_with: String },
+    /// It is a row that the field stands below, of the field at this path.
+    #[serde(rename_all = "camelCase")]
+    Enclosing { row_of: String },
+}
+
+#[derive(Debug, Serialize)]
+pub struct FieldError<'a> {
+    pub name: &'a str,
+    pub message: &'a str,
+}
+
+/// What a bound plan would run. Nothing is asked of a database.
+pub fn explain<'a>(catalog: &'a Catalog, bound: &'a BoundPlan, dialect: Dialect) -> Explained<'a> {
+    let tree = Tree {
         catalog,
         bound,
         learnt: Learnt::of(&bound.plan),
         dialect,
-        out: String::new(),
     };
-    let roots = tree.children(None);
-    for (i, &root) in roots.iter().enumerate() {
-        if i > 0 {
-            tree.out.push('\n');
-        }
-        tree.field(root, "", "");
+    let roots = bound.plan.root.iter().zip(&bound.roots);
+    let failed = roots.filter_map(|(field, root)| match root {
+        BoundRoot::Failed(error) => Some(FieldError {
+            name: &field.key,
+            message: &error.message,
+        }),
+        _ => None,
+    });
+    Explained {
+        bound: bound.bound,
+        errors: failed.collect(),
+        fields: tree.below(None),
     }
-    for (field, root) in bound.plan.root.iter().zip(&bound.roots) {
-        if let BoundRoot::Failed(error) = root {
-            let _ = writeln!(tree.out, "{}: error: {}", field.key, error.message);
+}
+
+impl fmt::Display for Explained<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, root) in self.fields.iter().enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            root.print(f, "", "")?;
         }
+        for FieldError { name, message } in &self.errors {
+            writeln!(f, "{name}: error: {message}")?;
+        }
+        writeln!(
+            f,
+            "{}at most {} statement(s) and {} row(s), whatever the data",
+            if self.fields.is_empty() { "" } else { "\n" },
+            self.bound.statements,
+            self.bound.rows
+        )
     }
-    let _ = writeln!(
-        tree.out,
-        "{}at most {} statement(s) and {} row(s), whatever the data",
-        if roots.is_empty() { "" } else { "\n" },
-        bound.bound.statements,
-        bound.bound.rows
-    );
-    tree.out
+}
+
+impl Field<'_> {
+    /// Writes a field and what is below it; `first` begins its own line and `rest` all others.
+    fn print(&self, f: &mut fmt::Formatter<'_>, first: &str, rest: &str) -> fmt::Result {
+        let (name, entity) = (self.name, self.type_name);
+        match &self.rows {
+            Rows::Read {
+                reads, most, sql, ..
+            } => {
+                let bar = if self.below.is_empty() { " " } else { "│" };
+                writeln!(f, "{first}{name}: {entity}, {reads}; at most {most} row(s)")?;
+                writeln!(f, "{rest}{bar}    {sql}")?;
+            }
+            Rows::Shared { loaded_with } => {
+                writeln!(f, "{first}{name}: {entity}, loaded with `{loaded_with}`")?;
+            }
+            Rows::Enclosing { row_of } => writeln!(
+                f,
+                "{first}{name}: {entity}, the row of `{row_of}` it stands below"
+            )?,
+        }
+        for (i, child) in self.below.iter().enumerate() {
+            let (branch, below) = match i + 1 == self.below.len() {
+                true => ("└─ ", "   "),
+                false => ("├─ ", "│  "),
+            };
+            child.print(f, &format!("{rest}{branch}"), &format!("{rest}{below}"))?;
+        }
+        Ok(())
+    }
 }
 
 struct Tree<'a> {
@@ -98,17 +191,15 @@ struct Tree<'a> {
     bound: &'a BoundPlan,
     learnt: Learnt,
     dialect: Dialect,
-    out: String,
 }
 
-impl Tree<'_> {
-    /// The paths below another that something is loaded for, in the document's order.
-    fn children(&self, parent: Option<usize>) -> Vec<usize> {
-        let paths = &self.bound.plan.paths;
-        let below = paths.iter().enumerate().filter(|(_, p)| p.parent == parent);
-        below
-            .filter(|(_, p)| self.is_asked(p.level))
-            .map(|(i, _)| i)
+impl<'a> Tree<'a> {
+    /// The fields below another that something is loaded for, in the document's order.
+    fn below(&self, parent: Option<usize>) -> Vec<Field<'a>> {
+        let paths = self.bound.plan.paths.iter().enumerate();
+        paths
+            .filter(|(_, p)| p.parent == parent && self.is_asked(p.level))
+            .map(|(at, _)| self.field(at))
             .collect()
     }
 
@@ -119,54 +210,58 @@ impl Tree<'_> {
         of.runs && found
     }
 
-    /// Writes a field and what is below it; `first` begins its own line and `rest` all others.
-    fn field(&mut self, at: usize, first: &str, rest: &str) {
-        let bound = self.bound;
-        let path = &bound.plan.paths[at];
-        let level = &bound.plan.levels[path.level];
-        let name = &path.name;
-        let entity = &self.catalog.entities[level.entity].type_name;
-        let children = self.children(Some(at));
-        let bar = if children.is_empty() { " " } else { "│" };
-        if path.enclosing {
-            let outer = bound.plan.path(path.level);
-            let _ = writeln!(
-                self.out,
-                "{first}{name}: {entity}, the row of `{outer}` it stands below"
-            );
-        } else if level.path == at {
-            let what = self.what(path.level, level);
-            let most = bound.rows[at];
-            let _ = writeln!(
-                self.out,
-                "{first}{name}: {entity}, {what}; at most {most} row(s)"
-            );
-            let keys = match level.source {
-                Source::List => 0,
-                Source::Keys { .. } => bound.keys[path.level].len,
-                // The parents are not known before running; two keys give the shape that serves any number.
-                Source::Relation { .. } => 2,
-            };
-            let sql = statement_sql(
-                self.catalog,
-                bound,
-                &self.learnt,
-                path.level,
-                keys,
-                self.dialect,
-            );
-            let _ = writeln!(self.out, "{rest}{bar}    {}", sql.text);
-        } else {
-            let same = bound.plan.path(path.level);
-            let _ = writeln!(self.out, "{first}{name}: {entity}, loaded with `{same}`");
+    fn field(&self, at: usize) -> Field<'a> {
+        let plan = &self.bound.plan;
+        let path = &plan.paths[at];
+        let level = &plan.levels[path.level];
+        let of_level = plan.path(path.level);
+        let entity = &self.catalog.entities[level.entity];
+        Field {
+            name: &path.name,
+            type_name: &entity.type_name,
+            field: match level.source {
+                Source::List => format!("Query.{}", entity.plural),
+                Source::Keys { .. } => format!("Query.{}", entity.single),
+                Source::Relation { relation, .. } => {
+                    let relation = &self.catalog.relations[relation];
+                    let from = &self.catalog.entities[relation.from];
+                    format!("{}.{}", from.type_name, relation.name)
+                }
+            },
+            rows: if path.enclosing {
+                Rows::Enclosing { row_of: of_level }
+            } else if level.path == at {
+                Rows::Read {
+                    path: of_level,
+                    reads: self.what(path.level, level),
+                    most: self.bound.rows[at],
+                    sql: self.sql(path.level, level),
+                }
+            } else {
+                Rows::Shared {
+                    loaded_with: of_level,
+                }
+            },
+            below: self.below(Some(at)),
         }
-        for (i, &child) in children.iter().enumerate() {
-            let (branch, below) = match i + 1 == children.len() {
-                true => ("└─ ", "   "),
-                false => ("├─ ", "│  "),
-            };
-            self.field(child, &format!("{rest}{branch}"), &format!("{rest}{below}"));
-        }
+    }
+
+    fn sql(&self, id: LevelId, level: &Level) -> String {
+        let keys = match level.source {
+            Source::List => 0,
+            Source::Keys { .. } => self.bound.keys[id].len,
+            // The parents are not known before running; two keys give the shape that serves any number.
+            Source::Relation { .. } => 2,
+        };
+        let statement = statement_sql(
+            self.catalog,
+            self.bound,
+            &self.learnt,
+            id,
+            keys,
+            self.dialect,
+        );
+        statement.text.to_string()
     }
 
     /// Which rows of a level are read.

@@ -11,6 +11,7 @@
 
 mod aggregates;
 mod connections;
+pub mod examples;
 mod inputs;
 mod referred;
 

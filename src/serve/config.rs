@@ -85,9 +85,10 @@ pub struct Serve {
     /// Serve the GraphiQL page at /
     #[arg(long, env = "GRAPHIQL", default_value_t = true, value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub graphiql: bool,
-    /// Answer a request that has the header `x-backref-explain: 1` with what it cost, its SQL among that
-    #[arg(long, env = "EXPLAIN", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
-    pub explain: bool,
+    /// Answer a request that has the header `x-backref-explain: 1` with what it cost, its SQL among that, and show both in
+    /// GraphiQL; without a word on it the embedded file does, where it is served to this machine alone
+    #[arg(long, env = "EXPLAIN", num_args = 0..=1, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    pub explain: Option<bool>,
     /// Refuse a GET that has neither a header like `apollo-require-preflight: 1` nor `Sec-Fetch-Site: same-origin`.
     /// Without it a GET is refused if it says that another site's page made it
     #[arg(long, env = "REQUIRE_PREFLIGHT", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]

@@ -66,7 +66,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("doctor", &["graph", "schema", "read/sql"]),
     (
         "serve",
-        &["graph", "error.rs", "log.rs", "read", "engine.rs"],
+        &["graph", "schema", "error.rs", "log.rs", "read", "engine.rs"],
     ),
     ("blog", &["graph"]),
     ("lib.rs", &["engine.rs", "graph"]),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::DatabaseError;
 use super::postgres::PostgresPool;
 use super::sqlite::SqlitePool;
+use crate::read::sql::Dialect;
 
 /// Where reads go.
 #[derive(Clone)]
@@ -15,6 +16,13 @@ pub enum Database {
 }
 
 impl Database {
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Database::Postgres(_) => Dialect::Postgres,
+            Database::Sqlite(_) => Dialect::Sqlite,
+        }
+    }
+
     /// Whether a statement can be run now, on a connection of those that requests use.
     pub async fn ping(&self) -> Result<(), DatabaseError> {
         match self {

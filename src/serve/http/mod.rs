@@ -22,6 +22,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, Version};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use serde::Serialize;
 use tower::util::MapResponseLayer;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -43,8 +44,10 @@ pub struct ServerOptions {
     /// How long a request body may take to come.
     pub body_timeout: Duration,
     pub graphiql: bool,
-    /// Whether the header `x-backref-explain: 1` is heeded.
+    /// Whether the header `x-backref-explain: 1` is heeded, and GraphiQL shows what documents cost.
     pub explain: bool,
+    /// What the database is known to lack, for those who may see what documents cost.
+    pub lacks: Vec<Lack>,
     /// Whether a GET must show that no page of another site made it, rather than only not say so.
     pub require_preflight: bool,
     /// Once it has begun, the server is not ready for new requests.
@@ -58,10 +61,22 @@ impl Default for ServerOptions {
             body_timeout: Duration::from_secs(30),
             graphiql: true,
             explain: false,
+            lacks: Vec::new(),
             require_preflight: false,
             stop: Stop::default(),
         }
     }
+}
+
+/// Something that the database lacks, for want of which fields are slow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lack {
+    /// The fields, as they are declared: `User.posts`, `Query.posts`.
+    pub fields: Vec<String>,
+    pub says: String,
+    /// The statements that mend it.
+    pub mended_by: Vec<String>,
 }
 
 /// Everything the server answers.
@@ -76,7 +91,7 @@ pub fn router(engine: Arc<Engine>, options: &ServerOptions) -> Router {
         .route("/readyz", get(ready))
         .fallback(answer::nothing_here);
     if options.graphiql {
-        router = router.merge(graphiql::routes());
+        router = router.merge(graphiql::routes(options.explain));
     }
     router
         // Together, from the outermost: axum boxes what each call of `layer` makes of a route.

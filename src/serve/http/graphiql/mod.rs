@@ -1,6 +1,7 @@
 //! GraphiQL at `/`, and what its page loads below `/graphiql/`. All of it is in the program, built by `ide/build.mjs`; no
 //! request of the page leaves the server.
 
+mod about;
 mod files;
 
 use axum::Router;
@@ -10,7 +11,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use super::{ASK_AGAIN, Served, answer, negotiate, origin};
 
@@ -31,10 +32,16 @@ const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 /// A file's name changes with its content.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
-pub fn routes() -> Router<Served> {
-    Router::new()
+/// `explains` says whether anybody may learn what a document would run.
+pub fn routes(explains: bool) -> Router<Served> {
+    let routes = Router::new()
         .route("/", get(page))
-        .route("/graphiql/{name}", get(file))
+        .route("/graphiql/start.json", get(about::start))
+        .route("/graphiql/{name}", get(file));
+    match explains {
+        true => routes.route("/graphiql/plan", post(about::plan)),
+        false => routes,
+    }
 }
 
 /// GraphiQL for a client that names HTML, as browsers do; a few words for all others.
