@@ -194,13 +194,18 @@ impl Work<'_> {
             columns.find_map(|column| self.graph.enum_names.get(column).cloned())
         };
         let natural = |shown: &Shown| names::enumeration(&shown.key.0);
+        // To a name that somebody gave nothing gives way: it is a mistake where it is another's.
+        let entities = self.graph.entities.iter().zip(called);
+        let unnamed = entities.filter(|(raw, _)| {
+            self.is_exposed(raw) && !self.graph.type_names.contains_key(&raw.table)
+        });
+        let types: Vec<&str> = unnamed.map(|(_, c)| c.type_name.as_str()).collect();
         let is_made_or_taken = |name: &str| {
-            let types = called.iter().map(|c| c.type_name.as_str());
+            let filter = format!("{name}Filter");
             is_reserved(name)
-                || types.clone().any(|of| of == name || is_made(name, of))
                 || types
-                    .clone()
-                    .any(|of| of.strip_suffix("Filter") == Some(name))
+                    .iter()
+                    .any(|of| *of == name || *of == filter || is_made(name, of))
                 || shown
                     .iter()
                     .any(|s| name == format!("{}Filter", natural(s)))

@@ -357,7 +357,7 @@ fn whatever_is_called_however_can_be_asked() {
 fn names_are_found_without_asking() {
     let (mut found, mut asked) = (0, 0);
     let mut runner = TestRunner::new(config("found_names", 1));
-    for _ in 0..400 {
+    for _ in 0..120 {
         let drawn = drawn().new_tree(&mut runner).expect("names").current();
         let Some(catalog) = catalog(&drawn) else {
             asked += 1;
