@@ -333,7 +333,7 @@ async fn what_no_database_holds_is_refused_with_the_bounds() {
                     format!(
                         "{{ spots(where: {{ and: [{{ plain: {{ in: [{beyond}] }} }}] }}) {{ id }} }}"
                     ),
-                    "where.and.0.plain.in",
+                    "where.and.0.plain.in.0",
                 ),
                 (format!("{{ spot(single: {beyond}) {{ id }} }}"), "single"),
             ] {
