@@ -332,7 +332,7 @@ for (const view of VIEWS) {
       } catch (error) {
         failures += 1;
         console.error(`${view.name}: ${name}: ${error.stack ?? error}`);
-        await visit.picture('failed');
+        await visit.picture('failed').catch(() => {});
       }
     }
     for (const url of seen.foreign) console.error(`${view.name}: a request to ${url}`);

@@ -308,7 +308,7 @@ fn tells(column: &Column) -> u8 {
         }
         Kind::Enum(_) => 2,
         Kind::Text => 3,
-        Kind::Int | Kind::BigInt | Kind::Decimal { .. } | Kind::Float => 5,
+        Kind::Int | Kind::BigInt | Kind::Decimal { .. } | Kind::Float { .. } => 5,
         Kind::DateTime { .. } | Kind::Date | Kind::Time => 6,
         Kind::Boolean => 7,
         Kind::Json | Kind::Uuid | Kind::Bytes | Kind::Other => 8,
