@@ -32,6 +32,7 @@ pub fn readable(kind: &Kind, found: &Found, dialect: Dialect) -> bool {
         Kind::Uuid => &["uuid", "bytes"],
         Kind::Bytes => &["bytes", "text", "json", "uuid", "enum"],
         Kind::Decimal { .. } => &["integer", "float", "numeric", "text", "json"],
+        Kind::Array(_) => &["array"],
         // Read as the text that any type has.
         Kind::Enum(_) | Kind::Other => return true,
     };
@@ -60,6 +61,7 @@ pub fn called(kind: &Kind) -> &str {
     match kind {
         Kind::Enum(_) => "enum",
         Kind::Other => "text",
+        Kind::Array(_) => "list",
         kind => type_name(kind),
     }
 }

@@ -383,6 +383,6 @@ fn definition(column: &Column) -> Option<(ColumnDef, &'static str)> {
         Kind::Json => (schema::json_binary_null(name), "json_binary_null"),
         Kind::Uuid => (schema::uuid_null(name), "uuid_null"),
         Kind::Bytes => (schema::blob_null(name), "blob_null"),
-        Kind::Enum(_) | Kind::Other => return None,
+        Kind::Enum(_) | Kind::Array(_) | Kind::Other => return None,
     })
 }

@@ -328,6 +328,8 @@ fn written(kind: &Kind, text: &str) -> Result<String, NoValue> {
             Ok(_) if !text.contains('\0') => Ok(text.to_owned()),
             _ => Err(NoValue::Malformed),
         },
+        // It is no key, but a list of values.
+        Kind::Array(_) => Err(NoValue::Malformed),
         Kind::Int | Kind::BigInt | Kind::Text | Kind::Other => Ok(text.to_owned()),
     }
 }

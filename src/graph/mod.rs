@@ -211,7 +211,7 @@ impl Column {
 
     /// Whether rows can be sorted by it.
     pub fn can_order(&self) -> bool {
-        !matches!(self.kind, Kind::Json)
+        !matches!(self.kind, Kind::Json | Kind::Array(_))
     }
 
     /// Whether rows can be grouped by it.
@@ -248,11 +248,26 @@ pub enum Kind {
     Json,
     Uuid,
     Bytes,
-    /// A type that has no scalar of its own (`inet`, `interval`, arrays, …): read as the database's text for it.
+    /// PostgreSQL's array: a list of values, any of which may be null.
+    Array(Arc<Kind>),
+    /// A type that has no scalar of its own (`inet`, `interval`, …): read as the database's text for it.
     Other,
 }
 
 impl Kind {
+    /// What the elements of an array are.
+    pub fn element(&self) -> Option<&Kind> {
+        match self {
+            Kind::Array(of) => Some(of),
+            _ => None,
+        }
+    }
+
+    /// What one value is, of a list or alone.
+    pub fn single(&self) -> &Kind {
+        self.element().unwrap_or(self)
+    }
+
     pub fn is_integer(&self) -> bool {
         matches!(self, Kind::Int | Kind::BigInt)
     }

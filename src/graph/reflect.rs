@@ -79,7 +79,7 @@ impl TableKey {
 
 pub(super) fn read<E: EntityTrait>(entity: E) -> RawEntity {
     let module = type_name::<E>().trim_end_matches("::Entity").to_owned();
-    RawEntity {
+    let mut raw = RawEntity {
         table: TableKey::of(&entity.table_ref()),
         columns: E::Column::iter()
             .map(|c| column(c.as_str(), &c.def(), comment::<E>(c)))
@@ -92,6 +92,22 @@ pub(super) fn read<E: EntityTrait>(entity: E) -> RawEntity {
             .collect(),
         comment: entity.comment().and_then(written),
         module,
+    };
+    raw.keys_are_no_lists();
+    raw
+}
+
+impl RawEntity {
+    /// An array that is a key is the database's text of it, as an id must be.
+    fn keys_are_no_lists(&mut self) {
+        let relations = self.relations.iter().flat_map(|r| &r.from_columns);
+        let keys = self.primary_key.iter().chain(relations);
+        for key in keys {
+            let columns = self.columns.iter_mut();
+            for column in columns.filter(|c| c.name == *key && c.kind.element().is_some()) {
+                column.kind = Kind::Other;
+            }
+        }
     }
 }
 
@@ -148,6 +164,11 @@ fn kind(column_type: &ColumnType) -> Kind {
                 values,
             }))
         }
+        // PostgreSQL does not say how many dimensions an array has.
+        Array(of) => match kind(of) {
+            Kind::Array(_) => Kind::Other,
+            of => Kind::Array(Arc::new(of)),
+        },
         _ => Kind::Other,
     }
 }

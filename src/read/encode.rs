@@ -1,6 +1,8 @@
 //! Values as JSON, and as the text of keys. Both databases arrive here in one form, so their answers agree
 //! to the byte.
 
+pub mod wire;
+
 use std::borrow::Cow;
 
 use base64::Engine;
@@ -40,6 +42,8 @@ pub enum Raw<'a> {
         east: i32,
     },
     Uuid([u8; 16]),
+    /// PostgreSQL's array as it sends it.
+    Array(&'a [u8]),
     /// What the driver cannot read as the column's kind.
     Strange,
 }
@@ -85,6 +89,16 @@ fn scalar(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
         (Kind::Bytes, Raw::Bytes(b) | Raw::Text(b)) => quoted(out, |out| {
             out.extend_from_slice(BASE64.encode(b).as_bytes())
         }),
+        (Kind::Array(of), Raw::Array(bytes)) => {
+            let elements = wire::elements(bytes)?;
+            let elements = elements.map(|element| element.map_or(Raw::Null, |e| wire::raw(of, e)));
+            list(out, of, elements)?;
+        }
+        // SQLite has no arrays, and JSON in their place.
+        (Kind::Array(of), Raw::Text(json)) => {
+            let elements: Vec<serde_json::Value> = serde_json::from_slice(json).ok()?;
+            list(out, of, elements.iter().map(of_json))?;
+        }
         (Kind::Text | Kind::Other, raw) => {
             // A loosely typed column (SQLite) holds something else than text: its text will do.
             let text = plain_text(kind, raw)?;
@@ -101,6 +115,37 @@ fn scalar(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
         }
     }
     Some(())
+}
+
+/// Appends a list of values, of which those that are null are written so.
+fn list<'a>(out: &mut Vec<u8>, of: &Kind, elements: impl Iterator<Item = Raw<'a>>) -> Option<()> {
+    out.push(b'[');
+    for (i, element) in elements.enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        match element {
+            Raw::Null => out.extend_from_slice(b"null"),
+            element => scalar(out, of, &element)?,
+        }
+    }
+    out.push(b']');
+    Some(())
+}
+
+fn of_json(value: &serde_json::Value) -> Raw<'_> {
+    use serde_json::Value;
+    match value {
+        Value::Null => Raw::Null,
+        Value::Bool(b) => Raw::Boolean(*b),
+        Value::Number(n) => match (n.as_i64(), n.as_f64()) {
+            (Some(whole), _) => Raw::Int(whole),
+            (None, Some(float)) => Raw::Float(float),
+            (None, None) => Raw::Strange,
+        },
+        Value::String(text) => Raw::Text(text.as_bytes()),
+        Value::Array(_) | Value::Object(_) => Raw::Strange,
+    }
 }
 
 /// Appends the mean of values from their exact sum and their number.

@@ -311,7 +311,7 @@ fn tells(column: &Column) -> u8 {
         Kind::Int | Kind::BigInt | Kind::Decimal { .. } | Kind::Float { .. } => 5,
         Kind::DateTime { .. } | Kind::Date | Kind::Time => 6,
         Kind::Boolean => 7,
-        Kind::Json | Kind::Uuid | Kind::Bytes | Kind::Other => 8,
+        Kind::Json | Kind::Uuid | Kind::Bytes | Kind::Array(_) | Kind::Other => 8,
     }
 }
 
@@ -324,7 +324,7 @@ fn is_plain(column: &Column) -> bool {
 fn sortable(entity: &Entity) -> Option<&str> {
     let columns = entity.field_columns().map(|(_, column)| column);
     let plain = columns
-        .filter(|c| is_plain(c) && !matches!(c.kind, Kind::Json | Kind::Bytes | Kind::Other));
+        .filter(|c| is_plain(c) && c.can_order() && !matches!(c.kind, Kind::Bytes | Kind::Other));
     plain.min_by_key(|c| tells(c)).map(|c| c.field.as_str())
 }
 

@@ -20,7 +20,10 @@ pub(super) fn register(mut schema: SchemaBuilder, catalog: &Catalog) -> SchemaBu
     for (_, entity) in catalog.exposed() {
         for (_, column) in entity.field_columns() {
             let name = filter_name(column);
-            let of = filter(&name, named_type(column), operators(column));
+            let of = match &column.kind {
+                Kind::Array(of) => list_filter(&name, named_type(column), of),
+                _ => filter(&name, named_type(column), operators(column)),
+            };
             filters.entry(name).or_insert(of);
         }
         schema = schema
@@ -257,7 +260,7 @@ fn operators(column: &Column) -> Operators {
         return Operators::Equality;
     }
     match column.kind {
-        Kind::Json => Operators::Presence,
+        Kind::Json | Kind::Array(_) => Operators::Presence,
         Kind::Boolean | Kind::Uuid | Kind::Enum(_) => Operators::Equality,
         Kind::Text | Kind::Other => Operators::Text,
         _ => Operators::Order,
@@ -265,7 +268,10 @@ fn operators(column: &Column) -> Operators {
 }
 
 fn filter_name(column: &Column) -> String {
-    format!("{}Filter", named_type(column))
+    match column.kind.element() {
+        Some(_) => format!("{}ListFilter", named_type(column)),
+        None => format!("{}Filter", named_type(column)),
+    }
 }
 
 fn filter(name: &str, of: &str, operators: Operators) -> InputObject {
@@ -326,6 +332,43 @@ fn filter(name: &str, of: &str, operators: Operators) -> InputObject {
     }
     let filter = InputObject::new(name).description(format!(
         "Conditions on a value of type {of}: all that are given hold."
+    ));
+    fields
+        .into_iter()
+        .fold(filter, |f, (name, of_type, description)| {
+            f.field(InputValue::new(name, of_type).description(description))
+        })
+}
+
+/// The operators of a list of values.
+fn list_filter(name: &str, of: &str, element: &Kind) -> InputObject {
+    let mut fields = Vec::new();
+    if !matches!(element, Kind::Json) {
+        fields.extend([
+            (
+                "eq",
+                TypeRef::named_list(of),
+                "Equal to this list: the same values in the same order.",
+            ),
+            (
+                "ne",
+                TypeRef::named_list(of),
+                "Not null, and not equal to this list.",
+            ),
+            (
+                "contains",
+                TypeRef::named_nn_list(of),
+                "All of these are in it, in any order; an empty list is in every one.",
+            ),
+        ]);
+    }
+    let presence = || TypeRef::named(TypeRef::BOOLEAN);
+    fields.extend([
+        ("isEmpty", presence(), "Without a value in it, or with one."),
+        ("isNull", presence(), "Null, or not null."),
+    ]);
+    let filter = InputObject::new(name).description(format!(
+        "Conditions on a list of values of type {of}: all that are given hold."
     ));
     fields
         .into_iter()

@@ -151,7 +151,7 @@ fn shown_columns(catalog: &Catalog) -> impl Iterator<Item = &Column> {
 
 fn enums(catalog: &Catalog) -> BTreeMap<&str, &EnumType> {
     shown_columns(catalog)
-        .filter_map(|c| match &c.kind {
+        .filter_map(|c| match c.kind.single() {
             Kind::Enum(of) => Some((of.type_name.as_str(), &**of)),
             _ => None,
         })
@@ -206,9 +206,9 @@ fn query(catalog: &Catalog, limit: u32) -> Object {
 
 /// The columns that find one row on their own, besides the primary key.
 pub fn lookup_columns(entity: &Entity) -> impl Iterator<Item = (ColumnIx, &Column)> {
-    entity
-        .field_columns()
-        .filter(|(c, column)| column.unique && entity.primary_key != [*c])
+    entity.field_columns().filter(|(c, column)| {
+        column.unique && entity.primary_key != [*c] && column.kind.element().is_none()
+    })
 }
 
 fn one_field(entity: &Entity) -> dynamic::Field {
@@ -313,16 +313,17 @@ fn column_field(catalog: &Catalog, entity: &Entity, column: &Column) -> dynamic:
     let description = described(&column.description, description);
     field(
         &column.field,
-        if nullable {
-            TypeRef::named(named)
-        } else {
-            TypeRef::named_nn(named)
+        match (column.kind.element(), nullable) {
+            (None, true) => TypeRef::named(named),
+            (None, false) => TypeRef::named_nn(named),
+            (Some(_), true) => TypeRef::named_list(named),
+            (Some(_), false) => TypeRef::named_list_nn(named),
         },
     )
     .description(description)
 }
 
-/// The name of the GraphQL type of a column's values.
+/// The name of the GraphQL type of a column's values, or of their elements where they are lists.
 fn named_type(column: &Column) -> &str {
     if column.refers_to.is_some() {
         return TypeRef::ID;
@@ -346,6 +347,7 @@ pub fn type_name(kind: &Kind) -> &str {
         Kind::Json => "JSON",
         Kind::Uuid => "UUID",
         Kind::Bytes => "Bytes",
+        Kind::Array(of) => type_name(of),
     }
 }
 

@@ -12,6 +12,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("graph", &[]),
     ("schema", &["graph"]),
     ("read/encode.rs", &["graph"]),
+    ("read/encode", &["graph", "read/encode.rs"]),
     ("read/cursor.rs", &["read/encode.rs"]),
     (
         "read/plan",

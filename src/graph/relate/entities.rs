@@ -1,6 +1,7 @@
 //! Entities: their types, columns, keys and default orders.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::Work;
 use super::junctions::is_junction;
@@ -33,9 +34,13 @@ impl Work<'_> {
         let fields = self.column_fields(raw, &called);
         let columns = raw.columns.iter().zip(fields).map(|(column, field)| {
             let key = column_key(raw, column);
-            let kind = match &column.kind {
+            let named = match column.kind.single() {
                 Kind::Enum(of) => Kind::Enum(enums.get(&enum_key(of)).unwrap_or(of).clone()),
                 other => other.clone(),
+            };
+            let kind = match column.kind {
+                Kind::Array(_) => Kind::Array(Arc::new(named)),
+                _ => named,
             };
             Column {
                 name: column.name.clone(),

@@ -134,9 +134,9 @@ impl Work<'_> {
             let mut columns = entity
                 .iter()
                 .flat_map(|&&e| &self.catalog_entities[e].columns);
-            if columns
-                .any(|c| c.name == key.column && (c.hidden || !matches!(c.kind, Kind::Enum(_))))
-            {
+            if columns.any(|c| {
+                c.name == key.column && (c.hidden || !matches!(c.kind.single(), Kind::Enum(_)))
+            }) {
                 mistakes.push(format!(
                     "`.name_enum` and `.name_value` need a column that is shown and holds an enum, which `{key}` is not; leave them out"
                 ));

@@ -13,11 +13,12 @@ use crate::graph::reflect::{RawEntity, Shape};
 use crate::graph::{Entity, EntityId, EnumType, Kind};
 
 /// What a type's name is followed by in the names of the types that are made for it.
-pub(super) const GENERATED_TYPES: [&str; 14] = [
+pub(super) const GENERATED_TYPES: [&str; 15] = [
     "Where",
     "ListWhere",
     "Order",
     "Filter",
+    "ListFilter",
     "Connection",
     "Edge",
     "Column",
@@ -120,8 +121,13 @@ fn is_made(name: &str, stem: &str) -> bool {
 
 /// Whether it is a type of GraphQL's or of Backref's, or that of the conditions on a scalar.
 fn is_reserved(name: &str) -> bool {
-    let stem = name.strip_suffix("Filter").unwrap_or(name);
-    RESERVED_TYPES.contains(&stem)
+    RESERVED_TYPES.contains(&filtered(name).unwrap_or(name))
+}
+
+/// The type whose conditions a type would be, alone or in lists.
+fn filtered(name: &str) -> Option<&str> {
+    let stem = name.strip_suffix("Filter")?;
+    Some(stem.strip_suffix("List").unwrap_or(stem))
 }
 
 /// Whether an entity cannot be called so, for it or what is made for it is called as one of Backref's own (`Count`:
@@ -201,14 +207,13 @@ impl Work<'_> {
         });
         let types: Vec<&str> = unnamed.map(|(_, c)| c.type_name.as_str()).collect();
         let is_made_or_taken = |name: &str| {
-            let filter = format!("{name}Filter");
             is_reserved(name)
                 || types
                     .iter()
-                    .any(|of| *of == name || *of == filter || is_made(name, of))
+                    .any(|of| *of == name || filtered(of) == Some(name) || is_made(name, of))
                 || shown
                     .iter()
-                    .any(|s| name == format!("{}Filter", natural(s)))
+                    .any(|s| filtered(name) == Some(natural(s).as_str()))
         };
         let type_names: Vec<String> = shown
             .iter()
@@ -255,7 +260,7 @@ impl Work<'_> {
         let mut all: Vec<Shown> = Vec::new();
         for (id, raw) in self.graph.entities.iter().enumerate() {
             for column in &raw.columns {
-                let Kind::Enum(of) = &column.kind else {
+                let Kind::Enum(of) = column.kind.single() else {
                     continue;
                 };
                 let key = ColumnKey {
@@ -334,7 +339,7 @@ impl Work<'_> {
         let mut enums: HashMap<&str, (&EnumType, String)> = HashMap::new();
         for entity in &self.catalog_entities {
             for column in entity.columns.iter().filter(|c| !c.hidden) {
-                let Kind::Enum(of) = &column.kind else {
+                let Kind::Enum(of) = column.kind.single() else {
                     continue;
                 };
                 let (name, shown) = (&*of.type_name, format!("{}.{}", entity.table, column.name));
@@ -361,7 +366,7 @@ impl Work<'_> {
             }
         }
         for name in enums.keys().chain(types.keys()) {
-            let stem = name.strip_suffix("Filter");
+            let stem = filtered(name);
             let filter = stem.filter(|s| RESERVED_TYPES.contains(s) || enums.contains_key(s));
             let made = types.keys().copied().find(|of| is_made(name, of));
             if let Some(stem) = filter.or(made) {

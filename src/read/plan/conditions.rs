@@ -136,7 +136,8 @@ impl Size {
             }
             Filter::Compare { value, .. } => one(bytes(value)),
             Filter::In { values, .. } => one(values.iter().map(bytes).sum()),
-            Filter::IsNull { .. } => one(0),
+            Filter::List { items, .. } => one(items.iter().flatten().map(bytes).sum()),
+            Filter::IsNull { .. } | Filter::IsEmpty { .. } => one(0),
             Filter::Text { text, .. } => one(text.len()),
         }
     }

@@ -13,7 +13,7 @@ use super::bind::{column_key, key_of_text, no_value, text_of};
 use crate::error::{Code, Error};
 use crate::graph::keys::{KeyValue, NoValue};
 use crate::graph::policy::{Principal, Row, Visibility};
-use crate::graph::{Cardinality, Catalog, ColumnIx, EntityId, FieldSource, RelationId};
+use crate::graph::{Cardinality, Catalog, ColumnIx, EntityId, FieldSource, Kind, RelationId};
 
 /// A condition on the rows of one entity.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +35,17 @@ pub enum Filter {
         values: Vec<KeyValue>,
     },
     IsNull {
+        column: ColumnIx,
+        is: bool,
+    },
+    /// On a list of values.
+    List {
+        column: ColumnIx,
+        compare: ListCompare,
+        /// `None` is null.
+        items: Vec<Option<KeyValue>>,
+    },
+    IsEmpty {
         column: ColumnIx,
         is: bool,
     },
@@ -61,6 +72,14 @@ pub enum Compare {
     Lte,
     Gt,
     Gte,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListCompare {
+    Eq,
+    Ne,
+    /// Every item is in it.
+    Contains,
 }
 
 /// Where in a text another stands. Nothing in it is a wildcard.
@@ -254,6 +273,9 @@ impl<'a> Binder<'a> {
         require_visible(self.catalog, self.principal, entity, ix)
             .map_err(|e| e.of_field(self.path()))?;
         let column = &self.catalog.entities[entity].columns[ix];
+        if let Kind::Array(of) = &column.kind {
+            return self.list_column(ix, of, value);
+        }
         let parse = |b: &Self, value: &JsonValue| {
             let parsed = match column.refers_to {
                 Some(to) => key_of_text(b.catalog, to, &text_of(value)),
@@ -316,6 +338,41 @@ impl<'a> Binder<'a> {
                         },
                     }
                 }
+            })
+        })
+    }
+
+    /// Conditions on a column of lists.
+    fn list_column(
+        &mut self,
+        column: ColumnIx,
+        of: &Kind,
+        value: &'a JsonValue,
+    ) -> Result<Filter, Error> {
+        self.operators(value, |b, operator, value| {
+            let compare = match operator {
+                "eq" => ListCompare::Eq,
+                "ne" => ListCompare::Ne,
+                "contains" => ListCompare::Contains,
+                _ => {
+                    let is = value.as_bool() == Some(true);
+                    return Ok(match operator {
+                        "isEmpty" => Filter::IsEmpty { column, is },
+                        _ => Filter::IsNull { column, is },
+                    });
+                }
+            };
+            let item = |b: &Self, item: &JsonValue| {
+                if item.is_null() {
+                    return Ok(None);
+                }
+                let parsed = column_key(of, item).map_err(|why| b.no_value(item, why))?;
+                Ok(parsed.into_iter().next())
+            };
+            Ok(Filter::List {
+                column,
+                compare,
+                items: b.items(value, item)?,
             })
         })
     }

@@ -33,7 +33,7 @@ pub use bind::{Bound, BoundPage, BoundPlan, BoundRoot, Limits, Seek, bind, defau
 pub use build::build;
 pub use digits::Variables;
 pub use document::{Document, DocumentLimits};
-pub use filter::{Compare, Filter, Quantifier, TextPart};
+pub use filter::{Compare, Filter, ListCompare, Quantifier, TextPart};
 pub use order::{OrderTerm, OrderValue, default as default_terms};
 pub use problems::of_variables as problems_of_variables;
 pub use search::Search;

@@ -44,6 +44,12 @@ impl Writer<'_> {
                 let not = if *is { "" } else { "NOT " };
                 format!("{} IS {not}NULL", self.column(t, *column))
             }
+            Filter::List {
+                column,
+                compare,
+                items,
+            } => self.list(t, *column, *compare, items),
+            Filter::IsEmpty { column, is } => self.is_empty(t, *column, *is),
             Filter::Text {
                 column,
                 part,

@@ -18,6 +18,7 @@
 mod aggregate;
 mod condition;
 mod key;
+mod list;
 mod page;
 mod requalify;
 mod search;

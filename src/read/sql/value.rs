@@ -170,6 +170,11 @@ pub(super) fn read_cast(kind: &Kind) -> Option<&'static str> {
         Kind::Decimal { .. } => Some("numeric::text"),
         // An enum's own type would cost each connection a query of the catalog to learn it.
         Kind::Other | Kind::Enum(_) => Some("text"),
+        Kind::Array(of) => match **of {
+            Kind::Decimal { .. } => Some("numeric[]::text[]"),
+            Kind::Other | Kind::Enum(_) => Some("text[]"),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -189,6 +194,7 @@ pub(super) fn key_type(kind: &Kind) -> String {
         Kind::Uuid => "uuid".to_owned(),
         Kind::Bytes => "bytea".to_owned(),
         Kind::Text | Kind::Enum(_) | Kind::Other => "text".to_owned(),
+        Kind::Array(of) => format!("{}[]", key_type(of)),
     }
 }
 

@@ -24,7 +24,7 @@ use super::rows::{Rows, RowsBuilder};
 use super::{Connection, DatabaseError, Failures, Loaded, Restart, Statement};
 use crate::graph::keys::KeyColumn;
 use crate::graph::{Catalog, Kind};
-use crate::read::encode::Raw;
+use crate::read::encode::{Raw, wire};
 use crate::read::plan::{BoundPlan, Level};
 use crate::read::sql::{BindValue, Dialect};
 
@@ -389,7 +389,7 @@ impl Query<'_> {
             };
             rows.push(ordinal, |read| {
                 let Wire(value) = row.try_get(read + skip)?;
-                let value = value.map(|bytes| raw(kinds[read], bytes));
+                let value = value.map(|bytes| wire::raw(kinds[read], bytes));
                 Ok::<_, DatabaseError>(value.unwrap_or(Raw::Null))
             })?;
         }
@@ -518,64 +518,4 @@ fn array_text(items: &[Box<str>], out: &mut BytesMut) {
         out.extend_from_slice(b"\"");
     }
     out.extend_from_slice(b"}");
-}
-
-/// PostgreSQL's epoch is 2000-01-01.
-const EPOCH_DAYS: i64 = 10_957;
-
-fn raw<'r>(kind: &Kind, bytes: &'r [u8]) -> Raw<'r> {
-    match kind {
-        Kind::Int | Kind::BigInt => integer(bytes).map_or(Raw::Strange, Raw::Int),
-        Kind::Float { .. } => match bytes.len() {
-            4 => bytes.try_into().map_or(Raw::Strange, |b| {
-                Raw::Float(short_float(f32::from_be_bytes(b)))
-            }),
-            _ => bytes
-                .try_into()
-                .map_or(Raw::Strange, |b| Raw::Float(f64::from_be_bytes(b))),
-        },
-        Kind::Boolean => Raw::Boolean(bytes == [1]),
-        Kind::Text | Kind::Enum(_) | Kind::Decimal { .. } | Kind::Other => Raw::Text(bytes),
-        // `jsonb` has a version before its text.
-        Kind::Json => Raw::Text(bytes.strip_prefix(&[1]).unwrap_or(bytes)),
-        Kind::DateTime { .. } | Kind::Date => match (bytes.len(), integer(bytes)) {
-            (8, Some(i64::MAX)) => Raw::Infinity { negative: false },
-            (8, Some(i64::MIN)) => Raw::Infinity { negative: true },
-            (8, Some(micros)) => Raw::Micros(micros),
-            (4, Some(days)) if days == i64::from(i32::MAX) => Raw::Infinity { negative: false },
-            (4, Some(days)) if days == i64::from(i32::MIN) => Raw::Infinity { negative: true },
-            (4, Some(days)) => Raw::Days(days + EPOCH_DAYS),
-            _ => Raw::Strange,
-        },
-        Kind::Time => time(bytes).unwrap_or(Raw::Strange),
-        Kind::Uuid => bytes.try_into().map_or(Raw::Strange, Raw::Uuid),
-        Kind::Bytes => Raw::Bytes(bytes),
-    }
-}
-
-/// A time of day, and after it how far west its zone is, where it has one.
-fn time(bytes: &[u8]) -> Option<Raw<'static>> {
-    let (micros, zone) = bytes.split_first_chunk::<8>()?;
-    let micros = i64::from_be_bytes(*micros);
-    Some(match zone {
-        [] => Raw::TimeOfDay(micros),
-        zone => Raw::ZonedTime {
-            micros,
-            east: -i32::from_be_bytes(zone.try_into().ok()?),
-        },
-    })
-}
-
-/// The shortest decimal of a single-precision float, not the double's digits of it.
-fn short_float(f: f32) -> f64 {
-    f.to_string().parse().unwrap_or(f64::from(f))
-}
-
-fn integer(bytes: &[u8]) -> Option<i64> {
-    Some(match bytes.len() {
-        2 => i64::from(i16::from_be_bytes(bytes.try_into().ok()?)),
-        4 => i64::from(i32::from_be_bytes(bytes.try_into().ok()?)),
-        8 => i64::from_be_bytes(bytes.try_into().ok()?),
-        _ => return None,
-    })
 }

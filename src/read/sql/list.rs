@@ -1,0 +1,78 @@
+//! Conditions on lists: PostgreSQL's arrays, and the JSON that SQLite has in their place.
+
+use super::{BindValue, Dialect, Table, Writer};
+use crate::graph::keys::KeyValue;
+use crate::graph::{ColumnIx, Kind};
+use crate::read::plan::ListCompare;
+
+impl Writer<'_> {
+    pub(super) fn list(
+        &mut self,
+        t: Table,
+        ix: ColumnIx,
+        compare: ListCompare,
+        items: &[Option<KeyValue>],
+    ) -> String {
+        let column = self.column(t, ix);
+        let of = self.entity(t).columns[ix].kind.element().cloned();
+        let of = of.unwrap_or(Kind::Other);
+        if self.dialect == Dialect::Sqlite {
+            let n = self.bind(BindValue::Text(json(&of, items).into()));
+            return match compare {
+                ListCompare::Eq => format!("json_valid({column}) AND json({column}) = json(?{n})"),
+                ListCompare::Ne => format!("json_valid({column}) AND json({column}) <> json(?{n})"),
+                ListCompare::Contains => format!(
+                    "json_valid({column}) AND NOT EXISTS (SELECT 1 FROM json_each(?{n}) w WHERE w.value NOT IN (SELECT h.value FROM json_each({column}) h WHERE h.value IS NOT NULL) LIMIT 1)"
+                ),
+            };
+        }
+        let operator = match compare {
+            ListCompare::Eq => "=",
+            ListCompare::Ne => "<>",
+            ListCompare::Contains => "@>",
+        };
+        let n = self.bind(BindValue::Text(array(items).into()));
+        match of {
+            Kind::Other => format!("{column}::text[] {operator} ${n}::text::text[]"),
+            Kind::Decimal { .. } => format!("{column}::numeric[] {operator} ${n}::text::numeric[]"),
+            // PostgreSQL finds out what the array is of.
+            _ => format!("{column} {operator} ${n}"),
+        }
+    }
+
+    pub(super) fn is_empty(&self, t: Table, ix: ColumnIx, is: bool) -> String {
+        let column = self.column(t, ix);
+        let operator = if is { "=" } else { ">" };
+        match self.dialect {
+            Dialect::Postgres => format!("cardinality({column}) {operator} 0"),
+            Dialect::Sqlite => {
+                format!("json_valid({column}) AND json_array_length({column}) {operator} 0")
+            }
+        }
+    }
+}
+
+/// PostgreSQL's text of an array.
+fn array(items: &[Option<KeyValue>]) -> String {
+    let item = |item: &Option<KeyValue>| match item {
+        None => "NULL".to_owned(),
+        Some(KeyValue::Int(i)) => i.to_string(),
+        Some(KeyValue::Text(text)) => {
+            format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+        }
+    };
+    let items: Vec<_> = items.iter().map(item).collect();
+    format!("{{{}}}", items.join(","))
+}
+
+fn json(of: &Kind, items: &[Option<KeyValue>]) -> String {
+    let item = |item: &Option<KeyValue>| match (item, of) {
+        (None, _) => "null".to_owned(),
+        (Some(KeyValue::Int(i)), _) => i.to_string(),
+        // These are written as JSON has them.
+        (Some(KeyValue::Text(text)), Kind::Float { .. } | Kind::Boolean) => text.to_string(),
+        (Some(KeyValue::Text(text)), _) => serde_json::Value::from(&**text).to_string(),
+    };
+    let items: Vec<_> = items.iter().map(item).collect();
+    format!("[{}]", items.join(","))
+}
