@@ -188,6 +188,9 @@ async fn a_database_that_is_restarted_is_used_again() {
         return;
     };
     let database = TestDatabase::sample_on(&server).await;
+    // The cluster does not wait for what it commits to be written, and a crash would lose it.
+    let written = database.connection.execute_unprepared("CHECKPOINT").await;
+    written.expect("a superuser may");
     let app = TestApp::blog(&database);
     let whole = app.query(QUERY).await.data();
     // It may be down for too short a time to be noticed: who meets it begins again by himself.
