@@ -9,6 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sea_orm::prelude::Uuid;
 
+use super::decimal::{self, Decimal};
+use super::temporal::{self, Instant};
 use crate::graph::{Kind, moment};
 
 /// A value that cannot be written: what stands in its place, since no JSON begins with it.
@@ -150,19 +152,21 @@ fn of_json(value: &serde_json::Value) -> Raw<'_> {
 
 /// Appends the mean of values from their exact sum and their number.
 pub fn mean(out: &mut Vec<u8>, sum: &Raw<'_>, count: &Raw<'_>) {
-    let sum = match sum {
-        Raw::Float(f) => Some(*f),
-        Raw::Int(i) => Some(*i as f64),
-        Raw::Text(text) => parsed(text),
+    let Raw::Int(count @ 1..) = *count else {
+        return out.push(NULL);
+    };
+    let mean = match sum {
+        Raw::Float(f) => Some(f / count as f64),
+        Raw::Int(i) => decimal::quotient(&Decimal::of_integer(*i), count as u64),
+        Raw::Text(text) => {
+            let sum = Decimal::of_text(text);
+            sum.and_then(|sum| decimal::quotient(&sum, count as u64))
+        }
         _ => None,
     };
-    match (sum, count) {
-        (Some(sum), Raw::Int(count @ 1..)) => {
-            let mean = Raw::Float(sum / *count as f64);
-            value(out, &Kind::Float { single: false }, &mean);
-        }
-        (None, Raw::Int(1..)) => out.push(UNREPRESENTABLE),
-        _ => out.push(NULL),
+    match mean {
+        Some(mean) => value(out, &Kind::Float { single: false }, &Raw::Float(mean)),
+        None => out.push(UNREPRESENTABLE),
     }
 }
 
@@ -196,7 +200,7 @@ pub fn id_part(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) {
 
 fn part(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>, composite: bool) -> Option<()> {
     let text = match (kind, raw) {
-        (Kind::Int | Kind::BigInt, Raw::Int(i)) => {
+        (kind, Raw::Int(i)) if kind.is_integer() => {
             integer(out, *i);
             return Some(());
         }
@@ -246,10 +250,6 @@ fn plain_text(kind: &Kind, raw: &Raw<'_>) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
-fn parsed<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
-    std::str::from_utf8(text).ok()?.parse().ok()
-}
-
 /// Appends the text of a value that needs no escaping in JSON.
 fn plain(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
     match (kind, raw) {
@@ -261,28 +261,19 @@ fn plain(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
         (Kind::DateTime { .. } | Kind::Date, Raw::Infinity { negative }) => {
             out.extend_from_slice(if *negative { b"-infinity" } else { b"infinity" })
         }
-        (Kind::DateTime { .. }, Raw::Text(text)) => date_time_text(out, text)?,
-        (Kind::DateTime { .. }, Raw::Int(seconds)) => {
-            date(out, seconds.div_euclid(DAY / 1_000_000));
-            out.push(b'T');
-            time_of_day(out, seconds.rem_euclid(DAY / 1_000_000) * 1_000_000);
-            out.push(b'Z');
-        }
+        (Kind::DateTime { .. }, Raw::Text(text)) => temporal::show_text(out, text)?,
+        (Kind::DateTime { .. }, Raw::Int(seconds)) => Instant::of_seconds(*seconds)?.show(out),
+        (Kind::DateTime { .. }, Raw::Float(day)) => Instant::of_julian_day(*day)?.show(out),
         (Kind::Date, Raw::Days(days)) => date(out, *days),
-        (Kind::Date, Raw::Text(text)) => {
-            let day = text.get(..10)?;
-            parsed::<sea_orm::prelude::Date>(day)?;
-            out.extend_from_slice(day);
-        }
+        (Kind::Date, Raw::Text(text)) => out.extend_from_slice(temporal::date_of_text(text)?),
         (Kind::Time, Raw::TimeOfDay(micros)) => time_of_day(out, *micros),
         (Kind::Time, Raw::ZonedTime { micros, east }) => {
             time_of_day(out, *micros);
             out.extend_from_slice(moment::show_zone(i64::from(*east)).as_bytes());
         }
         (Kind::Time, Raw::Text(text)) => {
-            let time: sea_orm::prelude::Time = parsed(text)?;
-            let since = time - sea_orm::prelude::Time::MIN;
-            time_of_day(out, since.num_microseconds()?);
+            let (seconds, nanos) = temporal::time_of_text(text)?;
+            temporal::time_of_day(out, seconds, nanos);
         }
         (Kind::Uuid, Raw::Uuid(bytes)) => {
             out.extend_from_slice(Uuid::from_bytes(*bytes).to_string().as_bytes())
@@ -290,27 +281,16 @@ fn plain(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
         (Kind::Uuid, Raw::Text(text)) => {
             out.extend_from_slice(Uuid::try_parse_ascii(text).ok()?.to_string().as_bytes())
         }
-        (Kind::Decimal { .. }, Raw::Text(text)) => {
-            let number = text
-                .iter()
-                .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'));
-            let none = matches!(*text, b"NaN" | b"Infinity" | b"-Infinity");
-            (number || none).then(|| out.extend_from_slice(text))?;
+        (Kind::Decimal { .. }, Raw::Text(text @ (b"NaN" | b"Infinity" | b"-Infinity"))) => {
+            out.extend_from_slice(text);
         }
-        (Kind::Decimal { scale, .. }, Raw::Int(i)) => {
-            integer(out, *i);
-            if let Some(scale @ 1..) = scale {
-                out.push(b'.');
-                out.resize(out.len() + *scale as usize, b'0');
-            }
-        }
-        (Kind::Decimal { scale, .. }, Raw::Float(f)) if f.is_finite() => {
-            // SQLite has no decimals. The declared scale brings back the digits that binary lost.
-            let text = match scale {
-                Some(scale) => format!("{f:.*}", *scale as usize),
-                None => f.to_string(),
-            };
-            out.extend_from_slice(text.as_bytes());
+        (Kind::Decimal { scale, .. }, Raw::Text(text)) => match decimal::is_shown(text, *scale) {
+            true => out.extend_from_slice(text),
+            false => Decimal::of_text(text)?.show(out, *scale),
+        },
+        (Kind::Decimal { scale, .. }, Raw::Int(i)) => Decimal::of_integer(*i).show(out, *scale),
+        (Kind::Decimal { scale, .. }, Raw::Float(f)) => {
+            Decimal::of_float(*f, *scale)?.show(out, *scale)
         }
         (Kind::Boolean, Raw::Int(i)) => {
             out.extend_from_slice(if *i != 0 { b"true" } else { b"false" })
@@ -446,106 +426,16 @@ fn date_time(out: &mut Vec<u8>, micros: i64) {
     out.push(b'Z');
 }
 
-/// SQLite's text of a time: with or without a zone, `T` or a space between. Without a zone it is UTC.
-fn date_time_text(out: &mut Vec<u8>, b: &[u8]) -> Option<()> {
-    let shape = b.len() >= 19
-        && b[..19].iter().enumerate().all(|(i, c)| match i {
-            4 | 7 => *c == b'-',
-            10 => matches!(c, b'T' | b' '),
-            13 | 16 => *c == b':',
-            _ => c.is_ascii_digit(),
-        });
-    if shape && matches!(&b[19..], b"" | b"Z" | b"+00:00" | b" +00:00") {
-        out.extend_from_slice(&b[..10]);
-        out.push(b'T');
-        out.extend_from_slice(&b[11..19]);
-        out.push(b'Z');
-        return Some(());
-    }
-    let zoned = [
-        "%Y-%m-%dT%H:%M:%S%.f%:z",
-        "%Y-%m-%d %H:%M:%S%.f%:z",
-        "%Y-%m-%d %H:%M:%S%.f %:z",
-    ];
-    let local = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
-    let text = std::str::from_utf8(b).ok()?;
-    let text = text
-        .strip_suffix('Z')
-        .map_or_else(|| text.to_owned(), |t| format!("{t}+00:00"));
-    let time = zoned
-        .iter()
-        .find_map(|f| {
-            chrono::DateTime::parse_from_str(&text, f)
-                .ok()
-                .map(|t| t.to_utc())
-        })
-        .or_else(|| {
-            let parsed = local
-                .iter()
-                .find_map(|f| chrono::NaiveDateTime::parse_from_str(&text, f).ok());
-            parsed.map(|t| t.and_utc())
-        })
-        .or_else(|| {
-            let day: chrono::NaiveDate = text.parse().ok()?;
-            Some(day.and_time(chrono::NaiveTime::MIN).and_utc())
-        })?;
-    out.extend_from_slice(
-        time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
-            .as_bytes(),
-    );
-    Some(())
-}
-
-/// `YYYY-MM-DD` from days since 1970, for the years 0 to 9999 by Hinnant's `civil_from_days`.
+/// `YYYY-MM-DD` from days since 1970, and years that have more digits as they are shown.
 fn date(out: &mut Vec<u8>, days: i64) {
-    if !(-719_528..2_932_897).contains(&days) {
-        return moment::show_date(out, days);
+    if temporal::date(out, days).is_none() {
+        moment::show_date(out, days);
     }
-    // From the first of March 400 years before the year 0, when a cycle of the calendar begins; so nothing is
-    // negative.
-    let days = (days + 719_468 + 146_097) as u32;
-    let (cycles, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * year + year / 4 - year / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let (month, next_year) = match month_from_march {
-        0..10 => (month_from_march + 3, 0),
-        _ => (month_from_march - 9, 1),
-    };
-    let year = year + cycles * 400 + next_year - 400;
-    let [a, b] = pair(year / 100);
-    let [c, d] = pair(year % 100);
-    let [e, f] = pair(month);
-    let [g, h] = pair(day);
-    out.extend_from_slice(&[a, b, c, d, b'-', e, f, b'-', g, h]);
 }
 
-/// `HH:MM:SS`, and a fraction of 3 or 6 digits where it is not zero.
 fn time_of_day(out: &mut Vec<u8>, micros: i64) {
-    let seconds = (micros / 1_000_000) as u32;
-    let [a, b] = pair(seconds / 3600);
-    let [c, d] = pair(seconds / 60 % 60);
-    let [e, f] = pair(seconds % 60);
-    out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);
-    let fraction = (micros % 1_000_000) as u32;
-    if fraction == 0 {
-        return;
-    }
-    let [a, b] = pair(fraction / 10_000);
-    let [c, d] = pair(fraction / 100 % 100);
-    let [e, f] = pair(fraction % 100);
-    let digits = [b'.', a, b, c, d, e, f];
-    out.extend_from_slice(match fraction % 1000 {
-        0 => &digits[..4],
-        _ => &digits,
-    });
-}
-
-/// Two digits.
-fn pair(n: u32) -> [u8; 2] {
-    let n = n as u8;
-    [b'0' + n / 10 % 10, b'0' + n % 10]
+    let nanos = (micros % 1_000_000) as u32 * 1000;
+    temporal::time_of_day(out, micros / 1_000_000, nanos);
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! runs them and keeps the rows, `respond` writes the answer (and `failure` what it says of a statement that failed); each knows only those before it.
 
 pub mod cursor;
+pub mod decimal;
 pub mod encode;
 pub mod explain;
 pub mod failure;
@@ -9,3 +10,4 @@ pub mod load;
 pub mod plan;
 pub mod respond;
 pub mod sql;
+pub mod temporal;

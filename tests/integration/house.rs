@@ -11,7 +11,12 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("log.rs", &[]),
     ("graph", &[]),
     ("schema", &["graph"]),
-    ("read/encode.rs", &["graph"]),
+    ("read/temporal.rs", &["graph"]),
+    ("read/decimal.rs", &[]),
+    (
+        "read/encode.rs",
+        &["graph", "read/temporal.rs", "read/decimal.rs"],
+    ),
     ("read/encode", &["graph", "read/encode.rs"]),
     ("read/cursor.rs", &["read/encode.rs"]),
     (
@@ -24,12 +29,17 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "read/cursor.rs",
         ],
     ),
-    ("read/sql", &["graph", "read/cursor.rs", "read/plan"]),
+    (
+        "read/sql",
+        &["graph", "read/cursor.rs", "read/decimal.rs", "read/plan"],
+    ),
     (
         "read/load",
         &[
             "graph",
             "log.rs",
+            "read/temporal.rs",
+            "read/decimal.rs",
             "read/encode.rs",
             "read/cursor.rs",
             "read/plan",

@@ -11,6 +11,7 @@ mod differential;
 mod doctor;
 mod explain;
 mod failures;
+mod forms;
 mod generality;
 mod guarantee;
 mod harness;

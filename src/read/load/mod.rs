@@ -28,6 +28,7 @@ use futures_util::future::join_all;
 use crate::graph::keys::{KeyColumn, Keys, NONE, Nullable};
 use crate::graph::{Catalog, Relation};
 use crate::read::plan::{BoundPlan, Expression, Level, Source, Window};
+use crate::read::sql::forms::ColumnRef;
 use crate::read::sql::{self, Batch, Dialect, PreparedSql};
 pub use database::Database;
 pub use error::{DatabaseError, Failures, LevelError, Restart};
@@ -46,6 +47,15 @@ pub trait Connection {
         level: &Level,
         statement: &Statement<'_>,
     ) -> impl Future<Output = Result<Rows, DatabaseError>>;
+
+    /// Those of the columns that hold values in another form than that which is written and compared.
+    fn other_forms(
+        &self,
+        _catalog: &Catalog,
+        _compared: &[ColumnRef],
+    ) -> Result<Vec<ColumnRef>, DatabaseError> {
+        Ok(Vec::new())
+    }
 
     /// A level turned out to ask nothing.
     fn skip(&self) {}
@@ -420,7 +430,14 @@ async fn run<C: Connection>(
         return Err(failed.clone());
     }
     let level = &bound.plan.levels[i];
-    let sql = statement_sql(catalog, bound, learnt, i, keys.len, C::DIALECT);
+    let mut sql = statement_sql(catalog, bound, learnt, i, keys.len, C::DIALECT);
+    if !sql.compared.is_empty() {
+        let others = asking.connection.other_forms(catalog, &sql.compared);
+        let others = others.map_err(|error| asking.fail(i, error, None))?;
+        if !others.is_empty() {
+            sql = write_sql(catalog, bound, i, keys.len, C::DIALECT, &others);
+        }
+    }
     let asked = sql::asked_keys(catalog, C::DIALECT, level, &keys.columns);
     let statement = Statement {
         sql: &sql,
@@ -463,23 +480,26 @@ pub fn statement_sql(
     keys: usize,
     dialect: Dialect,
 ) -> PreparedSql {
-    let level = &bound.plan.levels[i];
-    let batch = if keys > 1 { Batch::Many } else { Batch::One };
-    let write = || {
-        sql::write(
-            catalog,
-            dialect,
-            &bound.plan.principal,
-            level,
-            batch,
-            &bound.pages[i],
-        )
-    };
-    if level.constant.get().is_some() {
-        learnt.levels[i].sql[usize::from(batch == Batch::Many)]
+    let write = || write_sql(catalog, bound, i, keys, dialect, &[]);
+    if bound.plan.levels[i].constant.get().is_some() {
+        learnt.levels[i].sql[usize::from(keys > 1)]
             .get_or_init(write)
             .clone()
     } else {
         write()
     }
+}
+
+fn write_sql(
+    catalog: &Catalog,
+    bound: &BoundPlan,
+    i: usize,
+    keys: usize,
+    dialect: Dialect,
+    others: &[ColumnRef],
+) -> PreparedSql {
+    let batch = if keys > 1 { Batch::Many } else { Batch::One };
+    let (level, page) = (&bound.plan.levels[i], &bound.pages[i]);
+    let principal = &bound.plan.principal;
+    sql::write(catalog, dialect, principal, level, batch, page, others)
 }

@@ -120,11 +120,11 @@ impl Writer<'_> {
         let group = |&c: &ColumnIx| match self.entity(t).columns[c].kind {
             // Not every type can be grouped by, but its text can, by which it is compared, too.
             Kind::Other => self.readable(t.entity, c, &t.called(), false),
-            _ => self.column(t, c),
+            _ => self.compared(t, c),
         };
         let group: Vec<_> = page.by.iter().map(group).collect();
         let sorted = page.by.iter().map(|&c| {
-            let (sql, nullable, _) = self.order_column(t, c, false);
+            let (sql, nullable, _, _) = self.order_column(t, c, false);
             let nulls = if nullable { " NULLS LAST" } else { "" };
             format!("{sql}{nulls}")
         });
@@ -137,9 +137,10 @@ impl Writer<'_> {
         let postgres = self.dialect == Dialect::Postgres;
         match value {
             Expression::Count => "count(*)".to_owned(),
-            Expression::Group(c) if self.by.contains(&c) => {
-                self.readable(t.entity, c, &t.called(), false)
-            }
+            Expression::Group(c) if self.by.contains(&c) => match self.other_form(t.entity, c) {
+                Some(form) => form.shown(self.compared(t, c)),
+                None => self.readable(t.entity, c, &t.called(), false),
+            },
             Expression::Of(Function::Count, c) => format!("count({})", self.column(t, c)),
             Expression::Of(Function::Sum, c) => {
                 let column = self.column(t, c);
@@ -167,7 +168,10 @@ impl Writer<'_> {
                 };
                 let kind = kind(c);
                 let collation = self.collation(&kind);
-                let sql = format!("{name}({}{collation})", self.column(t, c));
+                let sql = format!("{name}({}{collation})", self.compared(t, c));
+                if let Some(form) = self.other_form(t.entity, c) {
+                    return form.shown(sql);
+                }
                 match read_cast(&kind) {
                     Some(cast) if postgres => format!("{sql}::{cast}"),
                     _ => sql,

@@ -4,9 +4,10 @@
 //! text. Where case does not count, the database folds both sides, by one expression (`folded`).
 
 use super::value::{can_be, postgres_value, postgres_values, sqlite_text, sqlite_value};
-use super::{BindValue, Dialect, Established, Table, Writer, join_conditions};
+use super::{BindValue, Dialect, Established, Form, Table, Writer, join_conditions};
 use crate::graph::keys::KeyValue;
 use crate::graph::{ColumnIx, Kind, Link, RelationId, moment};
+use crate::read::decimal::Decimal;
 use crate::read::plan::{Compare, Filter, Quantifier, TextPart};
 
 /// The way from a row along a relation.
@@ -93,6 +94,11 @@ impl Writer<'_> {
             return self.compare_between(t, ix, compare, text);
         }
         let ordered = !matches!(compare, Compare::Eq | Compare::Ne);
+        if let Some(form) = self.compared_form(t, ix, ordered.then_some(value)) {
+            let column = form.comparable(&self.column(t, ix));
+            let n = self.bind_key(kind, value);
+            return format!("{column} {operator} {}", form.bound(&format!("?{n}")));
+        }
         let column = self.comparable(t, ix);
         let collate = if ordered { self.collation(kind) } else { "" };
         let value = self.value(kind, value);
@@ -131,6 +137,10 @@ impl Writer<'_> {
             },
             Dialect::Sqlite => {
                 let not = if negated { "NOT " } else { "" };
+                if let Some(form) = self.compared_form(t, ix, None) {
+                    let (column, item) = (form.comparable(&column), form.bound("value"));
+                    return format!("{column} {not}IN (SELECT {item} FROM json_each(?{n}))");
+                }
                 let item = sqlite_value(kind, "value".to_owned());
                 format!("{column} {not}IN (SELECT {item} FROM json_each(?{n}))")
             }
@@ -272,11 +282,7 @@ impl Writer<'_> {
         let junction = match &relation.link {
             Link::Direct { columns } => {
                 let pairs = columns.iter().zip(&relation.from_columns);
-                near.extend(
-                    pairs.map(|(&c, &f)| {
-                        format!("{} = {}", self.column(target, c), self.column(t, f))
-                    }),
-                );
+                near.extend(pairs.map(|(&c, &f)| self.equal((target, c), (t, f))));
                 conditions.push(self.joined(relation, None, target));
                 None
             }
@@ -288,12 +294,9 @@ impl Writer<'_> {
             } => {
                 let j = self.table(*junction);
                 let pairs = near_columns.iter().zip(&relation.from_columns);
-                near.extend(
-                    pairs.map(|(&c, &f)| format!("{} = {}", self.column(j, c), self.column(t, f))),
-                );
+                near.extend(pairs.map(|(&c, &f)| self.equal((j, c), (t, f))));
                 let on = columns.iter().zip(far);
-                let on = on
-                    .map(|(&c, &f)| format!("{} = {}", self.column(target, c), self.column(j, f)));
+                let on = on.map(|(&c, &f)| self.equal((target, c), (j, f)));
                 let on = on.collect::<Vec<_>>().join(" AND ");
                 match relation.condition {
                     Some(_) => conditions.push(self.joined(relation, Some(j), target)),
@@ -350,24 +353,44 @@ impl Writer<'_> {
         self.first_value + self.values.len() - 1
     }
 
-    fn value(&mut self, kind: &Kind, value: &KeyValue) -> String {
-        let text = match (value, self.dialect) {
-            (KeyValue::Int(i), dialect) => {
-                let n = self.bind(BindValue::Int(*i));
-                return match dialect {
-                    Dialect::Postgres => format!("${n}"),
-                    Dialect::Sqlite => sqlite_value(kind, format!("?{n}")),
-                };
+    /// How a column and a value are made comparable that are not as they are. No float is as far from another as
+    /// decimals may be from each other: one that lies between floats is neither greater than these nor less.
+    fn compared_form(&self, t: Table, ix: ColumnIx, ordered: Option<&KeyValue>) -> Option<Form> {
+        if let Some(form) = self.other_form(t.entity, ix) {
+            return Some(form);
+        }
+        match (self.dialect, self.kind(t, ix), ordered) {
+            (Dialect::Sqlite, kind @ Kind::Decimal { .. }, Some(KeyValue::Text(text))) => {
+                let decimal = Decimal::of_text(sqlite_text(kind, text).as_bytes());
+                match decimal.and_then(|d| d.number()) {
+                    Some(_) => None,
+                    None => Form::of(kind),
+                }
             }
-            (KeyValue::Text(text), _) => text,
-        };
-        match self.dialect {
-            Dialect::Postgres => {
+            _ => None,
+        }
+    }
+
+    /// A bind of SQLite's.
+    fn bind_key(&mut self, kind: &Kind, value: &KeyValue) -> usize {
+        self.bind(match value {
+            KeyValue::Int(i) => BindValue::Int(*i),
+            KeyValue::Text(text) => BindValue::Text(sqlite_text(kind, text)),
+        })
+    }
+
+    fn value(&mut self, kind: &Kind, value: &KeyValue) -> String {
+        match (value, self.dialect) {
+            (KeyValue::Int(i), Dialect::Postgres) => {
+                let n = self.bind(BindValue::Int(*i));
+                format!("${n}")
+            }
+            (KeyValue::Text(text), Dialect::Postgres) => {
                 let n = self.bind(BindValue::Text(text.clone()));
                 postgres_value(kind, text, format!("${n}"))
             }
-            Dialect::Sqlite => {
-                let n = self.bind(BindValue::Text(sqlite_text(kind, text)));
+            (_, Dialect::Sqlite) => {
+                let n = self.bind_key(kind, value);
                 sqlite_value(kind, format!("?{n}"))
             }
         }

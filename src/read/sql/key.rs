@@ -39,11 +39,8 @@ impl Writer<'_> {
             (Batch::One, _, _) => {
                 self.from(t);
                 for (i, (&c, part)) in columns.iter().zip(&parts).enumerate() {
-                    filters.push(format!(
-                        "{} = {}",
-                        self.key_column(t, c),
-                        self.one_key(i, parts.len(), *part)
-                    ));
+                    let key = self.one_key(i, parts.len(), *part);
+                    filters.push(self.equal_to_key((t, c), *part, key));
                 }
             }
             (Batch::Many, Dialect::Postgres, [c]) if by_value => {
@@ -67,7 +64,7 @@ impl Writer<'_> {
                         Dialect::Postgres => format!("k.k{i}"),
                         Dialect::Sqlite => json_key(i, columns.len(), parts[i].kind, "k.value"),
                     };
-                    format!("{} = {key}", self.key_column(t, c))
+                    self.equal_to_key((t, c), parts[i], key)
                 });
                 let on = on.collect::<Vec<_>>().join(" AND ");
                 self.out.push_str(&format!(" ON {on}"));

@@ -17,6 +17,7 @@
 
 mod aggregate;
 mod condition;
+pub mod forms;
 mod key;
 mod list;
 mod page;
@@ -26,6 +27,7 @@ mod sort;
 mod value;
 mod visible;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use sea_orm::sea_query::{
@@ -36,6 +38,7 @@ use crate::graph::keys::KeyValue;
 use crate::graph::policy::{Principal, Row, Visibility};
 use crate::graph::{Catalog, ColumnIx, Entity, EntityId, Link, Relation};
 use crate::read::plan::{BoundPage, Expression, Level, Page, Source};
+use forms::{ColumnRef, Form};
 use page::Members;
 use requalify::requalified;
 use sort::SortKey;
@@ -61,6 +64,8 @@ pub struct PreparedSql {
     pub binds_offset: bool,
     /// Bound last.
     pub values: Arc<[BindValue]>,
+    /// The columns that are compared as they are written, where SQLite may hold other forms.
+    pub compared: Arc<[ColumnRef]>,
     /// The values of a row's cursor, the last columns: whether each is an integer.
     pub cursor: Arc<[bool]>,
 }
@@ -72,7 +77,7 @@ pub enum Batch {
     Many,
 }
 
-/// Writes the statement of a level.
+/// Writes the statement of a level, where these columns hold values in `others` than the written form.
 pub fn write(
     catalog: &Catalog,
     dialect: Dialect,
@@ -80,6 +85,7 @@ pub fn write(
     level: &Level,
     batch: Batch,
     page: &BoundPage,
+    others: &[ColumnRef],
 ) -> PreparedSql {
     let binds_offset = page.offset > 0;
     let keys = match (&level.source, dialect) {
@@ -97,6 +103,8 @@ pub fn write(
         first_value: keys + usize::from(binds_offset) + 1,
         values: Vec::new(),
         cursor: Vec::new(),
+        compared: RefCell::default(),
+        others,
         by: Vec::new(),
         search: None,
         ranks: false,
@@ -112,6 +120,7 @@ pub fn write(
         binds_offset,
         values: writer.values.into(),
         cursor: writer.cursor.into(),
+        compared: writer.compared.into_inner().into(),
     }
 }
 
@@ -154,6 +163,8 @@ struct Writer<'a> {
     first_value: usize,
     values: Vec<BindValue>,
     cursor: Vec<bool>,
+    compared: RefCell<Vec<ColumnRef>>,
+    others: &'a [ColumnRef],
     /// What the level's groups are made by.
     by: Vec<ColumnIx>,
     /// The number of the bind of what is searched for.

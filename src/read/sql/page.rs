@@ -13,6 +13,8 @@ struct Junction<'a> {
     far: &'a [ColumnIx],
     /// The target's columns that `far` refers to.
     columns: &'a [ColumnIx],
+    /// Where the keys of `near` come from.
+    parts: Vec<KeyPart<'a>>,
     descending: bool,
 }
 
@@ -55,11 +57,8 @@ impl<'c> Writer<'c> {
             (false, _) => self.sort_keys(t, &page.order),
             (true, Some((j, far))) => {
                 let descending = self.entity(t).newest_first();
-                let columns = far.iter().map(|&c| {
-                    let kind = self.entity(j).columns[c].kind.clone();
-                    (self.column(j, c), kind)
-                });
-                self.plain_keys(columns, descending)
+                let columns = far.iter().map(|&c| (self.column(j, c), c));
+                self.plain_keys(j.entity, columns, descending)
             }
             (true, None) => {
                 let terms = default_terms(&default_order(self.catalog, level));
@@ -166,7 +165,10 @@ impl<'c> Writer<'c> {
         level: &Level,
         relation: &'r Relation,
         established: Established,
-    ) -> Option<Junction<'r>> {
+    ) -> Option<Junction<'r>>
+    where
+        'c: 'r,
+    {
         let Link::Through {
             junction,
             near,
@@ -186,6 +188,7 @@ impl<'c> Writer<'c> {
             near,
             far,
             columns,
+            parts: self.key_parts(relation),
             descending: self.catalog.entities[relation.to].newest_first(),
         })
     }
@@ -234,11 +237,10 @@ impl<'c> Writer<'c> {
     /// The order of a page of `j`, by the junction's key.
     fn junction_order(&mut self, junction: &Junction<'_>, page: &BoundPage) -> PageOrder {
         let of = &self.catalog.entities[junction.entity];
-        let named = junction.far.iter().map(|&f| {
-            let column = &of.columns[f];
-            (format!("j.{}", quoted(&column.name)), column.kind.clone())
-        });
-        PageOrder::new(self.plain_keys(named, junction.descending), page)
+        let named = junction.far.iter();
+        let named = named.map(|&f| (format!("j.{}", quoted(&of.columns[f].name)), f));
+        let keys = self.plain_keys(junction.entity, named, junction.descending);
+        PageOrder::new(keys, page)
     }
 
     /// `) j JOIN target ON target.columns = j.far`
@@ -248,7 +250,10 @@ impl<'c> Writer<'c> {
         let of = &self.catalog.entities[junction.entity];
         let on = junction.columns.iter().zip(junction.far);
         let on: Vec<_> = on
-            .map(|(&c, &f)| format!("{} = j.{}", self.column(t, c), quoted(&of.columns[f].name)))
+            .map(|(&c, &f)| {
+                let far = format!("j.{}", quoted(&of.columns[f].name));
+                self.equal_called((t, c), (junction.entity, f), far)
+            })
             .collect();
         self.out.push_str(&format!(" ON {}", on.join(" AND ")));
     }
@@ -271,16 +276,11 @@ impl<'c> Writer<'c> {
         };
         let columns: Vec<_> = columns.iter().map(|&c| self.column(j, c)).collect();
         self.out.push_str(&format!("SELECT {}", columns.join(", ")));
-        let near = junction.near.iter().zip(keys);
-        let mut filters: Vec<_> = near
-            .map(|(&c, key)| format!("{} = {key}", self.key_column(j, c)))
-            .collect();
+        let mut filters = self.found_by(j, junction.near, &junction.parts, keys);
         filters.push(self.visible(j, Established::Nothing));
-        let far = junction.far.iter().map(|&c| {
-            let kind = self.entity(j).columns[c].kind.clone();
-            (self.column(j, c), kind)
-        });
-        let order = PageOrder::new(self.plain_keys(far, junction.descending), page);
+        let far = junction.far.iter().map(|&c| (self.column(j, c), c));
+        let keys = self.plain_keys(j.entity, far, junction.descending);
+        let order = PageOrder::new(keys, page);
         let from = self.name(j);
         self.rows(&from, filters, &order, page, offset_bind);
     }
@@ -297,10 +297,10 @@ impl<'c> Writer<'c> {
         let established = self.established(id);
         let t = self.table(entity);
         let mut filters = Vec::new();
+        let parts = self.key_parts(relation);
         let (j, from) = match &relation.link {
             Link::Direct { columns } => {
-                let pairs = columns.iter().zip(keys);
-                filters.extend(pairs.map(|(&c, key)| format!("{} = {key}", self.key_column(t, c))));
+                filters.extend(self.found_by(t, columns, &parts, keys));
                 filters.push(self.joined(relation, None, t));
                 (None, self.name(t))
             }
@@ -311,16 +311,14 @@ impl<'c> Writer<'c> {
                 columns,
             } => {
                 let j = self.table(*junction);
-                let pairs = near.iter().zip(keys);
-                filters.extend(pairs.map(|(&c, key)| format!("{} = {key}", self.key_column(j, c))));
+                filters.extend(self.found_by(j, near, &parts, keys));
                 filters.push(match relation.condition {
                     // The junction is the source itself, which its own level has found visible.
                     Some(_) => self.joined(relation, Some(j), t),
                     None => self.visible(j, Established::Nothing),
                 });
                 let on = columns.iter().zip(far);
-                let on =
-                    on.map(|(&c, &f)| format!("{} = {}", self.column(t, c), self.column(j, f)));
+                let on = on.map(|(&c, &f)| self.equal((t, c), (j, f)));
                 let on = on.collect::<Vec<_>>().join(" AND ");
                 let from = format!("{} JOIN {} ON {on}", self.name(j), self.name(t));
                 (Some(j), from)
@@ -337,6 +335,19 @@ impl<'c> Writer<'c> {
             filters,
             search: found.alias,
         }
+    }
+
+    /// The conditions that columns are equal to a key, whose values were read from `parts`.
+    fn found_by(
+        &self,
+        t: Table,
+        columns: &[ColumnIx],
+        parts: &[KeyPart<'_>],
+        keys: &[KeySql],
+    ) -> Vec<String> {
+        let key = columns.iter().zip(parts).zip(keys);
+        key.map(|((&c, part), key)| self.equal_to_key((t, c), *part, key.clone()))
+            .collect()
     }
 
     /// The columns that make a relation's key.

@@ -89,7 +89,6 @@ impl Writer<'_> {
     pub(super) fn rank_keys(&mut self, members: &Members, search: &Search) -> Vec<SortKey> {
         let entity = self.entity(members.t);
         let key = entity.primary_key[0];
-        let kind = entity.columns[key].kind.clone();
         let id = self.column(members.t, key);
         let mut keys = Vec::with_capacity(2);
         if !search.is_empty() {
@@ -108,7 +107,7 @@ impl Writer<'_> {
                 }
             });
         }
-        keys.extend(self.plain_keys(std::iter::once((id, kind)), true));
+        keys.extend(self.plain_keys(members.t.entity, std::iter::once((id, key)), true));
         keys
     }
 

@@ -4,8 +4,8 @@
 //! found by comparing with the same expressions that the rows are sorted by, nulls included.
 
 use super::value::cursor_type;
-use super::{BindValue, Dialect, Table, Writer, join_conditions};
-use crate::graph::{ColumnIx, Direction, Kind, Nulls, RelationId};
+use super::{BindValue, Dialect, Form, Table, Writer, join_conditions};
+use crate::graph::{ColumnIx, Direction, EntityId, Kind, Nulls, RelationId};
 use crate::read::cursor::CursorValue;
 use crate::read::plan::{BoundPage, OrderTerm, OrderValue};
 
@@ -19,6 +19,8 @@ pub(super) struct SortKey {
     pub integer: bool,
     /// PostgreSQL's type that the expression is compared as; `None` where it finds it out.
     compared_as: Option<String>,
+    /// What SQLite's values were made comparable by.
+    form: Option<Form>,
 }
 
 impl SortKey {
@@ -70,7 +72,7 @@ pub(super) fn order_by(keys: &[SortKey]) -> String {
 impl Writer<'_> {
     pub(super) fn sort_keys(&mut self, t: Table, terms: &[OrderTerm]) -> Vec<SortKey> {
         let key = |term: &OrderTerm| {
-            let (sql, nullable, kind) = self.order_value(t, &term.path, term.by, term.native);
+            let (sql, nullable, kind, form) = self.order_value(t, &term.path, term.by, term.native);
             SortKey {
                 sql,
                 nullable,
@@ -78,6 +80,7 @@ impl Writer<'_> {
                 nulls: term.nulls,
                 integer: kind.is_integer(),
                 compared_as: cursor_type(&kind),
+                form,
             }
         };
         terms.iter().map(key).collect()
@@ -92,22 +95,32 @@ impl Writer<'_> {
             nulls: Nulls::Last,
             integer: false,
             compared_as: Some("double precision".to_owned()),
+            form: None,
         }
     }
 
-    /// Sorted by columns alone, called as given; never null.
+    /// Sorted by an entity's columns alone, called as given; never null.
     pub(super) fn plain_keys(
         &self,
-        columns: impl Iterator<Item = (String, Kind)>,
+        entity: EntityId,
+        columns: impl Iterator<Item = (String, ColumnIx)>,
         descending: bool,
     ) -> Vec<SortKey> {
-        let key = |(sql, kind): (String, Kind)| SortKey {
-            sql: self.sortable(sql, &kind),
-            nullable: false,
-            descending,
-            nulls: Nulls::Last,
-            integer: kind.is_integer(),
-            compared_as: cursor_type(&kind),
+        let key = |(sql, column): (String, ColumnIx)| {
+            let kind = &self.catalog.entities[entity].columns[column].kind;
+            let form = self.other_form(entity, column);
+            SortKey {
+                sql: match form {
+                    Some(form) => form.comparable(&sql),
+                    None => self.sortable(sql, kind),
+                },
+                nullable: false,
+                descending,
+                nulls: Nulls::Last,
+                integer: kind.is_integer(),
+                compared_as: cursor_type(kind),
+                form,
+            }
         };
         columns.map(key).collect()
     }
@@ -118,13 +131,13 @@ impl Writer<'_> {
         path: &[RelationId],
         by: OrderValue,
         native: bool,
-    ) -> (String, bool, Kind) {
+    ) -> (String, bool, Kind, Option<Form>) {
         if let [first, rest @ ..] = path {
             let (target, from, conditions) = self.reached(t, *first);
-            let (inner, _, kind) = self.order_value(target, rest, by, native);
+            let (inner, _, kind, form) = self.order_value(target, rest, by, native);
             let conditions = join_conditions(&conditions);
             let sql = format!("(SELECT {inner} FROM {from} WHERE {conditions} LIMIT 1)");
-            return (sql, true, kind);
+            return (sql, true, kind, form);
         }
         match by {
             OrderValue::Column(ix) => self.order_column(t, ix, native),
@@ -132,7 +145,7 @@ impl Writer<'_> {
                 let (_, from, conditions) = self.reached(t, id);
                 let conditions = join_conditions(&conditions);
                 let sql = format!("(SELECT count(*) FROM {from} WHERE {conditions})");
-                (sql, false, Kind::BigInt)
+                (sql, false, Kind::BigInt, None)
             }
         }
     }
@@ -142,10 +155,10 @@ impl Writer<'_> {
         t: Table,
         ix: ColumnIx,
         native: bool,
-    ) -> (String, bool, Kind) {
+    ) -> (String, bool, Kind, Option<Form>) {
         let column = &self.entity(t).columns[ix];
         let kind = column.kind.clone();
-        let mut sql = self.sortable(self.column(t, ix), &kind);
+        let mut sql = self.sortable(self.compared(t, ix), &kind);
         let as_text = match kind {
             Kind::Enum(_) => !native,
             // A type that has no name here is compared by its text.
@@ -158,7 +171,7 @@ impl Writer<'_> {
         if !native || as_text {
             sql.push_str(self.collation(&kind));
         }
-        (sql, column.nullable, kind)
+        (sql, column.nullable, kind, self.other_form(t.entity, ix))
     }
 
     /// A column as what rows are sorted by: what is money is the number, as which a cursor keeps it.
@@ -173,7 +186,10 @@ impl Writer<'_> {
     pub(super) fn cursor_value(&self, key: &SortKey) -> String {
         let sql = &key.sql;
         match self.dialect {
-            Dialect::Sqlite => sql.clone(),
+            Dialect::Sqlite => match key.form {
+                Some(form) => form.shown(sql.clone()),
+                None => sql.clone(),
+            },
             Dialect::Postgres if key.integer => sql.clone(),
             Dialect::Postgres if key.compared_as.as_deref() == Some("double precision") => {
                 format!("({sql})::double precision::text")
@@ -266,7 +282,8 @@ impl Writer<'_> {
             CursorValue::Bytes(bytes) => BindValue::Bytes(bytes.clone()),
         };
         if self.dialect == Dialect::Sqlite {
-            return Some(format!("?{}", self.bind(value)));
+            let bind = format!("?{}", self.bind(value));
+            return Some(key.form.map_or(bind.clone(), |form| form.bound(&bind)));
         }
         let text = match value {
             BindValue::Int(_) if key.integer => return Some(format!("${}", self.bind(value))),

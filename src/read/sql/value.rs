@@ -215,7 +215,7 @@ pub(super) fn json_key(i: usize, of: usize, kind: &Kind, value: &str) -> KeySql 
 pub(super) fn sqlite_value(kind: &Kind, value: String) -> KeySql {
     match kind {
         Kind::Float { .. } => format!("CAST({value} AS REAL)"),
-        Kind::Decimal { .. } => format!("CAST({value} AS NUMERIC)"),
+        Kind::Decimal { .. } => format!("backref_number({value})"),
         Kind::Boolean => format!("({value} = 'true')"),
         Kind::Uuid => format!("unhex({value}, '-')"),
         Kind::Bytes => format!("unhex({value}, '\\x')"),

@@ -44,7 +44,7 @@ impl Writer<'_> {
         let mut filters: Vec<_> = columns
             .iter()
             .zip(&relation.from_columns)
-            .map(|(&c, &f)| format!("{} = {}", self.column(target, c), self.column(t, f)))
+            .map(|(&c, &f)| self.equal((target, c), (t, f)))
             .collect();
         let visible = self.visible(target, Established::Nothing);
         if visible.is_empty()

@@ -136,8 +136,13 @@ impl Locked {
         let program = is_root.then(|| {
             let place = tempfile::tempdir().expect("a folder");
             set_mode(place.path(), 0o755);
+            // By another process: a program that is open here to be written cannot be started from any thread.
             let copy = place.path().join("backref");
-            fs::copy(env!("CARGO_BIN_EXE_backref"), copy).expect("a copy");
+            let copied = Command::new("cp")
+                .arg(env!("CARGO_BIN_EXE_backref"))
+                .arg(copy)
+                .status();
+            assert!(copied.expect("cp runs").success());
             place
         });
         set_mode(&file, file_mode);

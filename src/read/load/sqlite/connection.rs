@@ -16,12 +16,14 @@ use super::super::rows::{Rows, RowsBuilder};
 use super::super::sum::ExactSum;
 use super::super::{Connection, DatabaseError, Statement};
 use super::file::{DatabaseFile, Log, Stamp};
+use super::forms::{Forms, add_functions};
 use super::heard;
 use super::values::{bind, bind_value, raw};
-use super::watch::{Bounds, STEPS, Stopped, Watch};
+use super::watch::{Bounds, QUESTION, STEPS, Stopped, Watch};
 use crate::graph::{Catalog, Kind};
 use crate::read::plan::Level;
 use crate::read::sql::Dialect;
+use crate::read::sql::forms::ColumnRef;
 
 /// One connection, for the length of a request.
 pub struct Sqlite {
@@ -37,6 +39,7 @@ pub struct Sqlite {
     file: Arc<DatabaseFile>,
     /// How often the file had been replaced when it was opened.
     replaced: u64,
+    forms: Forms,
     /// The file as this connection knows it, and its log at that time or before.
     stamp: Stamp,
     log: Log,
@@ -81,6 +84,7 @@ impl Sqlite {
                     settings,
                     file: file.clone(),
                     replaced,
+                    forms: Forms::default(),
                     stamp,
                     log,
                 });
@@ -199,6 +203,7 @@ impl Sqlite {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
+        self.forms.begin();
         self.connection.prepare_cached("BEGIN")?.execute([])?;
         let result = work(self);
         // Some errors have ended the transaction already.
@@ -267,6 +272,14 @@ impl Sqlite {
     }
 }
 
+#[cfg(test)]
+impl Sqlite {
+    /// The one number that a statement gives.
+    pub fn number(&self, sql: &str) -> Result<i64, DatabaseError> {
+        Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
+    }
+}
+
 impl Connection for Sqlite {
     const DIALECT: Dialect = Dialect::Sqlite;
 
@@ -282,6 +295,16 @@ impl Connection for Sqlite {
         }
         let read = self.read(catalog, level, statement);
         read.map_err(|error| self.explain(error))
+    }
+
+    fn other_forms(
+        &self,
+        catalog: &Catalog,
+        compared: &[ColumnRef],
+    ) -> Result<Vec<ColumnRef>, DatabaseError> {
+        let ask = || self.forms.others(&self.connection, catalog, compared);
+        let others = self.watch.apart(QUESTION, ask);
+        others.map_err(|error| self.explain(error))
     }
 
     fn is_over(&self) -> bool {
@@ -364,6 +387,7 @@ fn connect(
         Ok(folded(context.get_raw(0)))
     })?;
     connection.create_aggregate_function("backref_sum", 2, pure, ExactSum)?;
+    add_functions(&connection)?;
     let ordered = FunctionFlags::SQLITE_UTF8;
     connection.create_aggregate_function("backref_rows", -1, ordered, PackRows)?;
     // Of a file that is mapped and cut short by somebody else, a read is the end of the process.

@@ -24,6 +24,14 @@ pub fn listen(event: TraceEvent<'_>) {
     }
 }
 
+/// Does something whose statements are not a request's.
+pub fn unheard<T>(work: impl FnOnce() -> T) -> T {
+    let before = take();
+    let done = work();
+    HEARD.set(before);
+    done
+}
+
 /// What this thread has heard since it was last asked.
 pub fn take() -> Vec<String> {
     HEARD.take()

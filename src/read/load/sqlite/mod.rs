@@ -7,8 +7,11 @@
 
 mod connection;
 mod file;
+mod forms;
 mod heard;
 mod pool;
+#[cfg(test)]
+mod tests;
 mod values;
 mod watch;
 mod workers;

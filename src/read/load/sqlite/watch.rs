@@ -11,6 +11,9 @@ use super::workers::Course;
 /// busy machine for slow work.
 pub const QUICK: u64 = 50_000;
 
+/// What a question about the data may take there, whose answer stands until somebody writes: some ten thousand rows.
+pub const QUESTION: u64 = 20 * QUICK;
+
 /// Steps of SQLite's machine between looks at whether it is to stop.
 pub const STEPS: i32 = 2_000;
 
@@ -77,6 +80,25 @@ impl Watch {
     /// Whether what was done so far is of no use.
     pub fn gives_up(&self) -> bool {
         matches!(self.state().stopped, Some(Stopped::Left | Stopped::TooMuch))
+    }
+
+    /// Does something that is no part of the work at hand: what is only tried may take so many steps for it, which
+    /// are not counted.
+    pub fn apart<T>(&self, most: u64, work: impl FnOnce() -> T) -> T {
+        let before = {
+            let mut state = self.state();
+            if let Some(bounds) = state.bounds.as_mut().filter(|b| b.more.is_none()) {
+                bounds.steps = bounds.steps.saturating_add(most);
+            }
+            state.steps
+        };
+        let done = work();
+        let mut state = self.state();
+        if let Some(bounds) = state.bounds.as_mut().filter(|b| b.more.is_none()) {
+            bounds.steps = bounds.steps.saturating_sub(most);
+            state.steps = before;
+        }
+        done
     }
 
     /// Whether the work is to stop, after so many steps more.
