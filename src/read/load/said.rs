@@ -134,6 +134,8 @@ fn of_sqlite(error: &rusqlite::Error, statement: &str) -> Said {
             let message = match message.split_once(": ") {
                 _ if !of_values => message.clone(),
                 Some((_, names)) if has_all(statement, names) => message.clone(),
+                // What was searched for is no query to it.
+                Some(("fts5", _)) => format!("fts5: {HIDDEN}"),
                 _ => without_values(message),
             };
             (message, None)
