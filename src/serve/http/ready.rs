@@ -37,9 +37,10 @@ impl Readiness {
 
     pub async fn now(&self) -> Ready {
         let answered = tokio::time::timeout(WITHIN, self.question()).await;
-        answered
-            .unwrap_or(Ok(Err(late())))
-            .unwrap_or_else(|_| Err(late()))
+        match answered {
+            Ok(Ok(ready)) => ready,
+            _ => Err(late()),
+        }
     }
 
     fn question(&self) -> Question {

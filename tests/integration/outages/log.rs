@@ -205,3 +205,23 @@ async fn an_outage_is_a_few_lines() {
     assert!(log.lines().filter(is_loud).count() < 30, "{log}");
     assert!(log.contains("cannot open a connection"), "{log}");
 }
+
+#[tokio::test]
+async fn of_what_goes_well_nothing_is_said() {
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let program = Program::serve(&database, &["--log-json"]);
+        for path in ["/readyz", "/healthz", "/"] {
+            assert_eq!(program.status_of(path).0, "200", "{path}");
+        }
+        let answer = program.ask("{ users { posts { title } } }");
+        assert!(answer["errors"].is_null(), "{answer}");
+        // Counts are told when it stops, if there are any.
+        let (_, log) = program.stop();
+        let loud: Vec<&str> = log
+            .lines()
+            .filter(|line| line.contains("\"ERROR\"") || line.contains("\"WARN\""))
+            .collect();
+        assert_eq!(loud, Vec::<&str>::new());
+    }
+}
