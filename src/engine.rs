@@ -321,10 +321,11 @@ impl Planner {
         if operation.variables.is_empty() {
             return Ok(Valid::assume_valid(JsonMap::new()));
         }
-        let (schema, values) = (&self.shared.schema, &given.values);
-        let coerced = coerce_variable_values(&schema.types, operation, values).map_err(|e| {
+        let schema = &self.shared.schema;
+        let values = given.to_coerce(&schema.types, &operation.variables);
+        let coerced = coerce_variable_values(&schema.types, operation, &values).map_err(|e| {
             let suggests = self.limits.document.introspection;
-            let found = plan::problems_of_variables(schema, document, operation, values, suggests);
+            let found = plan::problems_of_variables(schema, document, operation, &values, suggests);
             match found.is_empty() {
                 true => vec![request_error(document, Code::BadUserInput, &e)],
                 false => found,

@@ -3,11 +3,13 @@
 //! Coercion by GraphQL's rules needs numbers that are numbers, so the digits travel beside them, and take their place
 //! once it is done: a number that is written in a document is its digits from the beginning.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use apollo_compiler::Node;
-use apollo_compiler::ast::{Value, VariableDefinition};
+use apollo_compiler::ast::{Type, Value, VariableDefinition};
 use apollo_compiler::response::{JsonMap, JsonValue};
+use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::{Node, Schema};
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::value::RawValue;
 
@@ -18,6 +20,8 @@ use crate::graph::decimal;
 pub struct Variables {
     pub values: JsonMap,
     digits: Option<Digits>,
+    /// Whether there is perhaps a whole number that no float is.
+    wide: bool,
 }
 
 /// Where numbers stand of which a float would lose something, and how they are written.
@@ -33,9 +37,10 @@ impl Variables {
     pub fn parse(json: &str) -> serde_json::Result<Self> {
         let mut readable = String::new();
         let mut copied = 0;
-        let mut loses = false;
+        let (mut loses, mut wide) = (false, false);
         for number in numbers(json) {
             let text = &json[number.clone()];
+            wide |= text.len() > 15 || text.contains(['e', 'E']);
             if !may_lose(text) || serde_json::from_str::<&RawValue>(text).is_err() {
                 continue;
             }
@@ -61,7 +66,29 @@ impl Variables {
         Ok(Variables {
             values: values.unwrap_or_default(),
             digits,
+            wide,
         })
+    }
+
+    /// The values to be coerced. That takes no number beyond 64 bits for an `ID`, and none of more than 53 that is whole
+    /// for a `Float`, which both are by the specification.
+    pub fn to_coerce(
+        &self,
+        schema: &Schema,
+        definitions: &[Node<VariableDefinition>],
+    ) -> Cow<'_, JsonMap> {
+        if !self.wide {
+            return Cow::Borrowed(&self.values);
+        }
+        let mut values = self.values.clone();
+        for definition in definitions {
+            let name = definition.name.as_str();
+            if let Some(value) = values.get_mut(name) {
+                let digits = self.digits.as_ref().and_then(|d| d.field(name));
+                fit(schema, &definition.ty, value, digits);
+            }
+        }
+        Cow::Owned(values)
     }
 
     /// Puts the digits of numbers in the place of floats, in coerced values.
@@ -87,6 +114,7 @@ impl From<JsonMap> for Variables {
         Variables {
             values,
             digits: None,
+            wide: true,
         }
     }
 }
@@ -95,6 +123,54 @@ impl<'de> Deserialize<'de> for Variables {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = Box::<RawValue>::deserialize(deserializer)?;
         Variables::parse(json.get()).map_err(D::Error::custom)
+    }
+}
+
+impl Digits {
+    fn field(&self, name: &str) -> Option<&Digits> {
+        let Digits::Fields(fields) = self else {
+            return None;
+        };
+        fields.iter().find(|(n, _)| **n == *name).map(|(_, of)| of)
+    }
+
+    fn item(&self, at: usize) -> Option<&Digits> {
+        let Digits::Items(items) = self else {
+            return None;
+        };
+        items.iter().find(|(i, _)| *i == at).map(|(_, of)| of)
+    }
+}
+
+fn fit(schema: &Schema, ty: &Type, value: &mut JsonValue, digits: Option<&Digits>) {
+    match value {
+        JsonValue::Array(items) => {
+            for (at, item) in items.iter_mut().enumerate() {
+                let digits = digits.and_then(|d| d.item(at));
+                fit(schema, ty.item_type(), item, digits);
+            }
+        }
+        JsonValue::Object(fields) => {
+            let of = schema.types.get(ty.inner_named_type());
+            if let Some(ExtendedType::InputObject(of)) = of {
+                for (name, value) in fields {
+                    let digits = digits.and_then(|d| d.field(name.as_str()));
+                    if let Some(field) = of.fields.get(name.as_str()) {
+                        fit(schema, &field.ty, value, digits);
+                    }
+                }
+            }
+        }
+        JsonValue::Number(number) => match (ty.inner_named_type().as_str(), digits) {
+            ("ID", Some(Digits::Number(text))) if !text.contains(['.', 'e', 'E']) => {
+                *value = JsonValue::from(&**text);
+            }
+            ("Float", _) if !number.is_f64() => {
+                *value = number.as_f64().map_or(JsonValue::Null, JsonValue::from);
+            }
+            _ => {}
+        },
+        _ => {}
     }
 }
 

@@ -154,6 +154,43 @@ async fn decimals_keep_every_digit_however_they_are_written() {
     }
 }
 
+/// A number is an id, and a whole number a float, however long it is.
+#[tokio::test]
+async fn numbers_of_more_than_64_bits_are_ids_and_of_more_than_53_are_floats() {
+    if Backend::all().contains(&Backend::Postgres) {
+        let declared = ColumnType::Decimal(None);
+        let values = [LONG, LONGER];
+        let (_database, app) = app(Backend::Postgres, "numeric(40, 0)", declared, &values).await;
+        let body = format!(
+            "{{\"query\": {}, \"variables\": {{ \"id\": {LONG}, \"ids\": [{LONGER}], \"w\": {{ \"id\": {{ \"eq\": {LONGER} }} }} }}}}",
+            json!(
+                "query($id: ID!, $ids: [ID!], $w: MarkWhere) {
+                    mark(id: $id) { id } in: marks(where: { id: { in: $ids } }) { id } eq: marks(where: $w) { id } }"
+            )
+        );
+        let (long, longer) = (format!("Mark:{LONG}"), format!("Mark:{LONGER}"));
+        let longer = json!([{ "id": longer }]);
+        assert_eq!(
+            posted(&app, body).await.data(),
+            json!({ "mark": { "id": long }, "in": longer, "eq": longer })
+        );
+    }
+    for backend in Backend::all() {
+        let values = ["9007199254740992", "100000000000000000"];
+        let (_database, app) = app(backend, "double precision", ColumnType::Double, &values).await;
+        let query = "query($a: Float!, $b: [Float!]) {
+            a: spots(where: { plain: { eq: $a } }) { id } b: spots(where: { plain: { in: $b } }) { id } }";
+        let body = format!(
+            "{{\"query\": {}, \"variables\": {{ \"a\": 9007199254740993, \"b\": [1, 1e17] }}}}",
+            json!(query)
+        );
+        assert_eq!(
+            posted(&app, body).await.data(),
+            json!({ "a": [{ "id": "Spot:0" }], "b": [{ "id": "Spot:1" }] })
+        );
+    }
+}
+
 #[tokio::test]
 async fn whole_numbers_of_64_bits_are_numbers_or_strings() {
     for backend in Backend::all() {
