@@ -4,8 +4,10 @@
 //! crate: entities change, and a migration that has run must go on meaning what it meant. That the
 //! two agree at the end is what the `migrations` integration test checks.
 //!
-//! Timestamps have no default. SQLite keeps them as text, its `CURRENT_TIMESTAMP` is written in
-//! another format than the server's, and texts in two formats do not sort by time.
+//! Timestamps have no default. SQLite keeps them as text, and its `CURRENT_TIMESTAMP` is written in
+//! another format than the server's. Texts in two formats do not sort by time, so no index serves the
+//! order of a column that holds both. Where one may come to, [`support::create_other_times`] makes it
+//! cheap to know that none has.
 //!
 //! # Adding a table
 //!
@@ -24,6 +26,7 @@ mod m20260101_000005_create_post_tag;
 mod m20260101_000006_create_comment;
 mod m20260101_000007_create_follow;
 mod m20260101_000008_create_post_search;
+mod m20260101_000009_index_other_times;
 pub mod support;
 
 /// Runs the migrations below in their order, and back.
@@ -41,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000006_create_comment::Migration),
             Box::new(m20260101_000007_create_follow::Migration),
             Box::new(m20260101_000008_create_post_search::Migration),
+            Box::new(m20260101_000009_index_other_times::Migration),
         ]
     }
 }

@@ -104,6 +104,43 @@ pub async fn drop_search(manager: &SchemaManager<'_>, table: &str) -> Result<(),
     run(manager, drop_search_statements(backend, table)).await
 }
 
+/// Creates the index of those rows of a column of timestamps with time zone that hold one in another form than the
+/// server's, on SQLite: it is empty, or says that the column is not sorted by its texts. A server asks for that
+/// whenever somebody has written; without the index it looks at every row. SQLite drops no column that an index
+/// names: before the column goes, [`drop_other_times`] does.
+pub async fn create_other_times(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    column: &str,
+) -> Result<(), DbErr> {
+    if manager.get_database_backend() == DbBackend::Postgres {
+        return Ok(());
+    }
+    let c = format!(r#""{column}""#);
+    let second = "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]";
+    let fraction = |digits| format!("{c} GLOB '{second}.{}+00:00'", "[0-9]".repeat(digits));
+    let fractions = [3, 6, 9].map(fraction).join(" OR ");
+    let statement = format!(
+        r#"CREATE INDEX "{table}_{column}_other_idx" ON "{table}" ({c})
+        WHERE NOT ({c} IS NULL OR (typeof({c}) = 'text' AND ({c} GLOB '{second}+00:00'
+        OR (({fractions}) AND {c} NOT GLOB '*000+00:00')) AND substr({c}, 12, 2) < '24'))"#
+    );
+    run(manager, vec![statement]).await
+}
+
+/// Drops what [`create_other_times`] has created.
+pub async fn drop_other_times(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    column: &str,
+) -> Result<(), DbErr> {
+    if manager.get_database_backend() == DbBackend::Postgres {
+        return Ok(());
+    }
+    let statement = format!(r#"DROP INDEX IF EXISTS "{table}_{column}_other_idx""#);
+    run(manager, vec![statement]).await
+}
+
 async fn run(manager: &SchemaManager<'_>, statements: Vec<String>) -> Result<(), DbErr> {
     for statement in statements {
         manager

@@ -83,6 +83,7 @@ struct Table {
     primary_key: String,
     /// The columns of unique indexes other than the primary key's.
     unique: BTreeSet<String>,
+    /// Also, where it has a condition, that it is partial.
     indexes: BTreeSet<String>,
     /// `column -> table.column action`
     foreign_keys: BTreeSet<String>,
@@ -119,7 +120,11 @@ impl Table {
                 .map(|column| column_name(&column))
                 .filter(|column| *column != primary_key.join(","))
                 .collect(),
-            indexes: indexes.iter().map(|columns| columns.to_string()).collect(),
+            indexes: indexes
+                .iter()
+                .map(|columns| columns.to_string())
+                .chain(indexes_of_other_times::<E>(backend))
+                .collect(),
             foreign_keys: E::Relation::iter()
                 .map(|relation| relation.def())
                 .filter(|relation| !relation.is_owner)
@@ -171,6 +176,18 @@ impl Table {
             values,
         })
     }
+}
+
+/// On SQLite, one for each column of timestamps.
+fn indexes_of_other_times<E: EntityTrait>(backend: DbBackend) -> Vec<String> {
+    let has_one = |column: &E::Column| {
+        backend == DbBackend::Sqlite
+            && *column.def().get_column_type() == ColumnType::TimestampWithTimeZone
+    };
+    E::Column::iter()
+        .filter(has_one)
+        .map(|column| format!("{} partial", column_name(&column)))
+        .collect()
 }
 
 fn column_name(column: &impl ColumnTrait) -> String {
@@ -263,7 +280,8 @@ const INDEXES: Question = Question {
     sqlite: r#"
         SELECT CASE WHEN "unique" THEN 'unique' ELSE 'index' END AS kind,
                (SELECT group_concat(name) FROM
-                   (SELECT name FROM pragma_index_info(i.name) ORDER BY seqno)) AS columns
+                   (SELECT name FROM pragma_index_info(i.name) ORDER BY seqno))
+                   || CASE WHEN partial THEN ' partial' ELSE '' END AS columns
         FROM pragma_index_list($1) AS i WHERE origin <> 'pk'
         UNION ALL
         SELECT 'primary', group_concat(name) FROM
@@ -273,7 +291,8 @@ const INDEXES: Question = Question {
                    END AS kind,
                (SELECT string_agg(attname::text, ',' ORDER BY place)
                 FROM unnest(indkey::int2[]) WITH ORDINALITY AS key(number, place)
-                JOIN pg_attribute ON attrelid = indrelid AND attnum = number) AS columns
+                JOIN pg_attribute ON attrelid = indrelid AND attnum = number)
+                   || CASE WHEN indpred IS NULL THEN '' ELSE ' partial' END AS columns
         FROM pg_index WHERE indrelid = quote_ident($1)::regclass",
 };
 

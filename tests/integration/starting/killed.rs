@@ -115,20 +115,26 @@ fn one_start_after_another() {
 
 #[tokio::test]
 async fn an_upgrade_of_the_embedded_file() {
-    let old = older(Backend::Sqlite, 2).await;
-    let old = old.url.shown().trim_start_matches("sqlite://").to_owned();
-    let copied = || {
-        let folder = tempfile::tempdir().expect("a folder");
-        std::fs::copy(&old, folder.path().join("backref.db")).expect("a copy");
-        folder
-    };
-    let within = timed(|| again(copied().path(), &[]));
     let mut moments = Pcg32::new(3, 1);
-    for _ in 0..kills() {
-        let folder = copied();
-        let outcome = killed(folder.path(), &[], within, &mut moments);
-        check(folder.path(), None, outcome.err().as_slice());
+    for migrations in [2, all() - 1] {
+        let old = older(Backend::Sqlite, migrations).await;
+        let old = old.url.shown().trim_start_matches("sqlite://").to_owned();
+        let copied = || {
+            let folder = tempfile::tempdir().expect("a folder");
+            std::fs::copy(&old, folder.path().join("backref.db")).expect("a copy");
+            folder
+        };
+        let within = timed(|| again(copied().path(), &[]));
+        for _ in 0..kills() {
+            let folder = copied();
+            let outcome = killed(folder.path(), &[], within, &mut moments);
+            check(folder.path(), None, outcome.err().as_slice());
+        }
     }
+}
+
+fn all() -> u32 {
+    u32::try_from(Migrator::migrations().len()).expect("a few")
 }
 
 #[tokio::test]
@@ -144,7 +150,7 @@ async fn a_start_that_migrates() {
 
 #[tokio::test]
 async fn migrate_fresh() {
-    each(8, &["migrate", "fresh", "--yes", "--database-url"], 7).await;
+    each(all(), &["migrate", "fresh", "--yes", "--database-url"], 7).await;
 }
 
 /// The same on both databases, each time on one with so many migrations.

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use super::{done, empty, execute, refusal, serve};
 use crate::harness::{Backend, TestDatabase};
 
-/// Every statement of the last migration, one after the other, is the one before which an older version was killed.
+/// Every statement of the migration of the search, one after the other, is the one before which an older version was killed.
 #[tokio::test]
 async fn what_is_left_of_a_migration_is_taken_away() {
     let statements =
