@@ -2,7 +2,7 @@
 
 use backref::Graph;
 use backref::read::plan::Limits;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 
 use super::entities::{item, label, labelled, seal, shelf};
@@ -250,5 +250,67 @@ async fn keys_that_the_database_calls_equal_lead_to_each_other() {
         }
         let whole = ask("{ items(orderBy: [{ shelfCode: ASC }]) { id } }").await;
         assert_eq!(paged, ids(&whole["items"], |i| &i["id"]), "{column}");
+    }
+}
+
+/// Of two collations SQLite takes the left operand's: for the rows that refer to one, that of the column by which
+/// they do.
+#[tokio::test]
+async fn rows_refer_to_a_key_of_another_collation_as_the_database_joins_them() {
+    const COLLATIONS: [&str; 3] = ["BINARY", "NOCASE", "RTRIM"];
+    let pairs = COLLATIONS.map(|key| COLLATIONS.map(|reference| (key, reference)));
+    for (key, reference) in pairs.into_iter().flatten() {
+        let case = format!("a key that is {key}, a reference that is {reference}");
+        let database = TestDatabase::empty(Backend::Sqlite).await;
+        let tables = format!(
+            "CREATE TABLE shelf (code text COLLATE {key} PRIMARY KEY, above_code text);
+             CREATE TABLE item (id bigint PRIMARY KEY, shelf_code text COLLATE {reference} NOT NULL);
+             CREATE INDEX item_shelf_code_id_idx ON item (shelf_code, id);
+             INSERT INTO shelf (code) VALUES ('ab'), ('CD');
+             INSERT INTO item VALUES (1, 'ab'), (2, 'AB'), (3, 'ab  '), (4, 'AB '), (5, 'CD'), (6, 'cd '), (7, 'CD '), (8, 'x');"
+        );
+        let done = database.connection.execute_unprepared(&tables).await;
+        done.unwrap_or_else(|e| panic!("{case}: {e}"));
+
+        let app = TestApp::new(&database, graph(), Limits::default());
+        let fields = "items { id } itemsAggregate { count } itemsConnection(first: 9) { totalCount nodes { id } }";
+        let query = format!("{{ shelves {{ id {fields} }} }}");
+        let many = app.query(&query).await.data();
+        let shelves = many["shelves"].as_array().cloned().unwrap_or_default();
+        assert_eq!(shelves.len(), 2, "{case}");
+        for shelf in shelves {
+            let id = shelf["id"].as_str().expect("a text");
+            let code = id.trim_start_matches("Shelf:");
+            let joined = Statement::from_sql_and_values(
+                DbBackend::Sqlite,
+                "SELECT 'Item:' || item.id AS id FROM item JOIN shelf ON item.shelf_code = shelf.code
+                 WHERE shelf.code = $1 ORDER BY item.id",
+                [code.into()],
+            );
+            let rows = database.connection.query_all_raw(joined).await;
+            let rows = rows.unwrap_or_else(|e| panic!("{case}: {e}"));
+            let expected: Vec<String> = rows
+                .iter()
+                .map(|row| row.try_get("", "id").expect("a text"))
+                .collect();
+            assert!(!expected.is_empty(), "{case}: {code:?}");
+
+            let query = format!("query($id: ID!) {{ shelf(id: $id) {{ id {fields} }} }}");
+            let one = app.request(&query, None, &json!({ "id": id })).await.data();
+            assert_eq!(one["shelf"], shelf, "{case}");
+            let page = &shelf["itemsConnection"];
+            for found in [&shelf["items"], &page["nodes"]] {
+                assert_eq!(ids(found, |i| &i["id"]), expected, "{case}: {code:?}");
+            }
+            for count in [&shelf["itemsAggregate"]["count"], &page["totalCount"]] {
+                assert_eq!(*count, expected.len(), "{case}: {code:?}");
+            }
+            for item in &expected {
+                let query = "query($id: ID!) { shelves(where: { items: { some: { id: { eq: $id } } } }) { id } }";
+                let found = app.request(query, None, &json!({ "id": item })).await;
+                let found = ids(&found.data()["shelves"], |s| &s["id"]);
+                assert!(found.contains(&json!(id)), "{case}: {item}: {found:?}");
+            }
+        }
     }
 }
