@@ -296,3 +296,25 @@ fn a_panic_ends_its_own_work() {
         }
     }
 }
+
+/// Steps are not all alike: of the same number, those that fold long texts are too much.
+#[test]
+fn steps_that_take_long_count_for_more() {
+    let (stage, places) = (Stage::new(), Places::default());
+    let ask = |length: usize| {
+        let there = places.clone();
+        let text = format!("lower(hex(zeroblob({length})))");
+        let sql = format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)
+             SELECT count(*) FROM n WHERE backref_fold({text} || i) <> ''"
+        );
+        let counted = stage.run(&Arc::default(), move |connection| {
+            there.note();
+            connection.number(&sql)
+        });
+        assert_eq!(counted.expect("a number"), 1500);
+        places.take()
+    };
+    assert_eq!(ask(0), [true]);
+    assert_eq!(ask(20_000), [true, false]);
+}

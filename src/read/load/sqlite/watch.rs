@@ -3,13 +3,17 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::workers::Course;
 
 /// What work may take where it is asked, in steps of SQLite's machine: about a millisecond. A clock would take a
 /// busy machine for slow work.
 pub const QUICK: u64 = 50_000;
+
+/// So much time of the processor counts as a step, should the steps be fewer: one may call a function that folds a
+/// long text. At a usual pace it takes a third of this.
+const STEP: Duration = Duration::from_nanos(60);
 
 /// What a question about the data may take there, whose answer stands until somebody writes: some ten thousand rows.
 pub const QUESTION: u64 = 20 * QUICK;
@@ -58,6 +62,8 @@ struct State {
     /// Of the work at hand, if there is some that may be stopped.
     bounds: Option<Bounds>,
     steps: u64,
+    /// The time of this thread's processor at a look, and the steps at that time. Most work ends before the first look.
+    looked: Option<(Duration, u64)>,
     stopped: Option<Stopped>,
 }
 
@@ -66,6 +72,7 @@ impl Watch {
         *self.state() = State {
             bounds: Some(bounds),
             steps: 0,
+            looked: None,
             stopped: None,
         };
     }
@@ -98,6 +105,7 @@ impl Watch {
             bounds.steps = bounds.steps.saturating_sub(most);
             state.steps = before;
         }
+        state.looked = None;
         done
     }
 
@@ -107,12 +115,18 @@ impl Watch {
         let State {
             bounds: Some(bounds),
             steps: done,
+            looked,
             stopped,
         } = &mut *state
         else {
             return false;
         };
         *done += steps;
+        if let Some(now) = processor_time() {
+            let (since, at) = *looked.get_or_insert((now, *done));
+            let taken = now.saturating_sub(since).as_nanos() / STEP.as_nanos();
+            *done = (*done).max(at.saturating_add(taken as u64));
+        }
         let left = bounds
             .left
             .as_ref()
@@ -136,4 +150,16 @@ impl Watch {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What this thread has had of the processors.
+#[cfg(unix)]
+fn processor_time() -> Option<Duration> {
+    use rustix::time::{ClockId, clock_gettime};
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).ok()
+}
+
+#[cfg(not(unix))]
+fn processor_time() -> Option<Duration> {
+    None
 }
