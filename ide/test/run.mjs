@@ -283,6 +283,8 @@ const STEPS = {
     const text = await visit.text('.graphiql-query-editor');
     assert.match(text, /^query Untidy \{/);
     assert.match(text, /# why/);
+    // It is called in the history as GraphiQL knows it by, a moment after the last key.
+    await visit.page.waitForFunction(() => /operationName\W+Untidy/.test(JSON.stringify({ ...localStorage })));
     await visit.run();
     await visit.page.getByRole('button', { name: 'Show History' }).click();
     await visit.page.locator('.graphiql-history').getByText('Untidy').first().waitFor();
