@@ -240,8 +240,7 @@ impl Sqlite {
                     since = Instant::now();
                 }
             }
-            let log = Log::of(&self.file, &self.connection);
-            let writes = log.is_pending() && stamp.is_same_file(self.stamp);
+            let writes = self.log.is_pending() && stamp.is_same_file(self.stamp);
             if since.elapsed() >= if writes { WRITING } else { RESTING } {
                 return false;
             }
