@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use crate::error::{Code, Error};
 use crate::graph::Catalog;
-use crate::graph::policy::Principal;
+use crate::graph::Principal;
 use crate::read::load::postgres::PostgresPool;
 use crate::read::load::sqlite::{Sqlite, SqlitePool};
 use crate::read::load::{self, Database, DatabaseError, Failures, Learnt, Loaded};

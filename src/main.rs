@@ -10,7 +10,7 @@ use backref::blog::{self, sample, seed};
 use backref::doctor::{self, Remedy, Subject};
 use backref::engine::{Engine, Planner, Request};
 use backref::graph::Catalog;
-use backref::graph::policy::Principal;
+use backref::graph::Principal;
 use backref::log;
 use backref::read::explain;
 use backref::read::plan::Limits;

@@ -15,7 +15,8 @@ pub mod seed;
 use entity::{comment, follow, post, post_tag, profile, tag, user};
 
 use crate::graph::Graph;
-use crate::graph::policy::{Principal, Visibility};
+use crate::graph::Principal;
+use crate::graph::policy::Visibility;
 
 pub fn graph() -> Graph {
     Graph::new()
@@ -31,10 +32,10 @@ pub fn graph() -> Graph {
         .through(follow::Relation::Followee, "following")
         .hide(user::Column::PasswordHash)
         .column_policy(user::Column::Email, |principal, _| match principal {
-            Principal::Anonymous => Visibility::Nothing,
+            Principal::Anonymous | Principal::Subject(_) => Visibility::Nothing,
         })
         .policy(post::Entity, |principal, post| match principal {
-            Principal::Anonymous => {
+            Principal::Anonymous | Principal::Subject(_) => {
                 Visibility::only(post.is(post::Column::Status, post::Status::Published))
             }
         })

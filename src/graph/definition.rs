@@ -9,7 +9,8 @@ use sea_orm::{ColumnTrait, EntityName, EntityTrait, IdenStatic, RelationTrait};
 
 use super::reflect::{self, RawEntity, TableKey};
 use super::{Catalog, relate};
-use crate::graph::policy::{ColumnPolicy, Policy, Principal, Row, Visibility};
+use crate::graph::Principal;
+use crate::graph::policy::{ColumnPolicy, Policy, Row, Visibility};
 
 /// Declares a graph; [`Graph::build`] checks it as a whole.
 ///

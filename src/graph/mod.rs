@@ -12,6 +12,7 @@ pub mod keys;
 pub mod moment;
 mod names;
 pub mod policy;
+mod principal;
 mod reflect;
 mod relate;
 
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use sea_orm::sea_query::{Condition, DynIden, ForeignKeyAction};
 
 pub use definition::{Graph, GraphError};
+pub use principal::{Claim, Principal, Subject};
 
 use policy::{ColumnPolicy, Policy};
 

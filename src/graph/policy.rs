@@ -11,16 +11,7 @@ use std::sync::Arc;
 use sea_orm::sea_query::{Condition, DynIden, Expr, ExprTrait, IntoCondition};
 use sea_orm::{ColumnTrait, IdenStatic};
 
-use crate::graph::RelationId;
-
-/// On whose behalf a request runs.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum Principal {
-    /// Nobody signed in.
-    #[default]
-    Anonymous,
-}
+use crate::graph::{Principal, RelationId};
 
 /// The rows, or the values of a column, that a principal sees.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::Request;
-use backref::graph::policy::Principal;
+use backref::graph::Principal;
 use backref::read::sql::Dialect;
 use backref::serve::http::{self, ServerOptions};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! The guarantee: the statements of a request follow from its text, whatever the data.
 
 use backref::engine::Request;
-use backref::graph::policy::Principal;
+use backref::graph::Principal;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::json;

@@ -11,8 +11,9 @@ use sea_orm::sea_query::{Alias, IntoIden};
 
 use super::bind::{column_key, key_of_text, no_value, text_of};
 use crate::error::{Code, Error};
+use crate::graph::Principal;
 use crate::graph::keys::{KeyValue, NoValue};
-use crate::graph::policy::{Principal, Row, Visibility};
+use crate::graph::policy::{Row, Visibility};
 use crate::graph::{Cardinality, Catalog, ColumnIx, EntityId, FieldSource, Kind, RelationId};
 
 /// A condition on the rows of one entity.

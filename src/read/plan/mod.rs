@@ -38,7 +38,7 @@ pub use order::{OrderTerm, OrderValue, default as default_terms};
 pub use problems::of_variables as problems_of_variables;
 pub use search::Search;
 
-use crate::graph::policy::Principal;
+use crate::graph::Principal;
 use crate::graph::{Catalog, ColumnIx, EntityId, Kind, Link, RelationId};
 
 pub type LevelId = usize;

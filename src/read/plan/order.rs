@@ -4,7 +4,7 @@ use apollo_compiler::response::JsonValue;
 
 use super::filter::require_visible;
 use crate::error::Error;
-use crate::graph::policy::Principal;
+use crate::graph::Principal;
 use crate::graph::{
     Cardinality, Catalog, ColumnIx, Direction, EntityId, FieldSource, Nulls, RelationId,
 };

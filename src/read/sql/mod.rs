@@ -34,8 +34,9 @@ use sea_orm::sea_query::{
     Alias, Condition, DynIden, Expr, IntoIden, PostgresQueryBuilder, Query, SqliteQueryBuilder,
 };
 
+use crate::graph::Principal;
 use crate::graph::keys::KeyValue;
-use crate::graph::policy::{Principal, Row, Visibility};
+use crate::graph::policy::{Row, Visibility};
 use crate::graph::{Catalog, ColumnIx, Entity, EntityId, Link, Relation};
 use crate::read::plan::{BoundPage, Expression, Level, Page, Source};
 use forms::{ColumnRef, Form};

@@ -32,7 +32,7 @@ use tower_http::compression::predicate::SizeAbove;
 use super::stop::Stop;
 use crate::engine::{Engine, Request};
 use crate::error::{Code, Error};
-use crate::graph::policy::Principal;
+use crate::graph::Principal;
 use negotiate::GRAPHQL_JSON;
 use ready::Readiness;
 use request::{NoRequest, Parameters};

@@ -2,7 +2,7 @@
 
 use backref::Graph;
 use backref::engine::{Planner, Request};
-use backref::graph::policy::Principal;
+use backref::graph::Principal;
 use backref::read::load::statement_sql;
 use backref::read::plan::Limits;
 use backref::read::sql::Dialect;

@@ -2,7 +2,8 @@
 //! the box is not on it, so it changes nothing here.
 
 use backref::Graph;
-use backref::graph::policy::{Principal, Visibility};
+use backref::graph::Principal;
+use backref::graph::policy::Visibility;
 use entity::{comment, follow, post, post_tag, profile, tag, user};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use backref::engine::{Planner, Request};
-use backref::graph::policy::Principal;
+use backref::graph::Principal;
 use backref::read::plan::Limits;
 use backref::schema::Schema;
 use proptest::prelude::*;

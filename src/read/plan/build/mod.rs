@@ -20,7 +20,8 @@ use super::{
     SelectedField, Selection, Source, Window,
 };
 use crate::error::Error;
-use crate::graph::policy::{Principal, Row, Visibility};
+use crate::graph::Principal;
+use crate::graph::policy::{Row, Visibility};
 use crate::graph::{
     Cardinality, Catalog, Column, ColumnIx, EntityId, FieldSource, Link, RelationId,
 };

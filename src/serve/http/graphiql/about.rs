@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::engine::{Engine, Request, refuse};
-use crate::graph::policy::Principal;
+use crate::graph::Principal;
 use crate::read::explain::{Explained, explain};
 use crate::schema::examples::{Example, Variable, examples};
 use crate::serve::http::negotiate::JSON;
