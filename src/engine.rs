@@ -16,8 +16,8 @@ use quick_cache::sync::Cache;
 use serde::Deserialize;
 
 use crate::error::{Code, Error};
-use crate::graph::Catalog;
-use crate::graph::Principal;
+use crate::graph::rules::Shape;
+use crate::graph::{Catalog, Principal};
 use crate::read::load::postgres::PostgresPool;
 use crate::read::load::sqlite::{Sqlite, SqlitePool};
 use crate::read::load::{self, Database, DatabaseError, Failures, Learnt, Loaded};
@@ -83,7 +83,7 @@ struct PlanKey {
     document: u64,
     operation: Option<Box<str>>,
     conditions: Vec<bool>,
-    principal: Principal,
+    shape: Shape,
 }
 
 /// About what a parsed document costs, in bytes: its tree is some thirty times its text.
@@ -276,7 +276,7 @@ impl Planner {
             .map_err(|e| vec![e])?;
         let variables = self.variables(&document, operation, &request.variables)?;
         let Known { plan, learnt } = self
-            .plan(&document, operation, &variables, principal)
+            .plan(&document, operation, &variables, &principal)
             .map_err(|e| vec![e])?;
         let introspection = match plan.introspects {
             true => Some(
@@ -290,6 +290,7 @@ impl Planner {
             plan,
             &document,
             &variables,
+            principal,
             &self.limits,
         )
         .map_err(|e| vec![e])?;
@@ -341,14 +342,15 @@ impl Planner {
         document: &Document,
         operation: &Operation,
         variables: &JsonMap,
-        principal: Principal,
+        principal: &Principal,
     ) -> Result<Known, Error> {
+        let shape = self.shared.catalog.shape(principal);
         let conditions = document.conditions(operation, variables)?;
         let key = PlanKey {
             document: document.id,
             operation: operation.name.as_ref().map(|n| n.as_str().into()),
             conditions: conditions.iter().map(|(_, value)| *value).collect(),
-            principal: principal.clone(),
+            shape,
         };
         if let Some(found) = self.plans.get(&key) {
             return Ok(found);
@@ -358,7 +360,7 @@ impl Planner {
             document,
             operation,
             &conditions,
-            principal,
+            shape,
             &self.limits,
         )?;
         let known = Known {

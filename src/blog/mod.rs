@@ -12,11 +12,11 @@
 pub mod sample;
 pub mod seed;
 
+use entity::user::Role;
 use entity::{comment, follow, post, post_tag, profile, tag, user};
 
 use crate::graph::Graph;
-use crate::graph::Principal;
-use crate::graph::policy::Visibility;
+use crate::graph::policy::Rule;
 
 pub fn graph() -> Graph {
     Graph::new()
@@ -31,13 +31,13 @@ pub fn graph() -> Graph {
         .through(follow::Relation::Follower, "followers")
         .through(follow::Relation::Followee, "following")
         .hide(user::Column::PasswordHash)
-        .column_policy(user::Column::Email, |principal, _| match principal {
-            Principal::Anonymous | Principal::Subject(_) => Visibility::Nothing,
+        .column_policy(user::Column::Email, |me, _| {
+            me.is(user::Column::Id).or(Rule::when(me.has(Role::Admin)))
         })
-        .policy(post::Entity, |principal, post| match principal {
-            Principal::Anonymous | Principal::Subject(_) => {
-                Visibility::only(post.is(post::Column::Status, post::Status::Published))
-            }
+        .policy(post::Entity, |me, post| {
+            let published = post.is(post::Column::Status, post::Status::Published);
+            let own = me.is(post::Column::AuthorId);
+            published.or(own).or(Rule::when(me.has(Role::Admin)))
         })
         .visible_through(comment::Relation::Post)
         .search(post::Entity, [post::Column::Title, post::Column::Body])

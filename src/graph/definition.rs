@@ -9,8 +9,7 @@ use sea_orm::{ColumnTrait, EntityName, EntityTrait, IdenStatic, RelationTrait};
 
 use super::reflect::{self, RawEntity, TableKey};
 use super::{Catalog, relate};
-use crate::graph::Principal;
-use crate::graph::policy::{ColumnPolicy, Policy, Row, Visibility};
+use crate::graph::policy::{Declared, Me, Policy, Row, Rule};
 
 /// Declares a graph; [`Graph::build`] checks it as a whole.
 ///
@@ -41,8 +40,9 @@ pub struct Graph {
     pub(super) hidden: Vec<ColumnKey>,
     pub(super) exposed: Vec<TableKey>,
     pub(super) policies: HashMap<TableKey, Policy>,
+    pub(super) policies_of_all: Vec<Declared>,
     pub(super) visible_through: HashMap<TableKey, RelationKey>,
-    pub(super) column_policies: HashMap<ColumnKey, ColumnPolicy>,
+    pub(super) column_policies: HashMap<ColumnKey, Declared>,
     pub(super) searches: HashMap<TableKey, Vec<String>>,
     pub(super) descriptions: HashMap<TableKey, String>,
     pub(super) column_descriptions: HashMap<ColumnKey, String>,
@@ -171,10 +171,20 @@ impl Graph {
     pub fn policy<E: EntityTrait>(
         mut self,
         entity: E,
-        rule: impl Fn(&Principal, &Row) -> Visibility + Send + Sync + 'static,
+        rule: impl Fn(Me<'_>, Row) -> Rule + Send + Sync + 'static,
     ) -> Self {
         let key = TableKey::of(&entity.table_ref());
         self.policies.entry(key).or_default().rule = Some(Arc::new(rule));
+        self
+    }
+
+    /// A rule for the rows of every entity, junctions too, beside what is declared for each:
+    /// `.policy_of_all(|me, _| me.claim("tenant").is_called("tenant_id"))`.
+    pub fn policy_of_all(
+        mut self,
+        rule: impl Fn(Me<'_>, Row) -> Rule + Send + Sync + 'static,
+    ) -> Self {
+        self.policies_of_all.push(Arc::new(rule));
         self
     }
 
@@ -191,10 +201,10 @@ impl Graph {
     pub fn column_policy<C: ColumnTrait>(
         mut self,
         column: C,
-        rule: impl Fn(&Principal, &Row) -> Visibility + Send + Sync + 'static,
+        rule: impl Fn(Me<'_>, Row) -> Rule + Send + Sync + 'static,
     ) -> Self {
         self.column_policies
-            .insert(column_key(&column), ColumnPolicy(Arc::new(rule)));
+            .insert(column_key(&column), Arc::new(rule));
         self
     }
 

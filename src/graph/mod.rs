@@ -6,6 +6,7 @@
 //! **Invariant:** nothing outside this folder asks SeaORM what an entity looks like, and nothing in it
 //! knows of GraphQL documents, SQL text or connections.
 
+pub mod condition;
 pub mod decimal;
 mod definition;
 pub mod keys;
@@ -15,6 +16,7 @@ pub mod policy;
 mod principal;
 mod reflect;
 mod relate;
+pub mod rules;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +26,7 @@ use sea_orm::sea_query::{Condition, DynIden, ForeignKeyAction};
 pub use definition::{Graph, GraphError};
 pub use principal::{Claim, Principal, Subject};
 
-use policy::{ColumnPolicy, Policy};
+use policy::Policy;
 
 /// Index of an entity in [`Catalog::entities`].
 pub type EntityId = usize;
@@ -39,6 +41,7 @@ pub struct Catalog {
     pub entities: Vec<Entity>,
     pub relations: Vec<Relation>,
     by_type: HashMap<String, EntityId>,
+    classes: rules::Classes,
 }
 
 impl Catalog {
@@ -187,12 +190,18 @@ pub struct Column {
     pub hidden: bool,
     /// The entity this column alone refers to by its whole primary key.
     pub refers_to: Option<EntityId>,
-    pub policy: Option<ColumnPolicy>,
+    /// A rule may hide its values from somebody: they are null then.
+    pub has_rule: bool,
     /// What somebody wrote of it.
     pub description: Option<String>,
 }
 
 impl Column {
+    /// Whether somebody may find null in it.
+    pub fn can_be_null(&self) -> bool {
+        self.nullable || self.has_rule
+    }
+
     /// Whether its values have a least and a greatest one to ask for.
     pub fn has_extremes(&self) -> bool {
         let ordered = matches!(

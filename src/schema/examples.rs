@@ -317,7 +317,7 @@ fn tells(column: &Column) -> u8 {
 
 /// Whether everybody sees a column, and sees more than a key in it.
 fn is_plain(column: &Column) -> bool {
-    column.policy.is_none() && column.refers_to.is_none()
+    !column.has_rule && column.refers_to.is_none()
 }
 
 /// A column to order and to compare by.
@@ -333,7 +333,7 @@ fn grouping(entity: &Entity) -> Option<(u8, &str, &Column)> {
     let groupings = entity.groupings.iter().filter_map(|(value, c)| {
         let column = &entity.columns[*c];
         let rank = match column.kind {
-            _ if column.policy.is_some() || column.unique => return None,
+            _ if column.has_rule || column.unique => return None,
             Kind::Enum(_) => 0,
             Kind::Boolean => 1,
             _ if column.refers_to.is_some() => 2,

@@ -296,7 +296,7 @@ fn object(catalog: &Catalog, entity: &Entity, limit: u32) -> Object {
 }
 
 fn column_field(catalog: &Catalog, entity: &Entity, column: &Column) -> dynamic::Field {
-    let nullable = column.nullable || column.policy.is_some();
+    let nullable = column.can_be_null();
     let named = named_type(column);
     let description = match column.refers_to {
         Some(to) => format!(
@@ -306,9 +306,9 @@ fn column_field(catalog: &Catalog, entity: &Entity, column: &Column) -> dynamic:
         ),
         None => format!("The column `{}` of `{}`.", column.name, entity.table),
     };
-    let description = match &column.policy {
-        Some(_) => format!("{description} Null to those who may not see it."),
-        None => description,
+    let description = match column.has_rule {
+        true => format!("{description} Null to those who may not see it."),
+        false => description,
     };
     let description = described(&column.description, description);
     field(

@@ -1,7 +1,7 @@
 //! What a cursor, a group, an enclosing row or a name could give away or get wrong.
 
 use backref::Graph;
-use backref::graph::policy::Visibility;
+use backref::graph::policy::Rule;
 use backref::read::plan::Limits;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,8 +22,7 @@ async fn cursors_hold_nothing_that_is_hidden() {
     for backend in Backend::all() {
         let database = TestDatabase::sample(backend).await;
         let hidden = blog::graph().hide(post::Column::CreatedAt);
-        let masked =
-            blog::graph().column_policy(post::Column::CreatedAt, |_, _| Visibility::Nothing);
+        let masked = blog::graph().column_policy(post::Column::CreatedAt, |_, _| Rule::NEVER);
         for graph in [hidden, masked] {
             let app = TestApp::new(&database, graph, Limits::default());
             let query = "{ postsConnection(first: 1) { edges { cursor } } user(id: 1) { postsConnection(first: 1) { edges { cursor } } } }";
@@ -46,7 +45,7 @@ async fn a_value_that_the_entity_does_not_know_hides_no_group() {
         let database = TestDatabase::sample(backend).await;
         run(&database, "ALTER TYPE post_status ADD VALUE 'deleted'").await;
         run(&database, "UPDATE post SET status = 'deleted' WHERE id = 1").await;
-        let graph = blog::graph().policy(post::Entity, |_, _| Visibility::All);
+        let graph = blog::graph().policy(post::Entity, |_, _| Rule::ALWAYS);
         let app = TestApp::new(&database, graph, Limits::default());
         let answer = app
             .query("{ postsAggregate { groups(by: [STATUS]) { count } } }")

@@ -9,7 +9,7 @@ use crate::{
 use backref::{
     Engine, Request, blog,
     engine::Planner,
-    graph::policy::Principal,
+    graph::Principal,
     read::{
         load::{
             Database,

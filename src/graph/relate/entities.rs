@@ -50,7 +50,7 @@ impl Work<'_> {
                 unique: column.unique,
                 hidden: self.graph.hidden.contains(&key),
                 refers_to: None,
-                policy: self.graph.column_policies.get(&key).cloned(),
+                has_rule: self.graph.column_policies.contains_key(&key),
                 description: self
                     .graph
                     .column_descriptions
@@ -64,7 +64,7 @@ impl Work<'_> {
         let primary_key: Vec<ColumnIx> = raw.primary_key.iter().filter_map(|k| index(k)).collect();
         let created = columns.iter().position(|c| {
             // What may not be seen must not order either: a cursor holds what it is ordered by.
-            let seen = !c.hidden && c.policy.is_none();
+            let seen = !c.hidden && !c.has_rule;
             seen && c.field == "createdAt" && matches!(c.kind, Kind::DateTime { .. })
         });
         let default_order = match created {

@@ -19,12 +19,19 @@ impl Work<'_> {
             }
             let source = &self.catalog_entities[r.from];
             let implied = source.policy.through == Some(id);
-            let hidden = self.catalog_entities[r.to].policy.can_hide() && !implied;
+            let hidden = self.can_hide(r.to) && !implied;
             let nullable = hidden
                 || r.condition.is_some()
-                || r.from_columns.iter().any(|&c| source.columns[c].nullable);
+                || r.from_columns
+                    .iter()
+                    .any(|&c| source.columns[c].can_be_null());
             self.relations[id].relation.cardinality = Cardinality::One { nullable };
         }
+    }
+
+    /// Whether there is anyone from whom a rule may hide a row.
+    fn can_hide(&self, entity: EntityId) -> bool {
+        !self.graph.policies_of_all.is_empty() || self.catalog_entities[entity].policy.can_hide()
     }
 
     pub(super) fn fields(&mut self) {

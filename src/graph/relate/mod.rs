@@ -5,6 +5,7 @@ mod entities;
 mod fields;
 mod inverses;
 mod junctions;
+mod policies;
 mod relations;
 mod rules;
 mod types;
@@ -28,6 +29,7 @@ pub(super) fn complete(graph: Graph) -> Result<Catalog, GraphError> {
     work.nullability();
     work.fields();
     work.edge_types();
+    let classes = work.rules();
     work.unused_definitions();
     if work.mistakes.is_empty() {
         let by_type = work
@@ -41,6 +43,7 @@ pub(super) fn complete(graph: Graph) -> Result<Catalog, GraphError> {
             entities: work.catalog_entities,
             relations: work.relations.into_iter().map(|r| r.relation).collect(),
             by_type,
+            classes,
         })
     } else {
         Err(GraphError {

@@ -27,21 +27,6 @@ impl Work<'_> {
                 )),
             }
         }
-        for start in 0..self.catalog_entities.len() {
-            let mut seen = vec![start];
-            while let Some(next) = self.catalog_entities[seen[seen.len() - 1]].policy.through {
-                let to = self.relations[next].relation.to;
-                if seen.contains(&to) {
-                    self.mistakes.push(format!(
-                        "{}: `.visible_through` leads back to itself; give one of the entities a `.policy` instead",
-                        self.catalog_entities[start].module
-                    ));
-                    self.catalog_entities[start].policy.through = None;
-                    break;
-                }
-                seen.push(to);
-            }
-        }
     }
 
     pub(super) fn descriptions(&mut self) {
@@ -81,7 +66,7 @@ impl Work<'_> {
                 let found = entity.columns.iter().position(|c| c.name == *name);
                 let text = found.filter(|&c| {
                     let column = &entity.columns[c];
-                    matches!(column.kind, Kind::Text) && !column.hidden && column.policy.is_none()
+                    matches!(column.kind, Kind::Text) && !column.hidden && !column.has_rule
                 });
                 match text {
                     Some(column) => entity.searched.push(column),

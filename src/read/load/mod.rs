@@ -29,7 +29,7 @@ use crate::graph::keys::{KeyColumn, Keys, NONE, Nullable};
 use crate::graph::{Catalog, Relation};
 use crate::read::plan::{BoundPlan, Expression, Level, Source, Window};
 use crate::read::sql::forms::ColumnRef;
-use crate::read::sql::{self, Batch, Dialect, PreparedSql};
+use crate::read::sql::{self, Batch, BindValue, Dialect, PreparedSql};
 pub use database::Database;
 pub use error::{DatabaseError, Failures, LevelError, Restart};
 pub use learnt::Learnt;
@@ -69,6 +69,8 @@ pub trait Connection {
 /// A level's statement with what is bound to it.
 pub struct Statement<'a> {
     pub sql: &'a PreparedSql,
+    /// Bound last.
+    pub values: &'a [BindValue],
     pub keys: &'a [KeyColumn],
     pub len: usize,
     pub offset: u32,
@@ -355,9 +357,7 @@ fn read_of(level: &Level, column: usize) -> usize {
     level
         .reads
         .iter()
-        .position(|r| {
-            r.key && matches!(r.value, Expression::Column { column: c, .. } if c == column)
-        })
+        .position(|r| r.key && matches!(r.value, Expression::Column(c) if c == column))
         .unwrap_or_default()
 }
 
@@ -439,8 +439,10 @@ async fn run<C: Connection>(
         }
     }
     let asked = sql::asked_keys(catalog, C::DIALECT, level, &keys.columns);
+    let values = sql.values_for(C::DIALECT, &bound.principal);
     let statement = Statement {
         sql: &sql,
+        values: &values,
         keys: &asked,
         len: keys.len,
         offset: bound.pages[i].offset,
@@ -500,6 +502,6 @@ fn write_sql(
 ) -> PreparedSql {
     let batch = if keys > 1 { Batch::Many } else { Batch::One };
     let (level, page) = (&bound.plan.levels[i], &bound.pages[i]);
-    let principal = &bound.plan.principal;
-    sql::write(catalog, dialect, principal, level, batch, page, others)
+    let rules = catalog.rules(bound.plan.shape);
+    sql::write(catalog, dialect, rules, level, batch, page, others)
 }

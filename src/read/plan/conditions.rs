@@ -5,9 +5,9 @@
 //! be used in many places: what is counted here keeps a request within those, and its values within memory.
 
 use super::bind::Limits;
-use super::filter::Filter;
 use super::order::OrderTerm;
 use crate::error::{Code, Error};
+use crate::graph::condition::Filter;
 use crate::graph::keys::{KeyColumn, KeyValue, Keys};
 
 /// Bytes of values in the conditions of one request, counted in each place they are used in.
@@ -137,7 +137,10 @@ impl Size {
             Filter::Compare { value, .. } => one(bytes(value)),
             Filter::In { values, .. } => one(values.iter().map(bytes).sum()),
             Filter::List { items, .. } => one(items.iter().flatten().map(bytes).sum()),
-            Filter::IsNull { .. } | Filter::IsEmpty { .. } => one(0),
+            Filter::IsNull { .. }
+            | Filter::IsEmpty { .. }
+            | Filter::Mine { .. }
+            | Filter::AmongMine { .. } => one(0),
             Filter::Text { text, .. } => one(text.len()),
         }
     }

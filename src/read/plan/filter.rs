@@ -1,114 +1,27 @@
 //! `where`: from the argument of a list to a condition on its rows.
-//!
-//! The logic has two values. A comparison with null is false, and `not` is the complement, so a row is
-//! always either in `where: w` or in `where: { not: w }`.
 
 use std::borrow::Cow;
 
 use apollo_compiler::ast::Value;
 use apollo_compiler::response::{JsonMap, JsonValue};
-use sea_orm::sea_query::{Alias, IntoIden};
 
 use super::bind::{column_key, key_of_text, no_value, text_of};
 use crate::error::{Code, Error};
-use crate::graph::Principal;
+use crate::graph::condition::{Compare, Filter, ListCompare, Quantifier, Reach, TextPart};
 use crate::graph::keys::{KeyValue, NoValue};
-use crate::graph::policy::{Row, Visibility};
+use crate::graph::rules::{Rules, Visibility};
 use crate::graph::{Cardinality, Catalog, ColumnIx, EntityId, FieldSource, Kind, RelationId};
-
-/// A condition on the rows of one entity.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Filter {
-    /// Every one holds; of none, true.
-    All(Vec<Filter>),
-    /// Some one holds; of none, false.
-    Any(Vec<Filter>),
-    Not(Box<Filter>),
-    Compare {
-        column: ColumnIx,
-        compare: Compare,
-        value: KeyValue,
-    },
-    /// The value is one of these, or none of them.
-    In {
-        column: ColumnIx,
-        negated: bool,
-        values: Vec<KeyValue>,
-    },
-    IsNull {
-        column: ColumnIx,
-        is: bool,
-    },
-    /// On a list of values.
-    List {
-        column: ColumnIx,
-        compare: ListCompare,
-        /// `None` is null.
-        items: Vec<Option<KeyValue>>,
-    },
-    IsEmpty {
-        column: ColumnIx,
-        is: bool,
-    },
-    Text {
-        column: ColumnIx,
-        part: TextPart,
-        /// Upper and lower case are alike.
-        fold: bool,
-        text: String,
-    },
-    /// On the visible rows that a relation leads to.
-    Related {
-        relation: RelationId,
-        quantifier: Quantifier,
-        filter: Box<Filter>,
-    },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compare {
-    Eq,
-    Ne,
-    Lt,
-    Lte,
-    Gt,
-    Gte,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ListCompare {
-    Eq,
-    Ne,
-    /// Every item is in it.
-    Contains,
-}
-
-/// Where in a text another stands. Nothing in it is a wildcard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TextPart {
-    Whole,
-    Anywhere,
-    Start,
-    End,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Quantifier {
-    Some,
-    None,
-    Every,
-}
 
 /// Binds a `where` to its value, which GraphQL has coerced.
 pub fn bind(
     catalog: &Catalog,
-    principal: &Principal,
+    rules: &Rules,
     entity: EntityId,
     value: &JsonValue,
 ) -> Result<Filter, Error> {
     let mut binder = Binder {
         catalog,
-        principal,
+        rules,
         path: vec![Step::Name("where")],
     };
     binder.entity(entity, value)
@@ -116,7 +29,7 @@ pub fn bind(
 
 struct Binder<'a> {
     catalog: &'a Catalog,
-    principal: &'a Principal,
+    rules: &'a Rules,
     /// Where in the argument.
     path: Vec<Step<'a>>,
 }
@@ -201,6 +114,7 @@ impl<'a> Binder<'a> {
                 relation: id,
                 quantifier: Quantifier::Some,
                 filter: Box::new(self.entity(relation.to, value)?),
+                reach: Reach::Visible,
             });
         }
         let Some(quantifiers) = value.as_object() else {
@@ -219,6 +133,7 @@ impl<'a> Binder<'a> {
                 relation: id,
                 quantifier,
                 filter: Box::new(filter),
+                reach: Reach::Visible,
             });
         }
         Ok(only(all, Filter::All))
@@ -246,7 +161,7 @@ impl<'a> Binder<'a> {
             Ok(match operator {
                 "eq" => equals(key(b, value)?),
                 "ne" => Filter::Not(Box::new(equals(key(b, value)?))),
-                "isNull" => Filter::Any(Vec::new()).negated_if(value.as_bool() == Some(false)),
+                "isNull" => negated_if(Filter::NEVER, value.as_bool() == Some(false)),
                 _ => {
                     let keys: Vec<_> = b.items(value, key)?;
                     let negated = operator == "notIn";
@@ -257,7 +172,7 @@ impl<'a> Binder<'a> {
                             values: keys.into_iter().flatten().collect(),
                         },
                         _ => {
-                            Filter::Any(keys.into_iter().map(equals).collect()).negated_if(negated)
+                            negated_if(Filter::Any(keys.into_iter().map(equals).collect()), negated)
                         }
                     }
                 }
@@ -271,7 +186,7 @@ impl<'a> Binder<'a> {
         ix: ColumnIx,
         value: &'a JsonValue,
     ) -> Result<Filter, Error> {
-        require_visible(self.catalog, self.principal, entity, ix)
+        require_visible(self.catalog, self.rules, entity, ix)
             .map_err(|e| e.of_field(self.path()))?;
         let column = &self.catalog.entities[entity].columns[ix];
         if let Kind::Array(of) = &column.kind {
@@ -428,13 +343,10 @@ impl<'a> Binder<'a> {
     }
 }
 
-impl Filter {
-    fn negated_if(self, negated: bool) -> Filter {
-        if negated {
-            Filter::Not(Box::new(self))
-        } else {
-            self
-        }
+fn negated_if(filter: Filter, negated: bool) -> Filter {
+    match negated {
+        true => Filter::Not(Box::new(filter)),
+        false => filter,
     }
 }
 
@@ -446,28 +358,26 @@ fn only(mut filters: Vec<Filter>, combine: impl FnOnce(Vec<Filter>) -> Filter) -
     }
 }
 
-/// What a principal may not see it may not search or sort by: the answer would tell.
+/// By a column of which somebody sees no value he may not search or sort either: the answer would tell. Where some are
+/// hidden from him, those are null to him.
 pub fn require_visible(
     catalog: &Catalog,
-    principal: &Principal,
+    rules: &Rules,
     entity: EntityId,
     column: ColumnIx,
 ) -> Result<(), Error> {
-    let of = &catalog.entities[entity];
-    let column = &of.columns[column];
-    let visibility = column.policy.as_ref().map(|policy| {
-        let row = Row(Alias::new("row").into_iden());
-        policy.visibility(principal, &row)
-    });
-    match visibility {
-        None | Some(Visibility::All) => Ok(()),
-        Some(_) => Err(Error::new(
-            Code::Forbidden,
-            format!(
-                "you may not search, sort or aggregate {} by `{}`, which you may not see",
-                of.type_name, column.field
-            ),
-        )),
+    match rules.column(entity, column) {
+        Visibility::All | Visibility::Where(_) => Ok(()),
+        Visibility::Nothing => {
+            let of = &catalog.entities[entity];
+            Err(Error::new(
+                Code::Forbidden,
+                format!(
+                    "you may not search, sort or aggregate {} by `{}`, which you may not see",
+                    of.type_name, of.columns[column].field
+                ),
+            ))
+        }
     }
 }
 

@@ -33,12 +33,11 @@ pub use bind::{Bound, BoundPage, BoundPlan, BoundRoot, Limits, Seek, bind, defau
 pub use build::build;
 pub use digits::Variables;
 pub use document::{Document, DocumentLimits};
-pub use filter::{Compare, Filter, ListCompare, Quantifier, TextPart};
 pub use order::{OrderTerm, OrderValue, default as default_terms};
 pub use problems::of_variables as problems_of_variables;
 pub use search::Search;
 
-use crate::graph::Principal;
+use crate::graph::rules::Shape;
 use crate::graph::{Catalog, ColumnIx, EntityId, Kind, Link, RelationId};
 
 pub type LevelId = usize;
@@ -46,7 +45,8 @@ pub type LevelId = usize;
 /// How one operation is answered.
 #[derive(Debug)]
 pub struct Plan {
-    pub principal: Principal,
+    /// Whose rules it was made by.
+    pub shape: Shape,
     /// Parents before children.
     pub levels: Vec<Level>,
     /// The levels that run: none depends on another of its own stage, each only on those before.
@@ -142,8 +142,8 @@ impl Level {
     pub fn kind<'c>(&self, catalog: &'c Catalog, value: Expression) -> &'c Kind {
         let of = |column: ColumnIx| &catalog.entities[self.entity].columns[column].kind;
         match value {
-            Expression::Column { column, .. } | Expression::Group(column) => of(column),
-            Expression::Edge { column, .. } => match self.junction(catalog) {
+            Expression::Column(column) | Expression::Group(column) => of(column),
+            Expression::Edge(column) => match self.junction(catalog) {
                 Some(junction) => &catalog.entities[junction].columns[column].kind,
                 None => of(column),
             },
@@ -174,7 +174,7 @@ impl Level {
 
     /// Whether it reads columns of that junction.
     pub fn reads_edges(&self) -> bool {
-        let edge = |r: &Read| matches!(r.value, Expression::Edge { .. });
+        let edge = |r: &Read| matches!(r.value, Expression::Edge(_));
         self.reads.iter().any(edge)
     }
 
@@ -209,16 +209,10 @@ pub struct Read {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expression {
-    /// A column. Masked, its column policy applies; a key is read unmasked.
-    Column {
-        column: ColumnIx,
-        masked: bool,
-    },
+    /// A column.
+    Column(ColumnIx),
     /// A column of the junction that leads to the row.
-    Edge {
-        column: ColumnIx,
-        masked: bool,
-    },
+    Edge(ColumnIx),
     /// A column that rows are grouped by; null where they are not.
     Group(ColumnIx),
     /// How many rows there are.

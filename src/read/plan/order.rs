@@ -4,7 +4,7 @@ use apollo_compiler::response::JsonValue;
 
 use super::filter::require_visible;
 use crate::error::Error;
-use crate::graph::Principal;
+use crate::graph::rules::Rules;
 use crate::graph::{
     Cardinality, Catalog, ColumnIx, Direction, EntityId, FieldSource, Nulls, RelationId,
 };
@@ -32,7 +32,7 @@ pub enum OrderValue {
 /// Binds an `orderBy` to its value, which GraphQL has coerced; empty for the default order.
 pub fn bind(
     catalog: &Catalog,
-    principal: &Principal,
+    rules: &Rules,
     entity: EntityId,
     value: &JsonValue,
 ) -> Result<Vec<OrderTerm>, Error> {
@@ -43,7 +43,7 @@ pub fn bind(
     for (i, item) in items.iter().enumerate() {
         if !item.is_null() {
             let index = list.map(|_| i);
-            terms.extend(bind_term(catalog, principal, entity, index, item)?);
+            terms.extend(bind_term(catalog, rules, entity, index, item)?);
         }
     }
     if terms.is_empty() {
@@ -105,7 +105,7 @@ pub fn described(catalog: &Catalog, entity: EntityId, terms: &[OrderTerm]) -> St
 
 fn bind_term(
     catalog: &Catalog,
-    principal: &Principal,
+    rules: &Rules,
     mut entity: EntityId,
     index: Option<usize>,
     mut value: &JsonValue,
@@ -135,7 +135,7 @@ fn bind_term(
                 key.iter().map(|&c| OrderValue::Column(c)).collect()
             }
             Some(FieldSource::Column(column)) => {
-                require_visible(catalog, principal, entity, column)
+                require_visible(catalog, rules, entity, column)
                     .map_err(|e| e.of_field(place(&names)))?;
                 vec![OrderValue::Column(column)]
             }

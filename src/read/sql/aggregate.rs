@@ -2,6 +2,7 @@
 
 use super::page::json_keys;
 use super::value::{KeyPart, read_cast};
+use super::visible::Rows;
 use super::{Batch, Dialect, Table, Writer};
 use crate::graph::{ColumnIx, Kind, RelationId};
 use crate::read::plan::{BoundPage, Expression, Function, Level};
@@ -20,7 +21,7 @@ impl Writer<'_> {
         let Some(id) = relation else {
             let t = self.table(level.entity);
             let listed = self.listed(t, page);
-            self.summed(level, t, &listed.from, &listed.filters, page, 1);
+            self.summed(level, t, listed.rows, page, 1);
             return false;
         };
         let parts = self.key_parts(&self.catalog.relations[id]);
@@ -28,14 +29,7 @@ impl Writer<'_> {
         if batch == Batch::One {
             let keys = self.one_keys(&parts);
             let members = self.reached_by(level.entity, id, &keys, page);
-            self.summed(
-                level,
-                members.t,
-                &members.from,
-                &members.filters,
-                page,
-                offset_bind,
-            );
+            self.summed(level, members.t, members.rows, page, offset_bind);
             return false;
         }
         let keys: Vec<_> = match self.dialect {
@@ -49,14 +43,14 @@ impl Writer<'_> {
         let members = self.reached_by(level.entity, id, &keys, page);
         if page.by.is_empty() {
             self.out.push_str(&format!("SELECT {ordinal}"));
-            self.columns(level, members.t, "", &[], ", ");
-            self.keys_and(&parts, &members.from, &members.filters);
+            self.columns(level, members.t, None, &[], ", ");
+            self.keys_and(&parts, members.rows);
             self.out.push_str(&format!(" GROUP BY {ordinal}"));
             return true;
         }
         // Numbered within each key, so that a page can be cut of each.
         let (group, sorted) = self.grouped(members.t, page);
-        let reads = self.reads(level, members.t, "", &[]);
+        let reads = self.reads(level, members.t, None, &[]);
         let names: Vec<_> = (0..reads.len()).map(|i| format!("g.c{i}")).collect();
         let named = reads
             .iter()
@@ -67,7 +61,7 @@ impl Writer<'_> {
             names.join(", "),
             named.collect::<Vec<_>>().join(", ")
         ));
-        self.keys_and(&parts, &members.from, &members.filters);
+        self.keys_and(&parts, members.rows);
         self.out
             .push_str(&format!(" GROUP BY {ordinal}, {group}) g WHERE "));
         let fetch = page.fetch;
@@ -88,14 +82,12 @@ impl Writer<'_> {
         &mut self,
         level: &Level,
         t: Table,
-        from: &str,
-        filters: &[String],
+        rows: Rows,
         page: &BoundPage,
         offset_bind: usize,
     ) {
-        self.select(level, t, "", &[]);
-        self.out.push_str(&format!(" FROM {from}"));
-        self.filter(filters);
+        self.select(level, t, None, &[]);
+        self.out.push_str(&rows.written());
         if page.by.is_empty() {
             return;
         }
@@ -106,20 +98,20 @@ impl Writer<'_> {
     }
 
     /// ` FROM keys k CROSS JOIN … WHERE …`
-    fn keys_and(&mut self, parts: &[KeyPart<'_>], from: &str, filters: &[String]) {
-        match self.dialect {
+    fn keys_and(&mut self, parts: &[KeyPart<'_>], rows: Rows) {
+        let keys = match self.dialect {
             Dialect::Postgres => self.keys_table(parts),
-            Dialect::Sqlite => self.out.push_str(" FROM json_each(?1) k"),
-        }
-        self.out.push_str(&format!(" CROSS JOIN {from}"));
-        self.filter(filters);
+            Dialect::Sqlite => "json_each(?1) k".to_owned(),
+        };
+        let rows = rows.between(&format!("{keys} CROSS JOIN "), "");
+        self.out.push_str(&rows.written());
     }
 
     /// What rows are grouped by and what the groups are sorted by.
     fn grouped(&self, t: Table, page: &BoundPage) -> (String, String) {
         let group = |&c: &ColumnIx| match self.entity(t).columns[c].kind {
             // Not every type can be grouped by, but its text can, by which it is compared, too.
-            Kind::Other => self.readable(t.entity, c, &t.called(), false),
+            Kind::Other => self.readable(t, c),
             _ => self.compared(t, c),
         };
         let group: Vec<_> = page.by.iter().map(group).collect();
@@ -139,7 +131,7 @@ impl Writer<'_> {
             Expression::Count => "count(*)".to_owned(),
             Expression::Group(c) if self.by.contains(&c) => match self.other_form(t.entity, c) {
                 Some(form) => form.shown(self.compared(t, c)),
-                None => self.readable(t.entity, c, &t.called(), false),
+                None => self.readable(t, c),
             },
             Expression::Of(Function::Count, c) => format!("count({})", self.column(t, c)),
             Expression::Of(Function::Sum, c) => {
@@ -177,9 +169,7 @@ impl Writer<'_> {
                     _ => sql,
                 }
             }
-            Expression::Group(_) | Expression::Column { .. } | Expression::Edge { .. } => {
-                "NULL".to_owned()
-            }
+            Expression::Group(_) | Expression::Column(_) | Expression::Edge(_) => "NULL".to_owned(),
         }
     }
 }

@@ -3,27 +3,26 @@
 //! Texts compare and sort by their bytes on both databases (PostgreSQL's `COLLATE "C"`), enums by their
 //! text. Where case does not count, the database folds both sides, by one expression (`folded`).
 
+use super::list::literal;
 use super::value::{can_be, postgres_value, postgres_values, sqlite_text, sqlite_value};
-use super::{BindValue, Dialect, Established, Form, Table, Writer, join_conditions};
+use super::visible::Rows;
+use super::{BindValue, Dialect, Established, Form, Table, Writer};
+use crate::graph::condition::{Compare, Filter, Mine, Quantifier, Reach, TextPart};
 use crate::graph::keys::KeyValue;
 use crate::graph::{ColumnIx, Kind, Link, RelationId, moment};
 use crate::read::decimal::Decimal;
-use crate::read::plan::{Compare, Filter, Quantifier, TextPart};
 
 /// The way from a row along a relation.
 struct Way {
     target: Table,
-    /// The junction it leads through, and how the target joins it.
-    junction: Option<(String, String)>,
-    /// What ties its first table to the row.
-    near: Vec<String>,
-    /// What is asked of the target.
-    conditions: Vec<String>,
+    rows: Rows,
+    /// The junction it leads through, tied to the row, and how the target joins it.
+    junction: Option<(Rows, String)>,
 }
 
 impl Writer<'_> {
     /// The condition that a row of `t` is asked for; its values become binds.
-    pub(super) fn condition(&mut self, t: Table, filter: &Filter) -> String {
+    pub(super) fn condition(&self, t: Table, filter: &Filter) -> String {
         match filter {
             Filter::All(filters) if filters.is_empty() => "TRUE".to_owned(),
             Filter::Any(filters) if filters.is_empty() => "FALSE".to_owned(),
@@ -41,6 +40,12 @@ impl Writer<'_> {
                 negated,
                 values,
             } => self.within(t, *column, *negated, values),
+            Filter::Mine {
+                column,
+                compare,
+                value,
+            } => self.compare_brought(t, *column, *compare, value),
+            Filter::AmongMine { column, value } => self.among_brought(t, *column, value),
             Filter::IsNull { column, is } => {
                 let not = if *is { "" } else { "NOT " };
                 format!("{} IS {not}NULL", self.column(t, *column))
@@ -61,12 +66,13 @@ impl Writer<'_> {
                 relation,
                 quantifier,
                 filter,
-            } => self.related(t, *relation, *quantifier, filter),
+                reach,
+            } => self.related(t, *relation, *quantifier, filter, *reach),
         }
     }
 
     /// Of many the halves, as SQLite bounds how deep an expression is and reads a chain as a ladder.
-    fn combined(&mut self, t: Table, filters: &[Filter], with: &str) -> String {
+    fn combined(&self, t: Table, filters: &[Filter], with: &str) -> String {
         if filters.len() > 8 {
             let (left, right) = filters.split_at(filters.len() / 2);
             let left = self.combined(t, left, with);
@@ -76,15 +82,8 @@ impl Writer<'_> {
         format!("({})", parts.join(with))
     }
 
-    fn compare(&mut self, t: Table, ix: ColumnIx, compare: Compare, value: &KeyValue) -> String {
-        let operator = match compare {
-            Compare::Eq => "=",
-            Compare::Ne => "<>",
-            Compare::Lt => "<",
-            Compare::Lte => "<=",
-            Compare::Gt => ">",
-            Compare::Gte => ">=",
-        };
+    fn compare(&self, t: Table, ix: ColumnIx, compare: Compare, value: &KeyValue) -> String {
+        let operator = operator(compare);
         let kind = &self.kind(t, ix).clone();
         if self.dialect == Dialect::Postgres
             && let KeyValue::Text(text) = value
@@ -96,8 +95,8 @@ impl Writer<'_> {
         let ordered = !matches!(compare, Compare::Eq | Compare::Ne);
         if let Some(form) = self.compared_form(t, ix, ordered.then_some(value)) {
             let column = form.comparable(&self.column(t, ix));
-            let n = self.bind_key(kind, value);
-            return format!("{column} {operator} {}", form.bound(&format!("?{n}")));
+            let value = self.bind_key(kind, value);
+            return format!("{column} {operator} {}", form.bound(&value));
         }
         let column = self.comparable(t, ix);
         let collate = if ordered { self.collation(kind) } else { "" };
@@ -105,8 +104,19 @@ impl Writer<'_> {
         format!("{column}{collate} {operator} {value}")
     }
 
+    /// The same with a value that whoever asks brings along.
+    fn compare_brought(&self, t: Table, ix: ColumnIx, compare: Compare, value: &Mine) -> String {
+        let (kind, operator) = (self.kind(t, ix), operator(compare));
+        let brought = self.brought(kind, value);
+        if let Some(form) = self.compared_form(t, ix, None) {
+            let column = form.comparable(&self.column(t, ix));
+            return format!("{column} {operator} {}", form.bound(&brought));
+        }
+        format!("{} {operator} {brought}", self.comparable(t, ix))
+    }
+
     /// Compares with a time that lies between two of PostgreSQL's, which would round it.
-    fn compare_between(&mut self, t: Table, ix: ColumnIx, compare: Compare, text: &str) -> String {
+    fn compare_between(&self, t: Table, ix: ColumnIx, compare: Compare, text: &str) -> String {
         let compare = match compare {
             Compare::Eq => return "FALSE".to_owned(),
             Compare::Ne => return format!("{} IS NOT NULL", self.column(t, ix)),
@@ -117,37 +127,42 @@ impl Writer<'_> {
         self.compare(t, ix, compare, &before)
     }
 
-    fn within(&mut self, t: Table, ix: ColumnIx, negated: bool, values: &[KeyValue]) -> String {
+    fn within(&self, t: Table, ix: ColumnIx, negated: bool, values: &[KeyValue]) -> String {
         let kind = &self.kind(t, ix).clone();
         let column = self.comparable(t, ix);
         let values = BindValue::list(kind.is_integer(), values, |text| match self.dialect {
             Dialect::Postgres => can_be(kind, text).then(|| text.into()),
             Dialect::Sqlite => Some(sqlite_text(kind, text)),
         });
-        let n = self.first_value + self.values.len();
-        let array = match &values {
-            BindValue::Texts(texts) => postgres_values(kind, texts, format!("${n}")),
-            _ => format!("${n}::bigint[]"),
+        let texts = match &values {
+            BindValue::Texts(texts) => texts.clone(),
+            _ => Vec::new(),
         };
-        self.bind(values);
+        let (integers, bound) = (kind.is_integer(), self.bound(values));
         match self.dialect {
-            Dialect::Postgres => match negated {
-                true => format!("{column} <> ALL({array})"),
-                false => format!("{column} = ANY({array})"),
-            },
+            Dialect::Postgres => {
+                let array = match integers {
+                    true => format!("{bound}::bigint[]"),
+                    false => postgres_values(kind, &texts, bound),
+                };
+                match negated {
+                    true => format!("{column} <> ALL({array})"),
+                    false => format!("{column} = ANY({array})"),
+                }
+            }
             Dialect::Sqlite => {
                 let not = if negated { "NOT " } else { "" };
                 if let Some(form) = self.compared_form(t, ix, None) {
                     let (column, item) = (form.comparable(&column), form.bound("value"));
-                    return format!("{column} {not}IN (SELECT {item} FROM json_each(?{n}))");
+                    return format!("{column} {not}IN (SELECT {item} FROM json_each({bound}))");
                 }
                 let item = sqlite_value(kind, "value".to_owned());
-                format!("{column} {not}IN (SELECT {item} FROM json_each(?{n}))")
+                format!("{column} {not}IN (SELECT {item} FROM json_each({bound}))")
             }
         }
     }
 
-    fn text(&mut self, t: Table, ix: ColumnIx, part: TextPart, fold: bool, text: &str) -> String {
+    fn text(&self, t: Table, ix: ColumnIx, part: TextPart, fold: bool, text: &str) -> String {
         let mut column = self.comparable(t, ix);
         if fold {
             column = self.folded(&column);
@@ -200,16 +215,17 @@ impl Writer<'_> {
     }
 
     fn related(
-        &mut self,
+        &self,
         t: Table,
         id: RelationId,
         quantifier: Quantifier,
         filter: &Filter,
+        reach: Reach,
     ) -> String {
-        let way = self.way(t, id);
+        let way = self.way(t, id, reach);
         // PostgreSQL joins a plain EXISTS, and with some dozens of tables takes seconds to find an order.
         let apart = match self.dialect {
-            Dialect::Postgres if self.aliases > 12 => " IS TRUE",
+            Dialect::Postgres if self.aliases.get() > 12 => " IS TRUE",
             _ => "",
         };
         let condition = self.condition(way.target, filter);
@@ -222,95 +238,68 @@ impl Writer<'_> {
         } else {
             "NOT "
         };
-        let exists = match way.junction {
+        let rows = match way.junction {
             // Joined, the target is looked up for every row of the junction. Apart, PostgreSQL chooses
             // between that and finding the rows that meet the condition once.
             Some((junction, on)) if self.keyed && self.dialect == Dialect::Postgres => {
-                let mut of_target = vec![on];
-                of_target.extend(way.conditions);
-                of_target.push(asked);
-                let name = self.name(way.target);
-                let mut conditions = way.near;
-                conditions.push(format!("{} IS TRUE", self.exists(&name, &of_target)));
-                self.exists(&junction, &conditions)
+                let targets = way.rows.tied([on]).only(asked).exist(self.dialect);
+                junction.only(format!("{targets} IS TRUE"))
             }
-            junction => {
-                let from = self.joined_tables(way.target, junction);
-                let mut conditions = way.near;
-                conditions.extend(way.conditions);
-                conditions.push(asked);
-                self.exists(&from, &conditions)
-            }
+            Some((junction, on)) => junction.join(way.rows, &on).only(asked),
+            None => way.rows.only(asked),
         };
-        format!("{not}{exists}{apart}")
+        format!("{not}{}{apart}", rows.exist(self.dialect))
     }
 
-    /// `EXISTS (…)`. SQLite 3.51 turns a plain one into a join, and with an OFFSET then skips a row for each
-    /// match; one with a LIMIT it leaves alone.
-    pub(super) fn exists(&self, from: &str, conditions: &[String]) -> String {
-        let conditions = join_conditions(conditions);
-        let limit = match self.dialect {
-            Dialect::Postgres => "",
-            Dialect::Sqlite => " LIMIT 1",
+    /// The visible rows that a relation leads to from a row of `t`, and their table.
+    pub(super) fn reached(&self, t: Table, id: RelationId) -> (Table, Rows) {
+        let way = self.way(t, id, Reach::Visible);
+        let rows = match way.junction {
+            None => way.rows,
+            Some((junction, on)) => junction.join(way.rows, &on),
         };
-        format!("EXISTS (SELECT 1 FROM {from} WHERE {conditions}{limit})")
+        (way.target, rows)
     }
 
-    /// The visible rows that a relation leads to from a row of `t`: their table, what to select them from
-    /// and under which conditions.
-    pub(super) fn reached(&mut self, t: Table, id: RelationId) -> (Table, String, Vec<String>) {
-        let way = self.way(t, id);
-        let from = self.joined_tables(way.target, way.junction);
-        let mut conditions = way.near;
-        conditions.extend(way.conditions);
-        (way.target, from, conditions)
-    }
-
-    fn joined_tables(&self, target: Table, junction: Option<(String, String)>) -> String {
-        let target = self.name(target);
-        match junction {
-            None => target,
-            Some((junction, on)) => format!("{junction} JOIN {target} ON {on}"),
-        }
-    }
-
-    fn way(&mut self, t: Table, id: RelationId) -> Way {
+    fn way(&self, t: Table, id: RelationId, reach: Reach) -> Way {
         let relation = &self.catalog.relations[id];
         let target = self.table(relation.to);
-        let mut near = Vec::new();
-        let mut conditions = Vec::new();
-        let junction = match &relation.link {
+        let rows = self.rows_of(target, self.established_within(id, reach));
+        match &relation.link {
             Link::Direct { columns } => {
                 let pairs = columns.iter().zip(&relation.from_columns);
-                near.extend(pairs.map(|(&c, &f)| self.equal((target, c), (t, f))));
-                conditions.push(self.joined(relation, None, target));
-                None
+                let tied = pairs.map(|(&c, &f)| self.equal((target, c), (t, f)));
+                let rows = rows.tied(tied).tied([self.joined(relation, None, target)]);
+                Way {
+                    target,
+                    rows,
+                    junction: None,
+                }
             }
             Link::Through {
                 junction,
-                near: near_columns,
+                near,
                 far,
                 columns,
             } => {
                 let j = self.table(*junction);
-                let pairs = near_columns.iter().zip(&relation.from_columns);
-                near.extend(pairs.map(|(&c, &f)| self.equal((j, c), (t, f))));
+                let established = match (relation.condition.is_some(), reach) {
+                    // The junction is the source itself.
+                    (true, _) | (_, Reach::All) => Established::Row,
+                    (false, Reach::Visible) => Established::Nothing,
+                };
+                let pairs = near.iter().zip(&relation.from_columns);
+                let tied = pairs.map(|(&c, &f)| self.equal((j, c), (t, f)));
+                let links = self.rows_of(j, established).tied(tied);
                 let on = columns.iter().zip(far);
                 let on = on.map(|(&c, &f)| self.equal((target, c), (j, f)));
                 let on = on.collect::<Vec<_>>().join(" AND ");
-                match relation.condition {
-                    Some(_) => conditions.push(self.joined(relation, Some(j), target)),
-                    None => near.push(self.visible(j, Established::Nothing)),
+                Way {
+                    target,
+                    rows: rows.tied([self.joined(relation, Some(j), target)]),
+                    junction: Some((links, on)),
                 }
-                Some((self.name(j), on))
             }
-        };
-        conditions.push(self.visible(target, self.established(id)));
-        Way {
-            target,
-            junction,
-            near,
-            conditions,
         }
     }
 
@@ -319,18 +308,17 @@ impl Writer<'_> {
     }
 
     /// The column in the type that its values are bound as.
-    fn comparable(&self, t: Table, ix: ColumnIx) -> String {
+    pub(super) fn comparable(&self, t: Table, ix: ColumnIx) -> String {
         match self.kind(t, ix) {
             Kind::Other if self.dialect == Dialect::Postgres => {
                 format!("{}::text", self.column(t, ix))
             }
-            _ => self.key_column(t, ix),
+            _ => self.as_key(t, ix, self.column(t, ix)),
         }
     }
 
     /// The column as what a key is compared with. What is money reads numbers by its locale, and rounds them.
-    pub(super) fn key_column(&self, t: Table, ix: ColumnIx) -> String {
-        let column = self.column(t, ix);
+    pub(super) fn as_key(&self, t: Table, ix: ColumnIx, column: String) -> String {
         match (self.dialect, self.kind(t, ix)) {
             (Dialect::Postgres, Kind::Decimal { money: true, .. }) => {
                 format!("{column}::numeric")
@@ -348,9 +336,24 @@ impl Writer<'_> {
         }
     }
 
-    pub(super) fn bind(&mut self, value: BindValue) -> usize {
-        self.values.push(value);
-        self.first_value + self.values.len() - 1
+    /// Binds a value, and gives the number of the bind.
+    pub(super) fn bind(&self, value: BindValue) -> usize {
+        let mut values = self.values.borrow_mut();
+        values.push(value);
+        self.first_value + values.len() - 1
+    }
+
+    /// The bind of a value. In a rule, which is the same for every request, it is a literal: an index may be for those
+    /// rows alone.
+    fn bound(&self, value: BindValue) -> String {
+        if self.of_rule.get() {
+            return literal(self.dialect, &value);
+        }
+        let n = self.bind(value);
+        match self.dialect {
+            Dialect::Postgres => format!("${n}"),
+            Dialect::Sqlite => format!("?{n}"),
+        }
     }
 
     /// How a column and a value are made comparable that are not as they are. No float is as far from another as
@@ -372,27 +375,32 @@ impl Writer<'_> {
     }
 
     /// A bind of SQLite's.
-    fn bind_key(&mut self, kind: &Kind, value: &KeyValue) -> usize {
-        self.bind(match value {
+    fn bind_key(&self, kind: &Kind, value: &KeyValue) -> String {
+        self.bound(match value {
             KeyValue::Int(i) => BindValue::Int(*i),
             KeyValue::Text(text) => BindValue::Text(sqlite_text(kind, text)),
         })
     }
 
-    fn value(&mut self, kind: &Kind, value: &KeyValue) -> String {
+    fn value(&self, kind: &Kind, value: &KeyValue) -> String {
         match (value, self.dialect) {
-            (KeyValue::Int(i), Dialect::Postgres) => {
-                let n = self.bind(BindValue::Int(*i));
-                format!("${n}")
-            }
+            (KeyValue::Int(i), Dialect::Postgres) => self.bound(BindValue::Int(*i)),
             (KeyValue::Text(text), Dialect::Postgres) => {
-                let n = self.bind(BindValue::Text(text.clone()));
-                postgres_value(kind, text, format!("${n}"))
+                let bound = self.bound(BindValue::Text(text.clone()));
+                postgres_value(kind, text, bound)
             }
-            (_, Dialect::Sqlite) => {
-                let n = self.bind_key(kind, value);
-                sqlite_value(kind, format!("?{n}"))
-            }
+            (_, Dialect::Sqlite) => sqlite_value(kind, self.bind_key(kind, value)),
         }
+    }
+}
+
+fn operator(compare: Compare) -> &'static str {
+    match compare {
+        Compare::Eq => "=",
+        Compare::Ne => "<>",
+        Compare::Lt => "<",
+        Compare::Lte => "<=",
+        Compare::Gt => ">",
+        Compare::Gte => ">=",
     }
 }

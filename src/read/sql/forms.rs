@@ -5,7 +5,7 @@
 //! Whether one is not is asked of the database by [`other_form`], which an index of just such rows answers at once.
 
 use super::value::KeyPart;
-use super::{Dialect, KeySql, Table, Writer, quoted};
+use super::{Dialect, KeySql, Table, Writer, join_conditions, quoted};
 use crate::graph::{Catalog, ColumnIx, EntityId, Kind};
 
 /// A column of an entity.
@@ -104,24 +104,16 @@ impl Writer<'_> {
         }
     }
 
-    /// `a = b` of two columns.
+    /// `a = b` of two columns that are seen.
     pub(super) fn equal(&self, a: (Table, ColumnIx), b: (Table, ColumnIx)) -> String {
-        let sql = self.column(b.0, b.1);
-        self.equal_called(a, (b.0.entity, b.1), sql)
-    }
-
-    /// The same of a column that is called otherwise.
-    pub(super) fn equal_called(
-        &self,
-        (t, a): (Table, ColumnIx),
-        b: ColumnRef,
-        sql: KeySql,
-    ) -> String {
         let bring = |form: Form, value: &str| form.comparable(value);
-        self.equal_to((t.entity, a), self.column(t, a), b, sql, bring)
+        let (column, seen) = self.found_by(a.0, a.1);
+        let (other, other_seen) = self.found_by(b.0, b.1);
+        let equal = self.equal_to((a.0.entity, a.1), column, (b.0.entity, b.1), other, bring);
+        join_conditions(&[equal, seen, other_seen])
     }
 
-    /// A column's being equal to a value that is bound, and was read from another.
+    /// A column's being seen and equal to a value that is bound, and was read from another.
     pub(super) fn equal_to_key(
         &self,
         (t, a): (Table, ColumnIx),
@@ -129,14 +121,15 @@ impl Writer<'_> {
         key: KeySql,
     ) -> String {
         let bring = |form: Form, value: &str| form.bound(value);
-        let column = self.key_column(t, a);
-        self.equal_to(
+        let (column, seen) = self.found_by(t, a);
+        let equal = self.equal_to(
             (t.entity, a),
-            column,
+            self.as_key(t, a, column),
             (part.entity, part.column),
             key,
             bring,
-        )
+        );
+        join_conditions(&[equal, seen])
     }
 
     fn equal_to(

@@ -30,35 +30,30 @@ impl Writer<'_> {
                 Dialect::Postgres => "SELECT k.ord",
                 Dialect::Sqlite => "SELECT k.key",
             });
-            self.columns(level, t, "", &[], ", ");
+            self.columns(level, t, None, &[], ", ");
         } else {
-            self.select(level, t, "", &[]);
+            self.select(level, t, None, &[]);
         }
-        let mut filters = Vec::new();
-        match (batch, self.dialect, columns) {
+        let established = way.map_or(Established::Nothing, |id| self.established(id));
+        let rows = self.rows_of(t, established);
+        let rows = match (batch, self.dialect, columns) {
             (Batch::One, _, _) => {
-                self.from(t);
-                for (i, (&c, part)) in columns.iter().zip(&parts).enumerate() {
+                let keys = columns.iter().zip(&parts).enumerate();
+                rows.tied(keys.map(|(i, (&c, part))| {
                     let key = self.one_key(i, parts.len(), *part);
-                    filters.push(self.equal_to_key((t, c), *part, key));
-                }
+                    self.equal_to_key((t, c), *part, key)
+                }))
             }
             (Batch::Many, Dialect::Postgres, [c]) if by_value => {
-                self.from(t);
-                filters.push(format!(
-                    "{} = ANY({})",
-                    self.column(t, *c),
-                    self.array_bind(0, parts[0])
-                ));
+                let (column, seen) = self.found_by(t, *c);
+                let keys = self.array_bind(0, parts[0]);
+                rows.tied([format!("{column} = ANY({keys})"), seen])
             }
             (Batch::Many, dialect, _) => {
-                if dialect == Dialect::Postgres {
-                    self.keys_table(&parts);
-                    self.out.push_str(" JOIN ");
-                } else {
-                    self.out.push_str(" FROM json_each(?1) k CROSS JOIN ");
-                }
-                self.named(t);
+                let keys = match dialect {
+                    Dialect::Postgres => format!("{} JOIN ", self.keys_table(&parts)),
+                    Dialect::Sqlite => "json_each(?1) k CROSS JOIN ".to_owned(),
+                };
                 let on = columns.iter().enumerate().map(|(i, &c)| {
                     let key = match dialect {
                         Dialect::Postgres => format!("k.k{i}"),
@@ -67,29 +62,23 @@ impl Writer<'_> {
                     self.equal_to_key((t, c), parts[i], key)
                 });
                 let on = on.collect::<Vec<_>>().join(" AND ");
-                self.out.push_str(&format!(" ON {on}"));
+                rows.between(&keys, &format!(" ON {on}"))
             }
-        }
-        if let Some(id) = way {
-            filters.push(self.joined(&self.catalog.relations[id], None, t));
-        }
-        filters.push(self.visible(
-            t,
-            way.map_or(Established::Nothing, |id| self.established(id)),
-        ));
-        self.filter(&filters);
+        };
+        let joined = way.map(|id| self.joined(&self.catalog.relations[id], None, t));
+        self.out.push_str(&rows.tied(joined).written());
         ordinal
     }
 
-    /// ` FROM unnest($1, …) AS k(k0, …)`
-    pub(super) fn keys_table(&mut self, parts: &[KeyPart<'_>]) {
+    /// `unnest($1, …) WITH ORDINALITY AS k(k0, …, ord)`
+    pub(super) fn keys_table(&self, parts: &[KeyPart<'_>]) -> String {
         let arrays = parts.iter().enumerate();
         let arrays: Vec<_> = arrays.map(|(i, part)| self.array_bind(i, *part)).collect();
         let names: Vec<_> = (0..parts.len()).map(|i| format!("k{i}")).collect();
-        self.out.push_str(&format!(
-            " FROM unnest({}) WITH ORDINALITY AS k({}, ord)",
+        format!(
+            "unnest({}) WITH ORDINALITY AS k({}, ord)",
             arrays.join(", "),
             names.join(", ")
-        ));
+        )
     }
 }

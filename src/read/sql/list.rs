@@ -1,13 +1,13 @@
 //! Conditions on lists: PostgreSQL's arrays, and the JSON that SQLite has in their place.
 
 use super::{BindValue, Dialect, Table, Writer};
+use crate::graph::condition::ListCompare;
 use crate::graph::keys::KeyValue;
 use crate::graph::{ColumnIx, Kind};
-use crate::read::plan::ListCompare;
 
 impl Writer<'_> {
     pub(super) fn list(
-        &mut self,
+        &self,
         t: Table,
         ix: ColumnIx,
         compare: ListCompare,
@@ -49,6 +49,28 @@ impl Writer<'_> {
                 format!("json_valid({column}) AND json_array_length({column}) {operator} 0")
             }
         }
+    }
+}
+
+/// A value as it is written in SQL, a list as the database has it bound.
+pub(super) fn literal(dialect: Dialect, value: &BindValue) -> String {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    let list = |items: Vec<Option<KeyValue>>| match dialect {
+        Dialect::Postgres => quoted(&array(&items)),
+        Dialect::Sqlite => quoted(&json(&Kind::Text, &items)),
+    };
+    match value {
+        BindValue::Int(number) => number.to_string(),
+        BindValue::Text(text) => quoted(text),
+        BindValue::Ints(numbers) => list(numbers.iter().map(|&n| Some(KeyValue::Int(n))).collect()),
+        BindValue::Texts(texts) => list(
+            texts
+                .iter()
+                .map(|t| Some(KeyValue::Text(t.clone())))
+                .collect(),
+        ),
+        // No rule has others.
+        _ => "NULL".to_owned(),
     }
 }
 

@@ -12,14 +12,15 @@
 //! alone is compared with `=`. Limits are literals, for the planner's sake; an offset, rarely given and
 //! rarely the same, is bound.
 //!
-//! **Invariant:** every table that a statement reads appears here with its entity's policy, unless the
-//! way to it has established it.
+//! **Invariant:** every table that a statement reads appears here with its entity's rule, unless the
+//! way to it has established it (`visible`, which alone can name a table or a column).
 
 mod aggregate;
 mod condition;
 pub mod forms;
 mod key;
 mod list;
+mod mine;
 mod page;
 mod requalify;
 mod search;
@@ -27,19 +28,19 @@ mod sort;
 mod value;
 mod visible;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use sea_orm::sea_query::{
     Alias, Condition, DynIden, Expr, IntoIden, PostgresQueryBuilder, Query, SqliteQueryBuilder,
 };
 
-use crate::graph::Principal;
 use crate::graph::keys::KeyValue;
-use crate::graph::policy::{Row, Visibility};
+use crate::graph::rules::Rules;
 use crate::graph::{Catalog, ColumnIx, Entity, EntityId, Link, Relation};
 use crate::read::plan::{BoundPage, Expression, Level, Page, Source};
 use forms::{ColumnRef, Form};
+pub use mine::Brought;
 use page::Members;
 use requalify::requalified;
 use sort::SortKey;
@@ -82,7 +83,7 @@ pub enum Batch {
 pub fn write(
     catalog: &Catalog,
     dialect: Dialect,
-    principal: &Principal,
+    rules: &Rules,
     level: &Level,
     batch: Batch,
     page: &BoundPage,
@@ -98,11 +99,12 @@ pub fn write(
     let mut writer = Writer {
         catalog,
         dialect,
-        principal,
+        rules,
         out: String::with_capacity(512),
-        aliases: 0,
+        aliases: Cell::default(),
+        of_rule: Cell::default(),
         first_value: keys + usize::from(binds_offset) + 1,
-        values: Vec::new(),
+        values: RefCell::default(),
         cursor: Vec::new(),
         compared: RefCell::default(),
         others,
@@ -119,21 +121,26 @@ pub fn write(
         ordinal,
         packed: writer.packs,
         binds_offset,
-        values: writer.values.into(),
+        values: writer.values.into_inner().into(),
         cursor: writer.cursor.into(),
         compared: writer.compared.into_inner().into(),
     }
 }
 
 /// A value of a `where` or a cursor, bound after the keys and the offset.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum BindValue {
+    Null {
+        integer: bool,
+    },
     Int(i64),
     Float(f64),
     Text(Box<str>),
     Bytes(Box<[u8]>),
     Ints(Vec<i64>),
     Texts(Vec<Box<str>>),
+    /// What whoever asks brings along.
+    Brought(Brought),
 }
 
 impl BindValue {
@@ -157,12 +164,14 @@ impl BindValue {
 struct Writer<'a> {
     catalog: &'a Catalog,
     dialect: Dialect,
-    principal: &'a Principal,
+    rules: &'a Rules,
     out: String,
-    aliases: usize,
+    aliases: Cell<usize>,
+    /// Whether what is written is a rule, or what the client asks.
+    of_rule: Cell<bool>,
     /// The number of the first bind in `values`.
     first_value: usize,
-    values: Vec<BindValue>,
+    values: RefCell<Vec<BindValue>>,
     cursor: Vec<bool>,
     compared: RefCell<Vec<ColumnRef>>,
     others: &'a [ColumnRef],
@@ -209,9 +218,8 @@ impl Writer<'_> {
                 let t = self.table(level.entity);
                 let members = self.listed(t, page);
                 let order = self.page_order(level, &members, None, page);
-                self.select(level, t, "", &order.keys);
-                let Members { from, filters, .. } = members;
-                self.rows(&from, filters, &order, page, 1);
+                self.select(level, t, None, &order.keys);
+                self.rows(members.rows, &order, page, 1);
                 false
             }
             Source::Keys { columns } => self.by_key(level, columns, None, batch),
@@ -262,34 +270,31 @@ impl Writer<'_> {
         format!("({})", text.trim_start_matches("SELECT "))
     }
 
-    fn table(&mut self, entity: EntityId) -> Table {
-        self.aliases += 1;
-        Table {
-            entity,
-            alias: self.aliases - 1,
-        }
+    fn table(&self, entity: EntityId) -> Table {
+        let alias = self.aliases.get();
+        self.aliases.set(alias + 1);
+        Table { entity, alias }
     }
 
     fn entity(&self, t: Table) -> &Entity {
         &self.catalog.entities[t.entity]
     }
 
-    fn column(&self, t: Table, column: ColumnIx) -> String {
-        format!(
-            "t{}.{}",
-            t.alias,
-            quoted(&self.entity(t).columns[column].name)
-        )
-    }
-
-    /// `SELECT` of a level's reads from `t`, those of edges from what is called `edge`, and of what makes
+    /// `SELECT` of a level's reads from `t`, those of edges from `edge`, and of what makes
     /// cursors by `keys`.
-    fn select(&mut self, level: &Level, t: Table, edge: &str, keys: &[SortKey]) {
+    fn select(&mut self, level: &Level, t: Table, edge: Option<Table>, keys: &[SortKey]) {
         self.out.push_str("SELECT");
         self.columns(level, t, edge, keys, " ");
     }
 
-    fn columns(&mut self, level: &Level, t: Table, edge: &str, keys: &[SortKey], separator: &str) {
+    fn columns(
+        &mut self,
+        level: &Level,
+        t: Table,
+        edge: Option<Table>,
+        keys: &[SortKey],
+        separator: &str,
+    ) {
         let mut reads = self.reads(level, t, edge, keys);
         if let Some(columns) = &mut self.packs {
             *columns = reads.len();
@@ -300,13 +305,17 @@ impl Writer<'_> {
         self.out.push_str(&reads.join(", "));
     }
 
-    fn reads(&mut self, level: &Level, t: Table, edge: &str, keys: &[SortKey]) -> Vec<String> {
+    fn reads(
+        &mut self,
+        level: &Level,
+        t: Table,
+        edge: Option<Table>,
+        keys: &[SortKey],
+    ) -> Vec<String> {
         let read = |value: Expression| match value {
-            Expression::Column { column, masked } => {
-                self.readable(t.entity, column, &t.called(), masked)
-            }
-            Expression::Edge { column, masked } => match level.junction(self.catalog) {
-                Some(junction) => self.readable(junction, column, edge, masked),
+            Expression::Column(column) => self.readable(t, column),
+            Expression::Edge(column) => match edge {
+                Some(junction) => self.readable(junction, column),
                 None => "NULL".to_owned(),
             },
             Expression::Count | Expression::Of(..) | Expression::Group(_) => {
@@ -325,52 +334,18 @@ impl Writer<'_> {
     }
 
     /// A column in a form that `load` reads.
-    fn readable(&self, entity: EntityId, column: ColumnIx, called: &str, masked: bool) -> String {
-        let of = &self.catalog.entities[entity].columns[column];
-        let mut value = format!("{called}.{}", quoted(&of.name));
-        if self.dialect == Dialect::Postgres
-            && let Some(cast) = read_cast(&of.kind)
-        {
-            value = format!("{value}::{cast}");
-        }
-        if !masked {
-            return value;
-        }
-        let row = Row(Alias::new(called).into_iden());
-        let visibility = of
-            .policy
-            .as_ref()
-            .map(|p| p.visibility(self.principal, &row));
-        match visibility {
-            None | Some(Visibility::All) => value,
-            Some(Visibility::Nothing) => "NULL".to_owned(),
-            Some(Visibility::Where(condition)) => {
-                format!("CASE WHEN {} THEN {value} END", self.render(condition))
-            }
+    fn readable(&self, t: Table, column: ColumnIx) -> String {
+        let value = self.column(t, column);
+        match read_cast(&self.entity(t).columns[column].kind) {
+            Some(cast) if self.dialect == Dialect::Postgres => format!("{value}::{cast}"),
+            _ => value,
         }
     }
 
-    fn from(&mut self, t: Table) {
-        self.out.push_str(" FROM ");
-        self.named(t);
-    }
-
-    fn named(&mut self, t: Table) {
-        let name = self.name(t);
-        self.out.push_str(&name);
-    }
-
-    /// `"schema"."table" t0`
-    fn name(&self, t: Table) -> String {
-        format!("{} t{}", self.qualified(t.entity), t.alias)
-    }
-
-    /// `"schema"."table"`
-    fn qualified(&self, entity: EntityId) -> String {
-        let entity = &self.catalog.entities[entity];
+    /// `"schema".`, empty where the connection's own is meant.
+    fn schema(&self, entity: &Entity) -> String {
         let schema = entity.schema.as_ref();
-        let schema = schema.map_or_else(String::new, |s| format!("{}.", quoted(s)));
-        format!("{schema}{}", quoted(&entity.table))
+        schema.map_or_else(String::new, |s| format!("{}.", quoted(s)))
     }
 
     /// The rows of a root list that are asked for.
@@ -379,28 +354,19 @@ impl Writer<'_> {
         Members {
             t,
             j: None,
-            from: format!("{}{}", self.name(t), found.join),
-            filters: vec![
-                self.visible(t, Established::Nothing),
-                self.asked(t, page),
-                found.condition,
-            ],
+            rows: self
+                .rows_of(t, Established::Nothing)
+                .between("", &found.join)
+                .only(self.asked(t, page))
+                .only(found.condition),
             search: found.alias,
         }
     }
 
     /// What the client's `where` asks of a row of `t`; empty if nothing.
-    fn asked(&mut self, t: Table, page: &BoundPage) -> String {
+    fn asked(&self, t: Table, page: &BoundPage) -> String {
         let filter = page.filter.as_ref();
         filter.map_or_else(String::new, |f| self.condition(t, f))
-    }
-
-    fn filter(&mut self, conditions: &[String]) {
-        let joined = join_conditions(conditions);
-        if !joined.is_empty() {
-            self.out.push_str(" WHERE ");
-            self.out.push_str(&joined);
-        }
     }
 
     fn limit(&mut self, page: &BoundPage, offset_bind: usize) {

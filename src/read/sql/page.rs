@@ -2,7 +2,8 @@
 
 use super::sort::{PageOrder, order_by};
 use super::value::{KeyPart, json_key};
-use super::{Batch, Dialect, Established, KeySql, Table, Writer, quoted};
+use super::visible::Rows;
+use super::{Batch, Dialect, Established, KeySql, Table, Writer};
 use crate::graph::{ColumnIx, EntityId, Link, Relation, RelationId};
 use crate::read::plan::{BoundPage, Level, Window, default_order, default_terms};
 
@@ -22,16 +23,15 @@ impl<'c> Writer<'c> {
     /// ` FROM … WHERE … ORDER BY … LIMIT …` of a page's rows, in the order they are read.
     pub(super) fn rows(
         &mut self,
-        from: &str,
-        mut filters: Vec<String>,
+        mut rows: Rows,
         order: &PageOrder,
         page: &BoundPage,
         offset_bind: usize,
     ) {
-        filters.extend(self.between(&order.keys, page));
-        self.out.push_str(" FROM ");
-        self.out.push_str(from);
-        self.filter(&filters);
+        for between in self.between(&order.keys, page) {
+            rows = rows.only(between);
+        }
+        self.out.push_str(&rows.written());
         self.out.push_str(" ORDER BY ");
         self.out.push_str(&order_by(&order.read));
         self.limit(page, offset_bind);
@@ -102,9 +102,9 @@ impl<'c> Writer<'c> {
                     Some(junction) => self.junction_pages(level, &junction, &parts, page),
                     None => {
                         let keys: Vec<_> = (0..parts.len()).map(|i| format!("k.k{i}")).collect();
-                        self.out.push_str("SELECT k.ord, r.*");
-                        self.keys_table(&parts);
-                        self.out.push_str(" CROSS JOIN LATERAL (");
+                        let table = self.keys_table(&parts);
+                        let select = format!("SELECT k.ord, r.* FROM {table} CROSS JOIN LATERAL (");
+                        self.out.push_str(&select);
                         self.members(level, id, &keys, page, self.offset_bind(&parts));
                         self.out.push_str(") r");
                     }
@@ -153,9 +153,8 @@ impl<'c> Writer<'c> {
     ) {
         let members = self.reached_by(level.entity, id, keys, page);
         let order = self.page_order(level, &members, members.sorted_through(self, id), page);
-        let edge = members.j.map_or_else(String::new, Table::called);
-        self.select(level, members.t, &edge, &order.keys);
-        self.rows(&members.from, members.filters, &order, page, offset_bind);
+        self.select(level, members.t, members.j, &order.keys);
+        self.rows(members.rows, &order, page, offset_bind);
     }
 
     /// The junction of a relation, if all rows it leads to are visible, so that pages can be cut from the
@@ -178,11 +177,7 @@ impl<'c> Writer<'c> {
         else {
             return None;
         };
-        let target = Table {
-            entity: level.entity,
-            alias: 0,
-        };
-        let bare = relation.condition.is_none() && self.visible(target, established).is_empty();
+        let bare = relation.condition.is_none() && self.sees_all(level.entity, established);
         bare.then_some(Junction {
             entity: *junction,
             near,
@@ -204,11 +199,12 @@ impl<'c> Writer<'c> {
         offset_bind: usize,
     ) {
         let t = self.table(level.entity);
-        let order = self.junction_order(junction, page);
-        self.select(level, t, "j", &order.keys);
-        self.out.push_str(" FROM (");
-        self.junction_page(level, junction, keys, page, offset_bind);
-        self.junction_targets(t, junction);
+        let j = self.table(junction.entity);
+        let order = self.junction_order(j, junction, page);
+        self.select(level, t, Some(j), &order.keys);
+        let cut = self.junction_page(level, junction, keys, page, offset_bind);
+        let rows = self.junction_targets(t, j, junction, &format!("({cut}"));
+        self.out.push_str(&rows.written());
         let sorted = order_by(&order.read);
         self.out.push_str(&format!(" ORDER BY {sorted}"));
     }
@@ -222,40 +218,34 @@ impl<'c> Writer<'c> {
         page: &BoundPage,
     ) {
         let t = self.table(level.entity);
-        let order = self.junction_order(junction, page);
+        let j = self.table(junction.entity);
+        let order = self.junction_order(j, junction, page);
         self.out.push_str("SELECT k.ord");
-        self.columns(level, t, "j", &order.keys, ", ");
-        self.keys_table(parts);
-        self.out.push_str(" CROSS JOIN LATERAL (");
+        self.columns(level, t, Some(j), &order.keys, ", ");
         let keys: Vec<_> = (0..parts.len()).map(|i| format!("k.k{i}")).collect();
-        self.junction_page(level, junction, &keys, page, self.offset_bind(parts));
-        self.junction_targets(t, junction);
+        let cut = self.junction_page(level, junction, &keys, page, self.offset_bind(parts));
+        let table = self.keys_table(parts);
+        let cut = format!("{table} CROSS JOIN LATERAL ({cut}");
+        let rows = self.junction_targets(t, j, junction, &cut);
+        self.out.push_str(&rows.written());
         let sorted = order_by(&order.read);
         self.out.push_str(&format!(" ORDER BY k.ord, {sorted}"));
     }
 
     /// The order of a page of `j`, by the junction's key.
-    fn junction_order(&mut self, junction: &Junction<'_>, page: &BoundPage) -> PageOrder {
-        let of = &self.catalog.entities[junction.entity];
-        let named = junction.far.iter();
-        let named = named.map(|&f| (format!("j.{}", quoted(&of.columns[f].name)), f));
-        let keys = self.plain_keys(junction.entity, named, junction.descending);
+    fn junction_order(&self, j: Table, junction: &Junction<'_>, page: &BoundPage) -> PageOrder {
+        let far = junction.far.iter().map(|&c| (self.column(j, c), c));
+        let keys = self.plain_keys(junction.entity, far, junction.descending);
         PageOrder::new(keys, page)
     }
 
-    /// `) j JOIN target ON target.columns = j.far`
-    fn junction_targets(&mut self, t: Table, junction: &Junction<'_>) {
-        self.out.push_str(") j JOIN ");
-        self.named(t);
-        let of = &self.catalog.entities[junction.entity];
+    /// `… ) j JOIN target ON target.columns = j.far`, all of whose rows are seen.
+    fn junction_targets(&self, t: Table, j: Table, junction: &Junction<'_>, cut: &str) -> Rows {
         let on = junction.columns.iter().zip(junction.far);
-        let on: Vec<_> = on
-            .map(|(&c, &f)| {
-                let far = format!("j.{}", quoted(&of.columns[f].name));
-                self.equal_called((t, c), (junction.entity, f), far)
-            })
-            .collect();
-        self.out.push_str(&format!(" ON {}", on.join(" AND ")));
+        let on: Vec<_> = on.map(|(&c, &f)| self.equal((t, c), (j, f))).collect();
+        let before = format!("{cut}) {} JOIN ", j.called());
+        self.rows_of(t, Established::Row)
+            .between(&before, &format!(" ON {}", on.join(" AND ")))
     }
 
     /// `SELECT far FROM junction WHERE near = key … ORDER BY far LIMIT …`
@@ -266,23 +256,22 @@ impl<'c> Writer<'c> {
         keys: &[KeySql],
         page: &BoundPage,
         offset_bind: usize,
-    ) {
+    ) -> String {
+        let outer = std::mem::take(&mut self.out);
         let j = self.table(junction.entity);
-        // What edges show, and what their policies look at.
+        // What edges show, and what their rules look at.
         let all: Vec<_> = (0..self.entity(j).columns.len()).collect();
         let columns = match level.reads_edges() {
             true => &all,
             false => junction.far,
         };
-        let columns: Vec<_> = columns.iter().map(|&c| self.column(j, c)).collect();
+        let columns = self.passed_on(j, columns);
         self.out.push_str(&format!("SELECT {}", columns.join(", ")));
-        let mut filters = self.found_by(j, junction.near, &junction.parts, keys);
-        filters.push(self.visible(j, Established::Nothing));
-        let far = junction.far.iter().map(|&c| (self.column(j, c), c));
-        let keys = self.plain_keys(j.entity, far, junction.descending);
-        let order = PageOrder::new(keys, page);
-        let from = self.name(j);
-        self.rows(&from, filters, &order, page, offset_bind);
+        let rows = self.rows_of(j, Established::Nothing);
+        let rows = rows.tied(self.tied_to(j, junction.near, &junction.parts, keys));
+        let order = self.junction_order(j, junction, page);
+        self.rows(rows, &order, page, offset_bind);
+        std::mem::replace(&mut self.out, outer)
     }
 
     /// The rows that a relation leads to from a key and that are asked for.
@@ -294,15 +283,14 @@ impl<'c> Writer<'c> {
         page: &BoundPage,
     ) -> Members {
         let relation = &self.catalog.relations[id];
-        let established = self.established(id);
         let t = self.table(entity);
-        let mut filters = Vec::new();
         let parts = self.key_parts(relation);
-        let (j, from) = match &relation.link {
+        let targets = self.rows_of(t, self.established(id));
+        let (j, rows) = match &relation.link {
             Link::Direct { columns } => {
-                filters.extend(self.found_by(t, columns, &parts, keys));
-                filters.push(self.joined(relation, None, t));
-                (None, self.name(t))
+                let tied = self.tied_to(t, columns, &parts, keys);
+                let joined = self.joined(relation, None, t);
+                (None, targets.tied(tied).tied([joined]))
             }
             Link::Through {
                 junction,
@@ -311,34 +299,36 @@ impl<'c> Writer<'c> {
                 columns,
             } => {
                 let j = self.table(*junction);
-                filters.extend(self.found_by(j, near, &parts, keys));
-                filters.push(match relation.condition {
+                let tied = self.tied_to(j, near, &parts, keys);
+                let links = match relation.condition {
                     // The junction is the source itself, which its own level has found visible.
-                    Some(_) => self.joined(relation, Some(j), t),
-                    None => self.visible(j, Established::Nothing),
-                });
+                    Some(_) => self
+                        .rows_of(j, Established::Row)
+                        .tied(tied)
+                        .tied([self.joined(relation, Some(j), t)]),
+                    None => self.rows_of(j, Established::Nothing).tied(tied),
+                };
                 let on = columns.iter().zip(far);
                 let on = on.map(|(&c, &f)| self.equal((t, c), (j, f)));
                 let on = on.collect::<Vec<_>>().join(" AND ");
-                let from = format!("{} JOIN {} ON {on}", self.name(j), self.name(t));
-                (Some(j), from)
+                (Some(j), links.join(targets, &on))
             }
         };
-        filters.push(self.visible(t, established));
-        filters.push(self.asked(t, page));
+        let asked = self.asked(t, page);
         let found = self.found(t, page, true);
-        filters.push(found.condition);
         Members {
             t,
             j,
-            from: format!("{from}{}", found.join),
-            filters,
+            rows: rows
+                .only(asked)
+                .between("", &found.join)
+                .only(found.condition),
             search: found.alias,
         }
     }
 
     /// The conditions that columns are equal to a key, whose values were read from `parts`.
-    fn found_by(
+    fn tied_to(
         &self,
         t: Table,
         columns: &[ColumnIx],
@@ -393,8 +383,7 @@ pub(super) struct Members {
     pub t: Table,
     /// The junction they are reached through.
     pub j: Option<Table>,
-    pub from: String,
-    pub filters: Vec<String>,
+    pub rows: Rows,
     /// What the full-text index that found them is called.
     pub search: Option<String>,
 }

@@ -35,8 +35,7 @@ impl Writer<'_> {
         }
         let key = self.entity(t).primary_key[0];
         let key = self.column(t, key);
-        let alias = format!("s{}", self.aliases);
-        self.aliases += 1;
+        let alias = format!("s{}", self.table(t.entity).alias);
         let (join, condition) = match self.dialect {
             Dialect::Postgres => {
                 let condition = format!("{alias}.document @@ {}", self.search_query(search));
@@ -60,9 +59,7 @@ impl Writer<'_> {
     /// `"schema"."post_search"`
     fn index(&self, t: Table) -> String {
         let entity = self.entity(t);
-        let schema = entity.schema.as_ref();
-        let schema = schema.map_or_else(String::new, |s| format!("{}.", quoted(s)));
-        format!("{schema}{}", quoted(&entity.search_table()))
+        format!("{}{}", self.schema(entity), quoted(&entity.search_table()))
     }
 
     /// What SQLite's statement begins with: all that is found, once, since FTS5 goes through every row it finds

@@ -4,7 +4,7 @@
 //! found by comparing with the same expressions that the rows are sorted by, nulls included.
 
 use super::value::cursor_type;
-use super::{BindValue, Dialect, Form, Table, Writer, join_conditions};
+use super::{BindValue, Dialect, Form, Table, Writer};
 use crate::graph::{ColumnIx, Direction, EntityId, Kind, Nulls, RelationId};
 use crate::read::cursor::CursorValue;
 use crate::read::plan::{BoundPage, OrderTerm, OrderValue};
@@ -133,18 +133,16 @@ impl Writer<'_> {
         native: bool,
     ) -> (String, bool, Kind, Option<Form>) {
         if let [first, rest @ ..] = path {
-            let (target, from, conditions) = self.reached(t, *first);
+            let (target, rows) = self.reached(t, *first);
             let (inner, _, kind, form) = self.order_value(target, rest, by, native);
-            let conditions = join_conditions(&conditions);
-            let sql = format!("(SELECT {inner} FROM {from} WHERE {conditions} LIMIT 1)");
+            let sql = format!("(SELECT {inner}{} LIMIT 1)", rows.written());
             return (sql, true, kind, form);
         }
         match by {
             OrderValue::Column(ix) => self.order_column(t, ix, native),
             OrderValue::Count(id) => {
-                let (_, from, conditions) = self.reached(t, id);
-                let conditions = join_conditions(&conditions);
-                let sql = format!("(SELECT count(*) FROM {from} WHERE {conditions})");
+                let (_, rows) = self.reached(t, id);
+                let sql = format!("(SELECT count(*){})", rows.written());
                 (sql, false, Kind::BigInt, None)
             }
         }
@@ -171,7 +169,8 @@ impl Writer<'_> {
         if !native || as_text {
             sql.push_str(self.collation(&kind));
         }
-        (sql, column.nullable, kind, self.other_form(t.entity, ix))
+        let nullable = column.can_be_null();
+        (sql, nullable, kind, self.other_form(t.entity, ix))
     }
 
     /// A column as what rows are sorted by: what is money is the number, as which a cursor keeps it.

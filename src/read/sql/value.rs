@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Dialect, KeySql, Writer, quoted};
+use super::{Dialect, KeySql, Writer};
 use crate::graph::keys::KeyColumn;
 use crate::graph::{Catalog, ColumnIx, EntityId, Kind, moment};
 use crate::read::plan::{Level, Source};
@@ -131,9 +131,11 @@ impl Writer<'_> {
     pub(super) fn array_bind(&self, i: usize, part: KeyPart<'_>) -> String {
         match part.kind {
             kind if kind.is_integer() => format!("${}::bigint[]", i + 1),
-            kind if is_inferred(kind) => {
-                self.of_column(part, "array_agg(s.{})", &format!("${}", i + 1))
-            }
+            kind if is_inferred(kind) => self.typed_as(
+                (part.entity, part.column),
+                "array_agg(s.{})",
+                &format!("${}", i + 1),
+            ),
             kind => format!("${}::text[]::{}[]", i + 1, key_type(kind)),
         }
     }
@@ -144,23 +146,12 @@ impl Writer<'_> {
         match (self.dialect, part.kind) {
             (Dialect::Postgres, kind) if kind.is_integer() => format!("${}", i + 1),
             (Dialect::Postgres, kind) if is_inferred(kind) => {
-                self.of_column(part, "s.{}", &format!("${}", i + 1))
+                self.typed_as((part.entity, part.column), "s.{}", &format!("${}", i + 1))
             }
             (Dialect::Postgres, kind) => format!("${}::text::{}", i + 1, key_type(kind)),
             (Dialect::Sqlite, kind) if of > 1 => sqlite_value(kind, format!("?1 ->> {i}")),
             (Dialect::Sqlite, kind) => sqlite_value(kind, "?1".to_owned()),
         }
-    }
-
-    /// A bind of the very type and collation of the column that its values were read from, which nothing but
-    /// PostgreSQL knows. It drops the branch that is never taken when it plans.
-    fn of_column(&self, part: KeyPart<'_>, expression: &str, bind: &str) -> String {
-        let of = &self.catalog.entities[part.entity];
-        let value = expression.replace("{}", &quoted(&of.columns[part.column].name));
-        format!(
-            "CASE WHEN FALSE THEN (SELECT {value} FROM {} s) ELSE {bind} END",
-            self.qualified(part.entity)
-        )
     }
 }
 

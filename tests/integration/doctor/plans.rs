@@ -55,7 +55,8 @@ pub async fn unserved(database: &TestDatabase, graph: Graph) -> Vec<String> {
         let sorts = plan.contains("Sort") || plan.contains("TEMP B-TREE");
         // A list at the root is all of its table; a relation's is found by its key.
         let found = plan.matches("Index Cond").count();
-        let scanned = plan.matches("SCAN t").count()
+        // A page cut from a junction is gone through, once it is found.
+        let scanned = plan.matches("SCAN t").count() - plan.matches("CO-ROUTINE t").count()
             + plan.matches("Seq Scan").count()
             + (plan.matches("Index Scan").count() + plan.matches("Index Only Scan").count())
                 .saturating_sub(found);

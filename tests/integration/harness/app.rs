@@ -7,7 +7,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use backref::Graph;
-use backref::engine::{Engine, Planner};
+use backref::engine::{self, Engine, Planner};
+use backref::graph::Principal;
 use backref::read::plan::Limits;
 use backref::schema::Schema;
 use backref::serve::http::{self, ServerOptions};
@@ -105,6 +106,20 @@ impl TestApp {
             .body(Body::from(body.to_string()))
             .expect("a request");
         self.send(request).await
+    }
+
+    /// A request on behalf of somebody.
+    pub async fn ask(&self, principal: &Principal, query: &str, variables: &Value) -> Answer {
+        let request = serde_json::from_value(json!({ "query": query, "variables": variables }));
+        let request = engine::Request {
+            explain: true,
+            ..request.expect("a request")
+        };
+        let response = self.engine.execute(&request, principal.clone()).await;
+        Answer {
+            status: StatusCode::OK,
+            text: String::from_utf8(response.body).expect("UTF-8"),
+        }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {

@@ -2,8 +2,8 @@
 //! the box is not on it, so it changes nothing here.
 
 use backref::Graph;
-use backref::graph::Principal;
-use backref::graph::policy::Visibility;
+use backref::graph::policy::Rule;
+use entity::user::Role;
 use entity::{comment, follow, post, post_tag, profile, tag, user};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
@@ -20,15 +20,13 @@ pub fn graph() -> Graph {
         .through(follow::Relation::Follower, "followers")
         .through(follow::Relation::Followee, "following")
         .hide(user::Column::PasswordHash)
-        .column_policy(user::Column::Email, |principal, _| match principal {
-            Principal::Anonymous => Visibility::Nothing,
-            _ => Visibility::All,
+        .column_policy(user::Column::Email, |me, _| {
+            me.is(user::Column::Id).or(Rule::when(me.has(Role::Admin)))
         })
-        .policy(post::Entity, |principal, post| match principal {
-            Principal::Anonymous => {
-                Visibility::only(post.is(post::Column::Status, post::Status::Published))
-            }
-            _ => Visibility::All,
+        .policy(post::Entity, |me, post| {
+            let published = post.is(post::Column::Status, post::Status::Published);
+            let own = me.is(post::Column::AuthorId);
+            published.or(own).or(Rule::when(me.has(Role::Admin)))
         })
         .visible_through(comment::Relation::Post)
         .search(post::Entity, [post::Column::Title, post::Column::Body])

@@ -417,6 +417,8 @@ impl<'r> FromSql<'r> for Wire<'r> {
 /// A value that is bound to a statement.
 #[derive(Debug)]
 enum Parameter<'a> {
+    NoInt,
+    NoText,
     Int(i64),
     Float(f64),
     Text(&'a str),
@@ -439,7 +441,10 @@ fn parameters<'a>(statement: &Statement<'a>) -> Vec<Parameter<'a>> {
         .sql
         .binds_offset
         .then(|| Parameter::Int(i64::from(statement.offset)));
-    let values = statement.sql.values.iter().map(|value| match value {
+    let values = statement.values.iter().map(|value| match value {
+        BindValue::Null { integer: true } => Parameter::NoInt,
+        // What is brought along has been filled in.
+        BindValue::Null { .. } | BindValue::Brought(_) => Parameter::NoText,
         BindValue::Int(v) => Parameter::Int(*v),
         BindValue::Float(v) => Parameter::Float(*v),
         BindValue::Text(v) => Parameter::Text(v),
@@ -453,10 +458,10 @@ fn parameters<'a>(statement: &Statement<'a>) -> Vec<Parameter<'a>> {
 impl Parameter<'_> {
     fn sql_type(&self) -> Type {
         match self {
-            Parameter::Int(_) => Type::INT8,
+            Parameter::Int(_) | Parameter::NoInt => Type::INT8,
             Parameter::Float(_) => Type::FLOAT8,
             // Of the type that PostgreSQL finds it is compared with or cast from.
-            Parameter::Text(_) | Parameter::Texts(_) => Type::UNKNOWN,
+            Parameter::Text(_) | Parameter::Texts(_) | Parameter::NoText => Type::UNKNOWN,
             Parameter::Bytes(_) => Type::BYTEA,
             Parameter::Ints(_) => Type::INT8_ARRAY,
         }
@@ -470,6 +475,7 @@ impl ToSql for Parameter<'_> {
         out: &mut BytesMut,
     ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
         match self {
+            Parameter::NoInt | Parameter::NoText => Ok(IsNull::Yes),
             Parameter::Int(v) => v.to_sql(of, out),
             Parameter::Float(v) => v.to_sql(of, out),
             Parameter::Text(v) => {

@@ -322,7 +322,7 @@ impl Sqlite {
         let mut prepared = self.connection.prepare_cached(&statement.sql.text)?;
         let keys = bind(statement);
         let offset = i64::from(statement.offset);
-        let values: Vec<Box<dyn ToSql>> = statement.sql.values.iter().map(bind_value).collect();
+        let values: Vec<Box<dyn ToSql>> = statement.values.iter().map(bind_value).collect();
         let mut binds: Vec<&dyn ToSql> = keys.iter().map(|k| &**k as &dyn ToSql).collect();
         if statement.sql.binds_offset {
             binds.push(&offset);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use rusqlite::ToSql;
-use rusqlite::types::ValueRef;
+use rusqlite::types::{Null, ValueRef};
 
 use super::super::Statement;
 use crate::graph::Kind;
@@ -37,6 +37,8 @@ pub fn bind(statement: &Statement<'_>) -> Option<Box<dyn ToSql>> {
 
 pub fn bind_value(value: &BindValue) -> Box<dyn ToSql> {
     match value {
+        // What is brought along has been filled in.
+        BindValue::Null { .. } | BindValue::Brought(_) => Box::new(Null),
         BindValue::Int(v) => Box::new(*v),
         BindValue::Float(v) => Box::new(*v),
         BindValue::Text(v) => Box::new(v.to_string()),

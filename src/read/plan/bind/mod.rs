@@ -16,8 +16,8 @@ use super::conditions::Conditions;
 use super::filter::evaluate;
 use super::{Document, DocumentLimits, Level, Plan, RootOutput, Source};
 use crate::error::{Code, Error};
-use crate::graph::Catalog;
 use crate::graph::keys::Keys;
+use crate::graph::{Catalog, Principal};
 use key::{bind_lookup, bind_node, bind_nodes};
 use page::{Problem, bind_page};
 
@@ -73,6 +73,8 @@ impl Default for Limits {
 #[derive(Debug)]
 pub struct BoundPlan {
     pub plan: Arc<Plan>,
+    /// On whose behalf it runs: rules are bound to what he brings along.
+    pub principal: Principal,
     pub pages: Vec<Arc<BoundPage>>,
     /// For each level of `Source::Keys` the keys asked for; empty where none is.
     pub keys: Vec<Keys>,
@@ -106,6 +108,7 @@ pub fn bind(
     plan: Arc<Plan>,
     document: &Document,
     variables: &JsonMap,
+    principal: Principal,
     limits: &Limits,
 ) -> Result<BoundPlan, Error> {
     let located = |span: Option<SourceSpan>| document.line_column(span);
@@ -186,6 +189,7 @@ pub fn bind(
     check(&plan, &rows, bound, limits)?;
     Ok(BoundPlan {
         plan,
+        principal,
         pages,
         keys,
         roots,

@@ -6,9 +6,10 @@ use apollo_compiler::response::{JsonMap, JsonValue};
 
 use super::{Limits, text_of};
 use crate::error::{Code, Error};
+use crate::graph::condition::Filter;
 use crate::graph::{Catalog, Column, ColumnIx, Direction, Kind};
 use crate::read::cursor::{self, Cursor, NoCursor};
-use crate::read::plan::filter::{self, Filter, evaluate};
+use crate::read::plan::filter::{self, evaluate};
 use crate::read::plan::order::{self, OrderTerm};
 use crate::read::plan::search::Search;
 use crate::read::plan::{Count, Level, Page, Plan, Source, Window};
@@ -91,15 +92,16 @@ pub(super) fn bind_page(
     variables: &JsonMap,
     limits: &Limits,
 ) -> Result<BoundPage, Problem> {
+    let rules = catalog.rules(plan.shape);
     let given = |argument: &Option<Node<Value>>| {
         let value = evaluate(argument.as_ref()?, variables)?;
         (!value.is_null()).then_some(value)
     };
     let filter = given(&page.filter)
-        .map(|value| filter::bind(catalog, &plan.principal, level.entity, &value))
+        .map(|value| filter::bind(catalog, rules, level.entity, &value))
         .transpose()?;
     let order = given(&page.order)
-        .map(|value| order::bind(catalog, &plan.principal, level.entity, &value))
+        .map(|value| order::bind(catalog, rules, level.entity, &value))
         .transpose()?;
     let search = given(&page.search).map(|text| Search::parse(&text_of(&text)));
     search.as_ref().map(Search::check).transpose()?;
@@ -176,7 +178,7 @@ pub(super) fn bind_page(
                 if let Some(&(_, column)) = entity.groupings.iter().find(named)
                     && !columns.contains(&column)
                 {
-                    filter::require_visible(catalog, &plan.principal, level.entity, column)
+                    filter::require_visible(catalog, rules, level.entity, column)
                         .map_err(|e| e.of_field("by"))?;
                     columns.push(column);
                 }
@@ -223,7 +225,7 @@ fn values_of(column: &Column) -> u32 {
         Kind::Boolean => 2,
         _ => u32::MAX,
     };
-    values.saturating_add(u32::from(column.nullable))
+    values.saturating_add(u32::from(column.can_be_null()))
 }
 
 /// A number of rows that a page may have.

@@ -114,7 +114,12 @@ impl<'a> Builder<'a> {
                 return Output::Null;
             };
             let entity = builder.levels[level].entity;
-            let visible = require_visible(builder.catalog, &builder.principal, entity, ix);
+            let visible = require_visible(
+                builder.catalog,
+                builder.catalog.rules(builder.shape),
+                entity,
+                ix,
+            );
             if let Err(error) = visible {
                 let error = error
                     .of_field(format!("{}.{name}", field.name))

@@ -87,14 +87,13 @@ impl<'a> Builder<'a> {
         };
         let catalog = self.catalog;
         let relation = &catalog.relations[relation];
-        let found = catalog
-            .edge_columns(relation)
-            .find(|(_, c)| c.field == name);
+        let Some(junction) = relation.edge_junction() else {
+            return Output::Null;
+        };
+        let mut columns = catalog.edge_columns(relation);
+        let found = columns.find_map(|(ix, c)| (c.field == name).then_some(ix));
         match found {
-            Some((ix, column)) => self.column_of(level, column, |masked| Expression::Edge {
-                column: ix,
-                masked,
-            }),
+            Some(ix) => self.column_of(level, junction, ix, Expression::Edge(ix)),
             None => Output::Null,
         }
     }

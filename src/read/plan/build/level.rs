@@ -122,8 +122,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn key_read(&mut self, level: LevelId, column: ColumnIx) -> usize {
-        let masked = false;
-        let read = self.read(level, Expression::Column { column, masked });
+        let read = self.read(level, Expression::Column(column));
         self.levels[level].reads[read].key = true;
         read
     }

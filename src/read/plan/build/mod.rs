@@ -13,33 +13,29 @@ mod root;
 use apollo_compiler::ast::Value;
 use apollo_compiler::executable::{Field, Operation, SelectionSet};
 use apollo_compiler::{Name, Node};
-use sea_orm::sea_query::{Alias, IntoIden};
 
 use super::{
     Count, Document, Expression, FieldPath, Form, Level, LevelId, Limits, Output, Page, Plan,
     SelectedField, Selection, Source, Window,
 };
 use crate::error::Error;
-use crate::graph::Principal;
-use crate::graph::policy::{Row, Visibility};
-use crate::graph::{
-    Cardinality, Catalog, Column, ColumnIx, EntityId, FieldSource, Link, RelationId,
-};
+use crate::graph::rules::{Shape, Visibility};
+use crate::graph::{Cardinality, Catalog, ColumnIx, EntityId, FieldSource, Link, RelationId};
 
-/// Plans one operation for one principal. A plan that could never be bound is refused before it grows.
+/// Plans one operation for all to whom the same rules apply. A plan that could never be bound is refused before it grows.
 pub fn build(
     catalog: &Catalog,
     document: &Document,
     operation: &Operation,
     conditions: &[(Name, bool)],
-    principal: Principal,
+    shape: Shape,
     limits: &Limits,
 ) -> Result<Plan, Error> {
     let mut builder = Builder {
         catalog,
         document,
         conditions,
-        principal,
+        shape,
         limits,
         levels: Vec::new(),
         paths: Vec::new(),
@@ -52,7 +48,7 @@ pub fn build(
     }
     pieces::join(&mut root, &mut builder.levels);
     let mut plan = Plan {
-        principal: builder.principal,
+        shape,
         stages: stages(&builder.levels),
         levels: builder.levels,
         paths: builder.paths,
@@ -106,7 +102,7 @@ struct Builder<'a> {
     catalog: &'a Catalog,
     document: &'a Document,
     conditions: &'a [(Name, bool)],
-    principal: Principal,
+    shape: Shape,
     limits: &'a Limits,
     levels: Vec<Level>,
     paths: Vec<FieldPath>,
@@ -187,10 +183,8 @@ impl<'a> Builder<'a> {
 
     fn id(&mut self, level: LevelId, entity_id: EntityId) -> Output {
         let entity = &self.catalog.entities[entity_id];
-        let masked = false;
         if let [column] = entity.primary_key[..] {
-            let value = Expression::Column { column, masked };
-            let cell = self.cell(level, value, Form::Id(entity_id));
+            let cell = self.cell(level, Expression::Column(column), Form::Id(entity_id));
             return Output::Cell {
                 cell,
                 nullable: false,
@@ -200,44 +194,32 @@ impl<'a> Builder<'a> {
         let cells = entity
             .primary_key
             .iter()
-            .map(|&column| {
-                let value = Expression::Column { column, masked };
-                self.cell(level, value, Form::IdPart)
-            })
+            .map(|&column| self.cell(level, Expression::Column(column), Form::IdPart))
             .collect();
         let prefix = format!("\"{}:", entity.type_name).into_bytes().into();
         Output::CompositeId { prefix, cells }
     }
 
     fn column(&mut self, level: LevelId, ix: ColumnIx) -> Output {
-        let column = &self.catalog.entities[self.levels[level].entity].columns[ix];
-        self.column_of(level, column, |masked| Expression::Column {
-            column: ix,
-            masked,
-        })
+        self.column_of(level, self.levels[level].entity, ix, Expression::Column(ix))
     }
 
     fn column_of(
         &mut self,
         level: LevelId,
-        column: &Column,
-        value: impl Fn(bool) -> Expression,
+        entity: EntityId,
+        ix: ColumnIx,
+        value: Expression,
     ) -> Output {
-        let form = column.refers_to.map_or(Form::Value, Form::Id);
-        let mut masked = false;
-        if let Some(policy) = &column.policy {
-            let row = Row(Alias::new("row").into_iden());
-            match policy.visibility(&self.principal, &row) {
-                Visibility::All => {}
-                Visibility::Nothing => return Output::Null,
-                Visibility::Where(_) => masked = true,
-            }
+        if *self.catalog.rules(self.shape).column(entity, ix) == Visibility::Nothing {
+            return Output::Null;
         }
-        let nullable = column.nullable || column.policy.is_some();
-        let cell = self.cell(level, value(masked), form);
+        let column = &self.catalog.entities[entity].columns[ix];
+        let form = column.refers_to.map_or(Form::Value, Form::Id);
+        let cell = self.cell(level, value, form);
         Output::Cell {
             cell,
-            nullable,
+            nullable: column.can_be_null(),
             piece: 0,
         }
     }

@@ -96,7 +96,9 @@ impl<'a> Builder<'a> {
                 Some(FieldSource::Column(column)) => Some(column),
                 _ => None,
             };
-            let sees = |c| require_visible(self.catalog, &self.principal, entity, c).is_ok();
+            let sees = |c| {
+                require_visible(self.catalog, self.catalog.rules(self.shape), entity, c).is_ok()
+            };
             let columns = column.map_or_else(|| of.primary_key.clone(), |c| vec![c]);
             Lookup {
                 argument: a.name.clone(),
