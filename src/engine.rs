@@ -268,6 +268,11 @@ impl Planner {
         &self.limits
     }
 
+    /// How many plans are kept.
+    pub fn plans(&self) -> usize {
+        self.plans.len()
+    }
+
     /// Parses, validates, plans and binds: everything before the first statement.
     pub fn prepare(&self, request: &Request, principal: Principal) -> Result<Prepared, Vec<Error>> {
         let document = self.document(&request.query)?;

@@ -26,6 +26,7 @@ mod outages;
 mod paging;
 mod pooled;
 mod reading;
+mod rules;
 mod schema;
 mod search;
 mod sharing;

@@ -29,6 +29,7 @@ mod value;
 mod visible;
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use sea_orm::sea_query::{
@@ -103,6 +104,7 @@ pub fn write(
         out: String::with_capacity(512),
         aliases: Cell::default(),
         of_rule: Cell::default(),
+        masked: RefCell::default(),
         first_value: keys + usize::from(binds_offset) + 1,
         values: RefCell::default(),
         cursor: Vec::new(),
@@ -169,6 +171,8 @@ struct Writer<'a> {
     aliases: Cell<usize>,
     /// Whether what is written is a rule, or what the client asks.
     of_rule: Cell<bool>,
+    /// Columns of which some values are hidden, as they are seen.
+    masked: RefCell<HashMap<String, String>>,
     /// The number of the first bind in `values`.
     first_value: usize,
     values: RefCell<Vec<BindValue>>,

@@ -189,7 +189,13 @@ impl Writer<'_> {
         match self.hides(t, column) {
             None => plain,
             Some(Visibility::Where(filter)) => {
-                format!("(CASE WHEN {} THEN {plain} END)", self.rule(t, filter))
+                // By one text, as PostgreSQL wants of what is both grouped by and read.
+                if let Some(known) = self.masked.borrow().get(&plain) {
+                    return known.clone();
+                }
+                let masked = format!("(CASE WHEN {} THEN {plain} END)", self.rule(t, filter));
+                self.masked.borrow_mut().insert(plain, masked.clone());
+                masked
             }
             Some(_) => "NULL".to_owned(),
         }
