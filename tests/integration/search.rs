@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbBackend};
 use serde_json::{Value, json};
 
 use crate::harness::{Backend, TestApp, TestDatabase};
@@ -50,22 +50,26 @@ async fn app(backend: Backend) -> (TestDatabase, TestApp) {
             "published",
         ),
     ] {
-        let status = match backend {
-            Backend::Postgres => format!("'{status}'::post_status"),
-            Backend::Sqlite => format!("'{status}'"),
-        };
-        let title = title.replace('\'', "''");
-        let body = body.replace('\'', "''");
-        run(
-            &database,
-            &format!(
-                "INSERT INTO post (id, author_id, title, slug, body, status, published_at, created_at, updated_at, version) VALUES ({id}, 1, '{title}', 's{id}', '{body}', {status}, NULL, '2026-01-01 00:00:00+00:00', '2026-01-01 00:00:00+00:00', 1)"
-            ),
-        )
-        .await;
+        post(&database, id, title, body, status).await;
     }
     let app = TestApp::blog(&database);
     (database, app)
+}
+
+async fn post(database: &TestDatabase, id: u32, title: &str, body: &str, status: &str) {
+    let status = match database.connection.get_database_backend() {
+        DbBackend::Postgres => format!("'{status}'::post_status"),
+        _ => format!("'{status}'"),
+    };
+    let title = title.replace('\'', "''");
+    let body = body.replace('\'', "''");
+    run(
+        database,
+        &format!(
+            "INSERT INTO post (id, author_id, title, slug, body, status, published_at, created_at, updated_at, version) VALUES ({id}, 1, '{title}', 's{id}', '{body}', {status}, NULL, '2026-01-01 00:00:00+00:00', '2026-01-01 00:00:00+00:00', 1)"
+        ),
+    )
+    .await;
 }
 
 async fn run(database: &TestDatabase, sql: &str) {
@@ -116,6 +120,50 @@ async fn the_title_weighs_more_than_the_body_and_an_order_of_the_clients_more_th
         let query = "{ posts(search: \"gyrocompass\", orderBy: { slug: DESC }) { slug } }";
         let data = app.query(query).await.data();
         assert_eq!(slugs(&data["posts"]), ["s9004", "s9002", "s9001"]);
+    }
+}
+
+/// How many rows have a word and how long all rows are is nobody's to learn from an order.
+#[tokio::test]
+async fn hidden_rows_do_not_change_the_order_of_those_that_are_seen() {
+    const SEARCHES: [&str; 4] = ["sextant almanac", "sextant", "almanac", "sextant alma*"];
+    async fn orders(app: &TestApp) -> Vec<Vec<String>> {
+        let mut orders = Vec::new();
+        for search in SEARCHES {
+            orders.push(found(app, search).await);
+        }
+        orders
+    }
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let long = "with many other words ".repeat(8);
+        for (id, title, body) in [
+            (9001, "Sextant", "The almanac, the almanac and the almanac."),
+            (9002, "Almanac", "A sextant."),
+            (9003, "Of both", &*format!("sextant sextant almanac {long}")),
+            (9004, "None", "almanac: a sextant; sextants"),
+            (9005, "Almanac of the sextant", ""),
+        ] {
+            post(&database, id, title, body, "published").await;
+        }
+        let app = TestApp::blog(&database);
+        let before = orders(&app).await;
+        assert!(before.iter().all(|order| order.len() == 5), "{before:?}");
+        assert_ne!(before[1], before[2], "each has an order of its own");
+        let hidden = "id BETWEEN 9100 AND 9199";
+        for id in 9100..9140 {
+            let body = format!("sextant {}", "word ".repeat(100));
+            post(&database, id, "Hidden sextant", &body, "draft").await;
+        }
+        assert_eq!(orders(&app).await, before, "{backend:?}: added");
+        for change in [
+            format!("UPDATE post SET title = 'Hidden almanac', body = 'almanac' WHERE {hidden}"),
+            format!("DELETE FROM post WHERE {hidden} AND id % 2 = 0"),
+            format!("DELETE FROM post WHERE {hidden}"),
+        ] {
+            run(&database, &change).await;
+            assert_eq!(orders(&app).await, before, "{backend:?}: {change}");
+        }
     }
 }
 

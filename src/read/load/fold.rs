@@ -11,8 +11,12 @@ pub(super) fn folded(value: ValueRef<'_>) -> Value {
         ValueRef::Real(f) => return Value::Real(f),
         ValueRef::Blob(bytes) => return Value::Blob(bytes.to_vec()),
     };
+    Value::Text(folded_text(text))
+}
+
+pub(super) fn folded_text(text: &[u8]) -> String {
     if text.is_ascii() {
-        return Value::Text(String::from_utf8_lossy(text).to_ascii_lowercase());
+        return String::from_utf8_lossy(text).to_ascii_lowercase();
     }
     let mut folded = String::with_capacity(text.len());
     for c in String::from_utf8_lossy(text).chars() {
@@ -23,7 +27,7 @@ pub(super) fn folded(value: ValueRef<'_>) -> Value {
             c => folded.extend(c.to_lowercase()),
         }
     }
-    Value::Text(folded)
+    folded
 }
 
 #[cfg(test)]

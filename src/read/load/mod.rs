@@ -15,6 +15,7 @@ mod fold;
 mod learnt;
 mod pack;
 pub mod postgres;
+mod rank;
 pub mod rows;
 mod said;
 pub mod sqlite;

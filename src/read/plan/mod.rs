@@ -35,7 +35,7 @@ pub use digits::Variables;
 pub use document::{Document, DocumentLimits};
 pub use order::{OrderTerm, OrderValue, default as default_terms};
 pub use problems::of_variables as problems_of_variables;
-pub use search::Search;
+pub use search::{Search, Term};
 
 use crate::graph::rules::Shape;
 use crate::graph::{Catalog, ColumnIx, EntityId, Kind, Link, RelationId};

@@ -20,10 +20,10 @@ pub struct Search {
 
 /// Words side by side.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Term {
-    words: Vec<String>,
+pub struct Term {
+    pub words: Vec<String>,
     /// The last word is the beginning of one.
-    prefix: bool,
+    pub prefix: bool,
 }
 
 impl Search {
@@ -72,6 +72,26 @@ impl Search {
             format!("\"{}\"{prefix}", term.words.join(" "))
         });
         terms.collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// What [`Search::fts5`] has written.
+    pub fn of_fts5(text: &str) -> Self {
+        let mut terms: Vec<Term> = Vec::new();
+        for (i, part) in text.split('"').enumerate() {
+            match (i % 2, terms.last_mut()) {
+                (1, _) => terms.push(Term {
+                    words: part.split(' ').map(str::to_owned).collect(),
+                    prefix: false,
+                }),
+                (_, Some(term)) => term.prefix = part.starts_with(" *"),
+                _ => {}
+            }
+        }
+        Search { terms }
+    }
+
+    pub fn terms(&self) -> &[Term] {
+        &self.terms
     }
 
     /// As PostgreSQL's `to_tsquery` reads it: `brass <-> gear & tide:*`.
@@ -136,6 +156,7 @@ mod tests {
             let search = Search::parse(typed);
             assert_eq!(search.fts5(), fts5);
             assert_eq!(search.tsquery(), tsquery);
+            assert_eq!(Search::of_fts5(fts5), search);
         }
         for nothing in ["", " ", "!?", "\"\"", "*", "\0", "—"] {
             assert!(Search::parse(nothing).is_empty(), "{nothing:?}");

@@ -112,7 +112,6 @@ pub fn write(
         others,
         by: Vec::new(),
         search: None,
-        ranks: false,
         keyed: matches!(level.source, Source::Relation { .. }),
         packs: None,
     };
@@ -183,8 +182,6 @@ struct Writer<'a> {
     by: Vec<ColumnIx>,
     /// The number of the bind of what is searched for.
     search: Option<usize>,
-    /// Whether rows are sorted by how well they answer it.
-    ranks: bool,
     /// Whether rows are reached from keys, so that conditions choose among few.
     keyed: bool,
     /// Whether a page's rows are packed into one value, and of how many columns.

@@ -18,9 +18,6 @@ pub(super) struct Found {
 /// What SQLite's statements call all that is found.
 const FOUND: &str = "backref_found";
 
-/// What a word weighs in the first to the fourth column, as PostgreSQL weighs its A to D.
-const WEIGHTS: [f64; 4] = [1.0, 0.4, 0.2, 0.1];
-
 impl Writer<'_> {
     /// The index beside `t`, and the condition that a row is found in it.
     pub(super) fn found(&mut self, t: Table, page: &BoundPage, nested: bool) -> Found {
@@ -69,40 +66,32 @@ impl Writer<'_> {
             return;
         };
         let index = quoted(&entity.search_table());
-        let weights = WEIGHTS.iter().take(entity.searched.len());
-        let weights: Vec<_> = weights.map(|w| format!("{w:?}")).collect();
-        let weights = weights.join(", ");
-        let rank = match self.ranks {
-            true => format!(", bm25({index}, {weights}) AS rank"),
-            false => String::new(),
-        };
         let found = format!(
-            "WITH {FOUND} AS MATERIALIZED (SELECT rowid AS id{rank} FROM {index} WHERE {index} MATCH ?{n}) "
+            "WITH {FOUND} AS MATERIALIZED (SELECT rowid AS id FROM {index} WHERE {index} MATCH ?{n}) "
         );
         self.out.insert_str(0, &found);
     }
 
     /// The best found first, the newest among equals.
     pub(super) fn rank_keys(&mut self, members: &Members, search: &Search) -> Vec<SortKey> {
-        let entity = self.entity(members.t);
+        let entity = &self.catalog.entities[members.t.entity];
         let key = entity.primary_key[0];
         let id = self.column(members.t, key);
         let mut keys = Vec::with_capacity(2);
         if !search.is_empty() {
-            self.ranks = true;
-            keys.push(match (self.dialect, &members.search) {
-                (Dialect::Postgres, alias) => {
-                    let alias = alias.as_deref().unwrap_or_default();
-                    let query = self.search_query(search);
-                    self.rank_key(format!("ts_rank({alias}.document, {query})"), true)
+            let query = self.search_query(search);
+            let rank = match self.dialect {
+                Dialect::Postgres => {
+                    let alias = members.search.as_deref().unwrap_or_default();
+                    format!("ts_rank({alias}.document, {query})")
                 }
-                // The smaller, the better.
-                (Dialect::Sqlite, Some(alias)) => self.rank_key(format!("{alias}.rank"), false),
-                (Dialect::Sqlite, None) => {
-                    let rank = format!("(SELECT s.rank FROM {FOUND} s WHERE s.id = {id})");
-                    self.rank_key(rank, false)
+                Dialect::Sqlite => {
+                    let columns = entity.searched.iter();
+                    let columns: Vec<_> = columns.map(|&c| self.column(members.t, c)).collect();
+                    format!("backref_rank({query}, {})", columns.join(", "))
                 }
-            });
+            };
+            keys.push(self.rank_key(rank));
         }
         keys.extend(self.plain_keys(members.t.entity, std::iter::once((id, key)), true));
         keys

@@ -86,12 +86,12 @@ impl Writer<'_> {
         terms.iter().map(key).collect()
     }
 
-    /// Sorted by how well rows answer a search.
-    pub(super) fn rank_key(&self, sql: String, descending: bool) -> SortKey {
+    /// Sorted by how well rows answer a search, the best first.
+    pub(super) fn rank_key(&self, sql: String) -> SortKey {
         SortKey {
             sql,
             nullable: false,
-            descending,
+            descending: true,
             nulls: Nulls::Last,
             integer: false,
             compared_as: Some("double precision".to_owned()),

@@ -12,6 +12,7 @@ use rusqlite::types::ValueRef;
 
 use super::super::fold::folded;
 use super::super::pack::{PackRows, unpack};
+use super::super::rank::rank;
 use super::super::rows::{Rows, RowsBuilder};
 use super::super::sum::ExactSum;
 use super::super::{Connection, DatabaseError, Statement};
@@ -386,6 +387,7 @@ fn connect(
     connection.create_scalar_function("backref_fold", 1, pure, |context| {
         Ok(folded(context.get_raw(0)))
     })?;
+    connection.create_scalar_function("backref_rank", -1, pure, rank)?;
     connection.create_aggregate_function("backref_sum", 2, pure, ExactSum)?;
     add_functions(&connection)?;
     let ordered = FunctionFlags::SQLITE_UTF8;
