@@ -8,10 +8,10 @@ use crate::read::plan::{BoundPlan, Source};
 /// The error of a field that a failed level was to give.
 pub fn shown(failed: &LevelError, bound: &BoundPlan) -> Error {
     let code = code(failed, bound);
-    let id = match refused(failed, bound) {
-        Some((argument, message)) => return Error::new(code, message).of_field(argument),
-        None => report(failed, bound),
-    };
+    let id = report(failed, bound);
+    if let Some((argument, message)) = refused(failed, bound) {
+        return Error::new(code, message).of_field(argument);
+    }
     let message = match code {
         Code::Timeout => {
             format!("the request took too long and was stopped; ask for less (error {id})")
@@ -39,9 +39,7 @@ pub fn code(failed: &LevelError, bound: &BoundPlan) -> Code {
 /// Logs what has failed of a request, each failure once, also where nothing shows it.
 pub fn report_all(loaded: &[Loaded], bound: &BoundPlan) {
     for failed in loaded.iter().filter_map(|level| level.failed.as_ref()) {
-        if refused(failed, bound).is_none() {
-            report(failed, bound);
-        }
+        report(failed, bound);
     }
 }
 
@@ -75,9 +73,13 @@ fn report<'f>(failed: &'f LevelError, bound: &BoundPlan) -> &'f str {
             sql: &ran.sql,
             position: said.position,
         });
+        let (weight, what) = match refused(failed, bound) {
+            Some(_) => (log::Weight::Warning, "a value was refused"),
+            None => (log::Weight::Error, "a statement failed"),
+        };
         let cause = log::Cause {
-            weight: log::Weight::Error,
-            what: "a statement failed",
+            weight,
+            what,
             code: said.code.as_deref(),
             why: &said.why,
             path: path.as_deref(),

@@ -21,6 +21,9 @@ pub enum DatabaseError {
         error: tokio_postgres::Error,
         before: u32,
     },
+    /// A bound value is none of its type: PostgreSQL has found that before it looked at any row.
+    #[error("{0}")]
+    BadValue(Box<DatabaseError>),
     #[error("SQLite: {0}")]
     Sqlite(#[from] rusqlite::Error),
     #[error("PostgreSQL cannot be reached: {0}")]
@@ -70,6 +73,7 @@ impl DatabaseError {
         match self {
             DatabaseError::Postgres(e) | DatabaseError::Marked { error: e, .. } => e.code(),
             DatabaseError::Restart { cause, .. } => cause.as_ref()?.sql_state(),
+            DatabaseError::BadValue(cause) => cause.sql_state(),
             _ => None,
         }
     }
@@ -101,11 +105,18 @@ impl DatabaseError {
             || self.code() == "57014"
     }
 
-    /// Whether the database found a value that is none of its type: of what clients send only cursors carry
-    /// values that it alone can judge.
-    pub fn is_bad_value(&self) -> bool {
+    /// As the error of a statement that has not begun to run. What becomes of running it is of rows, perhaps hidden ones,
+    /// and nobody's value.
+    pub fn before_rows(self) -> Self {
         // Class 22: data exception.
-        self.code().starts_with("22")
+        match self.code().starts_with("22") && self.restart().is_none() {
+            true => DatabaseError::BadValue(Box::new(self)),
+            false => self,
+        }
+    }
+
+    pub fn is_bad_value(&self) -> bool {
+        matches!(self, DatabaseError::BadValue(_))
     }
 
     /// Whether the statement is more than the database can take, though it was within our limits.

@@ -45,6 +45,7 @@ impl DatabaseError {
             DatabaseError::Restart {
                 cause: Some(cause), ..
             } => cause.said(statement),
+            DatabaseError::BadValue(cause) => cause.said(statement),
             ours => Said::of_ours(ours.to_string()),
         }
     }

@@ -295,8 +295,9 @@ impl Writer<'_> {
         let n = self.bind(BindValue::Text(text));
         Some(match &key.compared_as {
             None => format!("${n}"),
-            // PostgreSQL's own text of the value, or a forged one, which it refuses.
-            Some(of_type) => format!("${n}::text::{of_type}"),
+            // PostgreSQL's own text of the value, or a forged one, which it refuses before it looks at a row: a cast would
+            // be made when there is one.
+            Some(of_type) => format!("${n}::{of_type}"),
         })
     }
 }

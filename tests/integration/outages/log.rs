@@ -59,6 +59,17 @@ const ON_POSTGRES: &[Case] = &[
         code: "22P02",
         says: "PostgreSQL: invalid input syntax for type integer: …",
     },
+    // Not the value of the client's, however much it asks for one.
+    Case {
+        made: &[
+            "UPDATE tag SET name = 'geheim-4711'",
+            "ALTER TABLE tag RENAME TO elsewhere",
+            "CREATE VIEW tag AS SELECT id, (name::integer)::text AS name FROM elsewhere",
+        ],
+        query: "{ tags(where: { name: { eq: \"7\" } }) { name } }",
+        code: "22P02",
+        says: "PostgreSQL: invalid input syntax for type integer: …",
+    },
     Case {
         made: &[
             "CREATE FUNCTION told(n text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING \
@@ -147,6 +158,33 @@ async fn it_says_what_the_database_said_and_nothing_of_rows() {
                 assert!(at.contains("profile") || at.contains("bio"), "{at}: {line}");
             }
         }
+    }
+}
+
+/// It is the client's error, and in the log, too, since nobody else sees what PostgreSQL said.
+#[tokio::test]
+async fn a_value_that_is_refused_is_a_warning() {
+    let Some(database) = postgres().await else {
+        return;
+    };
+    run(
+        &database,
+        &["ALTER TABLE tag ALTER name TYPE inet USING '10.0.0.1'::inet + id"],
+    )
+    .await;
+    let program = Program::serve(&database, &["--log-json"]);
+    let query = format!("{{ tags(where: {{ name: {{ eq: \"{SECRET}\" }} }}) {{ id }} }}");
+    let answer = program.ask(&query);
+    let code = &answer["errors"][0]["extensions"]["code"];
+    assert_eq!(code, "BAD_USER_INPUT", "{answer}");
+    let (_, log) = program.stop();
+    assert!(!log.contains(SECRET), "{log}");
+    let line = log
+        .lines()
+        .find(|line| line.contains("a value was refused"));
+    let line = line.unwrap_or_else(|| panic!("no line: {log}"));
+    for part in ["\"WARN\"", "22P02", "invalid input syntax", "SELECT"] {
+        assert!(line.contains(part), "{part}: {line}");
     }
 }
 

@@ -301,6 +301,7 @@ impl Query<'_> {
             let (prepared, _) = self.send(|| {}, prepare).await;
             prepared.map_err(|error| self.restart(error))?;
         }
+        let runs = AtomicBool::new(false);
         let asking = async {
             let found = match session.prepared(sql) {
                 Some(prepared) => {
@@ -315,18 +316,25 @@ impl Query<'_> {
                     session.client().query_typed_raw(&marked, typed).await?
                 }
             };
+            runs.store(true, Ordering::Relaxed);
             self.read(found).await
         };
         let (rows, took) = self.send(|| self.member.done(), asking).await;
         self.member.add(took);
-        rows.map_err(|error| match self.restart(error) {
-            DatabaseError::Postgres(error) if !session.keeps_statements() => {
-                DatabaseError::Marked {
-                    error,
-                    before: self.member.mark().len() as u32,
+        rows.map_err(|error| {
+            let error = match self.restart(error) {
+                DatabaseError::Postgres(error) if !session.keeps_statements() => {
+                    DatabaseError::Marked {
+                        error,
+                        before: self.member.mark().len() as u32,
+                    }
                 }
+                other => other,
+            };
+            match runs.load(Ordering::Relaxed) {
+                true => error,
+                false => error.before_rows(),
             }
-            other => other,
         })
     }
 
