@@ -1,6 +1,8 @@
 //! The generator keeps what it promises.
 
+use super::document::{Document, Field, Selection};
 use super::{case, change, config, data, failing_case, insert, mutated, write};
+use super::{operation::anonymous, repair::bound};
 use crate::{
     reference::{self, Data},
     validity_peer::GraphqlJs,
@@ -30,6 +32,27 @@ fn generated_cases_are_answered_without_errors() {
         let answer = answer.map_err(TestCaseError::fail)?;
         prop_assert!(serde_json::from_str::<serde_json::Value>(&answer).is_ok(), "{answer}");
     });
+}
+
+#[test]
+fn the_deepest_document_is_made_to_fit() {
+    let mut deep = Field::leaf("id");
+    for name in ["author", "posts"].iter().cycle().take(16) {
+        deep = Field {
+            selections: vec![Selection::Field(deep)],
+            ..Field::leaf(name)
+        };
+    }
+    let mut document = Document {
+        operations: vec![anonymous(vec![Selection::Field(deep)])],
+        ..Document::default()
+    };
+    bound(&mut document);
+    let text = document.to_string();
+    assert!(
+        text.matches('{').count() < 16 && text.contains("__typename"),
+        "{text}"
+    );
 }
 
 #[test]
