@@ -3,6 +3,7 @@
 //! | what went wrong | where it goes |
 //! |---|---|
 //! | the document, its variables or arguments | a request error: no `data`, nothing ran |
+//! | who asks is not believed, or cannot be told | a request error of status 401, or 503: nothing ran |
 //! | there is no capacity for the request | a request error that says when to come back: nothing ran |
 //! | one field (an id that is none, a row missing behind a non-null field, too many groups) | a field error with its path; null propagates by the specification |
 //! | a statement (it failed, the time was over, the database out of reach) | a field error wherever one of its rows, or a value of it, was to be written |
@@ -34,6 +35,7 @@ use serde::ser::SerializeMap;
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Code {
     BadUserInput,
+    Unauthenticated,
     Forbidden,
     LimitExceeded,
     Timeout,

@@ -13,6 +13,7 @@ pub mod log;
 pub mod read;
 
 pub mod doctor;
+pub mod identity;
 pub mod serve;
 
 pub use engine::{Engine, Request, Response};

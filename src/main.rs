@@ -11,6 +11,7 @@ use backref::doctor::{self, Remedy, Subject};
 use backref::engine::{Engine, Planner, Request};
 use backref::graph::Catalog;
 use backref::graph::Principal;
+use backref::identity::{Authentication, Bearer};
 use backref::log;
 use backref::read::explain;
 use backref::read::plan::Limits;
@@ -20,6 +21,7 @@ use backref::serve::connections::{self, Server, UnderWay};
 use backref::serve::database::{self, Connect, EMBEDDED_FILE, SetupError, Url};
 use backref::serve::descriptors;
 use backref::serve::http::{self, Lack, ServerOptions};
+use backref::serve::identity;
 use backref::serve::migrate::{self, Runner};
 use backref::serve::stop::Stop;
 use clap::Parser;
@@ -38,7 +40,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         None => return served(serve(cli.serve).await),
-        Some(Command::Serve(args)) => return served(serve(args).await),
+        Some(Command::Serve(args)) => return served(serve(*args).await),
         Some(Command::Migrate(args)) => migrate(args).await,
         Some(Command::Seed(args)) => fill(args).await,
         Some(Command::Schema) => print_schema(),
@@ -77,6 +79,7 @@ async fn serve(args: Serve) -> Result<ExitCode> {
         runner.up(args.others.others()).await?;
         runner.close().await?;
     }
+    let bearer = bearer(&args).await?;
     let timeout = Duration::from_secs(args.request_timeout);
     let connection = url.connect(Connect::reading()).await?;
     database::require_migrated(&url, &connection).await?;
@@ -95,6 +98,7 @@ async fn serve(args: Serve) -> Result<ExitCode> {
     };
     connection.close().await?;
     let options = ServerOptions {
+        authentication: Authentication::by_bearer(bearer),
         max_body_bytes: args.max_body_bytes,
         body_timeout: Duration::from_secs(args.connections.body_timeout),
         graphiql: args.graphiql,
@@ -139,6 +143,17 @@ async fn serve(args: Serve) -> Result<ExitCode> {
         "stopped at once: what was not answered in time is cut off"
     );
     Ok(ExitCode::from(status))
+}
+
+/// Believes the tokens of the configured key. Those of a URL are asked for now, so that no request waits for them.
+async fn bearer(args: &Serve) -> Result<Bearer> {
+    let embedded = args.database.database_url.is_none();
+    let embedded = embedded.then_some(Path::new(EMBEDDED_FILE));
+    let Some(tokens) = identity::tokens(&args.identity, embedded)? else {
+        return Ok(Bearer::without_key());
+    };
+    tokens.start().await;
+    Ok(Bearer::of(Arc::new(tokens)))
 }
 
 /// The indexes that the doctor misses, for GraphiQL to show at the fields that want them.

@@ -1,6 +1,8 @@
 //! The command line and the environment. Flags win over the environment; `--help` explains each.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
@@ -9,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use super::connections::Settings;
 use super::listen::Listen;
 use super::migrate::Others;
+use crate::identity::tokens::{Algorithm, ClaimPath};
 use crate::read::plan::{DocumentLimits, Limits};
 
 /// A GraphQL server for related data. Without a command it serves.
@@ -24,7 +27,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve GraphQL over HTTP (what happens without a command, too)
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Create, inspect or remove the database's tables
     Migrate(Migrate),
     /// Fill an empty, migrated database with bulk content: the same seed gives the same rows everywhere
@@ -73,6 +76,8 @@ pub struct Serve {
     #[command(flatten)]
     pub others: OtherTables,
     #[command(flatten)]
+    pub identity: IdentityArgs,
+    #[command(flatten)]
     pub limits: LimitArgs,
     /// How long a request may take, in seconds; its database work is stopped then
     #[arg(long, env = "REQUEST_TIMEOUT", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
@@ -96,6 +101,95 @@ pub struct Serve {
     /// Log lines as JSON objects
     #[arg(long, env = "LOG_JSON", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub log_json: bool,
+}
+
+/// Which tokens are believed.
+#[derive(Debug, Args)]
+pub struct IdentityArgs {
+    /// The secret that tokens (JWT) are signed by, HS256, of at least 32 bytes: the server signs those of its own users by
+    /// it, too. Without any key, the embedded file has one beside it, made at random; every other server believes no token
+    #[arg(long, env = "JWT_SECRET", hide_env_values = true, conflicts_with_all = ["jwt_public_key", "jwt_jwks"])]
+    pub jwt_secret: Option<Secret>,
+    /// The file of the public key, in PEM, that tokens are signed by
+    #[arg(
+        long,
+        env = "JWT_PUBLIC_KEY",
+        value_name = "FILE",
+        conflicts_with = "jwt_jwks"
+    )]
+    pub jwt_public_key: Option<PathBuf>,
+    /// The JWK set of an identity provider, whose keys tokens name by `kid`: a file, or an https URL. It is asked for anew
+    /// when a token names a key that is not in it, every ten seconds at most, and every ten minutes
+    #[arg(long, env = "JWT_JWKS", value_name = "FILE|URL")]
+    pub jwt_jwks: Option<String>,
+    /// A certificate in PEM to believe at JWT_JWKS, besides those of the web's authorities
+    #[arg(long, env = "JWT_JWKS_CA", value_name = "FILE", requires = "jwt_jwks")]
+    pub jwt_jwks_ca: Option<PathBuf>,
+    /// What tokens are signed by: HS256, RS256, ES256 or EdDSA; without it HS256 by a secret, and RS256 by public keys.
+    /// What a token says of its own algorithm is not heeded
+    #[arg(long, env = "JWT_ALGORITHM")]
+    pub jwt_algorithm: Option<Algorithm>,
+    /// Whose tokens are believed: their `iss`
+    #[arg(long, env = "JWT_ISSUER")]
+    pub jwt_issuer: Option<String>,
+    /// For whom tokens must be: one of these is in their `aud`. Without it, a token that has an `aud` is not believed
+    #[arg(long, env = "JWT_AUDIENCE", value_delimiter = ',')]
+    pub jwt_audience: Vec<String>,
+    /// By how many seconds other clocks may differ from this one
+    #[arg(long, env = "JWT_LEEWAY", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=3600))]
+    pub jwt_leeway: u64,
+    /// The claim with the subject's id, by its name or a path with dots: `ext.user_id`
+    #[arg(long, env = "JWT_ID_CLAIM", default_value = "sub")]
+    pub jwt_id_claim: ClaimPath,
+    /// The claim with the subject's role, by its name or a path with dots: a text, or a list of one
+    #[arg(long, env = "JWT_ROLE_CLAIM", default_value = "role")]
+    pub jwt_role_claim: ClaimPath,
+    /// Claims that rules know, by names or paths with dots, each perhaps with a name of its own before it:
+    /// `tenant=org.id,groups`
+    #[arg(long, env = "JWT_CLAIMS", value_delimiter = ',')]
+    pub jwt_claims: Vec<NamedClaim>,
+    /// How long tokens that the server signs are believed, in seconds
+    #[arg(long, env = "JWT_TTL", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(1..))]
+    pub jwt_ttl: u64,
+}
+
+/// A text that is not shown.
+#[derive(Clone)]
+pub struct Secret(pub String);
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Secret(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// A claim, and the name that rules know it by.
+#[derive(Debug, Clone)]
+pub struct NamedClaim {
+    pub name: Box<str>,
+    pub path: ClaimPath,
+}
+
+impl FromStr for NamedClaim {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, path) = text.split_once('=').unwrap_or((text, text));
+        let (name, path) = (name.trim(), path.trim());
+        if name.is_empty() || path.is_empty() {
+            return Err("name a claim, or NAME=PATH");
+        }
+        Ok(NamedClaim {
+            name: name.into(),
+            path: ClaimPath::of(path),
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy, Args)]

@@ -5,6 +5,7 @@ pub mod connections;
 pub mod database;
 pub mod descriptors;
 pub mod http;
+pub mod identity;
 pub mod listen;
 pub mod migrate;
 pub mod stop;

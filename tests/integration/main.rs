@@ -19,6 +19,7 @@ mod hidden;
 mod hostile;
 mod house;
 mod http;
+mod identity;
 mod lists;
 mod migrations;
 mod names;

@@ -4,7 +4,8 @@ use std::any::Any;
 
 use axum::body::Body;
 use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +14,7 @@ use super::content::Refusal;
 use super::negotiate::JSON;
 use crate::engine::refuse;
 use crate::error::{Code, Error};
+use crate::identity::Unauthenticated;
 use crate::log;
 
 /// Gives an answer what all have. Nothing is kept by caches unless its handler said otherwise.
@@ -36,6 +38,28 @@ pub fn error(status: StatusCode, media: HeaderValue, error: Error) -> Response {
 pub fn bad_request(media: HeaderValue, message: &str) -> Response {
     let of_input = Error::new(Code::BadUserInput, message);
     error(StatusCode::BAD_REQUEST, media, of_input)
+}
+
+/// Who asks is not believed, or cannot be told now.
+pub fn unauthenticated(why: Unauthenticated, media: HeaderValue) -> Response {
+    match why {
+        Unauthenticated::Refused { message, challenge } => {
+            tracing::debug!(%message, "who asks was not believed");
+            let refused = Error::new(Code::Unauthenticated, message);
+            let mut response = error(StatusCode::UNAUTHORIZED, media, refused);
+            if let Some(challenge) = challenge {
+                response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+            }
+            response
+        }
+        Unauthenticated::Unavailable { message } => {
+            const SOON: HeaderValue = HeaderValue::from_static("5");
+            let unavailable = Error::new(Code::Unavailable, message);
+            let mut response = error(StatusCode::SERVICE_UNAVAILABLE, media, unavailable);
+            response.headers_mut().insert(RETRY_AFTER, SOON);
+            response
+        }
+    }
 }
 
 /// The body was not taken. Where it was not read either, `last` closes its connection: HTTP/1 knows no other way not to

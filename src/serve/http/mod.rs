@@ -18,8 +18,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, Version};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
@@ -33,12 +34,15 @@ use super::stop::Stop;
 use crate::engine::{Engine, Request};
 use crate::error::{Code, Error};
 use crate::graph::Principal;
+use crate::identity::{Authentication, Unauthenticated};
 use negotiate::GRAPHQL_JSON;
 use ready::Readiness;
 use request::{NoRequest, Parameters};
 
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
+    /// Who asks; without it everybody is anonymous. By cookies it implies `require_preflight`.
+    pub authentication: Authentication,
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
     /// How long a request body may take to come.
@@ -57,6 +61,7 @@ pub struct ServerOptions {
 impl Default for ServerOptions {
     fn default() -> Self {
         ServerOptions {
+            authentication: Authentication::default(),
             max_body_bytes: 1 << 20,
             body_timeout: Duration::from_secs(30),
             graphiql: true,
@@ -145,22 +150,24 @@ async fn graphql(State(served): State<Served>, request: axum::extract::Request) 
                         .to_owned(),
                 )),
             };
-            served.answer(&head.headers, media, NO_STORE, asked).await
+            served.answer(&head, media, NO_STORE, asked).await
         }
         Err(refusal) => answer::refused(refusal, media, head.version <= Version::HTTP_11),
     }
 }
 
 /// A request in a URL, for caches and links. What a GET asks never changes anything: there are only queries.
-async fn graphql_by_get(State(served): State<Served>, uri: Uri, headers: HeaderMap) -> Response {
-    let Some(media) = negotiate::accepted(&headers) else {
+async fn graphql_by_get(State(served): State<Served>, request: axum::extract::Request) -> Response {
+    let (head, _) = request.into_parts();
+    let Some(media) = negotiate::accepted(&head.headers) else {
         return answer::not_acceptable();
     };
-    if !origin::is_welcome(&headers, &uri, served.options.require_preflight) {
+    if !origin::is_welcome(&head.headers, &head.uri, served.requires_preflight()) {
         return answer::bad_request(media, origin::REFUSED);
     }
-    let asked = Parameters::of_url(uri.query().unwrap_or_default()).and_then(Parameters::request);
-    served.answer(&headers, media, ASK_AGAIN, asked).await
+    let query = head.uri.query().unwrap_or_default();
+    let asked = Parameters::of_url(query).and_then(Parameters::request);
+    served.answer(&head, media, ASK_AGAIN, asked).await
 }
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -173,18 +180,46 @@ impl Served {
         self.options.explain && headers.get("x-backref-explain").is_some_and(|v| v == "1")
     }
 
+    /// Whether a GET must show that no page of another site made it.
+    fn requires_preflight(&self) -> bool {
+        self.options.require_preflight || self.options.authentication.reads_cookies()
+    }
+
+    async fn principal(&self, head: &Parts) -> Result<Principal, Unauthenticated> {
+        self.options.authentication.authenticate(head).await
+    }
+
     async fn answer(
         &self,
-        headers: &HeaderMap,
+        head: &Parts,
+        media: HeaderValue,
+        cache: HeaderValue,
+        asked: Result<Request, NoRequest>,
+    ) -> Response {
+        let mut answer = match self.principal(head).await {
+            Ok(principal) => self.answer_to(principal, head, media, cache, asked).await,
+            Err(why) => answer::unauthenticated(why, media),
+        };
+        if let Some(header) = self.options.authentication.varies_by() {
+            answer.headers_mut().append(VARY, header.clone().into());
+        }
+        answer
+    }
+
+    async fn answer_to(
+        &self,
+        principal: Principal,
+        head: &Parts,
         media: HeaderValue,
         cache: HeaderValue,
         asked: Result<Request, NoRequest>,
     ) -> Response {
         match asked {
             Ok(request) => {
-                let explain = self.explains(headers);
+                let explain = self.explains(&head.headers);
                 let request = Request { explain, ..request };
-                respond(&self.engine, media, cache, &request).await
+                let response = self.engine.execute(&request, principal).await;
+                respond(response, media, cache)
             }
             Err(NoRequest::Malformed(problem)) => answer::bad_request(media, &problem),
             Err(NoRequest::OnlyHash) => {
@@ -199,13 +234,7 @@ impl Served {
     }
 }
 
-async fn respond(
-    engine: &Engine,
-    media: HeaderValue,
-    cache: HeaderValue,
-    request: &Request,
-) -> Response {
-    let response = engine.execute(request, Principal::Anonymous).await;
+fn respond(response: crate::engine::Response, media: HeaderValue, cache: HeaderValue) -> Response {
     let (status, cache) = match response.retry_after {
         Some(_) => (StatusCode::SERVICE_UNAVAILABLE, NO_STORE),
         None if response.executed => (StatusCode::OK, cache),

@@ -74,6 +74,12 @@ impl TestApp {
         Self::start(database, graph, limits, Duration::from_secs(60))
     }
 
+    pub fn with_options(database: &TestDatabase, graph: Graph, options: ServerOptions) -> Self {
+        let app = Self::new(database, graph, Limits::default());
+        let router = http::router(app.engine.clone(), &options);
+        TestApp { router, ..app }
+    }
+
     fn start(database: &TestDatabase, graph: Graph, limits: Limits, timeout: Duration) -> Self {
         let catalog = graph.build().unwrap_or_else(|e| panic!("{e}"));
         let schema = Schema::new(&catalog, limits.default_page()).unwrap_or_else(|e| panic!("{e}"));

@@ -34,11 +34,16 @@ struct FirstTab {
 }
 
 /// What the page begins with.
-pub async fn start(State(served): State<Served>) -> Response {
+pub async fn start(State(served): State<Served>, request: axum::extract::Request) -> Response {
+    let (head, _) = request.into_parts();
+    let principal = match served.principal(&head).await {
+        Ok(principal) => principal,
+        Err(why) => return answer::unauthenticated(why, JSON),
+    };
     let engine = &served.engine;
     let mut tabs = Vec::new();
     for example in examples(engine.planner().catalog()) {
-        tabs.extend(first_tab(engine, example).await);
+        tabs.extend(first_tab(engine, &principal, example).await);
     }
     json(&Start {
         examples: tabs,
@@ -51,12 +56,12 @@ pub async fn start(State(served): State<Served>) -> Response {
 }
 
 /// An example with values for its variables; `None` where the server's limits forbid it.
-async fn first_tab(engine: &Engine, example: Example) -> Option<FirstTab> {
+async fn first_tab(engine: &Engine, principal: &Principal, example: Example) -> Option<FirstTab> {
     let mut variables = Map::new();
     if let Some(variable) = &example.variable {
         let value = match variable {
             Variable::After => Value::Null,
-            Variable::Words { found_by } => word(engine, found_by).await.into(),
+            Variable::Words { found_by } => word(engine, principal, found_by).await.into(),
         };
         variables.insert(variable.name().to_owned(), value);
     }
@@ -66,10 +71,7 @@ async fn first_tab(engine: &Engine, example: Example) -> Option<FirstTab> {
         variables: serde_json::from_value(values.clone()).ok()?,
         ..Request::default()
     };
-    engine
-        .planner()
-        .prepare(&request, Principal::Anonymous)
-        .ok()?;
+    engine.planner().prepare(&request, principal.clone()).ok()?;
     let written = serde_json::to_string_pretty(&values).ok();
     Some(FirstTab {
         name: example.name,
@@ -78,14 +80,14 @@ async fn first_tab(engine: &Engine, example: Example) -> Option<FirstTab> {
     })
 }
 
-/// A word that the database has, in a text that a document finds.
-async fn word(engine: &Engine, found_by: &str) -> String {
+/// A word that the principal may see, in a text that a document finds.
+async fn word(engine: &Engine, principal: &Principal, found_by: &str) -> String {
     let request = Request {
         query: found_by.to_owned(),
         ..Request::default()
     };
     // The page is there also while the database has more to do than to answer this.
-    let asked = engine.execute(&request, Principal::Anonymous);
+    let asked = engine.execute(&request, principal.clone());
     let answer = tokio::time::timeout(PATIENCE, asked).await;
     let found: Value = match answer {
         Ok(answer) => serde_json::from_slice(&answer.body).unwrap_or_default(),
@@ -128,7 +130,7 @@ struct Limits {
     rows: u64,
 }
 
-/// What a request would run, which is not run: its plan, or the errors for which it has none. The status is that of
+/// What a request of whoever asks would run, which is not run: its plan, or the errors for which it has none. The status is that of
 /// having looked.
 pub async fn plan(State(served): State<Served>, request: axum::extract::Request) -> Response {
     let (head, body) = request.into_parts();
@@ -148,8 +150,12 @@ pub async fn plan(State(served): State<Served>, request: axum::extract::Request)
             return answer::bad_request(JSON, "a plan is made of a document; send `query`");
         }
     };
+    let principal = match served.principal(&head).await {
+        Ok(principal) => principal,
+        Err(why) => return answer::unauthenticated(why, JSON),
+    };
     let planner = served.engine.planner();
-    let prepared = match planner.prepare(&request, Principal::Anonymous) {
+    let prepared = match planner.prepare(&request, principal) {
         Ok(prepared) => prepared,
         Err(errors) => return ([(CONTENT_TYPE, JSON)], refuse(&errors).body).into_response(),
     };

@@ -1,0 +1,16 @@
+//! Who asks: from the head of a request to a [`Principal`].
+//!
+//! A server has one way to tell, an [`Authentication`], which anything can stand behind that implements
+//! [`Authenticate`]: a closure of ten lines over a gateway's header or a session's cookie, or [`Bearer`], which
+//! believes signed tokens.
+//!
+//! **Invariant:** whoever shows something that is not believed is refused. Nobody known is only who shows nothing.
+
+mod authenticate;
+mod bearer;
+pub mod tokens;
+
+pub use authenticate::{Authenticate, Authentication, Unauthenticated};
+pub use bearer::Bearer;
+
+use crate::graph::Principal;
