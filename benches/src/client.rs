@@ -25,6 +25,8 @@ pub struct Question {
     pub document: String,
     /// The query has the variable `$id`: a user, given in this form.
     pub user: Option<UserForm>,
+    /// Who asks, where that is somebody known.
+    pub token: Option<String>,
 }
 
 /// How the id of a user is written.
@@ -93,7 +95,7 @@ impl Target {
             None => serde_json::json!({ "query": document }),
         }
         .to_string();
-        post(self.address, path, &body)
+        post(self.address, path, self.question.token.as_deref(), &body)
     }
 
     fn accepts(&self, answer: &[u8], user: i64) -> bool {
@@ -107,13 +109,16 @@ impl Target {
 /// A GraphQL request for a document without variables.
 pub fn request(address: SocketAddr, document: &str) -> Vec<u8> {
     let body = serde_json::json!({ "query": document }).to_string();
-    post(address, "/graphql", &body)
+    post(address, "/graphql", None, &body)
 }
 
-fn post(address: SocketAddr, path: &str, body: &str) -> Vec<u8> {
+fn post(address: SocketAddr, path: &str, token: Option<&str>, body: &str) -> Vec<u8> {
+    let authorization = token.map_or_else(String::new, |token| {
+        format!("authorization: Bearer {token}\r\n")
+    });
     format!(
         "POST {path} HTTP/1.1\r\nhost: {address}\r\naccept: application/json\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+         {authorization}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()

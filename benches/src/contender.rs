@@ -195,6 +195,7 @@ impl Own {
             },
             document: query.document.to_owned(),
             user: query.takes_user.then_some(UserForm::Global),
+            token: None,
         })
     }
 }

@@ -116,6 +116,7 @@ async fn curve(
                 path: "/graphql".to_owned(),
                 document: document.clone(),
                 user: None,
+                token: None,
             };
             let (warm_up, duration) = (WARM_UP.min(options.seconds()), options.seconds());
             let taken = sample(server, &question, database, connections, warm_up, duration);

@@ -111,6 +111,7 @@ impl Peer {
             path: self.path.clone(),
             document: asked.document.clone(),
             user: asked.user,
+            token: None,
         })
     }
 

@@ -62,7 +62,7 @@ async fn probe(clients: &Clients) -> (End, Duration) {
 }
 
 /// Prints a line for each target; an error if one is missed.
-fn judge(targets: &[(String, bool)]) -> Result<()> {
+pub fn judge(targets: &[(String, bool)]) -> Result<()> {
     let mut missed = 0;
     for (target, met) in targets {
         println!("{} {target}", if *met { "met   " } else { "missed" });

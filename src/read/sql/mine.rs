@@ -66,10 +66,10 @@ impl Writer<'_> {
     }
 
     /// A column's being one of the values of a list.
-    pub(super) fn among_brought(&self, t: Table, column: ColumnIx, value: &Mine) -> String {
-        let kind = &self.entity(t).columns[column].kind;
+    pub(super) fn among_brought(&self, t: Table, ix: ColumnIx, value: &Mine) -> String {
+        let kind = &self.entity(t).columns[ix].kind;
         let n = self.bring(kind, value, true);
-        let column = self.comparable(t, column);
+        let column = self.comparable(t, ix);
         match self.dialect {
             Dialect::Postgres if kind.is_integer() => format!("{column} = ANY(${n}::bigint[])"),
             Dialect::Postgres => {
@@ -77,7 +77,12 @@ impl Writer<'_> {
                 format!("{column} = ANY({values})")
             }
             Dialect::Sqlite => {
-                let item = sqlite_value(kind, "value".to_owned());
+                let form = self.other_form(t.entity, ix);
+                let column = form.map_or(column.clone(), |form| form.comparable(&column));
+                let item = match form {
+                    Some(form) => form.bound("value"),
+                    None => sqlite_value(kind, "value".to_owned()),
+                };
                 format!("{column} IN (SELECT {item} FROM json_each(?{n}))")
             }
         }
