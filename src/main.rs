@@ -9,8 +9,7 @@ use std::time::Duration;
 use backref::blog::{self, sample, seed};
 use backref::doctor::{self, Remedy, Subject};
 use backref::engine::{Engine, Planner, Request};
-use backref::graph::Catalog;
-use backref::graph::Principal;
+use backref::graph::{self, Catalog, Principal};
 use backref::identity::{Authentication, Bearer};
 use backref::log;
 use backref::read::explain;
@@ -405,18 +404,20 @@ fn print_plan(args: &Explain) -> Result {
     };
     let dialect = named(&args.database_url)?.dialect();
     let planner = planner(args.limits.limits())?;
-    let prepared = planner
-        .prepare(&request, Principal::Anonymous)
-        .map_err(|errors| {
-            let lines: Vec<_> = errors
-                .iter()
-                .map(|e| match e.locations.first() {
-                    Some(at) => format!("{}:{}: {}", at.line, at.column, e.message),
-                    None => e.message.clone(),
-                })
-                .collect();
-            lines.join("\n")
-        })?;
+    // Whoever it is, what he brings along is bound and not in the plan.
+    let subject =
+        |role: &String| Principal::subject(graph::Subject::new("").with_role(role.as_str()));
+    let principal = args.role.as_ref().map_or(Principal::Anonymous, subject);
+    let prepared = planner.prepare(&request, principal).map_err(|errors| {
+        let lines: Vec<_> = errors
+            .iter()
+            .map(|e| match e.locations.first() {
+                Some(at) => format!("{}:{}: {}", at.line, at.column, e.message),
+                None => e.message.clone(),
+            })
+            .collect();
+        lines.join("\n")
+    })?;
     print!(
         "{}",
         explain::explain(planner.catalog(), &prepared.bound, dialect)

@@ -368,6 +368,9 @@ pub struct Explain {
     /// Whose SQL to print is told by its scheme; nothing is connected to
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
+    /// Plan by the rules for somebody of this role; without it for nobody known
+    #[arg(long)]
+    pub role: Option<String>,
     #[command(flatten)]
     pub limits: LimitArgs,
 }

@@ -53,3 +53,30 @@ async fn roles_that_rules_do_not_know_share_a_plan() {
     }
     assert_eq!(app.engine.planner().plans(), 1);
 }
+
+/// What the command prints is the plan of whoever has the role.
+#[tokio::test]
+async fn a_plan_is_explained_by_the_rules_of_a_role() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("posts.graphql");
+    std::fs::write(&file, "{ posts { title } users { email } }").expect("a file");
+    let explained = async |role: &[&str]| {
+        let mut arguments = vec!["explain", file.to_str().expect("UTF-8")];
+        arguments.extend(role);
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_backref"))
+            .args(arguments)
+            .output()
+            .await
+            .expect("it runs");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let nobody = explained(&[]).await;
+    assert!(nobody.contains("\"status\" = 'published'"), "{nobody}");
+    assert!(!nobody.contains("\"email\""), "{nobody}");
+    let author = explained(&["--role", "author"]).await;
+    assert!(author.contains("OR t0.\"author_id\" = ?1"), "{author}");
+    assert!(author.contains("CASE WHEN t0.\"id\" = ?1"), "{author}");
+    let admin = explained(&["--role", "admin"]).await;
+    assert!(!admin.contains("WHERE"), "{admin}");
+    assert!(admin.contains("SELECT t0.\"email\""), "{admin}");
+}
