@@ -6,6 +6,7 @@ import { runs } from './runs.js';
 import { planOf } from './server.js';
 import { storage } from './storage.js';
 import { parsed } from './variables.js';
+import { who } from './who.js';
 
 const OPEN = 'graphiql:backref:cost';
 const number = new Intl.NumberFormat('en');
@@ -39,7 +40,8 @@ export function Cost({ lacks }) {
 
 /** The plan of what stands in the editor, a moment after it was written. */
 function usePlan(asked, isKnown) {
-  const key = JSON.stringify(asked);
+  const { token } = useSyncExternalStore(who.subscribe, who.now);
+  const key = JSON.stringify([asked, token]);
   const [planned, setPlanned] = useState({});
   const isBlank = asked.query.trim() === '';
   useEffect(() => {
@@ -47,7 +49,7 @@ function usePlan(asked, isKnown) {
     if (isKnown || isBlank || asked.variables === null) return undefined;
     const ended = new AbortController();
     const timer = setTimeout(async () => {
-      const found = await planOf(asked, ended.signal);
+      const found = await planOf(asked, { signal: ended.signal });
       if (!ended.signal.aborted) setPlanned({ ...found, key });
     }, 250);
     return () => {

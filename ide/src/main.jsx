@@ -10,6 +10,7 @@ import { linked } from './links.js';
 import { Problems } from './problems.jsx';
 import { runs } from './runs.js';
 import { fetcher, start } from './server.js';
+import { SignIn } from './signing.jsx';
 import { keepsHeaders, storage } from './storage.js';
 import { CopyCurl, CopyLink } from './toolbar.jsx';
 
@@ -58,6 +59,7 @@ createRoot(root).render(
           {copy}
           <CopyCurl />
           <CopyLink />
+          <SignIn />
         </>
       )}
     </GraphiQL.Toolbar>

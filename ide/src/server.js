@@ -1,6 +1,7 @@
 // What is asked of the server. Addresses are relative, so that the page also works below a path of a proxy.
 import { getIntrospectionQuery, parse } from 'graphql';
 import { runs } from './runs.js';
+import { who } from './who.js';
 
 export const ENDPOINT = new URL('graphql', document.baseURI);
 const PLAN = new URL('graphiql/plan', document.baseURI);
@@ -35,7 +36,7 @@ export function fetcher(explains) {
     runs.begin(tab);
     const [answer, plan] = await Promise.all([
       send(params, explains ? { [EXPLAIN]: '1', ...headers } : headers),
-      explains ? planOf(params) : undefined,
+      explains ? planOf(params, { headers }) : undefined,
     ]);
     runs.end(tab, { params, plan: plan?.plan, cost: answer.extensions?.backref, errors: answer.errors ?? [] });
     if (!explains || asksItself || !answer.extensions) return answer;
@@ -45,11 +46,11 @@ export function fetcher(explains) {
   };
 }
 
-/** `{ plan }`, or `{ errors }` where there is none. */
-export async function planOf({ query, variables, operationName }, signal) {
+/** `{ plan }` for whoever asks, or `{ errors }` where there is none. */
+export async function planOf({ query, variables, operationName }, { headers, signal } = {}) {
   const body = JSON.stringify({ query, variables, operationName });
   try {
-    const response = await fetch(PLAN, { method: 'POST', headers: JSON_TYPE, body, signal });
+    const response = await fetch(PLAN, { method: 'POST', headers: { ...JSON_TYPE, ...who.headers(headers) }, body, signal });
     return await response.json();
   } catch (error) {
     return { errors: [{ message: String(error) }] };
@@ -67,11 +68,12 @@ function withItsOperation(params) {
   }
 }
 
-async function send(params, headers) {
+/** The server's answer to a request of whoever asks. */
+export async function send(params, headers) {
   const response = await fetch(ENDPOINT, {
     method: 'POST',
     // By this type errors come with status 200, which a browser does not report on its console as if the page had failed.
-    headers: { accept: 'application/json', ...JSON_TYPE, ...headers },
+    headers: { accept: 'application/json', ...JSON_TYPE, ...who.headers(headers) },
     body: JSON.stringify(params),
   });
   const text = await response.text();

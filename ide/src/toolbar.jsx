@@ -4,13 +4,14 @@ import { useCopied } from './copy.jsx';
 import { curl, link } from './links.js';
 import { ENDPOINT } from './server.js';
 import { parsed } from './variables.js';
+import { who } from './who.js';
 
 export function CopyCurl() {
   const [copied, copy] = useCopied();
   const read = useWritten();
   const onClick = () => {
     const { headers, variables, ...rest } = read();
-    return copy(curl(ENDPOINT, { ...rest, variables: parsed(variables), headers: parsed(headers) ?? {} }));
+    return copy(curl(ENDPOINT, { ...rest, variables: parsed(variables), headers: who.headers(parsed(headers) ?? {}) }));
   };
   return (
     <ToolbarButton label={copied ? 'Copied' : 'Copy as curl, with its headers'} onClick={onClick}>

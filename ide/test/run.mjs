@@ -1,15 +1,17 @@
 // What somebody does with the page, in a real browser: `node ide/test/run.mjs http://127.0.0.1:8000`, where Backref
 // serves a graph with content. With `--pictures FOLDER` each step leaves one there; with `--readme` those of the README
-// are made anew.
+// are made anew. `--secret SECRET` is the server's `JWT_SECRET`, by which the step that signs in makes its token.
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { watch, withBrowser } from './browser.mjs';
 
 const [origin] = process.argv.slice(2).filter((a) => a.startsWith('http'));
-const at = process.argv.indexOf('--pictures');
-const pictures = at < 0 ? null : process.argv[at + 1];
+const given = (option) => (process.argv.includes(option) ? process.argv[process.argv.indexOf(option) + 1] : null);
+const pictures = given('--pictures');
+const secret = given('--secret');
 const readme = process.argv.includes('--readme') ? fileURLToPath(new URL('../screenshots', import.meta.url)) : null;
 for (const folder of [pictures, readme]) if (folder) mkdirSync(folder, { recursive: true });
 if (!origin) throw new Error('say where Backref listens: node ide/test/run.mjs http://127.0.0.1:8000');
@@ -276,6 +278,41 @@ const STEPS = {
     await visit.openTool('Variables');
   },
 
+  async 'somebody signs in by a token, for all tabs'(visit) {
+    // Where nobody has said by what tokens are signed, there is nobody to be.
+    if (!secret) return;
+    const { page } = visit;
+    const dialog = page.getByRole('dialog', { name: 'Who asks' });
+    const open = async (label) => page.getByRole('button', { name: label }).click();
+    const asked = async () => {
+      const request = page.waitForRequest((r) => r.url() === `${origin}/graphql` && r.method() === 'POST');
+      await visit.run();
+      return (await request).headers().authorization;
+    };
+    await open(/^Sign in, for all tabs/);
+    await dialog.getByLabel(/token/).fill('no token at all');
+    await dialog.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await dialog.getByRole('alert').waitFor();
+    await visit.picture('sign-in');
+    // The browser reports that it was refused, as it should have been.
+    const refused = visit.seen.complaints.findIndex((c) => c.includes('status of 401'));
+    assert.deepEqual([refused, visit.seen.complaints.length], [0, 1]);
+    visit.seen.complaints.pop();
+    const token = signed({ sub: '1', exp: Math.floor(Date.now() / 1000) + 600 });
+    await dialog.getByLabel(/token/).fill(`Bearer ${token}`);
+    await dialog.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    assert.equal(await asked(), `Bearer ${token}`);
+    await page.locator('#graphiql-session-tab-0').click();
+    assert.equal(await asked(), `Bearer ${token}`);
+    assert.doesNotMatch(await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }])), new RegExp(token));
+    await open(/^Signed in/);
+    await dialog.getByRole('button', { name: 'Sign out' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    assert.equal(await asked(), undefined);
+    await page.locator('[id^="graphiql-session-tab-"]').last().click();
+  },
+
   async 'a query is put in order, and found again in the history'(visit) {
     await visit.write('.graphiql-query-editor', `query Untidy{${rootField(visit.start.examples[0].query)}{id}} # why`);
     await visit.page.getByRole('button', { name: /Prettify/ }).click();
@@ -309,6 +346,13 @@ const STEPS = {
     await visit.picture('linked');
   },
 };
+
+/** A token that the server believes. */
+function signed(claims) {
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const text = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`;
+  return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`;
+}
 
 /** The first root field of a document. */
 function rootField(query) {

@@ -1,11 +1,14 @@
 //! The page at `/` and its files, as clients of all kinds meet them. What it does in a browser is `ide/test`.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use backref::doctor;
+use backref::identity::tokens::{TokenSettings, Tokens};
+use backref::identity::{Authentication, Bearer};
 use backref::read::plan::Limits;
 use backref::serve::http::{self, Lack, ServerOptions};
 use flate2::read::GzDecoder;
@@ -464,8 +467,11 @@ async fn what_the_database_lacks_is_named_as_the_plan_names_its_fields() {
 async fn the_page_works_in_a_browser_on_any_graph() {
     let database = generality::shop(Backend::Sqlite).await;
     let app = TestApp::new(&database, generality::graph(), Limits::default());
+    let secret = "a secret of this test alone, and of nobody else";
+    let tokens = Tokens::new(TokenSettings::secret(secret)).expect("tokens");
     let options = ServerOptions {
         explain: true,
+        authentication: Authentication::by_bearer(Bearer::of(Arc::new(tokens))),
         ..ServerOptions::default()
     };
     let router = http::router(app.engine.clone(), &options);
@@ -475,7 +481,7 @@ async fn the_page_works_in_a_browser_on_any_graph() {
     tokio::spawn(async move { axum::serve(listener, router).await });
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/ide/test/run.mjs");
     let ran = tokio::process::Command::new("node")
-        .args([script, &format!("http://{address}")])
+        .args([script, &format!("http://{address}"), "--secret", secret])
         .output()
         .await
         .expect("Node.js runs");
