@@ -16,6 +16,7 @@ use entity::user::Role;
 use entity::{comment, follow, post, post_tag, profile, tag, user};
 
 use crate::graph::Graph;
+use crate::graph::accounts::Accounts;
 use crate::graph::policy::Rule;
 
 pub fn graph() -> Graph {
@@ -41,4 +42,12 @@ pub fn graph() -> Graph {
         })
         .visible_through(comment::Relation::Post)
         .search(post::Entity, [post::Column::Title, post::Column::Body])
+        .accounts(Accounts {
+            username: user::Column::Username,
+            password_hash: user::Column::PasswordHash,
+            role: user::Column::Role,
+            email: user::Column::Email,
+            asked: vec![user::Column::Name],
+            made_at: vec![user::Column::CreatedAt, user::Column::UpdatedAt],
+        })
 }

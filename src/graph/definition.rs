@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use sea_orm::{ColumnTrait, EntityName, EntityTrait, IdenStatic, RelationTrait};
 
+use super::accounts::Accounts;
 use super::reflect::{self, RawEntity, TableKey};
 use super::{Catalog, relate};
 use crate::graph::policy::{Declared, Me, Policy, Row, Rule};
@@ -43,6 +44,7 @@ pub struct Graph {
     pub(super) policies_of_all: Vec<Declared>,
     pub(super) visible_through: HashMap<TableKey, RelationKey>,
     pub(super) column_policies: HashMap<ColumnKey, Declared>,
+    pub(super) accounts: Option<Accounts<ColumnKey>>,
     pub(super) searches: HashMap<TableKey, Vec<String>>,
     pub(super) descriptions: HashMap<TableKey, String>,
     pub(super) column_descriptions: HashMap<ColumnKey, String>,
@@ -205,6 +207,20 @@ impl Graph {
     ) -> Self {
         self.column_policies
             .insert(column_key(&column), Arc::new(rule));
+        self
+    }
+
+    /// Whose rows may sign in, by which columns: `viewer`, `signIn` and `signUp` are fields then.
+    pub fn accounts<C: ColumnTrait>(mut self, accounts: Accounts<C>) -> Self {
+        let keys = |columns: Vec<C>| columns.iter().map(column_key).collect();
+        self.accounts = Some(Accounts {
+            username: column_key(&accounts.username),
+            password_hash: column_key(&accounts.password_hash),
+            role: column_key(&accounts.role),
+            email: column_key(&accounts.email),
+            asked: keys(accounts.asked),
+            made_at: keys(accounts.made_at),
+        });
         self
     }
 

@@ -6,6 +6,7 @@
 //! **Invariant:** nothing outside this folder asks SeaORM what an entity looks like, and nothing in it
 //! knows of GraphQL documents, SQL text or connections.
 
+pub mod accounts;
 pub mod condition;
 pub mod decimal;
 mod definition;
@@ -26,6 +27,7 @@ use sea_orm::sea_query::{Condition, DynIden, ForeignKeyAction};
 pub use definition::{Graph, GraphError};
 pub use principal::{Claim, Principal, Subject};
 
+use accounts::AccountColumns;
 use policy::Policy;
 
 /// Index of an entity in [`Catalog::entities`].
@@ -40,6 +42,8 @@ pub type ColumnIx = usize;
 pub struct Catalog {
     pub entities: Vec<Entity>,
     pub relations: Vec<Relation>,
+    /// Whose rows may sign in.
+    pub accounts: Option<AccountColumns>,
     by_type: HashMap<String, EntityId>,
     classes: rules::Classes,
 }

@@ -149,6 +149,9 @@ impl<'a> Writer<'a> {
             (RootOutput::Lookup { lookups, .. }, BoundRoot::Chosen(i)) => {
                 self.nullable_row(&lookups[*i].choice, 0, field.location);
             }
+            (RootOutput::Viewer(choice), BoundRoot::Chosen(_)) => {
+                self.nullable_row(choice, 0, field.location);
+            }
             (RootOutput::Node { choices, .. }, BoundRoot::Chosen(i)) => {
                 self.nullable_row(&choices[*i], 0, field.location)
             }

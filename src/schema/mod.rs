@@ -195,6 +195,10 @@ fn query(catalog: &Catalog, limit: u32) -> Object {
                 .description("The objects with these global ids, in the order asked; null where there is none that you may see.")
                 .argument(InputValue::new("ids", TypeRef::named_nn_list_nn(TypeRef::ID)).description(ids)),
         );
+    let query = match &catalog.accounts {
+        Some(accounts) => query.field(viewer_field(&catalog.entities[accounts.entity])),
+        None => query,
+    };
     catalog.exposed().fold(query, |query, (_, entity)| {
         query
             .field(one_field(entity))
@@ -202,6 +206,13 @@ fn query(catalog: &Catalog, limit: u32) -> Object {
             .field(connections::root_field(entity, limit))
             .field(aggregates::root_field(entity))
     })
+}
+
+fn viewer_field(entity: &Entity) -> dynamic::Field {
+    field("viewer", TypeRef::named(&entity.type_name)).description(format!(
+        "The {} who asks; null where nobody is signed in.",
+        entity.one()
+    ))
 }
 
 /// The columns that find one row on their own, besides the primary key.

@@ -1,6 +1,7 @@
 //! Completes a graph: resolves relations, derives backrefs and many-to-many fields, names everything,
 //! and checks the result.
 
+mod accounts;
 mod entities;
 mod fields;
 mod inverses;
@@ -29,6 +30,7 @@ pub(super) fn complete(graph: Graph) -> Result<Catalog, GraphError> {
     work.nullability();
     work.fields();
     work.edge_types();
+    let accounts = work.accounts();
     let classes = work.rules();
     work.unused_definitions();
     if work.mistakes.is_empty() {
@@ -42,6 +44,7 @@ pub(super) fn complete(graph: Graph) -> Result<Catalog, GraphError> {
         Ok(Catalog {
             entities: work.catalog_entities,
             relations: work.relations.into_iter().map(|r| r.relation).collect(),
+            accounts,
             by_type,
             classes,
         })

@@ -84,6 +84,7 @@ impl Plan {
             RootOutput::Lookup { lookups, .. } => {
                 lookups.iter().map(|l| of(&l.choice.selection)).sum()
             }
+            RootOutput::Viewer(choice) => of(&choice.selection),
             RootOutput::Node { choices, .. } | RootOutput::Nodes { choices, .. } => {
                 choices.iter().map(|c| of(&c.selection)).sum()
             }
@@ -464,6 +465,8 @@ pub enum RootOutput {
         choices: Vec<Choice>,
         ids: Node<Value>,
     },
+    /// The row of whoever asks.
+    Viewer(Choice),
 }
 
 /// What to load and write if a node is of this type.

@@ -2,6 +2,7 @@
 //! the box is not on it, so it changes nothing here.
 
 use backref::Graph;
+use backref::graph::accounts::Accounts;
 use backref::graph::policy::Rule;
 use entity::user::Role;
 use entity::{comment, follow, post, post_tag, profile, tag, user};
@@ -30,6 +31,14 @@ pub fn graph() -> Graph {
         })
         .visible_through(comment::Relation::Post)
         .search(post::Entity, [post::Column::Title, post::Column::Body])
+        .accounts(Accounts {
+            username: user::Column::Username,
+            password_hash: user::Column::PasswordHash,
+            role: user::Column::Role,
+            email: user::Column::Email,
+            asked: vec![user::Column::Name],
+            made_at: vec![user::Column::CreatedAt, user::Column::UpdatedAt],
+        })
 }
 
 /// Drops the tables of a migrated database that are not of this graph.

@@ -5,6 +5,7 @@ mod jwks;
 mod layers;
 mod signing;
 mod tokens;
+mod viewer;
 
 use std::sync::Arc;
 

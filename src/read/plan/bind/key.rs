@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use super::{BoundRoot, argument, origin, text_of};
 use crate::error::{Code, Error};
 use crate::graph::keys::{KeyValue, Keys, NoValue, key_value, parse_key};
-use crate::graph::{Catalog, Entity, EntityId, Kind};
+use crate::graph::{Catalog, Entity, EntityId, Kind, Principal};
 use crate::read::encode::{self, Raw};
 use crate::read::plan::{Choice, Lookup};
 
@@ -77,6 +77,17 @@ pub(super) fn bind_lookup(
             BoundRoot::Failed(origin::named(error, &lookup.value))
         }
     }
+}
+
+/// The key of whoever asks, where there is somebody whose id is one.
+pub(super) fn key_of_viewer(
+    catalog: &Catalog,
+    viewer: &Choice,
+    principal: &Principal,
+) -> Option<KeyValue> {
+    let entity = &catalog.entities[viewer.entity];
+    let kind = &entity.columns[entity.primary_key[0]].kind;
+    key_value(kind, &principal.known()?.id).ok()
 }
 
 /// Which of the choices an id is of, and its key. With `only`, a bare key will do.

@@ -18,7 +18,7 @@ use super::{Document, DocumentLimits, Level, Plan, RootOutput, Source};
 use crate::error::{Code, Error};
 use crate::graph::keys::Keys;
 use crate::graph::{Catalog, Principal};
-use key::{bind_lookup, bind_node, bind_nodes};
+use key::{bind_lookup, bind_node, bind_nodes, key_of_viewer};
 use page::{Problem, bind_page};
 
 pub use key::{column_key, key_of_text, no_value, shortened};
@@ -156,6 +156,13 @@ pub fn bind(
                     Err(error) => BoundRoot::Failed(origin::named(error.of_field("id"), id)),
                 }
             }
+            RootOutput::Viewer(choice) => match key_of_viewer(catalog, choice, &principal) {
+                Some(key) => {
+                    keys[choice.level] = Keys::from_rows(&[vec![key]]);
+                    BoundRoot::Chosen(0)
+                }
+                None => BoundRoot::Plain,
+            },
             RootOutput::Nodes {
                 choices,
                 ids: written,

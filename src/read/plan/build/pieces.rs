@@ -69,6 +69,7 @@ fn each(field: &mut RootField, act: &mut impl FnMut(LevelId, &mut Selection)) {
             let choices = choices.iter_mut();
             choices.for_each(|c| within(c.level, &mut c.selection, act));
         }
+        RootOutput::Viewer(choice) => within(choice.level, &mut choice.selection, act),
     }
 }
 

@@ -47,6 +47,14 @@ impl<'a> Builder<'a> {
                     ids: argument(field, "ids").unwrap_or_else(|| Value::Null.into()),
                 };
             }
+            "viewer" => {
+                if let Some(accounts) = &self.catalog.accounts {
+                    let (entity, key_column) = (accounts.entity, vec![accounts.key]);
+                    let name = key.to_string();
+                    let choice = self.keyed(name, entity, key_column, field, &subsets);
+                    return RootOutput::Viewer(choice);
+                }
+            }
             _ => {}
         }
         let mut entities = self.catalog.exposed();
