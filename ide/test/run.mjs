@@ -214,6 +214,20 @@ const STEPS = {
     await visit.page.waitForFunction(() => /at most 1000/.test(document.querySelector('.backref-cost')?.textContent));
   },
 
+  async 'what the database lacks is told at the field that is slow for it'(visit) {
+    for (const { fields, says, mendedBy } of visit.start.lacks.slice(0, 1)) {
+      const [, root] = fields.find((field) => field.startsWith('Query.')).split('.');
+      await visit.write('.graphiql-query-editor', `{ ${root}(limit: 2) { id } }`);
+      const told = visit.page.locator(`tr[data-path="${root}"] .backref-lack`);
+      await told.waitFor();
+      assert.ok((await told.textContent()).includes(says));
+      await told.getByRole('button', { name: 'Copy what mends it' }).click();
+      await told.getByRole('button', { name: 'Copied' }).waitFor();
+      assert.equal(await visit.clipboard(), mendedBy.join('\n'));
+      await visit.picture('lacks');
+    }
+  },
+
   async 'the explorer builds a query'(visit) {
     await visit.write('.graphiql-query-editor', '');
     await visit.page.getByRole('button', { name: /GraphiQL Explorer/ }).click();

@@ -471,6 +471,11 @@ async fn the_page_works_in_a_browser_on_any_graph() {
     let tokens = Tokens::new(TokenSettings::secret(secret)).expect("tokens");
     let options = ServerOptions {
         explain: true,
+        lacks: vec![Lack {
+            fields: vec!["Artist.albums".to_owned(), "Query.albums".to_owned()],
+            says: "there is no index".to_owned(),
+            mended_by: vec!["CREATE INDEX".to_owned()],
+        }],
         authentication: Authentication::by_bearer(Bearer::of(Arc::new(tokens))),
         ..ServerOptions::default()
     };
