@@ -267,9 +267,8 @@ impl Writer<'_> {
         let rows = self.rows_of(target, self.established_within(id, reach));
         match &relation.link {
             Link::Direct { columns } => {
-                let pairs = columns.iter().zip(&relation.from_columns);
-                let tied = pairs.map(|(&c, &f)| self.equal((target, c), (t, f)));
-                let rows = rows.tied(tied).tied([self.joined(relation, None, target)]);
+                let tied = self.all_equal((target, columns), (t, &relation.from_columns));
+                let rows = rows.tied([tied, self.joined(relation, None, target)]);
                 Way {
                     target,
                     rows,
@@ -288,12 +287,9 @@ impl Writer<'_> {
                     (true, _) | (_, Reach::All) => Established::Row,
                     (false, Reach::Visible) => Established::Nothing,
                 };
-                let pairs = near.iter().zip(&relation.from_columns);
-                let tied = pairs.map(|(&c, &f)| self.equal((j, c), (t, f)));
-                let links = self.rows_of(j, established).tied(tied);
-                let on = columns.iter().zip(far);
-                let on = on.map(|(&c, &f)| self.equal((target, c), (j, f)));
-                let on = on.collect::<Vec<_>>().join(" AND ");
+                let tied = self.all_equal((j, near), (t, &relation.from_columns));
+                let links = self.rows_of(j, established).tied([tied]);
+                let on = self.all_equal((target, columns), (j, far));
                 Way {
                     target,
                     rows: rows.tied([self.joined(relation, Some(j), target)]),

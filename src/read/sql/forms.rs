@@ -113,6 +113,19 @@ impl Writer<'_> {
         join_conditions(&[equal, seen, other_seen])
     }
 
+    /// The condition that several columns of two tables are equal, each to its own.
+    pub(super) fn all_equal(
+        &self,
+        (t, columns): (Table, &[ColumnIx]),
+        (other, others): (Table, &[ColumnIx]),
+    ) -> String {
+        let pairs = columns.iter().zip(others);
+        let equal: Vec<_> = pairs
+            .map(|(&a, &b)| self.equal((t, a), (other, b)))
+            .collect();
+        equal.join(" AND ")
+    }
+
     /// A column's being seen and equal to a value that is bound, and was read from another.
     pub(super) fn equal_to_key(
         &self,

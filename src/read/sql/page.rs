@@ -241,11 +241,10 @@ impl<'c> Writer<'c> {
 
     /// `… ) j JOIN target ON target.columns = j.far`, all of whose rows are seen.
     fn junction_targets(&self, t: Table, j: Table, junction: &Junction<'_>, cut: &str) -> Rows {
-        let on = junction.columns.iter().zip(junction.far);
-        let on: Vec<_> = on.map(|(&c, &f)| self.equal((t, c), (j, f))).collect();
+        let on = self.all_equal((t, junction.columns), (j, junction.far));
         let before = format!("{cut}) {} JOIN ", j.called());
         self.rows_of(t, Established::Row)
-            .between(&before, &format!(" ON {}", on.join(" AND ")))
+            .between(&before, &format!(" ON {on}"))
     }
 
     /// `SELECT far FROM junction WHERE near = key … ORDER BY far LIMIT …`
@@ -308,9 +307,7 @@ impl<'c> Writer<'c> {
                         .tied([self.joined(relation, Some(j), t)]),
                     None => self.rows_of(j, Established::Nothing).tied(tied),
                 };
-                let on = columns.iter().zip(far);
-                let on = on.map(|(&c, &f)| self.equal((t, c), (j, f)));
-                let on = on.collect::<Vec<_>>().join(" AND ");
+                let on = self.all_equal((t, columns), (j, far));
                 (Some(j), links.join(targets, &on))
             }
         };

@@ -141,12 +141,9 @@ impl Writer<'_> {
         };
         self.as_rule(|writer| {
             let target = writer.table(relation.to);
-            let pairs = columns.iter().zip(&relation.from_columns);
-            let tied: Vec<_> = pairs
-                .map(|(&c, &f)| writer.equal((target, c), (t, f)))
-                .collect();
+            let tied = writer.all_equal((target, columns), (t, &relation.from_columns));
             let rows = writer.rows_of(target, Established::Nothing);
-            rows.tied(tied).exist(writer.dialect)
+            rows.tied([tied]).exist(writer.dialect)
         })
     }
 
