@@ -1,11 +1,15 @@
 //! The way of a query: prepare → bind → load → write.
 //!
 //! Documents are prepared once per text, as a database prepares statements, and plans once per operation
-//! and condition; both caches are bounded.
+//! and condition; both caches are bounded. A mutation goes it for each of its fields, once that has acted (`mutation`).
 
+mod mutation;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use apollo_compiler::Node;
 use apollo_compiler::executable::Operation;
 use apollo_compiler::introspection;
 use apollo_compiler::request::{RequestError, coerce_variable_values};
@@ -18,17 +22,20 @@ use serde::Deserialize;
 use crate::error::{Code, Error};
 use crate::graph::rules::Shape;
 use crate::graph::{Catalog, Principal};
+use crate::identity::accounts::Accounts;
 use crate::read::load::postgres::PostgresPool;
 use crate::read::load::sqlite::{Sqlite, SqlitePool};
 use crate::read::load::{self, Database, DatabaseError, Failures, Learnt, Loaded};
-use crate::read::plan::{self, BoundPlan, Document, Limits, Plan, Variables};
-use crate::read::respond::Answer;
+use crate::read::plan::{self, BoundPlan, Document, Limits, Part, Plan, Variables};
+use crate::read::respond::{Answer, Answered};
 use crate::schema::Schema;
 
 /// Answers GraphQL requests over one database.
 pub struct Engine {
     planner: Planner,
     database: Database,
+    /// Where somebody can sign in.
+    accounts: Option<Arc<Accounts>>,
     /// What a request may take, its database's work included.
     timeout: Duration,
 }
@@ -62,6 +69,9 @@ pub struct Request {
     /// Whether the answer says what it cost, in `extensions.backref`.
     #[serde(skip)]
     pub explain: bool,
+    /// The address that it comes from, where that is known.
+    #[serde(skip)]
+    pub from: Option<IpAddr>,
 }
 
 fn null_as_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<JsonMap, D::Error> {
@@ -74,7 +84,7 @@ pub struct Response {
     pub body: Vec<u8>,
     /// False for a request error, whose body has no `data`.
     pub executed: bool,
-    /// For a request that was turned away for want of capacity: when to come back.
+    /// For a request that was turned away for want of capacity, or that tries something too often: when to come back.
     pub retry_after: Option<Duration>,
 }
 
@@ -84,6 +94,7 @@ struct PlanKey {
     operation: Option<Box<str>>,
     conditions: Vec<bool>,
     shape: Shape,
+    part: Part,
 }
 
 /// About what a parsed document costs, in bytes: its tree is some thirty times its text.
@@ -121,7 +132,23 @@ pub struct Prepared {
     pub bound: BoundPlan,
     pub learnt: Arc<Learnt>,
     introspection: Option<JsonMap>,
+    /// That of whoever has signed in by it.
+    token: Option<String>,
     explain: bool,
+}
+
+/// What a request asks, before it is known for whom.
+pub struct Asked {
+    document: Arc<Document>,
+    operation: Node<Operation>,
+    variables: Valid<JsonMap>,
+}
+
+impl Asked {
+    /// Whether it may change something.
+    pub fn mutates(&self) -> bool {
+        self.operation.is_mutation()
+    }
 }
 
 impl Engine {
@@ -129,7 +156,16 @@ impl Engine {
         Engine {
             planner,
             database,
+            accounts: None,
             timeout,
+        }
+    }
+
+    /// Lets people sign in and up.
+    pub fn with_accounts(self, accounts: Arc<Accounts>) -> Self {
+        Engine {
+            accounts: Some(accounts),
+            ..self
         }
     }
 
@@ -144,21 +180,23 @@ impl Engine {
     /// Answers a request. Every problem is in the response.
     pub async fn execute(&self, request: &Request, principal: Principal) -> Response {
         let started = Instant::now();
-        let prepared = match self.planner.prepare(request, principal) {
+        let asked = match self.planner.read(request) {
+            Ok(asked) if asked.mutates() => return self.mutate(request, &asked, started).await,
+            asked => asked,
+        };
+        let explain = request.explain;
+        let prepared = asked.and_then(|asked| self.planner.query(&asked, principal, explain));
+        let prepared = match prepared {
             Ok(prepared) => prepared,
             Err(errors) => {
-                let first = errors.first();
-                tracing::debug!(
-                    code = ?first.map(|e| e.code),
-                    message = first.map(|e| e.message.as_str()),
-                    "refused"
-                );
+                note_refused(&errors);
                 return refuse(&errors);
             }
         };
         let bound = prepared.bound.bound;
         match self.run(Arc::new(prepared), started + self.timeout).await {
-            Ok(body) => {
+            Ok(answered) => {
+                let body = answered.body();
                 tracing::debug!(
                     operation = request.operation_name.as_deref(),
                     statements_at_most = bound.statements,
@@ -182,8 +220,8 @@ impl Engine {
         }
     }
 
-    /// The body of the answer. Where nothing could be asked, every field that needed it is an error.
-    async fn run(&self, prepared: Arc<Prepared>, deadline: Instant) -> Result<Vec<u8>, Refused> {
+    /// The answer. Where nothing could be asked, every field that needed it is an error.
+    async fn run(&self, prepared: Arc<Prepared>, deadline: Instant) -> Result<Answered, Refused> {
         let shared = &self.planner.shared;
         if prepared.bound.bound.statements == 0 {
             let levels = prepared.bound.plan.levels.iter();
@@ -197,7 +235,7 @@ impl Engine {
         match ran {
             Err(DatabaseError::Overloaded { retry_after }) => Err(Refused { retry_after }),
             Err(error) => Ok(shared.write(&prepared, &load::unasked(&prepared.bound, error))),
-            Ok(body) => Ok(body),
+            Ok(answered) => Ok(answered),
         }
     }
 
@@ -206,7 +244,7 @@ impl Engine {
         pool: &PostgresPool,
         prepared: &Prepared,
         deadline: Instant,
-    ) -> Result<Vec<u8>, DatabaseError> {
+    ) -> Result<Answered, DatabaseError> {
         let shared = &self.planner.shared;
         let Prepared { bound, learnt, .. } = prepared;
         let loaded = pool.load(&shared.catalog, bound, learnt, deadline).await?;
@@ -218,7 +256,7 @@ impl Engine {
         pool: &SqlitePool,
         prepared: &Arc<Prepared>,
         deadline: Instant,
-    ) -> Result<Vec<u8>, DatabaseError> {
+    ) -> Result<Answered, DatabaseError> {
         let (shared, learnt) = (self.planner.shared.clone(), &prepared.learnt);
         let of_request = prepared.clone();
         let work = move |connection: &mut Sqlite| {
@@ -273,38 +311,79 @@ impl Planner {
         self.plans.len()
     }
 
-    /// Parses, validates, plans and binds: everything before the first statement.
+    /// Parses, validates, plans and binds a query: everything before the first statement.
     pub fn prepare(&self, request: &Request, principal: Principal) -> Result<Prepared, Vec<Error>> {
+        let asked = self.read(request)?;
+        if asked.mutates() {
+            let problem =
+                "what a mutation reads is planned when it has acted; ask for the plan of a query";
+            return Err(vec![Error::input(problem)]);
+        }
+        self.query(&asked, principal, request.explain)
+    }
+
+    /// Parses and validates, whoever asks.
+    pub fn read(&self, request: &Request) -> Result<Asked, Vec<Error>> {
         let document = self.document(&request.query)?;
-        let operation = document
-            .operation(request.operation_name.as_deref())
-            .map_err(|e| vec![e])?;
-        let variables = self.variables(&document, operation, &request.variables)?;
-        let Known { plan, learnt } = self
-            .plan(&document, operation, &variables, &principal)
-            .map_err(|e| vec![e])?;
+        let operation = document.operation(request.operation_name.as_deref());
+        let operation = operation.map_err(|e| vec![e])?.clone();
+        let variables = self.variables(&document, &operation, &request.variables)?;
+        Ok(Asked {
+            document,
+            operation,
+            variables,
+        })
+    }
+
+    /// Whether a request is for a mutation. What is wrong with it is told when it is run.
+    pub fn mutates(&self, request: &Request) -> bool {
+        let Ok(document) = self.document(&request.query) else {
+            return false;
+        };
+        let operation = document.operation(request.operation_name.as_deref());
+        operation.is_ok_and(|operation| operation.is_mutation())
+    }
+
+    fn query(
+        &self,
+        asked: &Asked,
+        principal: Principal,
+        explain: bool,
+    ) -> Result<Prepared, Vec<Error>> {
+        let shape = self.shared.catalog.shape(&principal);
+        let prepared = self.part(asked, Part::Query, shape, principal);
+        let mut prepared = prepared.map_err(|e| vec![e])?;
+        prepared.explain = explain;
+        Ok(prepared)
+    }
+
+    /// Plans and binds a part of an operation.
+    fn part(
+        &self,
+        asked: &Asked,
+        part: Part,
+        shape: Shape,
+        principal: Principal,
+    ) -> Result<Prepared, Error> {
+        let Asked {
+            document,
+            operation,
+            variables,
+        } = asked;
+        let Known { plan, learnt } = self.plan(asked, part, shape)?;
         let introspection = match plan.introspects {
-            true => Some(
-                self.introspect(&document, operation, &variables)
-                    .map_err(|e| vec![e])?,
-            ),
+            true => Some(self.introspect(document, operation, variables)?),
             false => None,
         };
-        let bound = plan::bind(
-            &self.shared.catalog,
-            plan,
-            &document,
-            &variables,
-            principal,
-            &self.limits,
-        )
-        .map_err(|e| vec![e])?;
+        let catalog = &self.shared.catalog;
+        let bound = plan::bind(catalog, plan, document, variables, principal, &self.limits)?;
         Ok(Prepared {
-            document,
+            document: document.clone(),
             bound,
             learnt,
             introspection,
-            explain: request.explain,
+            token: None,
+            explain: false,
         })
     }
 
@@ -342,20 +421,19 @@ impl Planner {
         Ok(Valid::assume_valid(values))
     }
 
-    fn plan(
-        &self,
-        document: &Document,
-        operation: &Operation,
-        variables: &JsonMap,
-        principal: &Principal,
-    ) -> Result<Known, Error> {
-        let shape = self.shared.catalog.shape(principal);
+    fn plan(&self, asked: &Asked, part: Part, shape: Shape) -> Result<Known, Error> {
+        let Asked {
+            document,
+            operation,
+            variables,
+        } = asked;
         let conditions = document.conditions(operation, variables)?;
         let key = PlanKey {
             document: document.id,
             operation: operation.name.as_ref().map(|n| n.as_str().into()),
             conditions: conditions.iter().map(|(_, value)| *value).collect(),
             shape,
+            part,
         };
         if let Some(found) = self.plans.get(&key) {
             return Ok(found);
@@ -366,6 +444,7 @@ impl Planner {
             operation,
             &conditions,
             shape,
+            part,
             &self.limits,
         )?;
         let known = Known {
@@ -398,7 +477,7 @@ impl Planner {
 }
 
 impl Shared {
-    fn write(&self, prepared: &Prepared, loaded: &[Loaded]) -> Vec<u8> {
+    fn write(&self, prepared: &Prepared, loaded: &[Loaded]) -> Answered {
         Answer {
             catalog: &self.catalog,
             document: &prepared.document,
@@ -406,6 +485,7 @@ impl Shared {
             learnt: &prepared.learnt,
             loaded,
             introspection: prepared.introspection.as_ref(),
+            token: prepared.token.as_deref(),
             explain: prepared.explain,
         }
         .write()
@@ -414,6 +494,15 @@ impl Shared {
 
 fn request_error(document: &Document, code: Code, error: &RequestError) -> Error {
     Error::new(code, error.message().to_string()).at(document.line_column(error.location()))
+}
+
+fn note_refused(errors: &[Error]) {
+    let first = errors.first();
+    tracing::debug!(
+        code = ?first.map(|e| e.code),
+        message = first.map(|e| e.message.as_str()),
+        "refused"
+    );
 }
 
 /// The body of a request error.

@@ -37,6 +37,7 @@ pub enum Code {
     BadUserInput,
     Unauthenticated,
     Forbidden,
+    Conflict,
     LimitExceeded,
     Timeout,
     Unavailable,
@@ -58,6 +59,8 @@ pub struct Error {
     pub path: Vec<PathSegment>,
     /// `extensions.field`: the path into the input, `limit`.
     pub field: Option<String>,
+    /// `extensions.retryAfter`: when it may do, in seconds.
+    pub retry_after: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -77,6 +80,7 @@ impl Error {
             locations: Vec::new(),
             path: Vec::new(),
             field: None,
+            retry_after: None,
         }
     }
 
@@ -115,6 +119,8 @@ impl Serialize for Error {
             code: Code,
             #[serde(skip_serializing_if = "Option::is_none")]
             field: Option<&'a str>,
+            #[serde(rename = "retryAfter", skip_serializing_if = "Option::is_none")]
+            retry_after: Option<u64>,
         }
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("message", &self.message)?;
@@ -127,6 +133,7 @@ impl Serialize for Error {
         let extensions = Extensions {
             code: self.code,
             field: self.field.as_deref(),
+            retry_after: self.retry_after,
         };
         map.serialize_entry("extensions", &extensions)?;
         map.end()

@@ -10,12 +10,16 @@ use backref::blog::{self, sample, seed};
 use backref::doctor::{self, Remedy, Subject};
 use backref::engine::{Engine, Planner, Request};
 use backref::graph::{self, Catalog, Principal};
+use backref::identity::accounts::{Accounts, AttemptLimits};
+use backref::identity::tokens::Tokens;
 use backref::identity::{Authentication, Bearer};
 use backref::log;
 use backref::read::explain;
 use backref::read::plan::Limits;
 use backref::schema::Schema;
-use backref::serve::config::{Cli, Command, Doctor, Explain, Migrate, MigrateAction, Seed, Serve};
+use backref::serve::config::{
+    Cli, Command, Doctor, Explain, Migrate, MigrateAction, Seed, Serve, Token,
+};
 use backref::serve::connections::{self, Server, UnderWay};
 use backref::serve::database::{self, Connect, EMBEDDED_FILE, SetupError, Url};
 use backref::serve::descriptors;
@@ -43,6 +47,7 @@ async fn main() -> ExitCode {
         Some(Command::Migrate(args)) => migrate(args).await,
         Some(Command::Seed(args)) => fill(args).await,
         Some(Command::Schema) => print_schema(),
+        Some(Command::Token(args)) => print_token(args).await,
         Some(Command::Explain(args)) => print_plan(&args),
         // As `diff` does, it tells by its status what it found from not having been able to look.
         Some(Command::Doctor(args)) => match examine(args).await {
@@ -78,13 +83,19 @@ async fn serve(args: Serve) -> Result<ExitCode> {
         runner.up(args.others.others()).await?;
         runner.close().await?;
     }
-    let bearer = bearer(&args).await?;
+    let tokens = tokens(&args).await?;
     let timeout = Duration::from_secs(args.request_timeout);
     let connection = url.connect(Connect::reading()).await?;
     database::require_migrated(&url, &connection).await?;
     let readers = url.readers(connections, Some(timeout))?;
     readers.ping().await.map_err(SetupError::from)?;
-    let engine = Arc::new(Engine::new(planner, readers, timeout));
+    let accounts = accounts(&args, &url, planner.catalog(), tokens.clone()).await?;
+    let bearer = bearer(&args, tokens, accounts.clone())?;
+    let engine = Engine::new(planner, readers, timeout);
+    let engine = Arc::new(match accounts {
+        Some(accounts) => engine.with_accounts(accounts),
+        None => engine,
+    });
     let mut signals = Signals::hear()?;
     let listeners = args.listen.bind().await?;
     let addresses: Vec<_> = listeners.iter().flat_map(TcpListener::local_addr).collect();
@@ -98,6 +109,7 @@ async fn serve(args: Serve) -> Result<ExitCode> {
     connection.close().await?;
     let options = ServerOptions {
         authentication: Authentication::by_bearer(bearer),
+        client_address: args.client_address_header.clone(),
         max_body_bytes: args.max_body_bytes,
         body_timeout: Duration::from_secs(args.connections.body_timeout),
         graphiql: args.graphiql,
@@ -144,15 +156,50 @@ async fn serve(args: Serve) -> Result<ExitCode> {
     Ok(ExitCode::from(status))
 }
 
-/// Believes the tokens of the configured key. Those of a URL are asked for now, so that no request waits for them.
-async fn bearer(args: &Serve) -> Result<Bearer> {
+/// The tokens that are believed. Keys of a URL are asked for now, so that no request waits for them.
+async fn tokens(args: &Serve) -> Result<Option<Arc<Tokens>>> {
     let embedded = args.database.database_url.is_none();
     let embedded = embedded.then_some(Path::new(EMBEDDED_FILE));
     let Some(tokens) = identity::tokens(&args.identity, embedded)? else {
-        return Ok(Bearer::without_key());
+        return Ok(None);
     };
     tokens.start().await;
-    Ok(Bearer::of(Arc::new(tokens)))
+    Ok(Some(Arc::new(tokens)))
+}
+
+/// The accounts of the database, where somebody can sign in or roles are asked for.
+async fn accounts(
+    args: &Serve,
+    url: &Url,
+    catalog: &Catalog,
+    tokens: Option<Arc<Tokens>>,
+) -> Result<Option<Arc<Accounts>>> {
+    let signs = tokens.as_ref().is_some_and(|tokens| tokens.can_sign());
+    if !signs && !args.role_from_database {
+        return Ok(None);
+    }
+    let connection = url.connect(Connect::with(WRITERS)).await?;
+    let accounts = Accounts::of(catalog, connection, tokens, AttemptLimits::default());
+    Ok(accounts.map(Arc::new))
+}
+
+/// Connections for what is written, and asked of accounts.
+const WRITERS: u32 = 4;
+
+fn bearer(
+    args: &Serve,
+    tokens: Option<Arc<Tokens>>,
+    accounts: Option<Arc<Accounts>>,
+) -> Result<Bearer> {
+    let Some(tokens) = tokens else {
+        return Ok(Bearer::without_key());
+    };
+    let bearer = Bearer::of(tokens);
+    match (args.role_from_database, accounts) {
+        (false, _) => Ok(bearer),
+        (true, Some(accounts)) => Ok(bearer.with_roles_of(accounts)),
+        (true, None) => Err("ROLE_FROM_DATABASE: the graph has no accounts, whose role could be asked for; declare them with `.accounts(…)`".into()),
+    }
 }
 
 /// The indexes that the doctor misses, for GraphiQL to show at the fields that want them.
@@ -384,6 +431,27 @@ fn planner(limits: Limits) -> Result<Planner> {
 
 fn print_schema() -> Result {
     print!("{}", planner(Limits::default())?.schema().sdl);
+    Ok(())
+}
+
+/// A token for a user, with the role that the database says.
+async fn print_token(args: Token) -> Result {
+    let url = named(&args.database_url)?;
+    let embedded = args.database_url.is_none();
+    let embedded = embedded.then_some(Path::new(EMBEDDED_FILE));
+    let tokens = identity::tokens(&args.identity, embedded)?
+        .filter(Tokens::can_sign)
+        .ok_or("there is no secret to sign by; give the server's with --jwt-secret (JWT_SECRET)")?;
+    let catalog = blog::graph().build()?;
+    let connection = url.connect(Connect::reading()).await?;
+    let accounts = Accounts::of(&catalog, connection, None, AttemptLimits::default());
+    let accounts = accounts.ok_or("the graph has no accounts; declare them with `.accounts(…)`")?;
+    let id = args.user.rsplit(':').next().unwrap_or_default();
+    let subject = accounts.subject(id).await.map_err(|e| url.refused(e))?;
+    let subject = subject.ok_or_else(|| format!("{} has no user {id}", url.shown()))?;
+    let ttl = args.ttl.map(Duration::from_secs);
+    let token = tokens.sign(&subject, ttl).ok_or("no token was signed")?;
+    println!("{token}");
     Ok(())
 }
 

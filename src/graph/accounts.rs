@@ -1,6 +1,6 @@
 //! Accounts: the entity whose rows are those who may sign in.
 
-use super::{ColumnIx, EntityId};
+use super::{ColumnIx, Entity, EntityId};
 
 /// Which columns of an entity make its rows accounts, for [`Graph::accounts`](super::Graph::accounts).
 #[derive(Debug, Clone)]
@@ -29,6 +29,57 @@ pub struct AccountColumns {
     pub password_hash: ColumnIx,
     pub role: ColumnIx,
     pub email: ColumnIx,
-    pub asked: Vec<ColumnIx>,
+    pub others: Vec<ColumnIx>,
     pub made_at: Vec<ColumnIx>,
+}
+
+/// A text that signing up asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// `username`
+    pub field: String,
+    pub kind: AskedKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskedKind {
+    Username,
+    Email,
+    Text,
+}
+
+/// What a password must be.
+pub const PASSWORD: &str = "8 to 128 characters";
+
+impl Asked {
+    /// What it must be.
+    pub fn must_be(&self) -> &'static str {
+        match self.kind {
+            AskedKind::Username => {
+                "2 to 32 of the letters a to z, digits, `_`, `-` and `.`, the first of them a letter"
+            }
+            AskedKind::Email => "an address like `name@example.org`, of 254 bytes at most",
+            AskedKind::Text => "1 to 100 characters, without breaks of lines",
+        }
+    }
+}
+
+impl AccountColumns {
+    /// The columns of what signing up asks for, beside the password.
+    pub fn asked(&self) -> impl Iterator<Item = (ColumnIx, AskedKind)> {
+        let first = [
+            (self.username, AskedKind::Username),
+            (self.email, AskedKind::Email),
+        ];
+        let others = self.others.iter().map(|&c| (c, AskedKind::Text));
+        first.into_iter().chain(others)
+    }
+
+    /// The same, by the names of fields.
+    pub fn asked_of<'e>(&self, entity: &'e Entity) -> impl Iterator<Item = Asked> + use<'e, '_> {
+        self.asked().map(|(column, kind)| Asked {
+            field: entity.columns[column].field.clone(),
+            kind,
+        })
+    }
 }

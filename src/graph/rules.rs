@@ -98,6 +98,11 @@ impl Catalog {
         found.map_or(Shape::default(), |(_, shape)| *shape)
     }
 
+    /// Every shape that there is.
+    pub fn shapes(&self) -> impl Iterator<Item = Shape> {
+        (0..self.classes.shapes.len()).map(Shape)
+    }
+
     pub fn rules(&self, shape: Shape) -> &Rules {
         &self.classes.shapes[shape.0]
     }

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
 
+use super::accounts::Accounts;
 use super::tokens::{TokenError, Tokens};
 use super::{Authenticate, Principal, Unauthenticated};
 
@@ -15,18 +16,43 @@ use super::{Authenticate, Principal, Unauthenticated};
 #[derive(Clone)]
 pub struct Bearer {
     tokens: Option<Arc<Tokens>>,
+    /// Where the role of whoever shows a token is asked for.
+    roles: Option<Arc<Accounts>>,
 }
 
 impl Bearer {
     pub fn of(tokens: Arc<Tokens>) -> Self {
         Bearer {
             tokens: Some(tokens),
+            roles: None,
         }
     }
 
     /// Without a key: whoever shows a token is told that none is believed.
     pub fn without_key() -> Self {
-        Bearer { tokens: None }
+        Bearer {
+            tokens: None,
+            roles: None,
+        }
+    }
+
+    /// Asks the accounts for the role of whoever shows a token, at each request.
+    pub fn with_roles_of(self, accounts: Arc<Accounts>) -> Self {
+        Bearer {
+            roles: Some(accounts),
+            ..self
+        }
+    }
+
+    async fn verify(&self, tokens: &Tokens, token: &str) -> Result<Principal, Unauthenticated> {
+        let principal = match tokens.known(token) {
+            Some(principal) => principal,
+            None => tokens.verify(token).await.map_err(refusal)?,
+        };
+        match &self.roles {
+            None => Ok(principal),
+            Some(accounts) => accounts.as_of_now(principal).await.map_err(challenged),
+        }
     }
 }
 
@@ -44,10 +70,7 @@ impl Authenticate for Bearer {
             let message = "this server has no key by which to believe tokens; its operator sets JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS";
             return future::ready(Err(invalid_token(message.to_owned()))).boxed();
         };
-        match tokens.known(token) {
-            Some(principal) => future::ready(Ok(principal)).boxed(),
-            None => async move { tokens.verify(token).await.map_err(refusal) }.boxed(),
-        }
+        self.verify(tokens, token).boxed()
     }
 }
 
@@ -70,6 +93,14 @@ fn refusal(error: TokenError) -> Unauthenticated {
     match error {
         TokenError::KeysOutOfReach => Unauthenticated::unavailable(error.to_string()),
         _ => invalid_token(error.to_string()),
+    }
+}
+
+/// A token that is not believed for whom it names is a bad one, too.
+fn challenged(why: Unauthenticated) -> Unauthenticated {
+    match why {
+        Unauthenticated::Refused { message, .. } => invalid_token(message.into_owned()),
+        unavailable => unavailable,
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** whoever shows something that is not believed is refused. Nobody known is only who shows nothing.
 
+pub mod accounts;
 mod authenticate;
 mod bearer;
 pub mod tokens;

@@ -5,6 +5,10 @@
 //! ancestor began. Where a level's statement failed, each field that would be written of its rows is an error, once
 //! for each row it stands below.
 
+mod session;
+
+use std::ops::Range;
+
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::response::JsonMap;
 
@@ -33,8 +37,42 @@ pub struct Answer<'a> {
     pub loaded: &'a [Loaded],
     /// The answers to `__schema` and `__type` by response key.
     pub introspection: Option<&'a JsonMap>,
+    /// The token of whoever has signed in.
+    pub token: Option<&'a str>,
     /// Whether to say what the answer cost.
     pub explain: bool,
+}
+
+/// An answer as it was written, all of it but its errors.
+pub struct Answered {
+    json: Vec<u8>,
+    data: Range<usize>,
+    pub errors: Vec<Error>,
+}
+
+impl Answered {
+    /// The whole response body.
+    pub fn body(self) -> Vec<u8> {
+        if self.errors.is_empty() {
+            return self.json;
+        }
+        with_errors(&self.errors, &self.json[1..])
+    }
+
+    /// The value of `data`.
+    pub fn data(&self) -> &[u8] {
+        &self.json[self.data.clone()]
+    }
+}
+
+/// A response body of errors, and of what follows them: all of another one but its brace. The specification recommends
+/// errors first, where a person sees them.
+pub fn with_errors(errors: &[Error], rest: &[u8]) -> Vec<u8> {
+    let mut body = b"{\"errors\":".to_vec();
+    body.extend(serde_json::to_vec(errors).unwrap_or_else(|_| b"[]".to_vec()));
+    body.push(b',');
+    body.extend_from_slice(rest);
+    body
 }
 
 /// A null on its way up to the nearest nullable field.
@@ -43,8 +81,7 @@ struct Propagated;
 type Written = Result<(), Propagated>;
 
 impl Answer<'_> {
-    /// The whole response body.
-    pub fn write(&self) -> Vec<u8> {
+    pub fn write(&self) -> Answered {
         failure::report_all(self.loaded, self.bound);
         let mut writer = Writer {
             answer: self,
@@ -61,6 +98,7 @@ impl Answer<'_> {
             writer.out.truncate(start);
             writer.out.extend_from_slice(b"null");
         }
+        let data = start..writer.out.len();
         if self.explain {
             writer
                 .out
@@ -76,15 +114,11 @@ impl Answer<'_> {
             writer.errors.push(Error::new(Code::LimitExceeded, message));
         }
         self.learnt.answer_size.remember(&writer.out);
-        if writer.errors.is_empty() {
-            return writer.out;
+        Answered {
+            json: writer.out,
+            data,
+            errors: writer.errors,
         }
-        // The specification recommends errors first, where a person sees them.
-        let mut body = b"{\"errors\":".to_vec();
-        body.extend(serde_json::to_vec(&writer.errors).unwrap_or_else(|_| b"[]".to_vec()));
-        body.push(b',');
-        body.extend_from_slice(&writer.out[1..]);
-        body
     }
 }
 
@@ -149,6 +183,7 @@ impl<'a> Writer<'a> {
             (RootOutput::Lookup { lookups, .. }, BoundRoot::Chosen(i)) => {
                 self.nullable_row(&lookups[*i].choice, 0, field.location);
             }
+            (RootOutput::Session(fields), _) => return self.session(fields),
             (RootOutput::Viewer(choice), BoundRoot::Chosen(_)) => {
                 self.nullable_row(choice, 0, field.location);
             }

@@ -9,6 +9,7 @@
 //! **Invariant:** no field declared here has a resolver that runs; `plan` reads the document and `load`
 //! answers it.
 
+mod accounts;
 mod aggregates;
 mod connections;
 pub mod examples;
@@ -72,12 +73,14 @@ impl Schema {
 }
 
 fn declare(catalog: &Catalog, limit: u32) -> dynamic::SchemaBuilder {
-    let mut schema = dynamic::Schema::build("Query", None, None)
+    let mutation = catalog.accounts.as_ref().map(|_| "Mutation");
+    let mut schema = dynamic::Schema::build("Query", mutation, None)
         .register(node())
         .register(query(catalog, limit));
     for (_, entity) in catalog.exposed() {
         schema = schema.register(object(catalog, entity, limit));
     }
+    schema = accounts::register(schema, catalog);
     schema = inputs::register(schema, catalog);
     schema = connections::register(schema, catalog);
     schema = aggregates::register(schema, catalog);
@@ -196,7 +199,7 @@ fn query(catalog: &Catalog, limit: u32) -> Object {
                 .argument(InputValue::new("ids", TypeRef::named_nn_list_nn(TypeRef::ID)).description(ids)),
         );
     let query = match &catalog.accounts {
-        Some(accounts) => query.field(viewer_field(&catalog.entities[accounts.entity])),
+        Some(accounts) => query.field(accounts::viewer(&catalog.entities[accounts.entity])),
         None => query,
     };
     catalog.exposed().fold(query, |query, (_, entity)| {
@@ -206,13 +209,6 @@ fn query(catalog: &Catalog, limit: u32) -> Object {
             .field(connections::root_field(entity, limit))
             .field(aggregates::root_field(entity))
     })
-}
-
-fn viewer_field(entity: &Entity) -> dynamic::Field {
-    field("viewer", TypeRef::named(&entity.type_name)).description(format!(
-        "The {} who asks; null where nobody is signed in.",
-        entity.one()
-    ))
 }
 
 /// The columns that find one row on their own, besides the primary key.

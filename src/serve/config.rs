@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use axum::http::HeaderName;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
@@ -32,6 +33,8 @@ pub enum Command {
     Migrate(Migrate),
     /// Fill an empty, migrated database with bulk content: the same seed gives the same rows everywhere
     Seed(Seed),
+    /// Print a token that a user of the database is known by, for development and tests
+    Token(Token),
     /// Print the GraphQL schema, as it stands in schema.graphql
     Schema,
     /// Print what a document's operation would run: its SQL, level by level, and the most it can cost
@@ -98,6 +101,14 @@ pub struct Serve {
     /// Without it a GET is refused if it says that another site's page made it
     #[arg(long, env = "REQUIRE_PREFLIGHT", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub require_preflight: bool,
+    /// Ask the database for the role of whoever shows a token, at each request: who is demoted is so at once, and who is
+    /// deleted is refused. Without it a role holds as long as the token that has it
+    #[arg(long, env = "ROLE_FROM_DATABASE", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    pub role_from_database: bool,
+    /// The header in which a proxy in front of the server says which address a request comes from, x-forwarded-for or one
+    /// like it: attempts to sign in are counted by the last address in it. Without one by the connection's
+    #[arg(long, env = "CLIENT_ADDRESS_HEADER", value_name = "HEADER")]
+    pub client_address_header: Option<HeaderName>,
     /// Log lines as JSON objects
     #[arg(long, env = "LOG_JSON", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub log_json: bool,
@@ -353,6 +364,21 @@ pub struct Doctor {
     /// postgres://… or sqlite://FILE; without it the embedded file backref.db, which must be there
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Token {
+    /// The user's id: `1` or `User:1`
+    #[arg(long)]
+    pub user: String,
+    /// How long the token is believed, in seconds, rather than JWT_TTL
+    #[arg(long)]
+    pub ttl: Option<u64>,
+    /// postgres://… or sqlite://FILE, which says the user's role; without it the embedded file backref.db
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    #[command(flatten)]
+    pub identity: IdentityArgs,
 }
 
 #[derive(Debug, Args)]

@@ -73,7 +73,31 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         ],
     ),
     ("read/mod.rs", &[]),
-    ("engine.rs", &["graph", "schema", "error.rs", "read"]),
+    (
+        "read/respond",
+        &[
+            "graph",
+            "error.rs",
+            "read/plan",
+            "read/load",
+            "read/respond.rs",
+        ],
+    ),
+    (
+        "engine.rs",
+        &["graph", "schema", "error.rs", "read", "identity"],
+    ),
+    (
+        "engine",
+        &[
+            "graph",
+            "error.rs",
+            "log.rs",
+            "read",
+            "identity",
+            "engine.rs",
+        ],
+    ),
     ("doctor", &["graph", "schema", "read/sql"]),
     ("identity", &["graph"]),
     (

@@ -62,7 +62,8 @@ impl Check<'_> {
         let key = match self.entity.primary_key[..] {
             [key] if can_be_id(&self.entity.columns[key].kind) => Some(key),
             _ => {
-                let mistake = "its primary key must be one integer, text or UUID, which the id of a subject is";
+                let mistake =
+                    "its primary key must be one integer or UUID, which the id of a subject is";
                 self.mistakes.push(mistake.to_owned());
                 None
             }
@@ -76,9 +77,9 @@ impl Check<'_> {
         let password_hash = self.column(&declared.password_hash, says, hidden);
         let is_role = |c: &Column| matches!(c.kind, Kind::Text | Kind::Enum(_));
         let role = self.column(&declared.role, "must be a text or an enum", is_role);
-        let mut asked = Vec::new();
+        let mut others = Vec::new();
         for key in &declared.asked {
-            asked.push(self.column(key, "must be a text", is_text)?);
+            others.push(self.column(key, "must be a text", is_text)?);
         }
         let mut made_at = Vec::new();
         for key in &declared.made_at {
@@ -92,7 +93,7 @@ impl Check<'_> {
             password_hash: password_hash?,
             role: role?,
             email: email?,
-            asked,
+            others,
             made_at,
         })
     }
@@ -114,5 +115,5 @@ impl Check<'_> {
 }
 
 fn can_be_id(kind: &Kind) -> bool {
-    matches!(kind, Kind::Int | Kind::BigInt | Kind::Text | Kind::Uuid)
+    matches!(kind, Kind::Int | Kind::BigInt | Kind::Uuid)
 }

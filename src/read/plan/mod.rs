@@ -30,9 +30,10 @@ use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::{Name, Node};
 
 pub use bind::{Bound, BoundPage, BoundPlan, BoundRoot, Limits, Seek, bind, default_order};
-pub use build::build;
+pub use build::{Acting, Action, build, mutation};
 pub use digits::Variables;
 pub use document::{Document, DocumentLimits};
+pub use filter::evaluate;
 pub use order::{OrderTerm, OrderValue, default as default_terms};
 pub use problems::of_variables as problems_of_variables;
 pub use search::{Search, Term};
@@ -41,6 +42,15 @@ use crate::graph::rules::Shape;
 use crate::graph::{Catalog, ColumnIx, EntityId, Kind, Link, RelationId};
 
 pub type LevelId = usize;
+
+/// What of an operation a plan is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// All of a query.
+    Query,
+    /// What the field at this place of a mutation gives, which is read when it has acted.
+    Payload(usize),
+}
 
 /// How one operation is answered.
 #[derive(Debug)]
@@ -79,7 +89,11 @@ impl Plan {
             });
             fields.sum()
         }
-        let roots = self.root.iter().map(|f| match &f.value {
+        let inner = self.root.iter().flat_map(|f| match &f.value {
+            RootOutput::Session(fields) => &fields[..],
+            _ => &[],
+        });
+        let roots = self.root.iter().chain(inner).map(|f| match &f.value {
             RootOutput::Page { selection, .. } | RootOutput::Object(selection) => of(selection),
             RootOutput::Lookup { lookups, .. } => {
                 lookups.iter().map(|l| of(&l.choice.selection)).sum()
@@ -467,6 +481,9 @@ pub enum RootOutput {
     },
     /// The row of whoever asks.
     Viewer(Choice),
+    /// What somebody gets who has signed in: a token, and who that is.
+    Session(Vec<RootField>),
+    Token,
 }
 
 /// What to load and write if a node is of this type.

@@ -261,6 +261,7 @@ impl Shared {
         let requests = Requests {
             router: self.router.clone(),
             watched: watched.clone(),
+            peer: stream.peer_addr().ok(),
         };
         let io = TokioIo::new(WatchedStream::new(stream, watched.clone()));
         let mut connection = std::pin::pin!(self.http.serve_connection(io, requests));

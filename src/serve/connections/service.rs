@@ -1,12 +1,14 @@
 //! The router as hyper calls it: each request is noted on its connection from its head to its answer's last byte.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::ConnectInfo;
 use axum::http::{Request, Response, Version};
 use axum::routing::future::RouteFuture;
 use hyper::body::{Frame, Incoming, SizeHint};
@@ -17,6 +19,8 @@ use super::watched::{Running, Watched};
 pub struct Requests {
     pub router: Router,
     pub watched: Arc<Watched>,
+    /// Who is at the other end.
+    pub peer: Option<SocketAddr>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Requests {
@@ -26,13 +30,16 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
 
     fn call(&self, request: Request<Incoming>) -> Handling {
         let running = self.watched.begin(request.version() == Version::HTTP_2);
-        let request = request.map(|body| {
+        let mut request = request.map(|body| {
             Body::new(Received {
                 ended: hyper::body::Body::is_end_stream(&body),
                 body,
                 watched: self.watched.clone(),
             })
         });
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
         Handling {
             // A router is always ready, and cheap to clone.
             future: tower::Service::call(&mut self.router.clone(), request),

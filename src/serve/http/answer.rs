@@ -97,6 +97,15 @@ pub async fn other_method() -> Response {
     response
 }
 
+/// A GET may be repeated, kept and made by anybody's link, so it changes nothing.
+pub fn mutation_by_get(media: HeaderValue) -> Response {
+    const POST: HeaderValue = HeaderValue::from_static("POST");
+    let of_input = Error::new(Code::BadUserInput, "send a mutation with POST");
+    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, media, of_input);
+    response.headers_mut().insert(ALLOW, POST);
+    response
+}
+
 pub async fn nothing_here() -> Response {
     (
         StatusCode::NOT_FOUND,

@@ -18,9 +18,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, VARY};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Version};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
@@ -43,6 +43,9 @@ use request::{NoRequest, Parameters};
 pub struct ServerOptions {
     /// Who asks; without it everybody is anonymous. By cookies it implies `require_preflight`.
     pub authentication: Authentication,
+    /// A header in which a proxy says which address a request comes from: the last one in it. Without one it is the
+    /// connection's.
+    pub client_address: Option<HeaderName>,
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
     /// How long a request body may take to come.
@@ -62,6 +65,7 @@ impl Default for ServerOptions {
     fn default() -> Self {
         ServerOptions {
             authentication: Authentication::default(),
+            client_address: None,
             max_body_bytes: 1 << 20,
             body_timeout: Duration::from_secs(30),
             graphiql: true,
@@ -156,7 +160,7 @@ async fn graphql(State(served): State<Served>, request: axum::extract::Request) 
     }
 }
 
-/// A request in a URL, for caches and links. What a GET asks never changes anything: there are only queries.
+/// A request in a URL, for caches and links. What a GET asks never changes anything.
 async fn graphql_by_get(State(served): State<Served>, request: axum::extract::Request) -> Response {
     let (head, _) = request.into_parts();
     let Some(media) = negotiate::accepted(&head.headers) else {
@@ -217,7 +221,15 @@ impl Served {
         match asked {
             Ok(request) => {
                 let explain = self.explains(&head.headers);
-                let request = Request { explain, ..request };
+                let from = origin::address(head, self.options.client_address.as_ref());
+                let request = Request {
+                    explain,
+                    from,
+                    ..request
+                };
+                if head.method != Method::POST && self.engine.planner().mutates(&request) {
+                    return answer::mutation_by_get(media);
+                }
                 let response = self.engine.execute(&request, principal).await;
                 respond(response, media, cache)
             }
@@ -236,8 +248,8 @@ impl Served {
 
 fn respond(response: crate::engine::Response, media: HeaderValue, cache: HeaderValue) -> Response {
     let (status, cache) = match response.retry_after {
+        _ if response.executed => (StatusCode::OK, cache),
         Some(_) => (StatusCode::SERVICE_UNAVAILABLE, NO_STORE),
-        None if response.executed => (StatusCode::OK, cache),
         None => (status_of_refusal(&media), NO_STORE),
     };
     let headers = [(CONTENT_TYPE, media), (CACHE_CONTROL, cache)];

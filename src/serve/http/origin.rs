@@ -1,11 +1,15 @@
-//! Whose page a request comes from: one of another site must not run anything by it.
+//! Where a request comes from: whose page, for one of another site must not run anything by it, and which address.
 //!
 //! A browser sends some requests to any site without asking it first (a preflight): GET without headers of one's own, and
 //! POST of types that are not JSON, which are refused by their type. Whether a GET was made by a page of another
 //! site is told by `Sec-Fetch-Site`, or by `Origin`; or it has a header that a page of another site can only
 //! send after a preflight, which this server does not grant.
 
-use axum::http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::ConnectInfo;
+use axum::http::header::{CONTENT_TYPE, HOST, HeaderName, ORIGIN};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 
 use super::content::MediaType;
@@ -82,4 +86,16 @@ fn has_foreign_origin(headers: &HeaderMap, uri: &Uri) -> bool {
 pub fn host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
     let authority = uri.authority().map(|a| a.as_str());
     authority.or_else(|| headers.get(HOST).and_then(|h| h.to_str().ok()))
+}
+
+/// The address that a request comes from: its connection's, or what a proxy says in a header. Of several that are
+/// listed the last is the one that the proxy has seen; who asks may have written the others.
+pub fn address(head: &Parts, said_in: Option<&HeaderName>) -> Option<IpAddr> {
+    let Some(name) = said_in else {
+        let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
+        return peer.map(|ConnectInfo(address)| address.ip());
+    };
+    let last = head.headers.get_all(name).iter().next_back()?;
+    let last = last.to_str().ok()?.rsplit(',').next()?;
+    last.trim().parse().ok()
 }

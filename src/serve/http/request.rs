@@ -200,6 +200,7 @@ impl Parameters {
             variables: object("variables", self.variables)?,
             extensions,
             explain: false,
+            from: None,
         })
     }
 }

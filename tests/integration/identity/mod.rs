@@ -1,5 +1,6 @@
 //! Who asks: tokens, and other layers that tell.
 
+mod accounts;
 mod flags;
 mod jwks;
 mod layers;

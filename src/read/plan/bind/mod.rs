@@ -138,6 +138,7 @@ pub fn bind(
         roots.push(match &field.value {
             RootOutput::Typename(_)
             | RootOutput::Introspection
+            | RootOutput::Token
             | RootOutput::Page { .. }
             | RootOutput::Object(_) => BoundRoot::Plain,
             RootOutput::Lookup { type_name, lookups } => {
@@ -155,6 +156,16 @@ pub fn bind(
                     }
                     Err(error) => BoundRoot::Failed(origin::named(error.of_field("id"), id)),
                 }
+            }
+            RootOutput::Session(fields) => {
+                for field in fields {
+                    if let RootOutput::Viewer(choice) = &field.value
+                        && let Some(key) = key_of_viewer(catalog, choice, &principal)
+                    {
+                        keys[choice.level] = Keys::from_rows(&[vec![key]]);
+                    }
+                }
+                BoundRoot::Plain
             }
             RootOutput::Viewer(choice) => match key_of_viewer(catalog, choice, &principal) {
                 Some(key) => {

@@ -7,6 +7,7 @@ mod aggregate;
 mod collect;
 mod connection;
 mod level;
+mod mutation;
 mod pieces;
 mod root;
 
@@ -15,34 +16,30 @@ use apollo_compiler::executable::{Field, Operation, SelectionSet};
 use apollo_compiler::{Name, Node};
 
 use super::{
-    Count, Document, Expression, FieldPath, Form, Level, LevelId, Limits, Output, Page, Plan,
+    Count, Document, Expression, FieldPath, Form, Level, LevelId, Limits, Output, Page, Part, Plan,
     SelectedField, Selection, Source, Window,
 };
 use crate::error::Error;
 use crate::graph::rules::{Shape, Visibility};
 use crate::graph::{Cardinality, Catalog, ColumnIx, EntityId, FieldSource, Link, RelationId};
 
-/// Plans one operation for all to whom the same rules apply. A plan that could never be bound is refused before it grows.
+pub use mutation::{Acting, Action, mutation};
+
+/// Plans one operation, or a part of it, for all to whom the same rules apply. A plan that could never be bound is refused before it grows.
 pub fn build(
     catalog: &Catalog,
     document: &Document,
     operation: &Operation,
     conditions: &[(Name, bool)],
     shape: Shape,
+    part: Part,
     limits: &Limits,
 ) -> Result<Plan, Error> {
-    let mut builder = Builder {
-        catalog,
-        document,
-        conditions,
-        shape,
-        limits,
-        levels: Vec::new(),
-        paths: Vec::new(),
-        introspects: false,
-        refused: None,
+    let mut builder = Builder::new(catalog, document, conditions, shape, limits);
+    let mut root = match part {
+        Part::Query => builder.root(&operation.selection_set),
+        Part::Payload(at) => builder.payload(&operation.selection_set, at),
     };
-    let mut root = builder.root(&operation.selection_set);
     if let Some(refused) = builder.refused {
         return Err(refused);
     }
@@ -112,6 +109,26 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
+    fn new(
+        catalog: &'a Catalog,
+        document: &'a Document,
+        conditions: &'a [(Name, bool)],
+        shape: Shape,
+        limits: &'a Limits,
+    ) -> Self {
+        Builder {
+            catalog,
+            document,
+            conditions,
+            shape,
+            limits,
+            levels: Vec::new(),
+            paths: Vec::new(),
+            introspects: false,
+            refused: None,
+        }
+    }
+
     /// What is asked of each row of a level.
     fn selection(&mut self, level: LevelId, path: usize, sets: &[&'a SelectionSet]) -> Selection {
         let entity = &self.catalog.entities[self.levels[level].entity];

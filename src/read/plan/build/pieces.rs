@@ -57,7 +57,8 @@ pub(super) fn join(root: &mut [RootField], levels: &mut [Level]) {
 /// Every selection of a root field, with the level whose rows it is about.
 fn each(field: &mut RootField, act: &mut impl FnMut(LevelId, &mut Selection)) {
     match &mut field.value {
-        RootOutput::Typename(_) | RootOutput::Introspection => {}
+        RootOutput::Typename(_) | RootOutput::Introspection | RootOutput::Token => {}
+        RootOutput::Session(fields) => fields.iter_mut().for_each(|f| each(f, act)),
         RootOutput::Page { level, selection } => within(*level, selection, act),
         // What stands in it is about rows further below.
         RootOutput::Object(selection) => within(0, selection, act),

@@ -48,11 +48,8 @@ impl<'a> Builder<'a> {
                 };
             }
             "viewer" => {
-                if let Some(accounts) = &self.catalog.accounts {
-                    let (entity, key_column) = (accounts.entity, vec![accounts.key]);
-                    let name = key.to_string();
-                    let choice = self.keyed(name, entity, key_column, field, &subsets);
-                    return RootOutput::Viewer(choice);
+                if let Some(viewer) = self.viewer(key.to_string(), field, &subsets) {
+                    return viewer;
                 }
             }
             _ => {}
@@ -120,6 +117,19 @@ impl<'a> Builder<'a> {
             type_name: of.type_name.clone(),
             lookups: lookups.collect(),
         }
+    }
+
+    /// The row of whoever asks; `None` where a graph has no accounts, which is then no such field either.
+    pub(super) fn viewer(
+        &mut self,
+        name: String,
+        field: &Node<Field>,
+        subsets: &[&'a SelectionSet],
+    ) -> Option<RootOutput> {
+        let accounts = self.catalog.accounts.as_ref()?;
+        let key = vec![accounts.key];
+        let choice = self.keyed(name, accounts.entity, key, field, subsets);
+        Some(RootOutput::Viewer(choice))
     }
 
     /// One level per type a node can have.

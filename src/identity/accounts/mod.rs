@@ -1,0 +1,211 @@
+//! Accounts of a graph's own: signing up, signing in, and what becomes of a role.
+//!
+//! An answer does not tell whether there is a user, nor does the time it takes: for an unknown user, one without a
+//! password and a wrong password the same statement is run, and the same hash is computed.
+
+mod asked;
+mod attempts;
+mod passwords;
+mod store;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::{DatabaseConnection, DbErr};
+
+use super::Unauthenticated;
+use super::tokens::Tokens;
+use crate::graph::{Catalog, Principal, Subject};
+use attempts::Attempts;
+use passwords::{Passwords, Verdict};
+use store::{Inserted, Store};
+
+pub use asked::SignUp;
+pub use attempts::{Allowance, AttemptLimits};
+
+/// Those who may sign in, in the database that they are in.
+pub struct Accounts {
+    store: Store,
+    tokens: Option<Arc<Tokens>>,
+    passwords: Passwords,
+    attempts: Attempts,
+}
+
+/// Somebody who has signed in.
+#[derive(Debug, Clone)]
+pub struct Session {
+    pub token: String,
+    pub principal: Principal,
+}
+
+/// Why nobody is signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// The argument by its path, and what is wrong with it.
+    #[error("{problem}")]
+    Input { field: String, problem: String },
+    #[error("{what} is taken; choose another")]
+    Taken { field: String, what: String },
+    #[error("another account has something of this that must be its own")]
+    Clash,
+    #[error("the username or the password is wrong")]
+    Wrong,
+    #[error("there were too many attempts; try again in {} s", .0.as_secs())]
+    TooMany(Duration),
+    #[error("more is signed in and up than this server can do; try again later")]
+    Overloaded,
+    #[error("this server signs nobody in; its operator sets JWT_SECRET")]
+    NoKey,
+    #[error("this server does not write to its database, so nobody can sign up")]
+    ReadOnly,
+    #[error("passwords cannot be hashed")]
+    Hash,
+    #[error("{0}")]
+    Database(#[from] DbErr),
+}
+
+impl Accounts {
+    /// Those of a graph that declares accounts. Without tokens nobody can sign in, and roles can be asked for.
+    pub fn of(
+        catalog: &Catalog,
+        connection: DatabaseConnection,
+        tokens: Option<Arc<Tokens>>,
+        limits: AttemptLimits,
+    ) -> Option<Self> {
+        Some(Accounts {
+            store: Store::of(catalog, connection)?,
+            tokens,
+            passwords: Passwords::new(),
+            attempts: Attempts::new(limits),
+        })
+    }
+
+    /// Makes an account, and signs in by it.
+    pub async fn sign_up(
+        &self,
+        input: SignUp,
+        from: Option<IpAddr>,
+    ) -> Result<Session, AccountError> {
+        let tokens = self.signing()?;
+        self.store.check(&input)?;
+        self.attempts
+            .of_address(from)
+            .map_err(AccountError::TooMany)?;
+        let hash = self.passwords.hash(input.password.clone()).await?;
+        match self.store.insert(&input, hash).await? {
+            Inserted::As { id, role } => session(tokens, id, role),
+            Inserted::Taken(asked) => Err(match asked {
+                Some(asked) => AccountError::Taken {
+                    what: format!("this `{}`", asked.field),
+                    field: asked::path(&asked.field),
+                },
+                None => AccountError::Clash,
+            }),
+        }
+    }
+
+    /// Signs in by a password.
+    pub async fn sign_in(
+        &self,
+        username: &str,
+        password: String,
+        from: Option<IpAddr>,
+    ) -> Result<Session, AccountError> {
+        let tokens = self.signing()?;
+        self.attempts
+            .of_address(from)
+            .map_err(AccountError::TooMany)?;
+        self.attempts
+            .of_account(username)
+            .map_err(AccountError::TooMany)?;
+        let found = self.store.by_username(username).await?;
+        let hash = found.as_ref().and_then(|account| account.hash.clone());
+        let verdict = self
+            .passwords
+            .verify(password.clone(), hash.clone())
+            .await?;
+        let (Some(account), Verdict::Right { weak }) = (found, verdict) else {
+            return Err(AccountError::Wrong);
+        };
+        if let (true, Some(old)) = (weak, hash) {
+            self.renew(&account.id, old, password).await;
+        }
+        session(tokens, account.id, account.role)
+    }
+
+    /// Whoever could not be given a stronger hash has signed in all the same.
+    async fn renew(&self, id: &str, old: String, password: String) {
+        let renewed = match self.passwords.hash(password).await {
+            Ok(new) => self.store.replace_hash(id, old, new).await,
+            Err(error) => Err(error),
+        };
+        if renewed.is_err() {
+            tracing::debug!("a password's hash was not renewed");
+        }
+    }
+
+    fn signing(&self) -> Result<&Tokens, AccountError> {
+        let tokens = self.tokens.as_deref().filter(|tokens| tokens.can_sign());
+        tokens.ok_or(AccountError::NoKey)
+    }
+
+    /// An account's subject, with the role that it has now; `None` where there is no such account.
+    pub async fn subject(&self, id: &str) -> Result<Option<Subject>, DbErr> {
+        let role = self.store.role_of(id).await?;
+        Ok(role.map(|role| subject(id, role)))
+    }
+
+    /// The same principal, with the role that its account has now.
+    pub async fn as_of_now(&self, principal: Principal) -> Result<Principal, Unauthenticated> {
+        let Some(known) = principal.known() else {
+            return Ok(principal);
+        };
+        let role = self.store.role_of(&known.id).await.map_err(|error| {
+            tracing::warn!(
+                code = store::code(&error),
+                "an account's role cannot be asked for"
+            );
+            Unauthenticated::unavailable("who asks cannot be looked up; try again later")
+        })?;
+        match role {
+            None => Err(Unauthenticated::refused(
+                "there is no account of this id any more",
+            )),
+            Some(role) => Ok(Principal::subject(Subject {
+                role: role.map(Into::into),
+                ..known.clone()
+            })),
+        }
+    }
+
+    /// How often a hash was computed.
+    pub fn hashes(&self) -> u64 {
+        self.passwords.runs()
+    }
+}
+
+fn session(tokens: &Tokens, id: String, role: Option<String>) -> Result<Session, AccountError> {
+    let subject = subject(&id, role);
+    Ok(Session {
+        token: tokens.sign(&subject, None).ok_or(AccountError::NoKey)?,
+        principal: Principal::subject(subject),
+    })
+}
+
+fn subject(id: &str, role: Option<String>) -> Subject {
+    Subject {
+        role: role.map(Into::into),
+        ..Subject::new(id)
+    }
+}
+
+/// Whether the database refused because nothing may be written to it.
+pub fn is_read_only(error: &DbErr) -> bool {
+    store::is_read_only(error)
+}
+
+/// The code that the database gave an error.
+pub fn code(error: &DbErr) -> Option<String> {
+    store::code(error)
+}

@@ -1,0 +1,110 @@
+//! The fields of `Mutation`: what acts, and what is read when it has.
+
+use apollo_compiler::ast::Value;
+use apollo_compiler::executable::{Field, Operation, SelectionSet};
+use apollo_compiler::parser::SourceSpan;
+use apollo_compiler::{Name, Node};
+
+use super::{Builder, json, prefix, subselections};
+use crate::error::Error;
+use crate::graph::Catalog;
+use crate::graph::rules::Shape;
+use crate::read::plan::{Document, Limits, RootField, RootOutput};
+
+/// A field of a mutation.
+#[derive(Debug)]
+pub struct Acting {
+    pub key: Name,
+    pub action: Action,
+    pub arguments: Vec<(Name, Node<Value>)>,
+    pub location: Option<SourceSpan>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// `__typename`: nothing is done.
+    Typename,
+    SignUp,
+    SignIn,
+}
+
+/// What a mutation does, in its order.
+pub fn mutation(
+    catalog: &Catalog,
+    document: &Document,
+    operation: &Operation,
+    conditions: &[(Name, bool)],
+    limits: &Limits,
+) -> Result<Vec<Acting>, Error> {
+    let mut builder = Builder::new(catalog, document, conditions, Shape::default(), limits);
+    let grouped = builder.collect("Mutation", &[&operation.selection_set]);
+    let mut acting = Vec::with_capacity(grouped.len());
+    for (key, fields) in grouped {
+        builder.check_merged(key, &fields);
+        acting.push(Acting::of(key, fields[0]));
+    }
+    match builder.refused {
+        Some(refused) => Err(refused),
+        None => Ok(acting),
+    }
+}
+
+impl Acting {
+    fn of(key: &Name, field: &Node<Field>) -> Self {
+        let arguments = field.arguments.iter();
+        Acting {
+            key: key.clone(),
+            action: match field.name.as_str() {
+                "signUp" => Action::SignUp,
+                "signIn" => Action::SignIn,
+                _ => Action::Typename,
+            },
+            arguments: arguments
+                .map(|a| (a.name.clone(), a.value.clone()))
+                .collect(),
+            location: field.location(),
+        }
+    }
+}
+
+impl<'a> Builder<'a> {
+    /// What the field at this place gives, as if it were all there is.
+    pub(super) fn payload(&mut self, set: &'a SelectionSet, at: usize) -> Vec<RootField> {
+        let grouped = self.collect("Mutation", &[set]);
+        let Some((key, fields)) = grouped.into_iter().nth(at) else {
+            return Vec::new();
+        };
+        let value = match fields[0].name.as_str() {
+            "__typename" => RootOutput::Typename(json("Mutation")),
+            _ => RootOutput::Session(self.session(key, &subselections(&fields))),
+        };
+        vec![RootField {
+            key: key.clone(),
+            prefix: prefix(key, true),
+            value,
+            location: fields[0].location(),
+        }]
+    }
+
+    fn session(&mut self, of: &Name, sets: &[&'a SelectionSet]) -> Vec<RootField> {
+        let grouped = self.collect("Session", sets);
+        let mut session = Vec::with_capacity(grouped.len());
+        for (key, fields) in grouped {
+            self.check_merged(key, &fields);
+            let field = fields[0];
+            let name = format!("{of}.{key}");
+            let value = match field.name.as_str() {
+                "__typename" => Some(RootOutput::Typename(json("Session"))),
+                "viewer" => self.viewer(name, field, &subselections(&fields)),
+                _ => Some(RootOutput::Token),
+            };
+            session.push(RootField {
+                key: key.clone(),
+                prefix: prefix(key, session.is_empty()),
+                value: value.unwrap_or(RootOutput::Introspection),
+                location: field.location(),
+            });
+        }
+        session
+    }
+}
