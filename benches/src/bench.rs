@@ -112,6 +112,8 @@ enum Other {
     Slow(overload::SlowOptions),
     /// Measure how long work goes on for which nobody waits any more
     Abandon(overload::AbandonOptions),
+    /// Measure small requests beside many who sign in, and what the time of signing in tells
+    SignIn(overload::SignInOptions),
     /// Measure an author who is signed in against an anonymous reader whose answers are the same
     Signed(signed::SignedOptions),
     /// Count the instructions that requests take, and compare them with what they should take
@@ -189,6 +191,7 @@ async fn main() -> ExitCode {
         Some(Other::Hang(own)) => unless_stopped(overload::hang(own)).await,
         Some(Other::Slow(own)) => unless_stopped(overload::slow(own)).await,
         Some(Other::Abandon(own)) => unless_stopped(overload::abandon(own)).await,
+        Some(Other::SignIn(own)) => unless_stopped(overload::sign_in(own)).await,
         Some(Other::Signed(own)) => unless_stopped(signed::run(own)).await,
         Some(Other::Guard(own)) => unless_stopped(guard::run(own)).await,
         Some(Other::Count(own)) => guard::count(own).await,

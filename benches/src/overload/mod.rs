@@ -1,16 +1,18 @@
-//! Drills: Backref with more to do than it can, a database that hangs, slow requests beside small ones, and clients that
-//! leave. They say what comes of it, as ratios to the same server at rest on the same machine.
+//! Drills: Backref with more to do than it can, a database that hangs, slow requests beside small ones, clients that
+//! leave, and many who sign in. They say what comes of it, as ratios to the same server at rest on the same machine.
 
 mod abandon;
 mod capacity;
 mod clients;
 mod hang;
 mod requests;
+mod signing;
 mod slow;
 
 pub use abandon::{AbandonOptions, run as abandon};
 pub use capacity::{OverloadOptions, run as overload};
 pub use hang::{HangOptions, run as hang};
+pub use signing::{SignInOptions, run as sign_in};
 pub use slow::{SlowOptions, run as slow};
 
 use crate::Result;
