@@ -327,6 +327,40 @@ const STEPS = {
     await page.locator('[id^="graphiql-session-tab-"]').last().click();
   },
 
+  async 'somebody signs in by name and password, where there are accounts'(visit) {
+    const { page } = visit;
+    const asked = (query, variables) =>
+      page.evaluate(
+        async (body) => {
+          const headers = { 'content-type': 'application/json' };
+          return (await fetch('graphql', { method: 'POST', headers, body })).json();
+        },
+        JSON.stringify({ query, variables }),
+      );
+    if ((await asked('{ __type(name: "SignUp") { name } }')).data.__type === null) return;
+    const username = `visitor-${visit.view.name}`;
+    const input = { username, name: 'A visitor', email: `${username}@example.org`, password: 'correct horse' };
+    const made = await asked('mutation($input: SignUp!) { signUp(input: $input) { viewer { username } } }', { input });
+    assert.ok(made.data || made.errors[0].extensions.code === 'CONFLICT', JSON.stringify(made));
+    const dialog = page.getByRole('dialog', { name: 'Who asks' });
+    await page.getByRole('button', { name: /^Sign in, for all tabs/ }).click();
+    await dialog.getByLabel('Username').fill(username);
+    await dialog.getByLabel('Password').fill('wrong horse');
+    await dialog.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await dialog.getByRole('alert').waitFor();
+    await visit.picture('sign-in-by-name');
+    await dialog.getByLabel('Password').fill(input.password);
+    await dialog.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    await visit.write('.graphiql-query-editor', '{ viewer { username email } }');
+    const answer = await visit.run();
+    assert.deepEqual(answer.data, { viewer: { username, email: input.email } });
+    await page.getByRole('button', { name: `Signed in as ${username}` }).click();
+    await dialog.getByRole('button', { name: 'Sign out' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    assert.deepEqual((await visit.run()).data, { viewer: null });
+  },
+
   async 'a query is put in order, and found again in the history'(visit) {
     await visit.write('.graphiql-query-editor', `query Untidy{${rootField(visit.start.examples[0].query)}{id}} # why`);
     await visit.page.getByRole('button', { name: /Prettify/ }).click();
