@@ -3,7 +3,7 @@
 
 mod mistakes;
 mod paging;
-mod shop;
+pub mod shop;
 
 use backref::read::plan::Limits;
 use backref::{Catalog, Graph};

@@ -3,6 +3,7 @@
 mod blog;
 mod columns;
 mod declared;
+mod kinds;
 mod shared;
 mod tenants;
 
