@@ -15,7 +15,7 @@ use crate::error::{Code, Error, PathSegment};
 use crate::graph::{Kind, Principal, Subject};
 use crate::identity::accounts::{self, AccountError, Accounts, Session, SignUp};
 use crate::log;
-use crate::read::plan::{self, Acting, Action, Part};
+use crate::read::plan::{self, Acting, Action, Bound, Part};
 use crate::read::respond::{Answered, with_errors};
 
 impl Engine {
@@ -170,23 +170,38 @@ impl Planner {
         let conditions = document.conditions(operation, variables)?;
         let catalog = &self.shared.catalog;
         let acting = plan::mutation(catalog, document, operation, &conditions, &self.limits)?;
+        let mut all = Bound::default();
         for at in 0..acting.len() {
-            self.can_be_read(asked, at)?;
+            let bound = self.can_be_read(asked, at)?;
+            all.statements = all.statements.saturating_add(bound.statements);
+            all.rows = all.rows.saturating_add(bound.rows);
+        }
+        let limits = &self.limits;
+        for (of, asked, allowed) in [
+            ("statements", all.statements, limits.statements),
+            ("rows", all.rows, limits.rows),
+        ] {
+            if asked > allowed {
+                let message = format!(
+                    "the fields of the mutation could read {asked} {of} altogether, and {allowed} are allowed; ask for less of each, or send them one by one"
+                );
+                return Err(Error::new(Code::LimitExceeded, message));
+            }
         }
         Ok(acting)
     }
 
     /// Who it will be is not known yet, so it will do if somebody can: rules change neither statements nor rows.
-    fn can_be_read(&self, asked: &Asked, at: usize) -> Result<(), Error> {
+    fn can_be_read(&self, asked: &Asked, at: usize) -> Result<Bound, Error> {
         let somebody = self.somebody();
         let mut why = None;
         for shape in self.shared.catalog.shapes() {
             match self.part(asked, Part::Payload(at), shape, somebody.clone()) {
-                Ok(_) => return Ok(()),
+                Ok(prepared) => return Ok(prepared.bound.bound),
                 Err(error) => why = Some(error),
             }
         }
-        why.map_or(Ok(()), Err)
+        why.map_or(Ok(Bound::default()), Err)
     }
 
     /// A subject whose id could be an account's.

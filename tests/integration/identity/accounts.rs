@@ -10,7 +10,9 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
 use axum::http::header::HeaderName;
+use backref::Graph;
 use backref::engine::{Engine, Planner};
+use backref::graph::accounts::Accounts as AccountColumns;
 use backref::identity::accounts::{Accounts, Allowance, AttemptLimits};
 use backref::identity::tokens::{TokenSettings, Tokens};
 use backref::identity::{Authentication, Bearer};
@@ -44,7 +46,17 @@ impl Signing {
         limits: AttemptLimits,
         asks_for_roles: bool,
     ) -> Self {
-        let catalog = blog::graph().build().expect("a graph");
+        Self::of(blog::graph(), database, url, limits, asks_for_roles).await
+    }
+
+    async fn of(
+        graph: Graph,
+        database: TestDatabase,
+        url: &Url,
+        limits: AttemptLimits,
+        asks_for_roles: bool,
+    ) -> Self {
+        let catalog = graph.build().expect("a graph");
         let schema = Schema::new(&catalog, 20).expect("a schema");
         let tokens = Arc::new(Tokens::new(TokenSettings::secret(SECRET)).expect("tokens"));
         let connection = url.connect(Connect::with(2)).await.expect("a connection");
@@ -437,6 +449,20 @@ async fn nothing_is_done_whose_answer_would_be_refused() {
         assert_eq!(answer.code(), code, "{}", answer.body);
         assert!(answer.body.get("data").is_none(), "{}", answer.body);
     }
+    // Each of these would do, and all of them do not.
+    let field = |n: usize| {
+        format!(
+            "f{n}: signUp(input: {input}) {{ viewer {{ posts(limit: 1000) {{ comments(limit: 100) {{ id }} }} }} }}"
+        )
+    };
+    let three = (0..3).map(field).collect::<String>();
+    let answer = signing.ask(&format!("mutation {{ {three} }}")).await;
+    assert_eq!(answer.code(), "LIMIT_EXCEEDED", "{}", answer.body);
+    assert!(
+        answer.message().contains("altogether"),
+        "{}",
+        answer.message()
+    );
     // What only somebody known may ask of the answer is no reason.
     let by_email = "posts(orderBy: [{ author: { email: ASC } }]) { id }";
     let query = format!("mutation {{ signUp(input: {input}) {{ viewer {{ {by_email} }} }} }}");
@@ -512,6 +538,119 @@ async fn where_nothing_may_be_written_people_can_still_sign_in() {
         "{}",
         answer.body
     );
+}
+
+#[tokio::test]
+async fn a_database_that_only_reads_lets_people_sign_in() {
+    if !Backend::all().contains(&Backend::Postgres) {
+        return;
+    }
+    let database = TestDatabase::sample(Backend::Postgres).await;
+    let name = database.name();
+    let url = database.url.clone();
+    let sql = format!("ALTER DATABASE \"{name}\" SET default_transaction_read_only = on");
+    let only_reads = database.connection.execute_unprepared(&sql).await;
+    only_reads.expect("it is set");
+    let signing = Signing::over(database, &url, AttemptLimits::default(), false).await;
+    // By a connection from before.
+    signing
+        .write("SET default_transaction_read_only = off")
+        .await;
+    let answer = signing
+        .ask(&sign_up("newly", "n@example.org", "correct horse"))
+        .await;
+    assert_eq!(answer.code(), "FORBIDDEN", "{}", answer.body);
+    let answer = signing.ask(&sign_in("nobody", "correct horse")).await;
+    assert_eq!(answer.code(), "UNAUTHENTICATED", "{}", answer.body);
+}
+
+/// Accounts of other names and types than the blog's.
+mod member {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "member")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        #[sea_orm(unique)]
+        pub login: String,
+        #[sea_orm(unique)]
+        pub mail: String,
+        pub secret: Option<String>,
+        #[sea_orm(default_value = "plain")]
+        pub kind: String,
+        pub joined: DateTime,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+#[tokio::test]
+async fn accounts_of_any_graph_will_do() {
+    for backend in Backend::all() {
+        let database = TestDatabase::empty(backend).await;
+        let schema = sea_orm::Schema::new(database.connection.get_database_backend());
+        let table = schema.create_table_from_entity(member::Entity);
+        database.connection.execute(&table).await.expect("a table");
+        let graph = Graph::new()
+            .entity(member::Entity)
+            .hide(member::Column::Secret)
+            .policy(member::Entity, |me, member| {
+                me.is(member::Column::Id)
+                    .and(member.is(member::Column::Kind, "plain"))
+            })
+            .accounts(AccountColumns {
+                username: member::Column::Login,
+                password_hash: member::Column::Secret,
+                role: member::Column::Kind,
+                email: member::Column::Mail,
+                asked: Vec::new(),
+                made_at: vec![member::Column::Joined],
+            });
+        let url = database.url.clone();
+        let signing = Signing::of(graph, database, &url, AttemptLimits::default(), true).await;
+        let up = "mutation { signUp(input: { login: \"newly\", mail: \"n@example.org\", password: \"correct horse\" }) { token viewer { id login kind joined } } }";
+        let answer = signing.ask(up).await;
+        let viewer = &answer.body["data"]["signUp"]["viewer"];
+        assert_eq!(
+            (&viewer["login"], &viewer["kind"]),
+            (&json!("newly"), &json!("plain")),
+            "{}",
+            answer.body
+        );
+        let again = signing.ask(up).await;
+        assert_eq!(again.code(), "CONFLICT", "{}", again.body);
+        let query = "mutation { signIn(username: \"newly\", password: \"correct horse\") { token viewer { id } } }";
+        let signed_in = signing.ask(query).await;
+        let session = &signed_in.body["data"]["signIn"];
+        assert_eq!(session["viewer"]["id"], viewer["id"], "{}", signed_in.body);
+        let token = session["token"].as_str().expect("a token");
+        let who = signing
+            .as_of(token, "{ viewer { login } members { login } }")
+            .await;
+        let newly = json!({ "login": "newly" });
+        assert_eq!(
+            who.body["data"],
+            json!({ "viewer": newly, "members": [newly] })
+        );
+        // Whoever may not see itself has signed in all the same, and is told.
+        signing.write("UPDATE member SET kind = 'odd'").await;
+        let hidden = signing.ask(query).await;
+        assert_eq!(
+            (hidden.code(), &hidden.body["data"]),
+            ("FORBIDDEN", &Value::Null)
+        );
+        assert_eq!(
+            hidden.body["errors"][0]["path"],
+            json!(["signIn", "viewer"])
+        );
+        let token_alone = signing.ask(&query.replace("viewer { id }", "")).await;
+        assert!(token_alone.body["data"]["signIn"]["token"].is_string());
+    }
 }
 
 #[tokio::test]

@@ -8,11 +8,18 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use backref::identity::tokens::{Algorithm, KeySource, TokenSettings, Tokens};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use super::signing::{Pair, claims};
 use super::{believing, shown};
+
+/// Of `localhost`, by itself, for a hundred years.
+const CERTIFICATE: &str = include_str!("provider.pem");
 
 /// An identity provider, whose keys can be changed, or which can be out of order.
 struct Provider {
@@ -23,6 +30,28 @@ struct Provider {
 
 impl Provider {
     async fn with(keys: Option<Value>) -> Self {
+        Self::started(keys, None).await
+    }
+
+    /// By https, as `localhost`.
+    async fn with_tls(keys: Value) -> Self {
+        let certificate = CertificateDer::from_pem_slice(CERTIFICATE.as_bytes());
+        let key = PrivateKeyDer::from_pem_slice(include_bytes!("provider_key.pem"));
+        let ring = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(ring)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.expect("a certificate")],
+                key.expect("a key"),
+            )
+            .expect("its own");
+        Self::started(Some(keys), Some(TlsAcceptor::from(Arc::new(config)))).await
+    }
+
+    async fn started(keys: Option<Value>, tls: Option<TlsAcceptor>) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let keys = Arc::new(Mutex::new(keys));
         let asked = Arc::new(AtomicUsize::new(0));
         let (served, counted) = (keys.clone(), asked.clone());
@@ -41,15 +70,25 @@ impl Provider {
             loop {
                 let (stream, _) = listener.accept().await.expect("a connection");
                 let service = hyper_util::service::TowerToHyperService::new(router.clone());
-                let io = hyper_util::rt::TokioIo::new(stream);
                 let http = hyper::server::conn::http1::Builder::new();
-                tokio::spawn(async move { http.serve_connection(io, service).await });
+                let tls = tls.clone();
+                tokio::spawn(async move {
+                    match tls {
+                        None => http.serve_connection(TokioIo::new(stream), service).await,
+                        Some(tls) => match tls.accept(stream).await {
+                            Ok(stream) => {
+                                http.serve_connection(TokioIo::new(stream), service).await
+                            }
+                            Err(_) => Ok(()),
+                        },
+                    }
+                });
             }
         });
         Provider {
             keys,
             asked,
-            url: format!("http://{address}/keys"),
+            url: format!("{scheme}://localhost:{}/keys", address.port()),
         }
     }
 
@@ -96,6 +135,21 @@ async fn a_key_that_is_new_is_asked_for_and_an_old_one_ends() {
     let answer = shown(&app.router, &old).await;
     let unknown = "the token is signed by a key that is not known";
     assert_eq!((answer.status, answer.message()), (401, unknown));
+}
+
+#[tokio::test]
+async fn keys_come_by_https_from_who_has_the_certificate() {
+    let pair = Pair::curve();
+    let provider = Provider::with_tls(set(&[pair.jwk("one")])).await;
+    let good = pair.token(Some("one"), &claims());
+    for (authority, status) in [(Some(CERTIFICATE.into()), 200), (None, 503)] {
+        let url = provider.url.clone();
+        let key = KeySource::JwksUrl { url, authority };
+        let (_database, app, _) = believing(TokenSettings::new(Algorithm::Es256, key)).await;
+        let answer = shown(&app.router, &good).await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+    }
+    assert_eq!(provider.asked(), 1);
 }
 
 #[tokio::test]
