@@ -178,7 +178,7 @@ async fn accounts(
     if !signs && !args.role_from_database {
         return Ok(None);
     }
-    let connection = url.connect(Connect::with(WRITERS)).await?;
+    let connection = url.connect(Connect::writing(WRITERS)).await?;
     let accounts = Accounts::of(catalog, connection, tokens, AttemptLimits::default());
     Ok(accounts.map(Arc::new))
 }

@@ -279,7 +279,7 @@ fn told(error: AccountError) -> Error {
             retry_after: Some(wait.as_secs()),
             ..Error::new(Code::LimitExceeded, message)
         },
-        AccountError::Overloaded => Error {
+        AccountError::Overloaded | AccountError::Moved => Error {
             retry_after: Some(1),
             ..Error::new(Code::Unavailable, message)
         },

@@ -154,6 +154,9 @@ pub struct Connect {
     /// To migrate: SQLite follows no references, which its statements would otherwise do to the rows of a table
     /// that is rebuilt.
     pub migrating: bool,
+    /// A connection to a file is used once: what it remembers of the file is not to be written into another that was put
+    /// in its place.
+    pub once: bool,
 }
 
 impl Connect {
@@ -164,6 +167,15 @@ impl Connect {
             create: false,
             read_only: false,
             migrating: false,
+            once: false,
+        }
+    }
+
+    /// To one that is written to for as long as the server runs.
+    pub fn writing(max_connections: u32) -> Self {
+        Connect {
+            once: true,
+            ..Connect::with(max_connections)
         }
     }
 
@@ -187,6 +199,7 @@ impl Url {
             max_connections,
             create,
             migrating,
+            once,
             ..
         } = settings;
         self.check_file(settings)?;
@@ -206,6 +219,10 @@ impl Url {
             // A ping at every acquire costs a round trip; a connection long idle may have been closed.
             .test_before_acquire_if_idle_for(Duration::from_secs(10))
             .map_sqlx_postgres_opts(for_postgres)
+            .map_sqlx_sqlite_pool_opts(move |o| match once {
+                true => o.after_release(|_, _| Box::pin(async { Ok(false) })),
+                false => o,
+            })
             .map_sqlx_sqlite_opts(move |o| {
                 let o = o.create_if_missing(create).foreign_keys(!migrating);
                 // Of a mapped file that somebody cuts short, a read is the end of the process.

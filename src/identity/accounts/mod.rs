@@ -59,6 +59,8 @@ pub enum AccountError {
     NoKey,
     #[error("this server does not write to its database, so nobody can sign up")]
     ReadOnly,
+    #[error("the database's file was replaced; try again in a moment")]
+    Moved,
     #[error("passwords cannot be hashed")]
     Hash,
     #[error("{0}")]
@@ -198,11 +200,6 @@ fn subject(id: &str, role: Option<String>) -> Subject {
         role: role.map(Into::into),
         ..Subject::new(id)
     }
-}
-
-/// Whether the database refused because nothing may be written to it.
-pub fn is_read_only(error: &DbErr) -> bool {
-    store::is_read_only(error)
 }
 
 /// The code that the database gave an error.

@@ -165,6 +165,7 @@ impl Store {
                 Ok(Inserted::As { id, role })
             }
             Ok(None) => Err(DbErr::RecordNotInserted.into()),
+            Err(error) if is_moved(&error) => Err(AccountError::Moved),
             Err(error) if is_read_only(&error) => Err(AccountError::ReadOnly),
             Err(error) => match error.sql_err() {
                 Some(SqlErr::UniqueConstraintViolation(_)) => {
@@ -278,8 +279,14 @@ pub fn code(error: &DbErr) -> Option<String> {
     Some(code.into_owned())
 }
 
+/// The file is not the one that the connection has open.
+fn is_moved(error: &DbErr) -> bool {
+    const SQLITE_READ_ONLY_MOVED: &str = "1032";
+    code(error).as_deref() == Some(SQLITE_READ_ONLY_MOVED)
+}
+
 /// A standby, a read-only transaction, a role without the right to write, or a file that may not be written.
-pub fn is_read_only(error: &DbErr) -> bool {
+fn is_read_only(error: &DbErr) -> bool {
     const SQLITE_READ_ONLY: i32 = 8;
     let code = code(error).unwrap_or_default();
     let sqlite = code

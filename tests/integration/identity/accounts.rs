@@ -59,7 +59,10 @@ impl Signing {
         let catalog = graph.build().expect("a graph");
         let schema = Schema::new(&catalog, 20).expect("a schema");
         let tokens = Arc::new(Tokens::new(TokenSettings::secret(SECRET)).expect("tokens"));
-        let connection = url.connect(Connect::with(2)).await.expect("a connection");
+        let connection = url
+            .connect(Connect::writing(2))
+            .await
+            .expect("a connection");
         let accounts = Accounts::of(&catalog, connection, Some(tokens.clone()), limits);
         let accounts = Arc::new(accounts.expect("accounts"));
         let readers = url.readers(4, None).expect("readers");

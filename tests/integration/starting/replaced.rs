@@ -231,3 +231,55 @@ fn a_file_that_is_written_to_is_not_taken_for_another() {
     assert!(replaced.serving.is_alive());
     assert_eq!(replaced.serving.log(), "");
 }
+
+/// Whoever signs up does so in the file that is there, and not in what a connection remembers of another.
+#[test]
+fn who_signs_up_is_written_into_the_file_that_is_there() {
+    let sign_up = |name: &str| {
+        let input = format!(
+            "{{ username: \"{name}\", email: \"{name}@example.org\", name: \"N\", password: \"correct horse\" }}"
+        );
+        format!("mutation {{ signUp(input: {input}) {{ viewer {{ username }} }} }}")
+    };
+    let put: [fn(&Replaced); 2] = [
+        |r| fs::rename(r.backup(), r.file()).expect("a move over it"),
+        |r| {
+            fs::copy(r.backup(), r.file()).expect("a copy over it");
+        },
+    ];
+    for put in put {
+        let mut replaced = Replaced::new();
+        let first = replaced.serving.ask(&sign_up("first")).expect("an answer");
+        assert!(first.contains("{\"username\":\"first\"}"), "{first}");
+        // As the remedy says for a file that is copied over.
+        let file = rusqlite::Connection::open(replaced.file()).expect("the file");
+        let emptied = file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        emptied.expect("a checkpoint");
+        drop(file);
+        replaced.under_load(put);
+        replaced.wait_for("the backup", is_restored);
+        let started = Instant::now();
+        loop {
+            let second = replaced.serving.ask(&sign_up("second")).expect("an answer");
+            if second.contains("{\"username\":\"second\"}") {
+                break;
+            }
+            assert!(is_refused(&second), "{second}\n{}", replaced.serving.log());
+            assert!(started.elapsed() < Duration::from_secs(60), "{second}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        let file = rusqlite::Connection::open(replaced.file()).expect("the file");
+        let names: String = file
+            .query_row(
+                "SELECT group_concat(username) FROM user WHERE username IN ('first', 'second')",
+                [],
+                |row| row.get(0),
+            )
+            .expect("users");
+        assert_eq!(names, "second");
+        let sound: String = file
+            .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+            .expect("a check");
+        assert_eq!(sound, "ok");
+    }
+}
