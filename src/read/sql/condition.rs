@@ -98,7 +98,11 @@ impl Writer<'_> {
             let value = self.bind_key(kind, value);
             return format!("{column} {operator} {}", form.bound(&value));
         }
-        let column = self.comparable(t, ix);
+        let mut column = self.comparable(t, ix);
+        if ordered && self.dialect == Dialect::Postgres && matches!(kind, Kind::Enum(_)) {
+            // A type of its own has no collation.
+            column.push_str("::text");
+        }
         let collate = if ordered { self.collation(kind) } else { "" };
         let value = self.value(kind, value);
         format!("{column}{collate} {operator} {value}")

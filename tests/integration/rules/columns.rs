@@ -1,5 +1,6 @@
 //! Rules for the values of columns that more than a field stands on: foreign keys, columns of junctions.
 
+use backref::graph::condition::Compare;
 use backref::graph::policy::Rule;
 use backref::read::plan::Limits;
 use entity::{comment, follow, post};
@@ -182,5 +183,22 @@ async fn a_rule_walks_relations() {
                 .sum();
             assert_eq!(Some(below), count, "{backend:?}");
         }
+    }
+}
+
+/// No condition of a client's asks this of an enum.
+#[tokio::test]
+async fn a_rule_compares_enums_by_their_texts() {
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let graph = blog::graph().policy(post::Entity, |_, post| {
+            post.compare(post::Column::Status, Compare::Lt, "published")
+        });
+        let app = TestApp::new(&database, graph, Limits::default());
+        let query = "{ postsAggregate { groups(by: [STATUS]) { key { status } } } }";
+        let groups = &data(&app, &user(1), query).await["postsAggregate"]["groups"];
+        let expected =
+            json!([{ "key": { "status": "ARCHIVED" } }, { "key": { "status": "DRAFT" } }]);
+        assert_eq!(groups, &expected, "{backend:?}");
     }
 }
