@@ -83,7 +83,7 @@ fn page_query(walk: &Walk, data: &Data) -> Option<String> {
 }
 
 /// Answers a query with variables, as JSON.
-type Ask<'a> = &'a dyn Fn(&str, &Value) -> Value;
+pub type Ask<'a> = &'a dyn Fn(&str, &Value) -> Value;
 
 fn ask_page(
     ask: Ask,
@@ -95,7 +95,7 @@ fn ask_page(
 }
 
 /// The ids of the whole list, as the list itself says.
-fn whole_list(ask: Ask, list: &List, data: &Data) -> Result<Vec<String>, TestCaseError> {
+pub fn whole_list(ask: Ask, list: &List, data: &Data) -> Result<Vec<String>, TestCaseError> {
     let field = list.field("", "limit: 1000", "id");
     let query = list.query(data, &field).unwrap_or_default();
     let answer = ask(&query, &json!({}));
@@ -128,7 +128,8 @@ fn the_pages_of_a_list_are_the_list_in_the_reference_too() {
     });
 }
 
-fn read(ask: Ask, walk: &Walk, data: &Data) -> Result<(), TestCaseError> {
+/// Reads a list by pages from one end, and between two of its cursors.
+pub fn read(ask: Ask, walk: &Walk, data: &Data) -> Result<(), TestCaseError> {
     let Some(query) = page_query(walk, data) else {
         return Ok(());
     };

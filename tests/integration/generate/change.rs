@@ -251,6 +251,7 @@ fn drop_orphans(data: &mut Data) {
         post_tags,
         comments,
         follows,
+        seen: _,
     } = data;
     let is_user = |id| users.iter().any(|user| user.id == id);
     let is_tag = |id| tags.iter().any(|tag| tag.id == id);

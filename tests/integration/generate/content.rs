@@ -135,6 +135,7 @@ pub fn data() -> impl Strategy<Value = Data> {
                         created_at: times[index % times.len()],
                     })
                     .collect(),
+                seen: None,
             }
         },
     )

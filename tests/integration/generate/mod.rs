@@ -24,7 +24,7 @@ mod variable;
 mod walk;
 
 pub use change::{Change, change, write};
-pub use content::{data, insert, replace};
+pub use content::{ALIKE, AWKWARD, TIMES, data, insert, key, replace, unique_text};
 pub use damage::{Dice, damaged, tokens};
 pub use grammar::document as by_grammar;
 pub use mask::without_cursors;

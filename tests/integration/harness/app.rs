@@ -114,9 +114,22 @@ impl TestApp {
         self.send(request).await
     }
 
-    /// A request on behalf of somebody.
+    /// A request on behalf of somebody, who is told what it cost.
     pub async fn ask(&self, principal: &Principal, query: &str, variables: &Value) -> Answer {
-        let request = serde_json::from_value(json!({ "query": query, "variables": variables }));
+        self.ask_for(principal, query, None, variables).await
+    }
+
+    /// The same of one of several operations.
+    pub async fn ask_for(
+        &self,
+        principal: &Principal,
+        query: &str,
+        operation_name: Option<&str>,
+        variables: &Value,
+    ) -> Answer {
+        let request = serde_json::from_value(
+            json!({ "query": query, "operationName": operation_name, "variables": variables }),
+        );
         let request = engine::Request {
             explain: true,
             ..request.expect("a request")

@@ -38,6 +38,12 @@ impl Stage {
         self.runtime.block_on(future)
     }
 
+    /// Does what needs the runtime around it.
+    pub fn enter<T>(&self, of: impl FnOnce() -> T) -> T {
+        let _inside = self.runtime.enter();
+        of()
+    }
+
     pub fn ask(&self, query: &str, operation_name: Option<&str>, variables: &Value) -> Answer {
         self.wait_for(self.app.request(query, operation_name, variables))
     }

@@ -73,7 +73,7 @@ fn groups<'a>(
     let mut fields = Vec::new();
     for column in by {
         let field = field_of(column)?;
-        for_everyone(&field)?;
+        for_everyone(data, &field)?;
         if !fields.contains(&field) {
             fields.push(field);
         }
@@ -124,7 +124,7 @@ pub fn value<'a>(
     rows: &[Row<'a>],
     field: &str,
 ) -> Resolution<'a> {
-    for_everyone(field)?;
+    for_everyone(data, field)?;
     let mut columns = Vec::new();
     for row in rows {
         columns.extend(column(data, *row, field)?);
@@ -158,14 +158,16 @@ fn number<'a>(function: Function, columns: &[Column]) -> Resolution<'a> {
     }))
 }
 
-fn for_everyone(field: &str) -> Result<(), String> {
-    match field {
-        "email" => Err("email is not for everyone to aggregate".to_owned()),
-        _ => Ok(()),
+/// Refuses, whether there are rows or not.
+fn for_everyone(data: &Data, field: &str) -> Result<(), String> {
+    match data.seen {
+        None => data.permit("User", field),
+        Some(_) => Ok(()),
     }
 }
 
 fn column<'a>(data: &'a Data, row: Row<'a>, field: &str) -> Result<Option<Column<'a>>, String> {
+    data.permit(row.type_name(), field)?;
     match property(data, row, field) {
         Some(Property::Column(column)) => Ok(column),
         _ => Err(format!("{} has no column {field}", row.type_name())),

@@ -28,13 +28,15 @@ fn holds(data: &Data, row: Row, name: &str, value: &ConstValue) -> Truth {
         "and" => return all(items(value)?, |item| matches(data, row, item)),
         "or" => return any(items(value)?, |item| matches(data, row, item)),
         "not" => return matches(data, row, value).map(|truth| !truth),
-        "email" => return Err("email is not for everyone to search by".to_owned()),
         _ => {}
     }
     match property(data, row, name) {
-        Some(Property::Column(column)) => all(entries(value)?, |(operator, operand)| {
-            compare(column, operator, operand)
-        }),
+        Some(Property::Column(column)) => {
+            data.permit(row.type_name(), name)?;
+            all(entries(value)?, |(operator, operand)| {
+                compare(column, operator, operand)
+            })
+        }
         Some(Property::One(None)) => entries(value).map(|_| false),
         Some(Property::One(Some(related))) => matches(data, related, value),
         Some(Property::Many(related)) => all(entries(value)?, |(quantifier, condition)| {

@@ -87,10 +87,14 @@ impl<'a> Connection<'a> {
         let mut edges = Vec::new();
         for node in rows {
             let link = owner.and_then(|owner| link(data, owner, list, node));
+            let created_at = link.and_then(|link| {
+                let key = (link.follower_id, link.followee_id);
+                data.shown("Follow", key, "createdAt", link.created_at)
+            });
             edges.push(Edge {
                 cursor: cursor(data, node, order)?,
                 node,
-                created_at: link.map(|link| link.created_at),
+                created_at,
             });
         }
         let page_info = PageInfo {

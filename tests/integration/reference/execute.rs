@@ -257,7 +257,10 @@ impl<'a> Execution<'a> {
         result: Resolved<'a>,
     ) -> Completion {
         match (&field_type.base, result) {
-            (_, Resolved::Null) if field_type.nullable => Ok(Completed::Null),
+            // Where something can be hidden the server's type is nullable.
+            (_, Resolved::Null) if field_type.nullable || self.data.seen.is_some() => {
+                Ok(Completed::Null)
+            }
             (_, Resolved::Null) => self.fail("a non-null field resolved to null".to_owned()),
             (BaseType::List(inner_type), Resolved::List(items)) => {
                 let mut completed = Vec::new();

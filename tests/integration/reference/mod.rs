@@ -20,6 +20,25 @@ pub use surface::{SURFACE, named_type};
 
 use entity::{comment, follow, post, post_tag, profile, tag, user};
 use sea_orm::{DatabaseConnection, EntityTrait, QueryOrder};
+use std::collections::BTreeSet;
+
+/// What the error begins with of whoever asks by what is not for him.
+pub const FORBIDDEN: &str = "not everybody may ask for";
+
+/// The primary key of a row, of which most have one part.
+struct Key(i64, i64);
+
+impl From<i64> for Key {
+    fn from(key: i64) -> Self {
+        Key(key, 0)
+    }
+}
+
+impl From<(i64, i64)> for Key {
+    fn from((one, other): (i64, i64)) -> Self {
+        Key(one, other)
+    }
+}
 
 /// Every row of the blog, each table by its primary key.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,9 +50,50 @@ pub struct Data {
     pub post_tags: Vec<post_tag::Model>,
     pub comments: Vec<comment::Model>,
     pub follows: Vec<follow::Model>,
+    /// Of a copy for one reader, from which all is gone that he may not see; without it the reader is anybody, who sees
+    /// what is published and no addresses.
+    pub seen: Option<Seen>,
+}
+
+/// What is gone from a copy beside its rows. Columns are named by their type and field.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Seen {
+    /// Values, by the key of their row too: they are null.
+    pub nulls: BTreeSet<(&'static str, (i64, i64), &'static str)>,
+    /// Columns of which there is no value, by which nothing may be asked.
+    pub forbidden: BTreeSet<(&'static str, &'static str)>,
 }
 
 impl Data {
+    /// A value, if it is not gone.
+    fn shown<T>(
+        &self,
+        ty: &'static str,
+        key: impl Into<Key>,
+        field: &'static str,
+        value: T,
+    ) -> Option<T> {
+        (!self.is_gone(ty, key, field)).then_some(value)
+    }
+
+    fn is_gone(&self, ty: &'static str, key: impl Into<Key>, field: &str) -> bool {
+        let Key(one, other) = key.into();
+        let seen = self.seen.as_ref();
+        seen.is_some_and(|seen| seen.nulls.contains(&(ty, (one, other), field)))
+    }
+
+    /// Refuses what is asked by a column of which there is no value.
+    fn permit(&self, ty: &str, field: &str) -> Result<(), String> {
+        let forbidden = match &self.seen {
+            Some(seen) => seen.forbidden.iter().any(|column| *column == (ty, field)),
+            None => field == "email",
+        };
+        match forbidden {
+            true => Err(format!("{FORBIDDEN} {ty} by {field}")),
+            false => Ok(()),
+        }
+    }
+
     /// Reads all tables. Panics where one cannot be read: this is a test.
     pub async fn load(db: &DatabaseConnection) -> Self {
         async fn all<E: EntityTrait>(db: &DatabaseConnection, key: &[E::Column]) -> Vec<E::Model> {
@@ -59,6 +119,7 @@ impl Data {
                 &[follow::Column::FollowerId, follow::Column::FolloweeId],
             )
             .await,
+            seen: None,
         }
     }
 }

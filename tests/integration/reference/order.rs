@@ -55,11 +55,11 @@ fn term<'a>(
     order: &'a ConstValue,
 ) -> Result<(Option<Column<'a>>, &'a str), String> {
     let (name, value) = entry(order)?;
-    if name == "email" {
-        return Err("email is not for everyone to order by".to_owned());
-    }
     match property(data, row, name) {
-        Some(Property::Column(column)) => Ok((column, direction(value)?)),
+        Some(Property::Column(column)) => {
+            data.permit(row.type_name(), name)?;
+            Ok((column, direction(value)?))
+        }
         Some(Property::One(Some(related))) => term(data, related, value),
         Some(Property::One(None)) => Ok((None, direction(value)?)),
         Some(Property::Many(related)) => {

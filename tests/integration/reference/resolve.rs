@@ -1,4 +1,4 @@
-//! The blog's resolvers: what each field of `surface.graphql` means, for an anonymous reader.
+//! The blog's resolvers: what each field of `surface.graphql` means, for a reader.
 
 use super::{
     Data,
@@ -139,11 +139,18 @@ fn query<'a>(data: &'a Data, field: &str, arguments: &Arguments) -> Resolution<'
         }
         "user" => match lookup(arguments, &["id", "username", "email"])? {
             ("id", id) => Ok(one(find_user(data, key("User", id)?))),
-            ("username", username) => {
-                let row = data.users.iter().find(|user| user.username == username);
+            (field, text) => {
+                data.permit("User", field)?;
+                let mut users = data.users.iter();
+                let row = users.find(|user| {
+                    let own = match field {
+                        "email" => &user.email,
+                        _ => &user.username,
+                    };
+                    own == text && !data.is_gone("User", user.id, field)
+                });
                 Ok(one(row.map(Row::User)))
             }
-            _ => Err("email is not for everyone to look up".to_owned()),
         },
         "profile" => {
             let (_, id) = lookup(arguments, &["id"])?;
@@ -152,14 +159,18 @@ fn query<'a>(data: &'a Data, field: &str, arguments: &Arguments) -> Resolution<'
         "post" => match lookup(arguments, &["id", "slug"])? {
             ("id", id) => Ok(one(find_post(data, key("Post", id)?))),
             (_, slug) => {
-                let row = data.posts.iter().find(|post| post.slug == slug);
+                data.permit("Post", "slug")?;
+                let mut posts = data.posts.iter();
+                let row = posts.find(|p| p.slug == slug && !data.is_gone("Post", p.id, "slug"));
                 Ok(one(row.and_then(|post| find_post(data, post.id))))
             }
         },
         "tag" => match lookup(arguments, &["id", "name"])? {
             ("id", id) => Ok(one(find_tag(data, key("Tag", id)?))),
             (_, name) => {
-                let row = data.tags.iter().find(|tag| tag.name == name);
+                data.permit("Tag", "name")?;
+                let mut tags = data.tags.iter();
+                let row = tags.find(|t| t.name == name && !data.is_gone("Tag", t.id, "name"));
                 Ok(one(row.map(Row::Tag)))
             }
         },

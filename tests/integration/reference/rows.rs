@@ -1,4 +1,4 @@
-//! The blog's rows: their columns, and the rows that they are related to, for an anonymous reader.
+//! The blog's rows: their columns, and the rows that they are related to, for a reader.
 //!
 //! A row that is hidden is left out before anything else happens, so it can neither be found nor
 //! counted.
@@ -65,13 +65,19 @@ pub enum Property<'a> {
 
 /// The field of a row; none where its type has no such field.
 pub fn property<'a>(data: &'a Data, row: Row<'a>, field: &str) -> Option<Property<'a>> {
-    match row {
+    let found = match row {
         Row::User(row) => user(data, row, field),
         Row::Profile(row) => profile(data, row, field),
         Row::Post(row) => post(data, row, field),
         Row::Tag(row) => tag(data, row, field),
         Row::Comment(row) => comment(data, row, field),
-    }
+    }?;
+    Some(match found {
+        Property::Column(_) if data.is_gone(row.type_name(), row.key(), field) => {
+            Property::Column(None)
+        }
+        found => found,
+    })
 }
 
 fn user<'a>(data: &'a Data, row: &'a user::Model, field: &str) -> Option<Property<'a>> {
@@ -80,7 +86,8 @@ fn user<'a>(data: &'a Data, row: &'a user::Model, field: &str) -> Option<Propert
         "username" => text(&row.username),
         "name" => text(&row.name),
         // Not for everyone to see.
-        "email" => Property::Column(None),
+        "email" if data.seen.is_none() => Property::Column(None),
+        "email" => text(&row.email),
         "role" => column(Column::Enum(match row.role {
             user::Role::Reader => "reader",
             user::Role::Author => "author",
@@ -89,12 +96,13 @@ fn user<'a>(data: &'a Data, row: &'a user::Model, field: &str) -> Option<Propert
         "createdAt" => time(row.created_at),
         "updatedAt" => time(row.updated_at),
         "posts" => {
-            let posts = data.posts.iter().filter(|post| post.author_id == row.id);
-            Property::Many(newest_posts(posts))
+            let posts = data.posts.iter();
+            let posts = posts.filter(|post| author_of_post(data, post) == Some(row.id));
+            Property::Many(newest_posts(data, posts))
         }
         "comments" => {
             let comments = data.comments.iter();
-            let comments = comments.filter(|comment| comment.author_id == row.id);
+            let comments = comments.filter(|c| author_of_comment(data, c) == Some(row.id));
             Property::Many(newest_comments(data, comments))
         }
         "profile" => Property::One(find_profile(data, row.id)),
@@ -141,10 +149,10 @@ fn post<'a>(data: &'a Data, row: &'a post::Model, field: &str) -> Option<Propert
         "createdAt" => time(row.created_at),
         "updatedAt" => time(row.updated_at),
         "version" => column(Column::Int(row.version.into())),
-        "author" => Property::One(find_user(data, row.author_id)),
+        "author" => Property::One(author_of_post(data, row).and_then(|a| find_user(data, a))),
         "comments" => {
             let comments = data.comments.iter();
-            let comments = comments.filter(|comment| comment.post_id == row.id);
+            let comments = comments.filter(|c| post_of_comment(data, c) == Some(row.id));
             Property::Many(newest_comments(data, comments))
         }
         "tags" => {
@@ -174,7 +182,7 @@ fn tag<'a>(data: &'a Data, row: &'a tag::Model, field: &str) -> Option<Property<
 }
 
 fn comment<'a>(data: &'a Data, row: &'a comment::Model, field: &str) -> Option<Property<'a>> {
-    let parent_id = row.parent_id;
+    let parent_id = parent_of_comment(data, row);
     Some(match field {
         "id" => id("Comment", row.id),
         "postId" => id("Post", row.post_id),
@@ -183,16 +191,34 @@ fn comment<'a>(data: &'a Data, row: &'a comment::Model, field: &str) -> Option<P
         "body" => text(&row.body),
         "createdAt" => time(row.created_at),
         "updatedAt" => time(row.updated_at),
-        "post" => Property::One(find_post(data, row.post_id)),
-        "author" => Property::One(find_user(data, row.author_id)),
+        "post" => Property::One(post_of_comment(data, row).and_then(|p| find_post(data, p))),
+        "author" => Property::One(author_of_comment(data, row).and_then(|a| find_user(data, a))),
         "parent" => Property::One(parent_id.and_then(|parent| find_comment(data, parent))),
         "replies" => {
             let replies = data.comments.iter();
-            let replies = replies.filter(|reply| reply.parent_id == Some(row.id));
+            let replies = replies.filter(|c| parent_of_comment(data, c) == Some(row.id));
             Property::Many(newest_comments(data, replies))
         }
         _ => return None,
     })
+}
+
+// The keys by which rows are related: one that is gone leads nowhere, from neither side.
+
+fn author_of_post(data: &Data, post: &post::Model) -> Option<i64> {
+    data.shown("Post", post.id, "authorId", post.author_id)
+}
+
+fn author_of_comment(data: &Data, comment: &comment::Model) -> Option<i64> {
+    data.shown("Comment", comment.id, "authorId", comment.author_id)
+}
+
+fn post_of_comment(data: &Data, comment: &comment::Model) -> Option<i64> {
+    data.shown("Comment", comment.id, "postId", comment.post_id)
+}
+
+fn parent_of_comment(data: &Data, comment: &comment::Model) -> Option<i64> {
+    data.shown("Comment", comment.id, "parentId", comment.parent_id)?
 }
 
 fn column(value: Column<'_>) -> Property<'_> {
@@ -222,12 +248,12 @@ pub fn link<'a>(data: &'a Data, owner: Row, field: &str, row: Row) -> Option<&'a
     follows.find(|follow| follow.follower_id == follower && follow.followee_id == followee)
 }
 
-/// All rows that an anonymous reader may see, in the default order, by the name of their list.
+/// All rows that the reader may see, in the default order, by the name of their list.
 pub fn all<'a>(data: &'a Data, list: &str) -> Option<Vec<Row<'a>>> {
     Some(match list {
         "users" => all_users(data),
         "profiles" => all_profiles(data),
-        "posts" => newest_posts(data.posts.iter()),
+        "posts" => newest_posts(data, data.posts.iter()),
         "tags" => all_tags(data),
         "comments" => newest_comments(data, data.comments.iter()),
         _ => return None,
@@ -252,8 +278,8 @@ fn all_tags(data: &Data) -> Vec<Row<'_>> {
     rows.into_iter().map(Row::Tag).collect()
 }
 
-fn newest_posts<'a>(rows: impl Iterator<Item = &'a post::Model>) -> Vec<Row<'a>> {
-    let mut rows: Vec<_> = rows.filter(|post| is_visible(post)).collect();
+fn newest_posts<'a>(data: &'a Data, rows: impl Iterator<Item = &'a post::Model>) -> Vec<Row<'a>> {
+    let mut rows: Vec<_> = rows.filter(|post| is_visible(data, post)).collect();
     rows.sort_by_key(|row| Reverse((row.created_at, row.id)));
     rows.into_iter().map(Row::Post).collect()
 }
@@ -274,12 +300,12 @@ fn users_by_key(data: &Data, mut keys: Vec<i64>) -> Property<'_> {
     Property::Many(users.collect())
 }
 
-fn is_visible(post: &post::Model) -> bool {
-    post.status == post::Status::Published
+fn is_visible(data: &Data, post: &post::Model) -> bool {
+    data.seen.is_some() || post.status == post::Status::Published
 }
 
 fn is_on_visible_post(data: &Data, comment: &comment::Model) -> bool {
-    find_post(data, comment.post_id).is_some()
+    data.seen.is_some() || find_post(data, comment.post_id).is_some()
 }
 
 // Single rows.
@@ -299,7 +325,7 @@ pub fn find_profile(data: &Data, key: i64) -> Option<Row<'_>> {
 
 pub fn find_post(data: &Data, key: i64) -> Option<Row<'_>> {
     let mut posts = data.posts.iter();
-    let row = posts.find(|post| post.id == key && is_visible(post))?;
+    let row = posts.find(|post| post.id == key && is_visible(data, post))?;
     Some(Row::Post(row))
 }
 

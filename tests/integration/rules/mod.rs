@@ -4,6 +4,7 @@ mod blog;
 mod columns;
 mod declared;
 mod kinds;
+mod proof;
 mod shared;
 mod tenants;
 

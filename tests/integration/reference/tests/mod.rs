@@ -118,5 +118,6 @@ fn data() -> Data {
             followee_id: 2,
             created_at: noon,
         }],
+        seen: None,
     }
 }
