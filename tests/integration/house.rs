@@ -85,12 +85,13 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ),
     (
         "engine.rs",
-        &["graph", "schema", "error.rs", "read", "identity"],
+        &["graph", "error.rs", "read", "identity", "engine"],
     ),
     (
         "engine",
         &[
             "graph",
+            "schema",
             "error.rs",
             "log.rs",
             "read",

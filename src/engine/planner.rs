@@ -1,0 +1,313 @@
+//! What of a request needs no database: documents, plans and what they are bound to.
+//!
+//! Documents are prepared once per text, and plans once per operation, condition and shape of rules; both caches are
+//! bounded.
+
+use std::sync::Arc;
+
+use apollo_compiler::Node;
+use apollo_compiler::executable::Operation;
+use apollo_compiler::introspection;
+use apollo_compiler::request::{RequestError, coerce_variable_values};
+use apollo_compiler::response::JsonMap;
+use apollo_compiler::validation::Valid;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use super::Request;
+use crate::error::{Code, Error};
+use crate::graph::rules::Shape;
+use crate::graph::{Catalog, Principal};
+use crate::read::load::{Learnt, Loaded};
+use crate::read::plan::{self, BoundPlan, Document, Limits, Part, Plan, Variables};
+use crate::read::respond::{Answer, Answered};
+use crate::schema::Schema;
+
+/// The part of the way that needs no database.
+pub struct Planner {
+    pub(super) shared: Arc<Shared>,
+    pub(super) limits: Limits,
+    documents: Cache<Box<str>, Arc<Document>, DocumentWeight>,
+    plans: Cache<PlanKey, Known, PlanWeight>,
+}
+
+/// What outlives a request on the threads that run it.
+pub(super) struct Shared {
+    pub catalog: Catalog,
+    schema: Schema,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct PlanKey {
+    document: u64,
+    operation: Option<Box<str>>,
+    conditions: Vec<bool>,
+    shape: Shape,
+    part: Part,
+}
+
+/// About what a parsed document costs, in bytes: its tree is some thirty times its text.
+#[derive(Clone)]
+struct DocumentWeight;
+
+impl Weighter<Box<str>, Arc<Document>> for DocumentWeight {
+    fn weight(&self, text: &Box<str>, _: &Arc<Document>) -> u64 {
+        30 * text.len() as u64 + 1024
+    }
+}
+
+/// A plan in use.
+#[derive(Clone)]
+struct Known {
+    plan: Arc<Plan>,
+    learnt: Arc<Learnt>,
+}
+
+#[derive(Clone)]
+struct PlanWeight;
+
+impl Weighter<PlanKey, Known> for PlanWeight {
+    fn weight(&self, _: &PlanKey, known: &Known) -> u64 {
+        known.plan.weight
+    }
+}
+
+/// Documents and plans kept, in bytes each.
+const CACHE: u64 = 64 << 20;
+
+/// A request ready to run.
+pub struct Prepared {
+    pub document: Arc<Document>,
+    pub bound: BoundPlan,
+    pub learnt: Arc<Learnt>,
+    introspection: Option<JsonMap>,
+    /// That of whoever has signed in by it.
+    pub(super) token: Option<String>,
+    explain: bool,
+}
+
+/// What a request asks, before it is known for whom.
+pub struct Asked {
+    pub(super) document: Arc<Document>,
+    pub(super) operation: Node<Operation>,
+    pub(super) variables: Valid<JsonMap>,
+}
+
+impl Asked {
+    /// Whether it may change something.
+    pub fn mutates(&self) -> bool {
+        self.operation.is_mutation()
+    }
+}
+
+impl Planner {
+    pub fn new(catalog: Catalog, schema: Schema, limits: Limits) -> Self {
+        Planner {
+            shared: Arc::new(Shared { catalog, schema }),
+            limits,
+            documents: Cache::with_weighter(1024, CACHE, DocumentWeight),
+            plans: Cache::with_weighter(1024, CACHE, PlanWeight),
+        }
+    }
+
+    pub fn catalog(&self) -> &Catalog {
+        &self.shared.catalog
+    }
+
+    pub fn schema(&self) -> &Schema {
+        &self.shared.schema
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// How many plans are kept.
+    pub fn plans(&self) -> usize {
+        self.plans.len()
+    }
+
+    /// Parses, validates, plans and binds a query: everything before the first statement.
+    pub fn prepare(&self, request: &Request, principal: Principal) -> Result<Prepared, Vec<Error>> {
+        let asked = self.read(request)?;
+        if asked.mutates() {
+            let problem =
+                "what a mutation reads is planned when it has acted; ask for the plan of a query";
+            return Err(vec![Error::input(problem)]);
+        }
+        self.query(&asked, principal, request.explain)
+    }
+
+    /// Parses and validates, whoever asks.
+    pub fn read(&self, request: &Request) -> Result<Asked, Vec<Error>> {
+        let document = self.document(&request.query)?;
+        let operation = document.operation(request.operation_name.as_deref());
+        let operation = operation.map_err(|e| vec![e])?.clone();
+        let variables = self.variables(&document, &operation, &request.variables)?;
+        Ok(Asked {
+            document,
+            operation,
+            variables,
+        })
+    }
+
+    /// Whether a request is for a mutation. What is wrong with it is told when it is run.
+    pub fn mutates(&self, request: &Request) -> bool {
+        let Ok(document) = self.document(&request.query) else {
+            return false;
+        };
+        let operation = document.operation(request.operation_name.as_deref());
+        operation.is_ok_and(|operation| operation.is_mutation())
+    }
+
+    pub(super) fn query(
+        &self,
+        asked: &Asked,
+        principal: Principal,
+        explain: bool,
+    ) -> Result<Prepared, Vec<Error>> {
+        let shape = self.shared.catalog.shape(&principal);
+        let prepared = self.part(asked, Part::Query, shape, principal);
+        let mut prepared = prepared.map_err(|e| vec![e])?;
+        prepared.explain = explain;
+        Ok(prepared)
+    }
+
+    /// Plans and binds a part of an operation.
+    pub(super) fn part(
+        &self,
+        asked: &Asked,
+        part: Part,
+        shape: Shape,
+        principal: Principal,
+    ) -> Result<Prepared, Error> {
+        let Asked {
+            document,
+            operation,
+            variables,
+        } = asked;
+        let Known { plan, learnt } = self.plan(asked, part, shape)?;
+        let introspection = match plan.introspects {
+            true => Some(self.introspect(document, operation, variables)?),
+            false => None,
+        };
+        let catalog = &self.shared.catalog;
+        let bound = plan::bind(catalog, plan, document, variables, principal, &self.limits)?;
+        Ok(Prepared {
+            document: document.clone(),
+            bound,
+            learnt,
+            introspection,
+            token: None,
+            explain: false,
+        })
+    }
+
+    fn document(&self, text: &str) -> Result<Arc<Document>, Vec<Error>> {
+        if let Some(found) = self.documents.get(text) {
+            return Ok(found);
+        }
+        let document = Document::parse(&self.shared.schema, text, &self.limits.document)?;
+        let document = Arc::new(document);
+        self.documents.insert(text.into(), document.clone());
+        Ok(document)
+    }
+
+    fn variables(
+        &self,
+        document: &Document,
+        operation: &Operation,
+        given: &Variables,
+    ) -> Result<Valid<JsonMap>, Vec<Error>> {
+        if operation.variables.is_empty() {
+            return Ok(Valid::assume_valid(JsonMap::new()));
+        }
+        let schema = &self.shared.schema;
+        let values = given.to_coerce(&schema.types, &operation.variables);
+        let coerced = coerce_variable_values(&schema.types, operation, &values).map_err(|e| {
+            let suggests = self.limits.document.introspection;
+            let found = plan::problems_of_variables(schema, document, operation, &values, suggests);
+            match found.is_empty() {
+                true => vec![request_error(document, Code::BadUserInput, &e)],
+                false => found,
+            }
+        })?;
+        let mut values = coerced.into_inner();
+        given.restore(&mut values, &operation.variables);
+        Ok(Valid::assume_valid(values))
+    }
+
+    fn plan(&self, asked: &Asked, part: Part, shape: Shape) -> Result<Known, Error> {
+        let Asked {
+            document,
+            operation,
+            variables,
+        } = asked;
+        let conditions = document.conditions(operation, variables)?;
+        let key = PlanKey {
+            document: document.id,
+            operation: operation.name.as_ref().map(|n| n.as_str().into()),
+            conditions: conditions.iter().map(|(_, value)| *value).collect(),
+            shape,
+            part,
+        };
+        if let Some(found) = self.plans.get(&key) {
+            return Ok(found);
+        }
+        let plan = plan::build(
+            &self.shared.catalog,
+            document,
+            operation,
+            &conditions,
+            shape,
+            part,
+            &self.limits,
+        )?;
+        let known = Known {
+            learnt: Arc::new(Learnt::of(&plan)),
+            plan: Arc::new(plan),
+        };
+        self.plans.insert(key, known.clone());
+        Ok(known)
+    }
+
+    fn introspect(
+        &self,
+        document: &Document,
+        operation: &Operation,
+        variables: &Valid<JsonMap>,
+    ) -> Result<JsonMap, Error> {
+        let schema = &self.shared.schema;
+        introspection::check_max_depth(&document.executable, operation)
+            .map_err(|e| request_error(document, Code::LimitExceeded, &e))?;
+        let response = introspection::partial_execute(
+            &schema.types,
+            &schema.implementers,
+            &document.executable,
+            operation,
+            variables,
+        )
+        .map_err(|e| request_error(document, Code::BadUserInput, &e))?;
+        Ok(response.data.unwrap_or_default())
+    }
+}
+
+impl Shared {
+    pub fn write(&self, prepared: &Prepared, loaded: &[Loaded]) -> Answered {
+        Answer {
+            catalog: &self.catalog,
+            document: &prepared.document,
+            bound: &prepared.bound,
+            learnt: &prepared.learnt,
+            loaded,
+            introspection: prepared.introspection.as_ref(),
+            token: prepared.token.as_deref(),
+            explain: prepared.explain,
+        }
+        .write()
+    }
+}
+
+fn request_error(document: &Document, code: Code, error: &RequestError) -> Error {
+    Error::new(code, error.message().to_string()).at(document.line_column(error.location()))
+}
