@@ -44,7 +44,7 @@ fn so_many(property: &str) -> Config {
             Some(seed) => RngSeed::Fixed(seed.into()),
             None => config.rng_seed,
         },
-        max_shrink_iters: 500,
+        max_shrink_iters: asked("PROPTEST_MAX_SHRINK_ITERS").unwrap_or(500),
         ..config
     }
 }
