@@ -201,9 +201,11 @@ impl Connection {
     pub async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
+        // Who leaves often would use up the ports of this machine, each of which the system keeps for a minute.
+        stream.set_zero_linger()?;
         Ok(Self {
             stream,
-            buffer: Vec::with_capacity(1 << 16),
+            buffer: Vec::with_capacity(1 << 12),
         })
     }
 

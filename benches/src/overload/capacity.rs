@@ -75,21 +75,31 @@ async fn drill(
     eprintln!("{kind}: {rate:.0} requests/s");
     let patience = Duration::from_millis(options.deadline);
     let (start, cpu) = (Instant::now(), own_cpu()?);
+    let servers = subject.server.cpu()?;
     let sent = clients.open_loop(&mix, rate, seconds, patience).await?;
     let (elapsed, cpu) = (start.elapsed(), own_cpu()?.saturating_sub(cpu));
+    let servers = subject.server.cpu()?.saturating_sub(servers);
     let done = Done::of(&sent, &costs, start, seconds);
     let end = start + seconds;
     let again = until_at_rest(&clients, &rest, end).await;
 
     let small = latencies(&sent, |sent| sent.class == 0 && sent.end == End::Good);
+    let offered = sent.len() as f64 / seconds.as_secs_f64();
     let refused = latencies(&sent, |sent| sent.end == End::Refused);
     println!(
-        "offered: {:.1} times the capacity, {rate:.0}/s, deadline {} ms; the clients took {:.0} % of the machine",
-        options.times,
+        "offered: {:.1} times the capacity, {offered:.0}/s, deadline {} ms; the clients took {:.0} % of the machine, the server {:.0} %",
+        offered / capacity.answers,
         options.deadline,
-        share_of_machine(cpu, elapsed)?
+        share_of_machine(cpu, elapsed)?,
+        share_of_machine(servers, elapsed)?
     );
     print_classes(&mix, &sent);
+    let behind = Latencies::of(sent.iter().map(|sent| sent.behind));
+    println!(
+        "the clients were behind: p50 {:.2} ms, p99 {:.2} ms",
+        behind.percentile(50),
+        behind.percentile(99)
+    );
     let by_work = done.work / capacity.work;
     println!(
         "goodput: {by_work:.2} of the capacity by work, {:.2} by answers",

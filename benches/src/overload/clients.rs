@@ -37,8 +37,10 @@ pub enum End {
 pub struct Sent {
     /// Which of the mix.
     pub class: usize,
-    /// When it was due.
+    /// When it was sent.
     pub at: Instant,
+    /// How much later that was than it was due: these clients may want processors, too.
+    pub behind: Duration,
     pub took: Duration,
     pub end: End,
 }
@@ -112,6 +114,7 @@ impl Clients {
                     sent.push(Sent {
                         class,
                         at,
+                        behind: Duration::ZERO,
                         took,
                         end,
                     });
@@ -135,36 +138,73 @@ impl Clients {
         patience: Duration,
     ) -> Result<Vec<Sent>> {
         let requests = Arc::new(Requests::of(self, mix));
+        let sender = Sender {
+            clients: self.clone(),
+            requests,
+            rate,
+            patience,
+        };
+        sender.send(duration).await
+    }
+}
+
+/// How late a request may be sent.
+const BEHIND: Duration = Duration::from_millis(50);
+
+/// Sends requests when they are due, whether those before have their answers or not.
+struct Sender {
+    clients: Clients,
+    requests: Arc<Requests>,
+    /// Requests a second.
+    rate: f64,
+    patience: Duration,
+}
+
+impl Sender {
+    async fn send(self, duration: Duration) -> Result<Vec<Sent>> {
         let (mut random, mut tasks) = (7, JoinSet::new());
-        let mut at = Instant::now();
-        let over = at + duration;
+        let mut due = Instant::now();
+        let over = due + duration;
         let mut all = Vec::new();
-        while at < over {
-            sleep_until(at.into()).await;
-            let (clients, requests) = (self.clone(), requests.clone());
-            let (class, which) = requests.choose(&mut random);
-            tasks.spawn(async move {
-                let request = &requests.0[class].1[which];
-                let end = clients.ask(request, at + patience).await;
-                let took = at.elapsed();
-                Sent {
-                    class,
-                    at,
-                    took,
-                    end,
-                }
-            });
+        while due < over {
+            sleep_until(due.into()).await;
+            // What these clients could not send when it was due they do not send in a flood, which would be their fault.
+            if due.elapsed() < BEHIND {
+                tasks.spawn(self.ask(due, self.requests.choose(&mut random)));
+            }
             while let Some(done) = tasks.try_join_next() {
                 all.push(done?);
             }
             // Poisson's process: the time to the next one is distributed exponentially.
             let chance = (next(&mut random) >> 11) as f64 / (1_u64 << 53) as f64;
-            at += Duration::from_secs_f64(-(1.0 - chance).ln() / rate);
+            due += Duration::from_secs_f64(-(1.0 - chance).ln() / self.rate);
         }
         while let Some(done) = tasks.join_next().await {
             all.push(done?);
         }
         Ok(all)
+    }
+
+    fn ask(
+        &self,
+        due: Instant,
+        (class, which): (usize, usize),
+    ) -> impl Future<Output = Sent> + use<> {
+        let (clients, requests) = (self.clients.clone(), self.requests.clone());
+        let patience = self.patience;
+        async move {
+            let request = &requests.0[class].1[which];
+            let at = Instant::now();
+            let end = clients.ask(request, at + patience).await;
+            let took = at.elapsed();
+            Sent {
+                class,
+                at,
+                behind: at.saturating_duration_since(due),
+                took,
+                end,
+            }
+        }
     }
 }
 
