@@ -15,6 +15,7 @@ use backref::identity::tokens::Tokens;
 use backref::identity::{Authentication, Bearer};
 use backref::log;
 use backref::read::explain;
+use backref::read::load::admission::busy;
 use backref::read::plan::Limits;
 use backref::schema::Schema;
 use backref::serve::config::{
@@ -38,9 +39,19 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .on_thread_unpark(busy::begins)
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(run(cli)),
+        Err(error) => failed(&error, 1),
+    }
+}
+
+async fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         None => return served(serve(cli.serve).await),
         Some(Command::Serve(args)) => return served(serve(*args).await),

@@ -1,7 +1,8 @@
 //! Clients that are slow, silent, gone or too many, at the server's own listening loop. Its timeouts are short here, and
 //! what the tests wait for is long: nothing depends on a busy machine being quick.
 
-use std::io;
+use std::collections::BTreeSet;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
+use backref::read::load::admission::busy;
 use backref::serve::connections::{Server, Settings};
 use backref::serve::http::{self, ServerOptions};
 use backref::serve::stop::Stop;
@@ -17,6 +19,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Notify;
 
 use super::app;
+
+use crate::harness::{Backend, Statements, TestApp, TestDatabase};
 
 /// So long a test waits for what must happen.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -575,4 +579,45 @@ async fn http_2_is_bounded_alike() {
     client.rest().await;
     let ended = tokio::time::timeout(PATIENCE, listening.server.ended());
     ended.await.expect("all is closed");
+}
+
+/// The test's thread is the server's, too, so that nothing is read before all has come.
+#[tokio::test]
+async fn what_lay_unread_until_its_client_left_is_not_executed() {
+    const LATE: Duration = Duration::from_millis(20);
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let app = TestApp::blog(&database);
+        let router = http::router(app.engine.clone(), &ServerOptions::default());
+        let listening = Listening::start(router, PATIENT).await;
+        app.query("{ users(limit: 1) { id } }").await.data();
+        let statements = Statements::listen();
+        busy::begins();
+        std::thread::sleep(LATE);
+        let ask = |number: usize| {
+            let body = format!(
+                r#"{{"query":"{{ posts(limit: {}) {{ id }} }}"}}"#,
+                number + 1
+            );
+            let request = format!(
+                "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            let mut stream = std::net::TcpStream::connect(listening.address).expect("a connection");
+            stream.write_all(request.as_bytes()).expect("it is sent");
+            stream
+        };
+        let mut asked: Vec<_> = (0..12).map(ask).collect();
+        let stayed = asked.split_off(6);
+        drop(asked);
+        for stream in stayed {
+            stream.set_nonblocking(true).expect("a socket");
+            let stream = TcpStream::from_std(stream).expect("a socket");
+            assert!(Client(stream).answer().await.contains(r#"{"data":"#));
+        }
+        listening.has_connections(0).await;
+        // Each has a text of its own.
+        let executed: BTreeSet<_> = statements.read().into_iter().collect();
+        assert_eq!(executed.len(), 6, "{backend:?}: {executed:#?}");
+    }
 }

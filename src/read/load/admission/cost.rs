@@ -24,7 +24,11 @@ impl Cost {
         let took = u32::try_from(took.as_micros()).unwrap_or(u32::MAX).max(1);
         let next = match self.micros.load(Ordering::Relaxed) {
             0 => took,
-            known => (u64::from(known) * 3).div_ceil(4) as u32 + took / 4,
+            // What takes much longer than usual may have been held up, by whoever had the processor.
+            known => {
+                let took = took.min(known.saturating_mul(4));
+                (u64::from(known) * 3).div_ceil(4) as u32 + took / 4
+            }
         };
         self.micros.store(next.max(1), Ordering::Relaxed);
     }

@@ -1,11 +1,13 @@
 //! Admission: so much work runs at a time; what is expected to be cheap goes first; what cannot end in time is
 //! refused before it begins. Both databases' pools stand on it.
 
+pub mod busy;
 mod cost;
 mod queue;
 #[cfg(test)]
 mod tests;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +20,8 @@ pub use queue::{Capacity, LARGE, Level, Next, Queue, Refused, SMALL, Ticket};
 /// For work that waits in a task of its own: it enters when its turn has come.
 pub struct Admission {
     queue: Mutex<Queue<Waiting>>,
+    /// Whether somebody waits.
+    crowded: AtomicBool,
 }
 
 /// Who waits for a permit, and is told so.
@@ -29,11 +33,38 @@ pub struct Permit {
     level: Level,
 }
 
+impl Permit {
+    fn new(admission: &Arc<Admission>, level: Level) -> Self {
+        Permit {
+            admission: admission.clone(),
+            level,
+        }
+    }
+}
+
 impl Admission {
     pub fn new(capacity: Capacity) -> Arc<Self> {
         Arc::new(Admission {
             queue: Mutex::new(Queue::new(capacity)),
+            crowded: AtomicBool::new(false),
         })
+    }
+
+    /// For work that is done in one go by the thread that asks, so that whoever comes meanwhile stands in the runtime's
+    /// queue, where nobody can choose. As long as that one is short there is nothing to wait for, and no permit.
+    pub async fn turn(
+        self: &Arc<Self>,
+        cost: Duration,
+        deadline: Instant,
+    ) -> Result<Option<Permit>, DatabaseError> {
+        if !self.crowded.load(Ordering::Relaxed) && !busy::may_be_late() {
+            return Ok(None);
+        }
+        if let Some(permit) = self.begin(cost) {
+            busy::step_back().await;
+            return Ok(Some(permit));
+        }
+        self.wait(cost, deadline).await.map(Some)
     }
 
     /// Waits for its turn with work that is expected to take `cost`, and is refused where that would be too late.
@@ -43,10 +74,22 @@ impl Admission {
         cost: Duration,
         deadline: Instant,
     ) -> Result<Permit, DatabaseError> {
-        if let Some(level) = self.locked(|queue| queue.begin(cost)) {
-            let admission = self.clone();
-            return Ok(Permit { admission, level });
+        match self.begin(cost) {
+            Some(permit) => Ok(permit),
+            None => self.wait(cost, deadline).await,
         }
+    }
+
+    fn begin(self: &Arc<Self>, cost: Duration) -> Option<Permit> {
+        let level = self.locked(|queue| queue.begin(cost))?;
+        Some(Permit::new(self, level))
+    }
+
+    async fn wait(
+        self: &Arc<Self>,
+        cost: Duration,
+        deadline: Instant,
+    ) -> Result<Permit, DatabaseError> {
         let (tell, told) = oneshot::channel();
         let pushed = self.locked(|queue| queue.push(tell, cost, deadline, Instant::now()));
         let (ticket, displaced) = pushed.map_err(|refused| overloaded(&refused))?;
@@ -65,9 +108,8 @@ impl Admission {
         while let Some(next) = self.locked(|queue| queue.pop(Instant::now())) {
             match next {
                 Next::Run(level, waiting) => {
-                    let admission = self.clone();
                     // Who has left meanwhile drops the permit, which lets the next one in.
-                    let _ = waiting.send(Ok(Permit { admission, level }));
+                    let _ = waiting.send(Ok(Permit::new(self, level)));
                 }
                 Next::Refuse(refused) => refuse(refused),
             }
@@ -75,7 +117,10 @@ impl Admission {
     }
 
     fn locked<R>(&self, with: impl FnOnce(&mut Queue<Waiting>) -> R) -> R {
-        with(&mut self.queue.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = with(&mut queue);
+        self.crowded.store(queue.is_waited_for(), Ordering::Relaxed);
+        done
     }
 }
 

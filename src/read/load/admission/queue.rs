@@ -23,8 +23,10 @@ pub const SMALL: Duration = Duration::from_millis(16);
 /// What work takes at most that is large and not huge.
 pub const LARGE: Duration = Duration::from_millis(256);
 
-/// What the work of each level is expected to take at most, in milliseconds; that of the last takes longer.
-const LEVELS: [u64; 7] = [1, 4, 16, 64, 256, 1024, 4096];
+/// What the work of each level is expected to take at most, in microseconds; that of the last takes longer.
+const LEVELS: [u64; 9] = [
+    100, 300, 1_000, 4_000, 16_000, 64_000, 256_000, 1_024_000, 4_096_000,
+];
 
 /// For each level of work there is a share of the time that it gets however much cheaper work waits: one part in so
 /// many. It is also how many times its own length work may wait where more of it comes than can be done.
@@ -41,10 +43,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const IMPATIENCE: Duration = Duration::from_secs(10);
 
 /// Where work has waited without a break for so long, clients that leave do so because of that.
-const LONG: Duration = Duration::from_secs(1);
+const LONG: Duration = Duration::from_millis(100);
 
-/// How many wait at most, whatever they take.
-const MOST: usize = 4096;
+/// How many wait at most on one level. What is cheap does not displace what is dear, which would have no share then.
+const MOST: usize = 1024;
 
 /// The level of work by what it is expected to take: the lower, the sooner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,7 +55,7 @@ pub struct Level(usize);
 impl Level {
     /// By the work's expected cost.
     pub fn of(cost: Duration) -> Self {
-        let within = |most: &u64| cost <= Duration::from_millis(*most);
+        let within = |most: &u64| cost <= Duration::from_micros(*most);
         Level(LEVELS.iter().position(within).unwrap_or(LEVELS.len()))
     }
 
@@ -137,6 +139,10 @@ impl<T> Queue<T> {
         }
     }
 
+    pub fn is_waited_for(&self) -> bool {
+        self.waiting > 0
+    }
+
     /// Begins work that need not wait, which counts as running until [`Queue::finish`].
     pub fn begin(&mut self, cost: Duration) -> Option<Level> {
         let level = Level::of(cost);
@@ -167,11 +173,10 @@ impl<T> Queue<T> {
         let stands = self.standing.is_some_and(|since| now - since >= STANDING);
         let long = stands && wait.all > PATIENCE.max(cost * AGEING);
         let mut displaced = None;
-        if long || self.waiting >= MOST {
+        if long || self.lists[level.0].entries.len() >= MOST {
             displaced = match self.newest_first(level, now) {
                 true => self.take_oldest(level, now),
-                false if long => None,
-                false => self.take_dearest(level, now),
+                false => None,
             };
             if displaced.is_none() {
                 let retry_after = wait.all;
@@ -257,15 +262,6 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Takes out the oldest of what is dearer than `level`.
-    fn take_dearest(&mut self, level: Level, now: Instant) -> Option<Refused<T>> {
-        let dearest = self.lists.iter().rposition(|l| !l.entries.is_empty())?;
-        match dearest > level.0 {
-            true => self.take_oldest(Level(dearest), now),
-            false => None,
-        }
-    }
-
     fn take_oldest(&mut self, level: Level, now: Instant) -> Option<Refused<T>> {
         let entry = self.lists[level.0].entries.pop_front()?;
         self.left(level, entry.cost);
@@ -322,16 +318,19 @@ struct Wait {
 }
 
 /// The first levels beyond [`SMALL`] and [`LARGE`].
-const LARGE_LEVEL: Level = Level(3);
-const HUGE_LEVEL: Level = Level(5);
+const LARGE_LEVEL: Level = Level(5);
+const HUGE_LEVEL: Level = Level(7);
 
 impl<T> List<T> {
     /// When it must be this list's turn at last: after so many times what its work takes, from when it came or
     /// from its last turn.
     fn due(&self, level: usize) -> Option<Instant> {
         let oldest = self.entries.front()?.arrived;
-        let most = LEVELS.get(level).copied().unwrap_or(4 * LEVELS[6]);
+        let most = LEVELS
+            .get(level)
+            .copied()
+            .unwrap_or(4 * LEVELS[LEVELS.len() - 1]);
         let since = self.served.map_or(oldest, |served| served.max(oldest));
-        Some(since + Duration::from_millis(most) * AGEING)
+        Some(since + Duration::from_micros(most) * AGEING)
     }
 }

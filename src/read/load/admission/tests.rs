@@ -243,3 +243,39 @@ fn a_cost_follows_what_it_is_told() {
     cost.exceeds(ms(30));
     assert_eq!(cost.expected(), Some(ms(30)));
 }
+
+#[tokio::test]
+async fn a_turn_is_taken_only_where_the_thread_has_had_no_pause() {
+    let one = Capacity {
+        all: 1,
+        hands: 1,
+        large: 1,
+        huge: 1,
+    };
+    let admission = Admission::new(one);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let turn = || admission.turn(ms(1), deadline);
+    // Of this thread nothing is known.
+    assert!(turn().await.expect("nobody waits").is_none());
+    busy::begins();
+    assert!(turn().await.expect("nobody waits").is_none());
+    std::thread::sleep(ms(20));
+    let mut first = Box::pin(turn());
+    assert!(futures_util::poll!(&mut first).is_pending(), "steps back");
+    // Those behind it come to where they are put in order: the cheap one goes first, whoever has left never.
+    let mut dear = Box::pin(turn());
+    let mut left = Box::pin(admission.turn(ms(0), deadline));
+    let mut cheap = Box::pin(admission.turn(ms(0), deadline));
+    for waits in [&mut dear, &mut left, &mut cheap] {
+        assert!(futures_util::poll!(waits).is_pending());
+    }
+    let permit = first.await.expect("its turn");
+    assert!(permit.is_some());
+    drop(left);
+    drop(permit);
+    assert!(futures_util::poll!(&mut dear).is_pending());
+    assert!(cheap.await.expect("its turn").is_some());
+    assert!(dear.await.expect("its turn").is_some());
+    // The queue was short: nobody steps back again.
+    assert!(turn().await.expect("nobody waits").is_none());
+}

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::super::admission::{Capacity, Ticket};
+use super::super::admission::{Admission, Capacity, Ticket};
 use super::super::{DatabaseError, Learnt};
 use super::connection::{Outcome, Settings, Sqlite};
 use super::file::{Access, DatabaseFile};
@@ -21,7 +21,12 @@ pub struct SqlitePool {
     workers: Arc<Workers>,
     /// For quick work, wherever it is asked.
     quick: Arc<[Mutex<Sqlite>]>,
+    /// Whose turn it is with quick work, where more comes than can be done.
+    turns: Arc<Admission>,
 }
+
+/// What work is taken for of which nothing is known.
+const NEW: Duration = Duration::from_millis(1);
 
 /// What work is taken for of which nothing is known but that it is not quick.
 const UNKNOWN: Duration = Duration::from_millis(3);
@@ -58,7 +63,14 @@ impl SqlitePool {
             large: processors + 1,
             huge: processors,
         };
+        let turns = Admission::new(Capacity {
+            all: processors,
+            hands: processors,
+            large: processors,
+            huge: processors,
+        });
         Ok(SqlitePool {
+            turns,
             workers: Arc::new(Workers::start(&file, patient, capacity)?),
             quick,
         })
@@ -73,10 +85,12 @@ impl SqlitePool {
         learnt: &Arc<Learnt>,
         work: impl Fn(&mut Sqlite) -> Result<T, DatabaseError> + Send + 'static,
     ) -> Result<T, DatabaseError> {
-        if !learnt.slow.is_known()
-            && let Some(done) = self.run_here(deadline, learnt, &work)
-        {
-            return done;
+        if !learnt.slow.is_known() {
+            let cost = learnt.cost.expected().unwrap_or(NEW);
+            let _turn = self.turns.turn(cost, deadline).await?;
+            if let Some(done) = self.run_here(deadline, learnt, &work) {
+                return done;
+            }
         }
         let (answer, answered) = oneshot::channel();
         let left = Arc::new(AtomicBool::new(false));
@@ -122,16 +136,19 @@ impl SqlitePool {
             more: None,
         };
         let mut connection = free?;
+        let began = Instant::now();
         let (outcome, statements) = connection.attempt(bounds, work);
         match outcome {
             Outcome::TooMuch => {
                 learnt.slow.remember();
+                learnt.cost.exceeds(UNKNOWN);
                 None
             }
             // A writer is in the way, or another file in this one's place; waiting is nothing to do here.
             Outcome::Changed(_) | Outcome::Left => None,
             Outcome::Done(_) if connection.was_hindered() => None,
             Outcome::Done(done) => {
+                learnt.cost.learn(began.elapsed());
                 statements.iter().for_each(|sql| tell(sql));
                 Some(done)
             }
