@@ -10,6 +10,7 @@ use super::structure::{Form, Index, Structure, Table};
 use super::wants::{Service, Want, wants};
 use super::{Finding, Severity, Subject};
 use crate::graph::{Catalog, Column, ColumnIx, Entity, EntityId, ForeignKey, Link, Relation};
+use crate::read::sql::{Dialect, forms};
 
 /// `migrate` is the command that applies migrations.
 pub(super) fn find(catalog: &Catalog, structure: &Structure, migrate: &str) -> Vec<Finding> {
@@ -27,6 +28,7 @@ pub(super) fn find(catalog: &Catalog, structure: &Structure, migrate: &str) -> V
             Some(table) => {
                 all.columns(id, entity, table);
                 all.foreign_keys(id, entity, table);
+                all.forms(id, entity, table);
             }
         }
     }
@@ -296,6 +298,44 @@ impl Findings<'_> {
     fn field(&self, relation: &Relation) -> String {
         let from = &self.catalog.entities[relation.from].type_name;
         format!("{from}.{} ({})", relation.name, relation.declared)
+    }
+
+    /// One finding for all columns of a table whose rows a server has to look through to know how they compare.
+    fn forms(&mut self, id: EntityId, entity: &Entity, table: &Table) {
+        if self.structure.dialect != Dialect::Sqlite || table.form != Form::Table {
+            return;
+        }
+        let asked = |&c: &ColumnIx| {
+            let column = &entity.columns[c];
+            let there = table.columns[c].is_some() && !table.told.contains(&c);
+            there && !column.hidden && forms::Form::of(&column.kind).is_some()
+        };
+        let columns: Vec<_> = (0..entity.columns.len()).filter(asked).collect();
+        if columns.is_empty() {
+            return;
+        }
+        let users = columns
+            .iter()
+            .map(|&c| column_user(entity, &entity.columns[c]));
+        let remedy = self.remedies.other_forms(entity, &columns);
+        self.push(
+            id,
+            Finding {
+                severity: Severity::Warning,
+                subject: Subject::Index,
+                table: String::new(),
+                missing: format!(
+                    "no index says whether ({}) holds values in another form than the server's",
+                    names(entity, columns.iter().copied())
+                ),
+                needed_by: users.collect(),
+                costs: vec![
+                    "after each write, the first query that compares one reads the whole table"
+                        .to_owned(),
+                ],
+                remedy,
+            },
+        );
     }
 
     /// One finding for each index that is missing, whatever it is for: of two where the one does the other's

@@ -8,17 +8,24 @@ use super::remedy::{Code, Step};
 pub fn file(steps: &[&Step]) -> String {
     let portable = steps.iter().filter_map(|s| match &s.code {
         Code::Portable { up, down } => Some((up.as_str(), down.as_str())),
-        Code::PostgresOnly { .. } | Code::Search { .. } => None,
+        _ => None,
     });
     let portable: Vec<_> = portable.collect();
     let postgres = steps.iter().filter_map(|s| match &s.code {
         Code::PostgresOnly { down } => Some((&s.sql, down.as_str())),
-        Code::Portable { .. } | Code::Search { .. } => None,
+        _ => None,
     });
     let postgres: Vec<_> = postgres.collect();
+    let sqlite = steps.iter().filter_map(|s| match &s.code {
+        Code::SqliteOnly { down } => Some((&s.sql, down)),
+        _ => None,
+    });
+    let sqlite: Vec<_> = sqlite.collect();
     let mut up: String = portable.iter().map(|(up, _)| *up).collect();
     let statements = postgres.iter().flat_map(|(sql, _)| sql.iter());
-    up.push_str(&postgres_only(statements.map(String::as_str)));
+    up.push_str(&only("Postgres", statements.map(String::as_str)));
+    let statements = sqlite.iter().flat_map(|(sql, _)| sql.iter());
+    up.push_str(&only("Sqlite", statements.map(String::as_str)));
     let mut down = String::new();
     let mut uses = "";
     for step in steps {
@@ -32,13 +39,18 @@ pub fn file(steps: &[&Step]) -> String {
             uses = "use crate::support::{create_search, drop_search};\n";
         }
     }
-    down.push_str(&postgres_only(postgres.iter().rev().map(|(_, down)| *down)));
+    let statements = sqlite.iter().rev().flat_map(|(_, down)| down.iter());
+    down.push_str(&only("Sqlite", statements.map(String::as_str)));
+    down.push_str(&only(
+        "Postgres",
+        postgres.iter().rev().map(|(_, down)| *down),
+    ));
     down.extend(portable.iter().rev().map(|(_, down)| *down));
     let mut imports = vec!["prelude::*"];
     if up.contains(".add_column(") {
         imports.push("schema::*");
     }
-    if !postgres.is_empty() {
+    if !postgres.is_empty() || !sqlite.is_empty() {
         imports.push("sea_orm::DbBackend");
     }
     let imports = match &imports[..] {
@@ -72,7 +84,8 @@ impl MigrationTrait for Migration {{
     )
 }
 
-fn postgres_only<'s>(statements: impl Iterator<Item = &'s str>) -> String {
+/// Statements for one database.
+fn only<'s>(backend: &str, statements: impl Iterator<Item = &'s str>) -> String {
     let mut out = String::new();
     for statement in statements.filter(|s| !s.is_empty()) {
         let run = format!(
@@ -85,7 +98,7 @@ fn postgres_only<'s>(statements: impl Iterator<Item = &'s str>) -> String {
         return out;
     }
     format!(
-        "        if manager.get_database_backend() == DbBackend::Postgres {{
+        "        if manager.get_database_backend() == DbBackend::{backend} {{
             let connection = manager.get_connection();
 {out}        }}
 "

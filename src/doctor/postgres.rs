@@ -127,6 +127,7 @@ async fn table(
         },
         columns,
         indexes: indexes.finish(),
+        told: Vec::new(),
         has_primary_key: !primary.is_empty(),
         foreign_keys: foreign_keys.finish(),
     })

@@ -16,7 +16,7 @@ use super::migration::{call, lines};
 use super::structure::IndexColumn;
 use super::wants::ascending;
 use crate::graph::{Column, ColumnIx, Entity, ForeignKey, Kind};
-use crate::read::sql::Dialect;
+use crate::read::sql::{Dialect, forms};
 
 /// What mends a finding.
 #[derive(Debug, Clone)]
@@ -42,6 +42,8 @@ pub(super) enum Code {
     Portable { up: String, down: String },
     /// What SQLite cannot do to a table that exists: the statement itself, and the one that takes it back.
     PostgresOnly { down: String },
+    /// What only SQLite needs, and the statements that take it back.
+    SqliteOnly { down: Vec<String> },
     /// Calls of `create_search` and `drop_search`, which need what all others make.
     Search { up: String, down: String },
 }
@@ -133,6 +135,28 @@ impl Remedies {
             sql: vec![sql],
             code,
         })
+    }
+
+    /// The indexes, on SQLite, of rows that hold a value in another form than the server's: as `create_other_times` makes
+    /// them, for every type that has a form.
+    pub fn other_forms(&mut self, entity: &Entity, columns: &[ColumnIx]) -> Remedy {
+        let schema = entity.schema.as_ref();
+        let schema = schema.map_or_else(String::new, |s| format!("{}.", quoted(s)));
+        let table = quoted(&entity.table);
+        let (mut sql, mut down) = (Vec::new(), Vec::new());
+        for &c in columns {
+            let column = quoted(&entity.columns[c].name);
+            let Some(other) = forms::other_form(&entity.columns[c].kind, &column) else {
+                continue;
+            };
+            let index = quoted(&self.name(entity, &[c], "other_idx"));
+            sql.push(format!(
+                "CREATE INDEX {schema}{index} ON {table} ({column}) WHERE {other}"
+            ));
+            down.push(format!("DROP INDEX {schema}{index}"));
+        }
+        let code = Code::SqliteOnly { down };
+        Remedy::Statements(Step { sql, code })
     }
 
     /// Where the table has another primary key already, a unique index says the same.

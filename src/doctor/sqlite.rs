@@ -12,7 +12,7 @@ use super::structure::{
     Column, ForeignKeys, Form, Index, IndexColumn, Indexes, Structure, Table, ask, column_called,
 };
 use crate::graph::{Catalog, ColumnIx, Entity};
-use crate::read::sql::Dialect;
+use crate::read::sql::{Dialect, forms};
 
 pub(super) async fn read(
     catalog: &Catalog,
@@ -128,9 +128,42 @@ async fn table(
         },
         columns,
         indexes,
+        told: told(catalog, transaction, entity).await?,
         has_primary_key: !key.is_empty(),
         foreign_keys: foreign_keys(catalog, transaction, entity).await?,
     })
+}
+
+/// The columns of which a partial index answers the server's question. SQLite itself says whether it would.
+async fn told(
+    catalog: &Catalog,
+    transaction: &DatabaseTransaction,
+    entity: &Entity,
+) -> Result<Vec<ColumnIx>, DbErr> {
+    let partial = ask(transaction, PARTIAL, place(entity)).await?;
+    let names = partial.iter().map(|row| row.try_get("", "name"));
+    let names: Vec<String> = names.collect::<Result<_, _>>()?;
+    let id = catalog
+        .entities
+        .iter()
+        .position(|e| std::ptr::eq(e, entity));
+    let mut told = Vec::new();
+    for column in (0..entity.columns.len()).filter(|_| !names.is_empty()) {
+        let Some(question) = id.and_then(|id| forms::question(catalog, (id, column))) else {
+            continue;
+        };
+        let plan = ask(transaction, &format!("EXPLAIN QUERY PLAN {question}"), []).await?;
+        for step in plan {
+            let detail: String = step.try_get("", "detail")?;
+            if names
+                .iter()
+                .any(|name| detail.ends_with(&format!(" INDEX {name}")))
+            {
+                told.push(column);
+            }
+        }
+    }
+    Ok(told)
 }
 
 async fn foreign_keys(
@@ -256,6 +289,8 @@ const INDEXES: &str = r#"
            "key" <> 0 AS in_index
     FROM pragma_index_list($1, $2) AS list, pragma_index_xinfo(list.name, $2) AS info
     WHERE partial = 0 ORDER BY list.seq, info.seqno"#;
+
+const PARTIAL: &str = "SELECT name FROM pragma_index_list($1, $2) WHERE partial = 1";
 
 const SEARCHED: &str = "SELECT name FROM pragma_table_xinfo($1, $2) WHERE hidden = 0 ORDER BY cid";
 

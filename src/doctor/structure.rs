@@ -36,6 +36,8 @@ pub struct Table {
     pub columns: Vec<Option<Column>>,
     /// Those that every query can use: valid, of all rows, and sorted.
     pub indexes: Vec<Index>,
+    /// The columns of which an index says at once whether they hold a value in another form than is written.
+    pub told: Vec<ColumnIx>,
     /// Whether it has a primary key, whatever its columns.
     pub has_primary_key: bool,
     pub foreign_keys: Vec<ForeignKey>,

@@ -10,8 +10,8 @@ pub struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let table = Table::alter()
-            .table("post")
-            .add_column(timestamp_with_time_zone_null("published_at"))
+            .table("profile")
+            .add_column(text_null("website"))
             .to_owned();
         manager.alter_table(table).await?;
         let index = Index::create()
@@ -81,8 +81,8 @@ impl MigrationTrait for Migration {
         let index = Index::drop().name("tag_name_key").table("tag").to_owned();
         manager.drop_index(index).await?;
         let table = Table::alter()
-            .table("post")
-            .drop_column("published_at")
+            .table("profile")
+            .drop_column("website")
             .to_owned();
         manager.alter_table(table).await?;
         Ok(())

@@ -155,6 +155,36 @@ async fn each_index_that_is_dropped_is_found_and_made_again() {
     }
 }
 
+/// Without the index of the rows that hold a value in another form than is written, a server looks at all of them.
+#[tokio::test]
+async fn what_says_how_values_compare_is_missed_on_sqlite() {
+    let database = migrated(Backend::Sqlite).await;
+    let indexes = "SELECT name FROM sqlite_schema WHERE name LIKE '%\\_other\\_idx' ESCAPE '\\'";
+    let indexes = texts(&database.connection, indexes).await;
+    assert_eq!(indexes.len(), 8, "{indexes:?}");
+    for index in &indexes {
+        run(&database, &format!("DROP INDEX {index}")).await;
+        let found = report(&database, blog::graph()).await;
+        assert_eq!(found.findings.len(), 1, "{index}:\n{found}");
+        let statement = found.statements()[0].to_owned();
+        assert!(statement.contains(&format!("\"{index}\"")), "{statement}");
+        mend(&database, blog::graph, &found).await;
+    }
+    // One of all rows says nothing of their forms, and all that a table lacks is one finding.
+    for index in &indexes {
+        run(&database, &format!("DROP INDEX {index}")).await;
+    }
+    run(&database, "CREATE INDEX others ON comment (updated_at)").await;
+    let found = report(&database, blog::graph()).await;
+    assert_eq!(found.findings.len(), 4, "{found}");
+    assert!(
+        found
+            .migration()
+            .is_some_and(|m| m.contains("DbBackend::Sqlite"))
+    );
+    mend(&database, blog::graph, &found).await;
+}
+
 #[tokio::test]
 async fn an_index_counts_as_far_as_it_serves() {
     let cases = [
@@ -322,8 +352,7 @@ async fn an_invalid_index_does_not_count() {
 const DAMAGE: &str = "
     DROP INDEX comment_created_at_id_idx;
     DROP INDEX follow_followee_id_follower_id_idx;
-    DROP INDEX IF EXISTS post_published_at_other_idx;
-    ALTER TABLE post DROP COLUMN published_at";
+    ALTER TABLE profile DROP COLUMN website";
 
 /// With nothing left of it: going back could not leave a part.
 async fn drop_search(database: &TestDatabase) {

@@ -132,7 +132,9 @@ async fn what_makes_queries_fail_is_an_error() {
         let statements = found.statements();
         assert_eq!(statements.len(), 1, "{statements:?}");
         run(&database, statements[0]).await;
-        assert_eq!(report(&database, blog::graph()).await.findings.len(), 2);
+        // A column of times wants an index on SQLite, once it is there.
+        let left = 2 + usize::from(backend == Backend::Sqlite);
+        assert_eq!(report(&database, blog::graph()).await.findings.len(), left);
     }
 }
 
