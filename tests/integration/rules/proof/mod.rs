@@ -36,7 +36,8 @@ const CASES: u32 = 3_000;
 
 fn so_many(property: &str) -> Config {
     let asked = |name: &str| std::env::var(name).ok().and_then(|n| n.parse::<u32>().ok());
-    let each = (OPERATIONS * PRINCIPALS * Backend::all().len()) as u32 / 4;
+    // Half of each, on an average.
+    let each = (OPERATIONS * PRINCIPALS * Backend::all().len()) as u32 / 3;
     let cases = asked("RULES_CASES").unwrap_or(CASES);
     let config = config(property, cases.div_ceil(each));
     Config {
