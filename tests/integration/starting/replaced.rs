@@ -241,17 +241,12 @@ fn who_signs_up_is_written_into_the_file_that_is_there() {
         );
         format!("mutation {{ signUp(input: {input}) {{ viewer {{ username }} }} }}")
     };
-    let put: [fn(&Replaced); 2] = [
-        |r| fs::rename(r.backup(), r.file()).expect("a move over it"),
-        |r| {
-            fs::copy(r.backup(), r.file()).expect("a copy over it");
-        },
-    ];
+    // Of one that is copied over what is there, while it runs, that is no promise: the server is stopped for it.
+    let put: [fn(&Replaced); 1] = [|r| fs::rename(r.backup(), r.file()).expect("a move over it")];
     for put in put {
         let mut replaced = Replaced::new();
         let first = replaced.serving.ask(&sign_up("first")).expect("an answer");
         assert!(first.contains("{\"username\":\"first\"}"), "{first}");
-        // As the remedy says for a file that is copied over.
         let file = rusqlite::Connection::open(replaced.file()).expect("the file");
         let emptied = file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         emptied.expect("a checkpoint");
@@ -262,13 +257,6 @@ fn who_signs_up_is_written_into_the_file_that_is_there() {
         loop {
             let second = replaced.serving.ask(&sign_up("second")).expect("an answer");
             if second.contains("{\"username\":\"second\"}") {
-                break;
-            }
-            // Between the files it is written to one and read from the other: that is no promise, and may be asked again.
-            if second.contains("may not see your own account") {
-                continue;
-            }
-            if second.contains("is taken") {
                 break;
             }
             assert!(is_refused(&second), "{second}\n{}", replaced.serving.log());
