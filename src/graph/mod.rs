@@ -18,6 +18,7 @@ mod principal;
 mod reflect;
 mod relate;
 pub mod rules;
+pub mod writing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub use principal::{Claim, Principal, Subject};
 
 use accounts::AccountColumns;
 use policy::Policy;
+use writing::{Writing, Written};
 
 /// Index of an entity in [`Catalog::entities`].
 pub type EntityId = usize;
@@ -113,6 +115,8 @@ pub struct Entity {
     /// False for a junction: its rows appear only as links between two other types.
     pub exposed: bool,
     pub policy: Policy,
+    /// How its rows are written.
+    pub writing: Writing,
     /// What somebody wrote of it.
     pub description: Option<String>,
 }
@@ -196,6 +200,7 @@ pub struct Column {
     pub refers_to: Option<EntityId>,
     /// A rule may hide its values from somebody: they are null then.
     pub has_rule: bool,
+    pub written: Written,
     /// What somebody wrote of it.
     pub description: Option<String>,
 }

@@ -34,13 +34,26 @@ pub enum Visibility {
     Where(Filter),
 }
 
-/// What one class of principals sees.
+/// What one class of principals sees, and may do.
 #[derive(Debug, PartialEq)]
 pub struct Rules {
     /// For each entity its rows, whatever they are reached through.
     pub(super) rows: Vec<Visibility>,
     /// The columns of which not every value is seen.
     pub(super) columns: HashMap<(EntityId, ColumnIx), Visibility>,
+    /// For each entity what may be done to its rows.
+    pub(super) writes: Vec<WriteRules>,
+    /// The columns that may not be written in every row that may be.
+    pub(super) written_columns: HashMap<(EntityId, ColumnIx), Visibility>,
+}
+
+/// What may be done to the rows of one entity.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct WriteRules {
+    pub create: Visibility,
+    pub update: Visibility,
+    pub delete: Visibility,
+    pub connect: Visibility,
 }
 
 impl Rules {
@@ -52,6 +65,32 @@ impl Rules {
     pub fn column(&self, entity: EntityId, column: ColumnIx) -> &Visibility {
         const ALL: &Visibility = &Visibility::All;
         self.columns.get(&(entity, column)).unwrap_or(ALL)
+    }
+
+    /// The rows, as they will be, that may be made.
+    pub fn create(&self, entity: EntityId) -> &Visibility {
+        &self.writes[entity].create
+    }
+
+    /// The rows that may be changed: as they were, and as they will be.
+    pub fn update(&self, entity: EntityId) -> &Visibility {
+        &self.writes[entity].update
+    }
+
+    /// The rows that may be deleted.
+    pub fn delete(&self, entity: EntityId) -> &Visibility {
+        &self.writes[entity].delete
+    }
+
+    /// The rows that others may be made to refer to, beside that they are seen.
+    pub fn connect(&self, entity: EntityId) -> &Visibility {
+        &self.writes[entity].connect
+    }
+
+    /// The rows, as they were and will be, whose column may be given a value.
+    pub fn write_column(&self, entity: EntityId, column: ColumnIx) -> &Visibility {
+        const ALL: &Visibility = &Visibility::All;
+        self.written_columns.get(&(entity, column)).unwrap_or(ALL)
     }
 }
 

@@ -8,6 +8,7 @@ use super::junctions::is_junction;
 use super::types::{Called, Enums, enum_key};
 use crate::graph::definition::ColumnKey;
 use crate::graph::reflect::{RawColumn, RawEntity};
+use crate::graph::writing::{Writing, Written};
 use crate::graph::{Column, ColumnIx, Direction, Entity, Kind, names};
 
 impl Work<'_> {
@@ -51,6 +52,7 @@ impl Work<'_> {
                 hidden: self.graph.hidden.contains(&key),
                 refers_to: None,
                 has_rule: self.graph.column_policies.contains_key(&key),
+                written: Written::default(),
                 description: self
                     .graph
                     .column_descriptions
@@ -88,6 +90,7 @@ impl Work<'_> {
             groupings: Vec::new(),
             searched: Vec::new(),
             exposed: self.is_exposed(raw),
+            writing: Writing::default(),
             policy: self
                 .graph
                 .policies

@@ -10,7 +10,7 @@ use super::Work;
 use crate::graph::condition::{Filter, Reach};
 use crate::graph::keys::{KeyValue, NoValue, key_value};
 use crate::graph::policy::{Declared, Me, Named, Row, Term};
-use crate::graph::rules::{Class, Classes, Rules, Visibility};
+use crate::graph::rules::{Class, Classes, Rules, Visibility, WriteRules};
 use crate::graph::{ColumnIx, EntityId, FieldSource, Kind, Link, RelationId};
 
 impl Work<'_> {
@@ -81,7 +81,19 @@ impl Work<'_> {
                 columns.insert((entity, column), seen);
             }
         }
-        Rules { rows, columns }
+        let any = WriteRules {
+            create: Visibility::All,
+            update: Visibility::All,
+            delete: Visibility::All,
+            connect: Visibility::All,
+        };
+        let writes = vec![any; rows.len()];
+        Rules {
+            rows,
+            columns,
+            writes,
+            written_columns: HashMap::new(),
+        }
     }
 
     fn asked(&mut self, entity: EntityId, rule: &Declared, me: Me<'_>) -> Filter {

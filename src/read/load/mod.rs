@@ -9,6 +9,7 @@
 //! or not at all (a level without keys asks nothing).
 
 pub mod admission;
+pub mod change;
 mod database;
 mod error;
 mod fold;

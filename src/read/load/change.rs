@@ -1,0 +1,49 @@
+//! Transactions that write: what `write` needs of a database.
+
+use std::sync::Arc;
+
+use super::{Connection, DatabaseError};
+use crate::graph::Kind;
+use crate::graph::keys::KeyValue;
+use crate::read::sql::BindValue;
+
+/// A statement of a writer's, with what is bound to it and the kinds of what its rows give.
+#[derive(Debug)]
+pub struct Change {
+    pub sql: Arc<str>,
+    pub values: Vec<BindValue>,
+    pub gives: Vec<Kind>,
+}
+
+/// A row of a statement, each value as keys are kept; `None` is null.
+pub type Given = Vec<Option<KeyValue>>;
+
+/// A transaction that writes. Payloads are read on it as on every connection.
+pub trait Transaction: Connection {
+    /// Runs a statement, and gives its rows.
+    fn change(&self, change: &Change) -> impl Future<Output = Result<Vec<Given>, DatabaseError>>;
+}
+
+/// What is done in a transaction: once, or again from its beginning where others were in its way.
+pub trait Work: Send + Sync + 'static {
+    type Done: Send + 'static;
+    type Refused: Send + 'static;
+
+    fn attempt<T: Transaction>(
+        &self,
+        on: &T,
+    ) -> impl Future<Output = Result<Self::Done, Abort<Self::Refused>>>;
+}
+
+/// Why a transaction is taken back.
+#[derive(Debug)]
+pub enum Abort<R> {
+    Database(DatabaseError),
+    Refused(R),
+}
+
+impl<R> From<DatabaseError> for Abort<R> {
+    fn from(error: DatabaseError) -> Self {
+        Abort::Database(error)
+    }
+}
