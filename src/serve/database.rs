@@ -10,9 +10,11 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::migrate::{self, Runner};
 use super::url::File;
-use crate::read::load::postgres::{Connector, PostgresPool, without_pgbouncer};
-use crate::read::load::sqlite::{Access, SqlitePool};
-use crate::read::load::{Database, DatabaseError};
+use crate::read::load::postgres::{
+    Connector, PostgresPool, PostgresWriters, Purpose, without_pgbouncer,
+};
+use crate::read::load::sqlite::{Access, SqlitePool, SqliteWriter};
+use crate::read::load::{Database, DatabaseError, Writers};
 
 pub use super::url::Url;
 
@@ -311,7 +313,7 @@ impl Url {
         let most = max_connections as usize;
         match &self.file {
             None => {
-                let connector = Connector::new(&self.text, statement_timeout)?;
+                let connector = Connector::new(&self.text, Purpose::Reading, statement_timeout)?;
                 Ok(Database::Postgres(PostgresPool::new(connector, most)))
             }
             Some(file) => {
@@ -328,6 +330,24 @@ impl Url {
                 let pool = SqlitePool::open(&file.path, access, cores.min(most))?;
                 Ok(Database::Sqlite(pool))
             }
+        }
+    }
+
+    /// Where what is read by these connections is written: half as many connections as may read, and at least two; SQLite has
+    /// one. They are made when first used.
+    pub fn writers(
+        &self,
+        readers: &Database,
+        max_connections: u32,
+        statement_timeout: Option<Duration>,
+    ) -> Result<Writers, SetupError> {
+        match readers {
+            Database::Postgres(_) => {
+                let connector = Connector::new(&self.text, Purpose::Writing, statement_timeout)?;
+                let most = (max_connections / 2).max(2) as usize;
+                Ok(Writers::Postgres(PostgresWriters::new(connector, most)))
+            }
+            Database::Sqlite(pool) => Ok(Writers::Sqlite(SqliteWriter::beside(pool))),
         }
     }
 

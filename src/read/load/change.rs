@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Connection, DatabaseError};
 use crate::graph::Kind;
 use crate::graph::keys::KeyValue;
+use crate::read::encode::{self, Raw};
 use crate::read::sql::BindValue;
 
 /// A statement of a writer's, with what is bound to it and the kinds of what its rows give.
@@ -17,6 +18,21 @@ pub struct Change {
 
 /// A row of a statement, each value as keys are kept; `None` is null.
 pub type Given = Vec<Option<KeyValue>>;
+
+/// A value of a row of a statement.
+pub(super) fn given(kind: &Kind, raw: &Raw<'_>) -> Result<Option<KeyValue>, DatabaseError> {
+    match raw {
+        Raw::Null => Ok(None),
+        Raw::Int(i) if kind.is_integer() => Ok(Some(KeyValue::Int(*i))),
+        raw => match encode::key_text(kind, raw) {
+            Some(text) => Ok(Some(KeyValue::Text(text))),
+            None => {
+                let cause = "a value that was written cannot be read as its column's kind";
+                Err(DatabaseError::Shape(cause.to_owned()))
+            }
+        },
+    }
+}
 
 /// A transaction that writes. Payloads are read on it as on every connection.
 pub trait Transaction: Connection {

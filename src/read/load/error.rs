@@ -46,6 +46,12 @@ pub enum DatabaseError {
         /// When to come back.
         retry_after: Duration,
     },
+    /// Nothing was written: who may only read is asked to.
+    #[error("this server does not write to its database: {0}")]
+    ReadOnly(String),
+    /// The connection was lost while a transaction was committed.
+    #[error("it is not known whether what was written is stored: {0}")]
+    Unknown(String),
     #[error("{0}")]
     Shape(String),
 }
@@ -84,6 +90,19 @@ impl DatabaseError {
             DatabaseError::Restart { why, .. } => Some(*why),
             _ => None,
         }
+    }
+
+    /// Whether others were in the way of a transaction, which may be done again.
+    pub fn is_conflict(&self) -> bool {
+        // Serialization failure, deadlock.
+        matches!(self.code(), "40001" | "40P01")
+    }
+
+    /// Whether it says that nothing may be written there.
+    pub fn is_read_only(&self) -> bool {
+        matches!(self, DatabaseError::ReadOnly(_))
+            || self.code() == "25006"
+            || self.sqlite_code() == Some(rusqlite::ErrorCode::ReadOnly)
     }
 
     /// Whether it says nothing of the statement that it came of.
@@ -165,7 +184,10 @@ impl DatabaseError {
             || self.code().starts_with("53")
             || matches!(
                 self,
-                DatabaseError::Overloaded { .. } | DatabaseError::Restart { .. }
+                DatabaseError::Overloaded { .. }
+                    | DatabaseError::Restart { .. }
+                    | DatabaseError::ReadOnly(_)
+                    | DatabaseError::Unknown(_)
             )
     }
 }

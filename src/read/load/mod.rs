@@ -17,10 +17,12 @@ mod learnt;
 mod pack;
 pub mod postgres;
 mod rank;
+pub mod refusal;
 pub mod rows;
 mod said;
 pub mod sqlite;
 mod sum;
+mod writers;
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -35,6 +37,7 @@ use crate::read::sql::{self, Batch, BindValue, Dialect, PreparedSql};
 pub use database::Database;
 pub use error::{DatabaseError, Failures, LevelError, Restart};
 pub use learnt::Learnt;
+pub use writers::Writers;
 use learnt::Size;
 use rows::Rows;
 

@@ -1,4 +1,4 @@
-//! From a PostgreSQL URL to a connection that only reads.
+//! From a PostgreSQL URL to a connection, to read or to write.
 //!
 //! URLs and the environment (`PGPASSWORD`, `PGSSLMODE`, `~/.pgpass` and so on) are sqlx's to read, as they are
 //! for migrations and writes, so that one URL means one thing.
@@ -24,10 +24,17 @@ pub struct Connector {
     tls: MakeRustlsConnect,
     /// Whether a pooler stands between, which gives each transaction a session of its choice.
     pooled: bool,
-    /// What begins a transaction that reads one snapshot.
+    /// What begins a transaction, which reads one snapshot.
     begin: String,
     /// Of this process alone, among all that ask the same database.
     nonce: u64,
+}
+
+/// What connections are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    Reading,
+    Writing,
 }
 
 /// How long to wait for a new connection.
@@ -35,7 +42,11 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Connector {
     /// `statement_timeout` is how long PostgreSQL lets a statement run.
-    pub fn new(url: &str, statement_timeout: Option<Duration>) -> Result<Self, DatabaseError> {
+    pub fn new(
+        url: &str,
+        purpose: Purpose,
+        statement_timeout: Option<Duration>,
+    ) -> Result<Self, DatabaseError> {
         let (url, pooled) = without_pgbouncer(url);
         let options: PgConnectOptions = url.parse().map_err(refused)?;
         let secrets = Secrets::of(&options);
@@ -57,8 +68,15 @@ impl Connector {
             .keepalives_idle(Duration::from_secs(15))
             .keepalives_interval(Duration::from_secs(5))
             .keepalives_retries(3);
-        let own = settings(statement_timeout);
-        let mut begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".to_owned();
+        let own = settings(purpose, statement_timeout);
+        let mode = match (purpose, pooled) {
+            (Purpose::Reading, _) => " READ ONLY",
+            // Its sessions say whether anything may be written.
+            (Purpose::Writing, true) => "",
+            // What would be written where this has failed is refused: a session of ours only reads.
+            (Purpose::Writing, false) => " READ WRITE",
+        };
+        let mut begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ{mode}");
         if pooled {
             // A pooler refuses settings of a connection, and its sessions keep none.
             begin.extend(
@@ -170,17 +188,27 @@ pub fn without_pgbouncer(url: &str) -> (String, bool) {
 }
 
 /// Our settings of a connection.
-fn settings(statement_timeout: Option<Duration>) -> Vec<(&'static str, String)> {
-    let fixed = [
-        ("default_transaction_read_only", "on"),
-        ("TimeZone", "UTC"),
-        ("DateStyle", "ISO"),
-        ("extra_float_digits", "1"),
-        ("jit", "off"),
+fn settings(
+    purpose: Purpose,
+    statement_timeout: Option<Duration>,
+) -> Vec<(&'static str, String)> {
+    let mut settings = vec![
+        ("TimeZone", "UTC".to_owned()),
+        ("DateStyle", "ISO".to_owned()),
+        ("extra_float_digits", "1".to_owned()),
     ];
-    let fixed = fixed.map(|(name, value)| (name, value.to_owned()));
-    let timeout = statement_timeout.map(|t| ("statement_timeout", t.as_millis().to_string()));
-    fixed.into_iter().chain(timeout).collect()
+    let timeout = statement_timeout.map(|t| t.as_millis().to_string());
+    settings.extend(timeout.clone().map(|t| ("statement_timeout", t)));
+    settings.push(match (purpose, timeout) {
+        (Purpose::Reading, _) => ("default_transaction_read_only", "on".to_owned()),
+        // Locks of a server that hangs are not to outlast the request.
+        (Purpose::Writing, timeout) => (
+            "idle_in_transaction_session_timeout",
+            timeout.unwrap_or_else(|| "0".to_owned()),
+        ),
+    });
+    settings.push(("jit", "off".to_owned()));
+    settings
 }
 
 /// What sqlx found and gives away only as a part of a URL.
@@ -222,7 +250,7 @@ mod tests {
     use super::*;
 
     fn config(url: &str) -> Config {
-        Connector::new(url, None).expect("a URL").config
+        Connector::new(url, Purpose::Reading, None).expect("a URL").config
     }
 
     #[test]
@@ -254,7 +282,7 @@ mod tests {
     #[test]
     fn a_certificate_that_cannot_be_read_is_named() {
         let url = "postgres://u@h/blog?sslmode=verify-full&sslrootcert=/nowhere/ca.pem";
-        let error = Connector::new(url, None).err().map(|e| e.to_string());
+        let error = Connector::new(url, Purpose::Reading, None).err().map(|e| e.to_string());
         assert!(error.is_some_and(|e| e.contains("/nowhere/ca.pem")));
     }
 }

@@ -1,36 +1,35 @@
 //! PostgreSQL through tokio-postgres, on connections that requests share; values are read in the binary
 //! format, where they lie in what was received.
 
+mod asked;
 mod connect;
 mod pool;
 mod session;
 mod tls;
+mod transaction;
+mod values;
+mod writers;
 
-use std::error::Error;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use futures_util::TryStreamExt;
-use tokio_postgres::RowStream;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::private::BytesMut;
-use tokio_postgres::types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 use super::admission::Cost;
 use super::learnt::Learnt;
-use super::rows::{Rows, RowsBuilder};
+use super::rows::Rows;
 use super::{Connection, DatabaseError, Failures, Loaded, Restart, Statement};
-use crate::graph::keys::KeyColumn;
-use crate::graph::{Catalog, Kind};
-use crate::read::encode::{Raw, wire};
+use crate::graph::Catalog;
 use crate::read::plan::{BoundPlan, Level};
-use crate::read::sql::{BindValue, Dialect};
+use crate::read::sql::Dialect;
 
-pub use connect::{Connector, without_pgbouncer};
+use asked::Asked;
+pub use connect::{Connector, Purpose, without_pgbouncer};
 pub use pool::PostgresPool;
 use pool::{Company, Look, Member, PATIENCE, Wish};
+pub use writers::PostgresWriters;
 
 impl PostgresPool {
     /// Loads every level of a request from one snapshot. A statement that fails ends the transaction with it: the others
@@ -231,7 +230,6 @@ impl Connection for Turn<'_> {
             catalog,
             level,
             statement,
-            parameters: parameters(statement),
         };
         let done = self.wait_for(query.ask()).await;
         if let Err(error) = &done
@@ -288,54 +286,25 @@ struct Query<'a> {
     catalog: &'a Catalog,
     level: &'a Level,
     statement: &'a Statement<'a>,
-    parameters: Vec<Parameter<'a>>,
 }
 
 impl Query<'_> {
     async fn ask(&self) -> Result<Rows, DatabaseError> {
-        let (session, sql) = (&self.member.session, &self.statement.sql.text);
-        let types = || self.parameters.iter().map(Parameter::sql_type);
-        if session.keeps_statements() && session.prepared(sql).is_none() {
-            let types: Vec<Type> = types().collect();
-            let prepare = session.prepare(sql, &types);
-            let (prepared, _) = self.send(|| {}, prepare).await;
+        let session = &self.member.session;
+        let parameters = values::parameters(self.statement);
+        let mark = || self.member.mark();
+        let asked = Asked::new(session, &self.statement.sql.text, parameters, mark);
+        if asked.is_to_be_prepared() {
+            let (prepared, _) = self.send(|| {}, asked.prepare()).await;
             prepared.map_err(|error| self.restart(error))?;
         }
-        let runs = AtomicBool::new(false);
         let asking = async {
-            let found = match session.prepared(sql) {
-                Some(prepared) => {
-                    session
-                        .client()
-                        .query_raw(&prepared, &self.parameters)
-                        .await?
-                }
-                None => {
-                    let typed = self.parameters.iter().zip(types());
-                    let marked = self.member.mark() + sql;
-                    session.client().query_typed_raw(&marked, typed).await?
-                }
-            };
-            runs.store(true, Ordering::Relaxed);
-            self.read(found).await
+            let found = asked.found().await?;
+            values::rows(self.catalog, self.level, self.statement, found).await
         };
         let (rows, took) = self.send(|| self.member.done(), asking).await;
         self.member.add(took);
-        rows.map_err(|error| {
-            let error = match self.restart(error) {
-                DatabaseError::Postgres(error) if !session.keeps_statements() => {
-                    DatabaseError::Marked {
-                        error,
-                        before: self.member.mark().len() as u32,
-                    }
-                }
-                other => other,
-            };
-            match runs.load(Ordering::Relaxed) {
-                true => error,
-                false => error.before_rows(),
-            }
-        })
+        rows.map_err(|error| asked.explain(self.restart(error)))
     }
 
     /// Runs a future of the driver's, which sends its statement when it is first polled. Apart from the others, whatever
@@ -377,159 +346,4 @@ impl Query<'_> {
             cause: Some(Box::new(error)),
         }
     }
-
-    async fn read(&self, found: RowStream) -> Result<Rows, DatabaseError> {
-        let mut found = pin!(found);
-        let mut rows = RowsBuilder::new(self.catalog, self.level, self.statement, |integer| {
-            match integer {
-                true => &Kind::BigInt,
-                // A cursor's other values are sent as PostgreSQL's text of them.
-                false => &Kind::Text,
-            }
-        });
-        let kinds = rows.kinds.clone();
-        let ordinals = self.statement.sql.ordinal;
-        let skip = usize::from(ordinals);
-        while let Some(row) = found.try_next().await? {
-            let ordinal = match ordinals {
-                true => Some(row.try_get::<_, i64>(0)? as u32 - 1),
-                false => None,
-            };
-            rows.push(ordinal, |read| {
-                let Wire(value) = row.try_get(read + skip)?;
-                let value = value.map(|bytes| wire::raw(kinds[read], bytes));
-                Ok::<_, DatabaseError>(value.unwrap_or(Raw::Null))
-            })?;
-        }
-        rows.finish()
-    }
-}
-
-/// A value of any type as it was received.
-struct Wire<'r>(Option<&'r [u8]>);
-
-impl<'r> FromSql<'r> for Wire<'r> {
-    fn from_sql(_: &Type, bytes: &'r [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
-        Ok(Wire(Some(bytes)))
-    }
-
-    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn Error + Sync + Send>> {
-        Ok(Wire(None))
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-}
-
-/// A value that is bound to a statement.
-#[derive(Debug)]
-enum Parameter<'a> {
-    NoInt,
-    NoText,
-    Int(i64),
-    Float(f64),
-    Text(&'a str),
-    Bytes(&'a [u8]),
-    Ints(&'a [i64]),
-    Texts(&'a [Box<str>]),
-}
-
-fn parameters<'a>(statement: &Statement<'a>) -> Vec<Parameter<'a>> {
-    let keys = statement
-        .keys
-        .iter()
-        .map(|column| match (column, statement.len) {
-            (KeyColumn::Int(v), 1) => Parameter::Int(v[0]),
-            (KeyColumn::Text(v), 1) => Parameter::Text(&v[0]),
-            (KeyColumn::Int(v), _) => Parameter::Ints(v),
-            (KeyColumn::Text(v), _) => Parameter::Texts(v),
-        });
-    let offset = statement
-        .sql
-        .binds_offset
-        .then(|| Parameter::Int(i64::from(statement.offset)));
-    let values = statement.values.iter().map(|value| match value {
-        BindValue::Null { integer: true } => Parameter::NoInt,
-        // What is brought along has been filled in.
-        BindValue::Null { .. } | BindValue::Brought(_) => Parameter::NoText,
-        BindValue::Int(v) => Parameter::Int(*v),
-        BindValue::Float(v) => Parameter::Float(*v),
-        BindValue::Text(v) => Parameter::Text(v),
-        BindValue::Bytes(v) => Parameter::Bytes(v),
-        BindValue::Ints(v) => Parameter::Ints(v),
-        BindValue::Texts(v) => Parameter::Texts(v),
-    });
-    keys.chain(offset).chain(values).collect()
-}
-
-impl Parameter<'_> {
-    fn sql_type(&self) -> Type {
-        match self {
-            Parameter::Int(_) | Parameter::NoInt => Type::INT8,
-            Parameter::Float(_) => Type::FLOAT8,
-            // Of the type that PostgreSQL finds it is compared with or cast from.
-            Parameter::Text(_) | Parameter::Texts(_) | Parameter::NoText => Type::UNKNOWN,
-            Parameter::Bytes(_) => Type::BYTEA,
-            Parameter::Ints(_) => Type::INT8_ARRAY,
-        }
-    }
-}
-
-impl ToSql for Parameter<'_> {
-    fn to_sql(
-        &self,
-        of: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        match self {
-            Parameter::NoInt | Parameter::NoText => Ok(IsNull::Yes),
-            Parameter::Int(v) => v.to_sql(of, out),
-            Parameter::Float(v) => v.to_sql(of, out),
-            Parameter::Text(v) => {
-                out.extend_from_slice(v.as_bytes());
-                Ok(IsNull::No)
-            }
-            Parameter::Bytes(v) => v.to_sql(of, out),
-            Parameter::Ints(v) => v.to_sql(of, out),
-            Parameter::Texts(v) => {
-                array_text(v, out);
-                Ok(IsNull::No)
-            }
-        }
-    }
-
-    /// Texts are sent as such, whatever type PostgreSQL takes them for.
-    fn encode_format(&self, _: &Type) -> Format {
-        match self {
-            Parameter::Text(_) | Parameter::Texts(_) => Format::Text,
-            _ => Format::Binary,
-        }
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    to_sql_checked!();
-}
-
-/// PostgreSQL's text of an array: `{"a","b"}`.
-fn array_text(items: &[Box<str>], out: &mut BytesMut) {
-    out.extend_from_slice(b"{");
-    for (i, item) in items.iter().enumerate() {
-        out.extend_from_slice(if i == 0 { b"\"" } else { b",\"" });
-        for part in item.split_inclusive(['"', '\\']) {
-            match part.strip_suffix(['"', '\\']) {
-                Some(before) => {
-                    out.extend_from_slice(before.as_bytes());
-                    out.extend_from_slice(b"\\");
-                    out.extend_from_slice(&part.as_bytes()[before.len()..]);
-                }
-                None => out.extend_from_slice(part.as_bytes()),
-            }
-        }
-        out.extend_from_slice(b"\"");
-    }
-    out.extend_from_slice(b"}");
 }

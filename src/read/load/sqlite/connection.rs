@@ -1,4 +1,4 @@
-//! One connection to a file: how it is opened, its transactions, and how statements are run on it.
+//! One connection to a file: how it is opened, its transactions that read, and how their statements are run on it.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -28,22 +28,22 @@ use crate::read::sql::forms::ColumnRef;
 
 /// One connection, for the length of a request.
 pub struct Sqlite {
-    connection: rusqlite::Connection,
-    watch: Arc<Watch>,
+    pub(super) connection: rusqlite::Connection,
+    pub(super) watch: Arc<Watch>,
     /// Whether SQLite says what it runs, which costs where nobody listens.
-    traced: bool,
+    pub(super) traced: bool,
     /// Whether the work at hand is only tried: what waits for nothing is done again elsewhere.
     tries: bool,
     /// Whether a statement of the work at hand could not be run now.
     hindered: Cell<bool>,
     settings: Settings,
-    file: Arc<DatabaseFile>,
+    pub(super) file: Arc<DatabaseFile>,
     /// How often the file had been replaced when it was opened.
-    replaced: u64,
-    forms: Forms,
+    pub(super) replaced: u64,
+    pub(super) forms: Forms,
     /// The file as this connection knows it, and its log at that time or before.
-    stamp: Stamp,
-    log: Log,
+    pub(super) stamp: Stamp,
+    pub(super) log: Log,
 }
 
 /// What a connection is given.
@@ -53,6 +53,7 @@ pub struct Settings {
     pub patience: Duration,
     /// The pages that it keeps in memory, in KiB.
     pub cache: u32,
+    pub writes: bool,
 }
 
 /// What became of work.
@@ -167,7 +168,7 @@ impl Sqlite {
     }
 
     /// Takes note of an error that is the file's and not the statement's.
-    fn explain(&self, error: DatabaseError) -> DatabaseError {
+    pub(super) fn explain(&self, error: DatabaseError) -> DatabaseError {
         let error = self.file.explain(error);
         if error.is_cut_off() {
             self.hindered.set(true);
@@ -175,9 +176,28 @@ impl Sqlite {
         error
     }
 
-    fn make_ready(&mut self) -> Result<(), DatabaseError> {
+    /// Whether it is of a file before the one that is there.
+    pub fn is_old(&self) -> bool {
+        self.replaced != self.file.replaced()
+    }
+
+    /// How often the file has been replaced.
+    pub fn file_count(&self) -> u64 {
+        self.file.replaced()
+    }
+
+    /// Lets go of a file that was replaced. What is wrong with the other is found when it is used.
+    pub fn renew(&mut self) {
+        if self.is_old()
+            && let Err(error) = self.make_ready()
+        {
+            tracing::debug!(%error, "a connection cannot be made anew");
+        }
+    }
+
+    pub(super) fn make_ready(&mut self) -> Result<(), DatabaseError> {
         self.hindered.set(false);
-        if self.replaced != self.file.replaced() {
+        if self.is_old() {
             let anew = Sqlite::open(&self.file, self.settings)?;
             self.file.check(anew.log)?;
             anew.require_tables()?;
@@ -215,7 +235,7 @@ impl Sqlite {
     }
 
     /// Whether the file is the one that it was; what is in its log may have been copied into it.
-    fn is_the_file(&mut self) -> Result<bool, DatabaseError> {
+    pub(super) fn is_the_file(&mut self) -> Result<bool, DatabaseError> {
         let stamp = self.file.stamp()?;
         if stamp == self.stamp {
             return Ok(true);
@@ -229,8 +249,33 @@ impl Sqlite {
         Ok(stamp.is_same_file(self.stamp))
     }
 
+    /// After a commit: whether the file that was written to is the one that is there.
+    ///
+    /// # Errors
+    /// Where that cannot be told.
+    pub(super) fn has_written_to_what_is_there(
+        &mut self,
+        bounds: &Bounds,
+    ) -> Result<bool, DatabaseError> {
+        let unknown = || DatabaseError::Unknown("the file was replaced meanwhile".to_owned());
+        let stamp = self.file.stamp().map_err(|_| unknown())?;
+        if !stamp.is_same_file(self.stamp) {
+            return Ok(false);
+        }
+        if !self.log.is_kept() {
+            // Without a log it is written to itself.
+            self.stamp = stamp;
+            return Ok(true);
+        }
+        let is_there = self.is_the_file().map_err(|_| unknown())?;
+        match is_there || self.is_the_file_after_all(bounds) {
+            true => Ok(true),
+            false => Err(unknown()),
+        }
+    }
+
     /// Waits until the file is at rest, or it shows that a writer was bringing the log into it.
-    fn is_the_file_after_all(&mut self, bounds: &Bounds) -> bool {
+    pub(super) fn is_the_file_after_all(&mut self, bounds: &Bounds) -> bool {
         let (mut stamp, mut since) = (self.stamp, Instant::now());
         while !bounds.are_reached() {
             match (self.is_the_file(), self.file.stamp()) {
@@ -250,7 +295,7 @@ impl Sqlite {
         false
     }
 
-    fn require_tables(&self) -> Result<(), DatabaseError> {
+    pub(super) fn require_tables(&self) -> Result<(), DatabaseError> {
         let count = "SELECT count(*) FROM sqlite_schema";
         match self.connection.query_row(count, [], |row| row.get::<_, i64>(0)) {
             Ok(0) => Err(self.file.unusable(
@@ -395,8 +440,12 @@ fn connect(
     // Of a file that is mapped and cut short by somebody else, a read is the end of the process.
     let cache = settings.cache;
     connection.execute_batch(&format!(
-        "PRAGMA query_only = ON; PRAGMA mmap_size = 0; PRAGMA cache_size = -{cache};"
+        "PRAGMA mmap_size = 0; PRAGMA cache_size = -{cache};"
     ))?;
+    connection.execute_batch(match settings.writes {
+        true => "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;",
+        false => "PRAGMA query_only = ON;",
+    })?;
     // Reads the file, so that one which is no database is refused here.
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     let watch = watch.clone();

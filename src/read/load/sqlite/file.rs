@@ -26,7 +26,7 @@ pub struct DatabaseFile {
     stale_log: Mutex<Option<Log>>,
 }
 
-/// How a file is opened. Nothing of ours writes rows; but whoever may write brings what is left of a log into the
+/// How a file is opened. Those who read write no rows; but whoever may write brings what is left of a log into the
 /// file, and makes what readers of a log need beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -91,6 +91,10 @@ impl DatabaseFile {
             .replace('#', "%23");
         let uri = format!("file:{path}?immutable=1");
         rusqlite::Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
+    }
+
+    pub fn access(&self) -> Access {
+        self.access
     }
 
     pub fn stamp(&self) -> Result<Stamp, DatabaseError> {
@@ -206,6 +210,11 @@ impl Log {
             (None, _) => false,
         };
         self.copied != before.copied || begun_again
+    }
+
+    /// Whether there is one.
+    pub fn is_kept(self) -> bool {
+        self.pages >= 0
     }
 
     /// Whether there is something that a writer may be bringing into the file.

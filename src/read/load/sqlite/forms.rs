@@ -29,6 +29,11 @@ impl Forms {
         self.version.set(None);
     }
 
+    /// The data are changed on this very connection, whose version of them stays what it was.
+    pub fn forget(&self) {
+        self.known.borrow_mut().clear();
+    }
+
     /// Those of the columns that hold values in other forms than the written one. That is asked again when somebody
     /// has changed the data. It is no statement of the request's, whose number does not depend on data.
     pub fn others(

@@ -4,6 +4,8 @@
 //! transaction: no row crosses a channel, and every level sees the same data. Handing a job to another thread
 //! costs as much as a small query does, so what is quick runs where it is asked. What turns out not to be is
 //! stopped before it holds up that thread's other requests, and runs again on a thread of its own.
+//!
+//! Writes have one thread and one connection (`writer`), since a file has one writer at a time.
 
 mod connection;
 mod file;
@@ -15,7 +17,10 @@ mod tests;
 mod values;
 mod watch;
 mod workers;
+mod writer;
+mod writing;
 
 pub use connection::Sqlite;
 pub use file::Access;
 pub use pool::SqlitePool;
+pub use writer::SqliteWriter;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -18,6 +18,7 @@ use super::workers::{Again, Course, Task, Workers};
 /// Connections to one database file, some with threads of their own.
 #[derive(Clone)]
 pub struct SqlitePool {
+    file: Arc<DatabaseFile>,
     workers: Arc<Workers>,
     /// For quick work, wherever it is asked.
     quick: Arc<[Mutex<Sqlite>]>,
@@ -49,6 +50,7 @@ impl SqlitePool {
         let quick = Settings {
             patience: Duration::ZERO,
             cache: (CACHES / connections).clamp(*CACHE.start(), *CACHE.end()),
+            writes: false,
         };
         let patient = Settings {
             patience: WAIT_FOR_WRITERS,
@@ -73,7 +75,22 @@ impl SqlitePool {
             turns,
             workers: Arc::new(Workers::start(&file, patient, capacity)?),
             quick,
+            file,
         })
+    }
+
+    pub fn file(&self) -> &Arc<DatabaseFile> {
+        &self.file
+    }
+
+    /// Has the connections let go of a file that was replaced, which they would when they are next used: they keep locks
+    /// on it. It waits for work that is quick, and for no other.
+    pub fn renew(&self) {
+        self.workers.renew();
+        for connection in self.quick.iter() {
+            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            connection.renew();
+        }
     }
 
     /// Runs `work` with a connection, inside one read transaction, which SQLite leaves at the deadline or when

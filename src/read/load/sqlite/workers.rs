@@ -81,6 +81,11 @@ impl Workers {
             .map_err(|refused| overloaded(&refused))
     }
 
+    /// Has threads that wait for work let go of a file that was replaced.
+    pub fn renew(&self) {
+        self.shared.changed.notify_all();
+    }
+
     /// Takes out work that nobody waits for.
     pub fn forget(&self, ticket: Ticket) {
         let forgotten = self.shared.state().queue.remove(ticket, Instant::now());
@@ -113,7 +118,7 @@ impl Shared {
     }
 
     fn work(self: Arc<Self>, mut connection: Sqlite) {
-        while let Some((level, task)) = self.next() {
+        while let Some((level, task)) = self.next(&mut connection) {
             let course = Course::new(self.clone(), level);
             // A panic ends its own request, whose sender is dropped, and not the thread.
             let attempt = AssertUnwindSafe(|| task.attempt(&mut connection, &course));
@@ -134,7 +139,8 @@ impl Shared {
     }
 
     /// Waits for work; nothing when there will be no more.
-    fn next(&self) -> Option<(Level, Box<dyn Task>)> {
+    fn next(&self, connection: &mut Sqlite) -> Option<(Level, Box<dyn Task>)> {
+        let mut renewed = None;
         let mut state = self.state();
         loop {
             match state.queue.pop(Instant::now()) {
@@ -145,6 +151,13 @@ impl Shared {
                     state = self.state();
                 }
                 None if state.closed => return None,
+                // Once for each time that it was replaced: it may not be possible.
+                None if connection.is_old() && renewed != Some(connection.file_count()) => {
+                    drop(state);
+                    renewed = Some(connection.file_count());
+                    connection.renew();
+                    state = self.state();
+                }
                 None => {
                     let woken = self.changed.wait(state);
                     state = woken.unwrap_or_else(PoisonError::into_inner);

@@ -1,0 +1,306 @@
+//! A transaction that writes, on a connection of its own for as long as it lasts.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_postgres::error::SqlState;
+
+use super::asked::Asked;
+use super::session::{Owner, Session};
+use super::values::{self, Parameter};
+use super::writers::PostgresWriters;
+use crate::graph::Catalog;
+use crate::read::load::change::{Change, Given, Transaction};
+use crate::read::load::rows::Rows;
+use crate::read::load::{Connection, DatabaseError, Restart, Statement};
+use crate::read::plan::Level;
+use crate::read::sql::Dialect;
+
+pub struct PostgresTransaction {
+    writers: PostgresWriters,
+    session: Arc<Session>,
+    id: Owner,
+    permit: Option<OwnedSemaphorePermit>,
+    begun: AtomicBool,
+    /// A statement has failed, and the transaction with it.
+    is_over: AtomicBool,
+    /// Why it could be done again, if that is why it has failed.
+    again: Mutex<Option<Again>>,
+    stage: Stage,
+    /// What was asked, where somebody wants to hear of it.
+    asked: Option<Mutex<Vec<Arc<str>>>>,
+}
+
+/// Why a transaction that has failed may be done again from its beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// Others were in its way.
+    Conflict,
+    /// A statement that was prepared is not what it was.
+    Stale,
+    /// The connection has ended.
+    CutOff,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Open,
+    Committing,
+    /// Nothing is left to be done on the connection.
+    Ended,
+}
+
+/// How long a COMMIT or ROLLBACK may take when time is over.
+const ENDING: Duration = Duration::from_secs(5);
+
+impl PostgresTransaction {
+    pub fn new(
+        writers: PostgresWriters,
+        session: Arc<Session>,
+        id: Owner,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        let listened = tracing::enabled!(target: "backref::postgres", tracing::Level::TRACE);
+        PostgresTransaction {
+            writers,
+            session,
+            id,
+            permit: Some(permit),
+            begun: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
+            again: Mutex::new(None),
+            stage: Stage::Open,
+            asked: listened.then(Mutex::default),
+        }
+    }
+
+    /// Why it has failed, where it may be done again.
+    pub fn again(&self) -> Option<Again> {
+        *self.again.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells of its statements. What is done again is told once.
+    pub fn tell(&self) {
+        let asked = self.asked.iter();
+        for sql in asked.flat_map(|all| std::mem::take(&mut *super::lock(all))) {
+            tracing::trace!(target: "backref::postgres", sql = &*sql);
+        }
+    }
+
+    /// Commits what was done, if all of it was.
+    pub async fn commit(&mut self, deadline: Instant) -> Result<(), DatabaseError> {
+        if self.is_over() {
+            let cause = "a statement of a transaction has failed, and it was to be committed";
+            return Err(DatabaseError::Shape(cause.to_owned()));
+        }
+        if !self.begun.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        self.stage = Stage::Committing;
+        let commit = self.session.client().batch_execute("COMMIT");
+        let until = deadline.max(Instant::now() + ENDING);
+        let asking = self.session.ask(self.id, || {}, commit);
+        let error = match tokio::time::timeout_at(until.into(), asking).await {
+            Ok((Ok(()), _)) => {
+                self.stage = Stage::Ended;
+                return Ok(());
+            }
+            Ok((Err(error), _)) => DatabaseError::from(error),
+            Err(_) => return Err(DatabaseError::Unknown("COMMIT is not answered".to_owned())),
+        };
+        if error.is_cut_off() || error.sql_state().is_none() {
+            return Err(DatabaseError::Unknown(error.said("COMMIT").why));
+        }
+        self.stage = Stage::Ended;
+        Err(self.failed(error, None))
+    }
+
+    /// Takes back what was done.
+    pub async fn roll_back(&mut self) {
+        let quiet = self.stage == Stage::Open && self.session.waiting() == 0;
+        if quiet && self.begun.load(Ordering::Acquire) {
+            let back = self.session.client().batch_execute("ROLLBACK");
+            let asking = self.session.ask(self.id, || {}, back);
+            if let Ok((Ok(()), _)) = tokio::time::timeout(ENDING, asking).await {
+                self.stage = Stage::Ended;
+            }
+        }
+    }
+
+    /// Asks a statement. With the first one the transaction begins, without a round trip of its own.
+    async fn ask<T>(
+        &self,
+        sql: &Arc<str>,
+        parameters: Vec<Parameter<'_>>,
+        read: impl AsyncFnOnce(tokio_postgres::RowStream) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
+        if let Some(asked) = &self.asked {
+            super::lock(asked).push(sql.clone());
+        }
+        let mark = || self.writers.connector().mark(self.id);
+        let asked = Asked::new(&self.session, sql, parameters, mark);
+        let asking = async {
+            if asked.is_to_be_prepared() {
+                self.send(asked.prepare()).await?;
+            }
+            let answer = async { read(asked.found().await?).await };
+            self.send(answer).await
+        };
+        let done = asking.await;
+        done.map_err(|error| asked.explain(self.failed(error, Some(sql))))
+    }
+
+    async fn send<T>(
+        &self,
+        statement: impl Future<Output = Result<T, DatabaseError>>,
+    ) -> Result<T, DatabaseError> {
+        let session = &self.session;
+        if self.begun.swap(true, Ordering::AcqRel) {
+            return session.ask(self.id, || {}, statement).await.0;
+        }
+        let connector = self.writers.connector();
+        let begin = session.client().batch_execute(connector.begin());
+        if connector.is_pooled() {
+            // Were it to fail, what follows would be no transaction.
+            let (begun, _) = session.ask(self.id, || {}, begin).await;
+            begun.map_err(not_begun)?;
+            return session.ask(self.id, || {}, statement).await.0;
+        }
+        let both = in_order(begin, statement);
+        let ((begun, done), _) = session.ask(self.id, || {}, both).await;
+        begun.map_err(not_begun)?;
+        done
+    }
+
+    /// Takes note of a failure, which ends the transaction.
+    fn failed(&self, error: DatabaseError, sql: Option<&Arc<str>>) -> DatabaseError {
+        self.is_over.store(true, Ordering::Release);
+        let again = match error.sql_state() {
+            Some(&SqlState::IN_FAILED_SQL_TRANSACTION) => {
+                // Another's error is the cause.
+                return DatabaseError::Restart {
+                    why: Restart::Aborted,
+                    cause: Some(Box::new(error)),
+                };
+            }
+            Some(&SqlState::FEATURE_NOT_SUPPORTED | &SqlState::INVALID_SQL_STATEMENT_NAME)
+                if sql.is_some_and(|sql| self.session.forget(sql)) =>
+            {
+                Again::Stale
+            }
+            _ if error.is_conflict() => Again::Conflict,
+            _ if error.is_cut_off() => Again::CutOff,
+            _ => return error,
+        };
+        let mut known = self.again.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get_or_insert(again);
+        error
+    }
+}
+
+/// Why a transaction could not begin.
+fn not_begun(error: tokio_postgres::Error) -> DatabaseError {
+    match error.code() {
+        // As a standby refuses it.
+        Some(&SqlState::FEATURE_NOT_SUPPORTED) => DatabaseError::ReadOnly(
+            error
+                .as_db_error()
+                .map_or_else(String::new, |said| said.message().to_owned()),
+        ),
+        _ => error.into(),
+    }
+}
+
+/// Runs two futures of the driver's of which the first sends first.
+async fn in_order<A, B>(first: impl Future<Output = A>, second: impl Future<Output = B>) -> (A, B) {
+    let (mut first, mut second) = (pin!(first), pin!(second));
+    let (mut a, mut b) = (None, None);
+    poll_fn(|context| {
+        if a.is_none()
+            && let Poll::Ready(done) = first.as_mut().poll(context)
+        {
+            a = Some(done);
+        }
+        if b.is_none()
+            && let Poll::Ready(done) = second.as_mut().poll(context)
+        {
+            b = Some(done);
+        }
+        match (a.take(), b.take()) {
+            (Some(a), Some(b)) => Poll::Ready((a, b)),
+            (one, other) => {
+                (a, b) = (one, other);
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}
+
+impl Connection for PostgresTransaction {
+    const DIALECT: Dialect = Dialect::Postgres;
+
+    async fn run(
+        &self,
+        catalog: &Catalog,
+        level: &Level,
+        statement: &Statement<'_>,
+    ) -> Result<Rows, DatabaseError> {
+        let parameters = values::parameters(statement);
+        let read = async |found| values::rows(catalog, level, statement, found).await;
+        self.ask(&statement.sql.text, parameters, read).await
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
+    }
+}
+
+impl Transaction for PostgresTransaction {
+    async fn change(&self, change: &Change) -> Result<Vec<Given>, DatabaseError> {
+        let parameters = change.values.iter().map(Parameter::of).collect();
+        let read = async |found| values::given(&change.gives, found).await;
+        self.ask(&change.sql, parameters, read).await
+    }
+}
+
+impl Drop for PostgresTransaction {
+    /// Whoever has left has nothing done: what runs is cancelled, and what was done is taken back. A connection is used
+    /// again where that is certain; one on which something was cancelled is not, for that may come late.
+    fn drop(&mut self) {
+        let Some(permit) = self.permit.take() else {
+            return;
+        };
+        let (writers, session) = (self.writers.clone(), self.session.clone());
+        if self.stage == Stage::Ended || !self.begun.load(Ordering::Acquire) {
+            return writers.give_back(session, permit);
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let (id, committing) = (self.id, self.stage == Stage::Committing);
+        runtime.spawn(async move {
+            let runs = session.waiting() > 0;
+            if committing || session.client().is_closed() {
+                let _ = tokio::time::timeout(ENDING, session.drain()).await;
+            } else if runs {
+                let cancelled = writers.connector().cancel(session.canceller(), id).await;
+                if let Err(error) = cancelled {
+                    tracing::debug!(%error, "a statement cannot be cancelled");
+                }
+                let _ = tokio::time::timeout(ENDING, session.drain()).await;
+            } else {
+                let back = session.client().batch_execute("ROLLBACK");
+                if let Ok(Ok(())) = tokio::time::timeout(ENDING, back).await {
+                    return writers.give_back(session, permit);
+                }
+            }
+            drop((session, permit));
+        });
+    }
+}

@@ -1,0 +1,261 @@
+//! Connections that write: few, and each somebody's own for a transaction.
+//!
+//! A transaction reads one snapshot (`REPEATABLE READ`), so what it has looked at is what it changes, or it fails for having
+//! been in another's way. Then it is done again from its beginning. Those that are done again go one after the other, so
+//! that they are in the way of no more than those that have just come.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_postgres::SimpleQueryMessage;
+
+use super::connect::Connector;
+use super::session::Session;
+use super::transaction::{Again, PostgresTransaction};
+use super::within;
+use crate::graph::Kind;
+use crate::graph::keys::KeyValue;
+use crate::read::load::change::{Abort, Change, Given, Transaction, Work};
+use crate::read::load::{DatabaseError, Restart};
+use crate::read::sql::BindValue;
+
+/// Connections to one database that write. They are made when first used.
+#[derive(Clone)]
+pub struct PostgresWriters(Arc<Shared>);
+
+struct Shared {
+    connector: Connector,
+    /// As many transactions at a time; who comes first begins first.
+    permits: Arc<Semaphore>,
+    idle: Mutex<Vec<Arc<Session>>>,
+    /// What unique indexes are of, by their schemas and names.
+    unique: Mutex<HashMap<(String, String), Vec<String>>>,
+    /// Whose turn it is to do work again.
+    contended: tokio::sync::Mutex<()>,
+    next: AtomicU64,
+    clock: Instant,
+    /// When a statement was cancelled behind a pooler, in whatever session it ran.
+    cancelled: Arc<AtomicU64>,
+}
+
+/// An expression has no column, and so no name.
+const UNIQUE_COLUMNS: &str = "SELECT a.attname::text FROM pg_catalog.pg_index i \
+    JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, place) \
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
+    WHERE n.nspname = $1 AND c.relname = $2 AND k.place <= i.indnkeyatts ORDER BY k.place";
+
+/// How often work is done at most.
+const ATTEMPTS: u32 = 20;
+/// How often for another reason than that others were in its way.
+const ODD_ATTEMPTS: u32 = 2;
+/// How long to wait until it is done again, at first and at most.
+const PAUSE: Duration = Duration::from_micros(500);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+/// How long others that are done again may take before this one does not wait for them any more.
+const TURN: Duration = Duration::from_millis(500);
+
+impl PostgresWriters {
+    /// `most` connections at most.
+    pub fn new(connector: Connector, most: usize) -> Self {
+        PostgresWriters(Arc::new(Shared {
+            connector,
+            permits: Arc::new(Semaphore::new(most.max(1))),
+            idle: Mutex::default(),
+            unique: Mutex::default(),
+            contended: tokio::sync::Mutex::default(),
+            next: AtomicU64::new(0),
+            clock: Instant::now(),
+            cancelled: Arc::default(),
+        }))
+    }
+
+    /// Does work in a transaction and commits it: once, or again where others were in its way.
+    pub async fn run<W: Work>(
+        &self,
+        work: &W,
+        deadline: Instant,
+    ) -> Result<W::Done, Abort<W::Refused>> {
+        let mut tries = Tries::default();
+        let mut turn = None;
+        loop {
+            if tries.conflicts > 0 && turn.is_none() {
+                let waiting = tokio::time::timeout(TURN, self.0.contended.lock());
+                turn = waiting.await.ok();
+            }
+            let mut transaction = self.begin(deadline).await?;
+            let attempt = work.attempt(&transaction);
+            let Ok(done) = tokio::time::timeout_at(deadline.into(), attempt).await else {
+                transaction.tell();
+                return Err(DatabaseError::TimedOut.into());
+            };
+            let error = match done {
+                Ok(done) => match transaction.commit(deadline).await {
+                    Ok(()) => {
+                        transaction.tell();
+                        return Ok(done);
+                    }
+                    Err(error) => Abort::Database(error),
+                },
+                Err(abort) => abort,
+            };
+            transaction.roll_back().await;
+            let pause = transaction.again().and_then(|again| tries.another(again));
+            let pause = pause.filter(|pause| Instant::now() + *pause < deadline);
+            let Some(pause) = pause else {
+                transaction.tell();
+                return Err(match error {
+                    Abort::Database(error) => Abort::Database(shown(error)),
+                    refused => refused,
+                });
+            };
+            if transaction.again() == Some(Again::CutOff) {
+                self.idle().clear();
+            }
+            drop(transaction);
+            tracing::debug!(?tries, "a transaction is done again");
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// The columns of a unique index, by the names of its schema and its own; none where it is of expressions, or not there.
+    pub async fn unique_columns(
+        &self,
+        schema: &str,
+        index: &str,
+        deadline: Instant,
+    ) -> Result<Vec<String>, DatabaseError> {
+        let name = (schema.to_owned(), index.to_owned());
+        if let Some(columns) = super::lock(&self.0.unique).get(&name) {
+            return Ok(columns.clone());
+        }
+        let asked = Change {
+            sql: UNIQUE_COLUMNS.into(),
+            values: vec![BindValue::Text(schema.into()), BindValue::Text(index.into())],
+            gives: vec![Kind::Text],
+        };
+        let mut transaction = self.begin(deadline).await?;
+        let found = within(deadline, transaction.change(&asked)).await?;
+        transaction.roll_back().await;
+        let column = |row: Given| match row.into_iter().next() {
+            Some(Some(KeyValue::Text(name))) => Some(String::from(name)),
+            _ => None,
+        };
+        let columns: Option<Vec<String>> = found.into_iter().map(column).collect();
+        let columns = columns.unwrap_or_default();
+        super::lock(&self.0.unique).insert(name, columns.clone());
+        Ok(columns)
+    }
+
+    pub fn connector(&self) -> &Connector {
+        &self.0.connector
+    }
+
+    /// A transaction on a connection that nobody else uses.
+    async fn begin(&self, deadline: Instant) -> Result<PostgresTransaction, DatabaseError> {
+        let shared = &self.0;
+        let beginning = async {
+            let permit = shared.permits.clone().acquire_owned().await;
+            let closed = |_| DatabaseError::Shape("nothing is written any more".to_owned());
+            let permit = permit.map_err(closed)?;
+            let session = match self.take() {
+                Some(session) => session,
+                None => self.open().await?,
+            };
+            let id = shared.next.fetch_add(1, Ordering::Relaxed);
+            Ok(PostgresTransaction::new(self.clone(), session, id, permit))
+        };
+        within(deadline, beginning).await
+    }
+
+    fn take(&self) -> Option<Arc<Session>> {
+        let mut idle = self.idle();
+        idle.retain(|session| session.is_fit());
+        idle.pop()
+    }
+
+    async fn open(&self) -> Result<Arc<Session>, DatabaseError> {
+        let shared = &self.0;
+        let client = shared.connector.connect().await?;
+        let pooled = shared.connector.is_pooled();
+        if !pooled {
+            // From here on nothing is written but in a transaction that says so.
+            let ask = "SHOW transaction_read_only; SET default_transaction_read_only = on";
+            let said = client.simple_query(ask).await?;
+            let is_on = |message: &SimpleQueryMessage| match message {
+                SimpleQueryMessage::Row(row) => row.get(0) == Some("on"),
+                _ => false,
+            };
+            if said.iter().any(is_on) {
+                let cause = "it is a standby, or its transactions only read by default";
+                return Err(DatabaseError::ReadOnly(cause.to_owned()));
+            }
+        }
+        let cancelled = match pooled {
+            true => shared.cancelled.clone(),
+            false => Arc::default(),
+        };
+        let session = Session::new(client, !pooled, shared.clock, cancelled);
+        Ok(Arc::new(session))
+    }
+
+    /// Takes a connection back on which nothing is left to be done.
+    pub fn give_back(&self, session: Arc<Session>, permit: OwnedSemaphorePermit) {
+        if session.is_fit() {
+            self.idle().push(session);
+        }
+        drop(permit);
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Arc<Session>>> {
+        super::lock(&self.0.idle)
+    }
+}
+
+/// How often work was done in vain, and for what reasons.
+#[derive(Debug, Default)]
+struct Tries {
+    conflicts: u32,
+    cut_off: u32,
+    stale: u32,
+}
+
+impl Tries {
+    /// How long to wait before it is done again, if it is.
+    fn another(&mut self, again: Again) -> Option<Duration> {
+        let (count, most) = match again {
+            Again::Conflict => (&mut self.conflicts, ATTEMPTS),
+            Again::CutOff => (&mut self.cut_off, ODD_ATTEMPTS),
+            Again::Stale => (&mut self.stale, ODD_ATTEMPTS),
+        };
+        *count += 1;
+        if *count >= most {
+            return None;
+        }
+        Some(match again {
+            Again::Conflict => {
+                let most = PAUSE.saturating_mul(1 << (*count - 1)).min(LONGEST_PAUSE);
+                let chance = std::hash::RandomState::new().build_hasher().finish();
+                most.mul_f64(0.5 + (chance % 1024) as f64 / 2048.0)
+            }
+            Again::CutOff | Again::Stale => Duration::ZERO,
+        })
+    }
+}
+
+/// An error as whoever gave the work is told of it.
+fn shown(error: DatabaseError) -> DatabaseError {
+    match error {
+        error if error.restart().is_some() => error,
+        error if error.is_conflict() => DatabaseError::Restart {
+            why: Restart::Aborted,
+            cause: Some(Box::new(error)),
+        },
+        error if error.is_read_only() => DatabaseError::ReadOnly(error.said("").why),
+        other => other,
+    }
+}

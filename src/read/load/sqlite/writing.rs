@@ -1,0 +1,148 @@
+//! A transaction that writes, on the connection of the one thread that does.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use rusqlite::ErrorCode;
+
+use super::super::change::{self, Change, Given, Transaction};
+use super::super::rows::Rows;
+use super::super::{Connection, DatabaseError, Statement};
+use super::connection::Sqlite;
+use super::heard::unheard;
+use super::values::{bind_value, raw};
+use super::watch::Bounds;
+use crate::graph::Catalog;
+use crate::read::plan::Level;
+use crate::read::sql::Dialect;
+use crate::read::sql::forms::ColumnRef;
+
+pub struct SqliteTransaction<'a> {
+    connection: &'a Sqlite,
+    /// A statement has failed. SQLite would go on without it, which nobody wants.
+    has_failed: Cell<bool>,
+}
+
+impl<'a> SqliteTransaction<'a> {
+    pub fn new(connection: &'a Sqlite) -> Self {
+        SqliteTransaction {
+            connection,
+            has_failed: Cell::new(false),
+        }
+    }
+
+    pub fn has_failed(&self) -> bool {
+        self.has_failed.get() || self.connection.connection.is_autocommit()
+    }
+
+    fn note<T>(&self, done: Result<T, DatabaseError>) -> Result<T, DatabaseError> {
+        if done.is_err() {
+            self.has_failed.set(true);
+        }
+        done
+    }
+}
+
+impl Connection for SqliteTransaction<'_> {
+    const DIALECT: Dialect = Dialect::Sqlite;
+
+    async fn run(
+        &self,
+        catalog: &Catalog,
+        level: &Level,
+        statement: &Statement<'_>,
+    ) -> Result<Rows, DatabaseError> {
+        self.note(self.connection.run(catalog, level, statement).await)
+    }
+
+    fn other_forms(
+        &self,
+        catalog: &Catalog,
+        compared: &[ColumnRef],
+    ) -> Result<Vec<ColumnRef>, DatabaseError> {
+        self.note(self.connection.other_forms(catalog, compared))
+    }
+
+    fn is_over(&self) -> bool {
+        self.has_failed() || self.connection.is_over()
+    }
+}
+
+impl Transaction for SqliteTransaction<'_> {
+    async fn change(&self, change: &Change) -> Result<Vec<Given>, DatabaseError> {
+        let done = self.connection.change(change);
+        self.note(done.map_err(|error| self.connection.explain(error)))
+    }
+}
+
+impl Sqlite {
+    /// Waits for other processes that write, as long as whoever asks does.
+    pub fn begin_writing(&self, bounds: &Bounds) -> Result<(), DatabaseError> {
+        self.forms.begin();
+        self.insist_on("BEGIN IMMEDIATE", bounds)
+    }
+
+    /// Waits for those who read where they keep writers out, which they do not with a log.
+    pub fn commit(&self, bounds: &Bounds) -> Result<(), DatabaseError> {
+        self.insist_on("COMMIT", bounds)
+    }
+
+    pub fn roll_back(&self) {
+        self.forms.forget();
+        if !self.connection.is_autocommit()
+            && let Err(error) = unheard(|| self.connection.execute_batch("ROLLBACK"))
+        {
+            tracing::warn!(%error, "SQLite cannot roll back");
+        }
+    }
+
+    /// Has the file keep a log, so that readers and writers are not in each other's way.
+    pub fn keep_log(&self, bounds: &Bounds) -> Result<(), DatabaseError> {
+        self.insist_on("PRAGMA journal_mode = WAL", bounds)
+    }
+
+    /// Runs what others may be in the way of, again and again.
+    fn insist_on(&self, sql: &str, bounds: &Bounds) -> Result<(), DatabaseError> {
+        let is_busy = |error: &rusqlite::Error| {
+            let code = error.sqlite_error_code();
+            matches!(
+                code,
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+            )
+        };
+        loop {
+            let done = unheard(|| {
+                let mut prepared = self.connection.prepare_cached(sql)?;
+                let mut rows = prepared.query([])?;
+                while rows.next()?.is_some() {}
+                Ok(())
+            });
+            match done {
+                Err(error) if is_busy(&error) && !bounds.are_reached() => {
+                    std::thread::sleep(PAUSE);
+                }
+                done => return done.map_err(|error| self.explain(error.into())),
+            }
+        }
+    }
+
+    fn change(&self, change: &Change) -> Result<Vec<Given>, DatabaseError> {
+        if self.watch.stops(0) {
+            return Err(DatabaseError::TimedOut);
+        }
+        self.forms.forget();
+        let mut prepared = self.connection.prepare_cached(&change.sql)?;
+        let values = change.values.iter().map(bind_value);
+        let mut found = prepared.query(rusqlite::params_from_iter(values))?;
+        let mut rows = Vec::new();
+        while let Some(row) = found.next()? {
+            let value = |(i, kind)| change::given(kind, &raw(kind, row.get_ref(i)?));
+            let values = change.gives.iter().enumerate().map(value);
+            rows.push(values.collect::<Result<Given, DatabaseError>>()?);
+        }
+        Ok(rows)
+    }
+}
+
+/// Between two looks at whether others are still in the way.
+const PAUSE: Duration = Duration::from_millis(2);
