@@ -94,6 +94,7 @@ async fn serve(args: Serve) -> Result<ExitCode> {
         runner.up(args.others.others()).await?;
         runner.close().await?;
     }
+    warn_of_open_writing(planner.catalog());
     let tokens = tokens(&args).await?;
     let timeout = Duration::from_secs(args.request_timeout);
     let connection = url.connect(Connect::reading()).await?;
@@ -165,6 +166,20 @@ async fn serve(args: Serve) -> Result<ExitCode> {
         "stopped at once: what was not answered in time is cut off"
     );
     Ok(ExitCode::from(status))
+}
+
+/// What everybody may write is seldom meant.
+fn warn_of_open_writing(catalog: &Catalog) {
+    let entities: Vec<&str> = catalog
+        .written_by_anybody()
+        .map(|entity| entity.table.as_str())
+        .collect();
+    if !entities.is_empty() {
+        tracing::warn!(
+            entities = entities.join(", "),
+            "anybody may write these: give them a `.write_policy(…)`, or make them `.read_only(…)`"
+        );
+    }
 }
 
 /// The tokens that are believed. Keys of a URL are asked for now, so that no request waits for them.

@@ -1,5 +1,6 @@
 //! Accounts: the entity whose rows are those who may sign in.
 
+use super::validate::Check;
 use super::{ColumnIx, Entity, EntityId};
 
 /// Which columns of an entity make its rows accounts, for [`Graph::accounts`](super::Graph::accounts).
@@ -51,15 +52,13 @@ pub enum AskedKind {
 /// What a password must be.
 pub const PASSWORD: &str = "8 to 128 characters";
 
-impl Asked {
-    /// What it must be.
-    pub fn must_be(&self) -> &'static str {
-        match self.kind {
-            AskedKind::Username => {
-                "2 to 32 of the letters a to z, digits, `_`, `-` and `.`, the first of them a letter"
-            }
-            AskedKind::Email => "an address like `name@example.org`, of 254 bytes at most",
-            AskedKind::Text => "1 to 100 characters, without breaks of lines",
+impl AskedKind {
+    /// What it must be, whoever writes it.
+    pub fn check(self) -> Check {
+        match self {
+            AskedKind::Username => Check::username(),
+            AskedKind::Email => Check::email(),
+            AskedKind::Text => Check::line(100),
         }
     }
 }

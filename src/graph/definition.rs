@@ -1,5 +1,7 @@
 //! The graph's definition: which entities it has, and what their `Relation` enums leave unsaid.
 
+pub(super) mod writing;
+
 use std::any::type_name;
 use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
@@ -49,6 +51,7 @@ pub struct Graph {
     pub(super) descriptions: HashMap<TableKey, String>,
     pub(super) column_descriptions: HashMap<ColumnKey, String>,
     pub(super) relation_descriptions: HashMap<RelationKey, String>,
+    pub(super) writing: writing::Declarations,
 }
 
 /// A relation by the table that declares it and its variant's name.

@@ -18,6 +18,7 @@ mod principal;
 mod reflect;
 mod relate;
 pub mod rules;
+pub mod validate;
 pub mod writing;
 
 use std::collections::HashMap;
@@ -25,12 +26,13 @@ use std::sync::Arc;
 
 use sea_orm::sea_query::{Condition, DynIden, ForeignKeyAction};
 
+pub use definition::writing::Preset;
 pub use definition::{Graph, GraphError};
 pub use principal::{Claim, Principal, Subject};
 
 use accounts::AccountColumns;
 use policy::Policy;
-use writing::{Writing, Written};
+use writing::{Linking, Pair, Writing, Written};
 
 /// Index of an entity in [`Catalog::entities`].
 pub type EntityId = usize;
@@ -46,6 +48,8 @@ pub struct Catalog {
     pub relations: Vec<Relation>,
     /// Whose rows may sign in.
     pub accounts: Option<AccountColumns>,
+    /// The mutations by which whoever asks relates himself with others.
+    pub pairs: Vec<Pair>,
     by_type: HashMap<String, EntityId>,
     classes: rules::Classes,
 }
@@ -351,6 +355,8 @@ pub struct Relation {
     pub inverse: Option<RelationId>,
     /// True on the side that holds the foreign key.
     pub holds_key: bool,
+    /// What can be said of it in inputs.
+    pub linking: Linking,
     /// What somebody wrote of it.
     pub description: Option<String>,
 }

@@ -160,6 +160,13 @@ fn spelled(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// `posts` → `Posts`
+pub fn capital(name: &str) -> String {
+    let mut letters = name.chars();
+    let first = letters.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
+
 /// Whether a text is ASCII, with a letter or digit in it, so that it is written as it is.
 fn is_plain(text: &str) -> bool {
     text.is_ascii() && text.contains(|c: char| c.is_ascii_alphanumeric())

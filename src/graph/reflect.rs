@@ -4,10 +4,12 @@
 use std::any::type_name;
 use std::sync::Arc;
 
-use sea_orm::sea_query::{ColumnType, ConditionType, ForeignKeyAction, TableName, TableRef};
+use sea_orm::sea_query::{
+    ColumnSpec, ColumnType, ConditionType, ForeignKeyAction, StringLen, TableName, TableRef,
+};
 use sea_orm::{
     ColumnDef, ColumnTrait, DbBackend, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn,
-    RelationDef, RelationTrait, RelationType, Schema,
+    PrimaryKeyTrait, RelationDef, RelationTrait, RelationType, Schema,
 };
 
 use super::definition::short;
@@ -20,6 +22,10 @@ pub(super) struct RawEntity {
     pub columns: Vec<RawColumn>,
     pub primary_key: Vec<String>,
     pub relations: Vec<RawRelation>,
+    /// The database makes the values of the primary key, if that is one integer.
+    pub makes_key: bool,
+    /// Columns that are unique together, by the name of their `unique_key = "…"`.
+    pub unique_keys: Vec<(String, Vec<String>)>,
     /// What somebody wrote of it: `comment = "…"`.
     pub comment: Option<String>,
 }
@@ -30,6 +36,19 @@ pub(super) struct RawColumn {
     pub kind: Kind,
     pub nullable: bool,
     pub unique: bool,
+    pub made: Made,
+    /// The most characters that it holds.
+    pub max_length: Option<u32>,
+}
+
+/// What the database makes of a column by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Made {
+    Nothing,
+    /// A value where none is given.
+    Default,
+    /// Every value: none can be given.
+    Always,
 }
 
 pub(super) struct RawRelation {
@@ -82,7 +101,7 @@ pub(super) fn read<E: EntityTrait>(entity: E) -> RawEntity {
     let mut raw = RawEntity {
         table: TableKey::of(&entity.table_ref()),
         columns: E::Column::iter()
-            .map(|c| column(c.as_str(), &c.def(), comment::<E>(c)))
+            .map(|c| column(c.as_str(), &c.def(), &definition::<E>(c)))
             .collect(),
         primary_key: E::PrimaryKey::iter()
             .map(|k| k.into_column().as_str().to_owned())
@@ -91,6 +110,8 @@ pub(super) fn read<E: EntityTrait>(entity: E) -> RawEntity {
             .map(|r| relation(&module, r.name(), r.def()))
             .collect(),
         comment: entity.comment().and_then(written),
+        makes_key: E::PrimaryKey::auto_increment(),
+        unique_keys: unique_keys(entity),
         module,
     };
     raw.keys_are_no_lists();
@@ -111,13 +132,30 @@ impl RawEntity {
     }
 }
 
-/// The `comment = "…"` of a column. SeaORM shows it only in the statement that would create it, and with
-/// `renamed_from` behind it.
-fn comment<E: EntityTrait>(column: E::Column) -> Option<String> {
+/// A column in the statement that would create it, where alone SeaORM shows some of what is declared.
+fn definition<E: EntityTrait>(column: E::Column) -> ColumnSpec {
     let definition = Schema::new(DbBackend::Sqlite).get_column_def::<E>(column);
-    let comment = definition.get_column_spec().comment.as_deref()?;
+    definition.get_column_spec().clone()
+}
+
+/// The `comment = "…"` of a column, which may have `renamed_from` behind it.
+fn comment(definition: &ColumnSpec) -> Option<String> {
+    let comment = definition.comment.as_deref()?;
     let comment = comment.split("renamed_from \"").next()?;
     written(comment.trim_end().trim_end_matches(';'))
+}
+
+/// The indexes that `unique_key = "…"` would create.
+fn unique_keys<E: EntityTrait>(entity: E) -> Vec<(String, Vec<String>)> {
+    let before = format!("idx-{}-", entity.to_string());
+    let indexes = Schema::new(DbBackend::Sqlite).create_index_from_entity(entity);
+    let unique = indexes.iter().filter(|index| index.is_unique_key());
+    let named = unique.filter_map(|index| {
+        let index = index.get_index_spec();
+        let name = index.get_name()?.strip_prefix(&before)?;
+        Some((name.to_owned(), index.get_column_names()))
+    });
+    named.collect()
 }
 
 fn written(text: &str) -> Option<String> {
@@ -125,13 +163,31 @@ fn written(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-fn column(name: &str, def: &ColumnDef, comment: Option<String>) -> RawColumn {
+fn column(name: &str, def: &ColumnDef, definition: &ColumnSpec) -> RawColumn {
     RawColumn {
         name: name.to_owned(),
-        comment,
+        comment: comment(definition),
         kind: kind(def.get_column_type()),
         nullable: def.is_null(),
         unique: def.is_unique(),
+        made: made(def, definition),
+        max_length: match def.get_column_type() {
+            ColumnType::String(StringLen::N(most)) | ColumnType::Char(Some(most)) => Some(*most),
+            _ => None,
+        },
+    }
+}
+
+fn made(def: &ColumnDef, definition: &ColumnSpec) -> Made {
+    let extra = definition.extra.as_deref().unwrap_or_default();
+    let extra = extra.to_ascii_uppercase();
+    if definition.generated.is_some() || extra.contains("GENERATED ALWAYS") {
+        return Made::Always;
+    }
+    let has_default = def.get_column_default().is_some() || extra.contains("DEFAULT");
+    match has_default {
+        true => Made::Default,
+        false => Made::Nothing,
     }
 }
 

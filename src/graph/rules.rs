@@ -10,7 +10,8 @@ use chrono::{DateTime, SecondsFormat};
 
 use super::condition::{Filter, Mine};
 use super::keys::{KeyValue, key_value};
-use super::{Catalog, Claim, ColumnIx, EntityId, Kind, Principal, moment};
+use super::writing::Operations;
+use super::{Catalog, Claim, ColumnIx, Entity, EntityId, Kind, Principal, moment};
 
 /// Principals that no rule tells apart but by what they bring along.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,6 +136,23 @@ impl Catalog {
         };
         // There are always nobody and others among them.
         found.map_or(Shape::default(), |(_, shape)| *shape)
+    }
+
+    /// The entities whose rows anybody may make, change or delete, as far as he sees them: no rule for writing says who may.
+    pub fn written_by_anybody(&self) -> impl Iterator<Item = &Entity> {
+        let rules = self.rules(self.shape(&Principal::Anonymous));
+        let entities = self.entities.iter().enumerate();
+        let open = entities.filter(|(id, entity)| {
+            let Operations {
+                create,
+                update,
+                delete,
+            } = entity.writing.operations;
+            let may = &rules.writes[*id];
+            let all = |is_there: bool, may: &Visibility| is_there && *may == Visibility::All;
+            all(create, &may.create) || all(update, &may.update) || all(delete, &may.delete)
+        });
+        open.map(|(_, entity)| entity)
     }
 
     /// Every shape that there is.

@@ -2,12 +2,13 @@
 //! rules for reading.
 
 use super::keys::KeyValue;
-use super::{ColumnIx, RelationId};
+use super::validate::{Changed, Check, Problem, RowCheck};
+use super::{ColumnIx, Entity, Principal, RelationId, names};
 
 /// How rows of an entity are written.
 #[derive(Debug, Default)]
 pub struct Writing {
-    /// Which mutations there are.
+    /// Which mutations there are. Without `update` nothing changes a row that is there, by relations neither.
     pub operations: Operations,
     pub key: KeyMaker,
     /// What tells a row from all others, beside a primary key that the database makes.
@@ -20,6 +21,101 @@ pub struct Writing {
     pub on_update: Vec<(ColumnIx, Preset)>,
     /// The relations to rows that are a part of one of these: deleted with it, whatever is said of them alone.
     pub owned: Vec<RelationId>,
+    /// A name can be given to a new row, by which others in the request refer to it.
+    pub has_alias: bool,
+    /// What the values of columns must be.
+    pub checks: Vec<(ColumnIx, Check)>,
+    /// What rows must be.
+    pub row_checks: Vec<RowCheck>,
+}
+
+impl Writing {
+    /// Everything that is wrong with a row that is to be written, as far as the graph's validators tell.
+    pub fn problems(
+        &self,
+        entity: &Entity,
+        values: &[(ColumnIx, Option<KeyValue>)],
+        is_new: bool,
+        principal: &Principal,
+    ) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (column, check) in &self.checks {
+            let written = values.iter().find(|(ix, _)| ix == column);
+            if let Some((_, Some(value))) = written
+                && !check.holds(value)
+            {
+                let field = &entity.columns[*column].field;
+                problems.push(Problem {
+                    column: Some(*column),
+                    message: format!("`{field}` must be {}", check.words()),
+                });
+            }
+        }
+        let changed = Changed {
+            entity,
+            values,
+            is_new,
+        };
+        for check in &self.row_checks {
+            let found = (check.0)(&changed, principal).err();
+            let found = found.into_iter().flatten();
+            problems.extend(found.map(|invalid| invalid.problem(entity)));
+        }
+        problems
+    }
+
+    /// The preset of a column for a new row, or for one that is changed.
+    pub fn preset(&self, column: ColumnIx, is_new: bool) -> Option<&Preset> {
+        let presets = match is_new {
+            true => &self.on_create,
+            false => &self.on_update,
+        };
+        let mut presets = presets.iter();
+        presets
+            .find(|(c, _)| *c == column)
+            .map(|(_, preset)| preset)
+    }
+}
+
+impl Entity {
+    /// The fields of `Mutation` that write its rows, by their names.
+    pub fn mutations(&self) -> Vec<(String, Mutation)> {
+        let Operations {
+            create,
+            update,
+            delete,
+        } = self.writing.operations;
+        let (one, many) = (names::capital(&self.single), names::capital(&self.plural));
+        let upsert = create && update && !self.writing.unique.is_empty();
+        let all = [
+            (create, format!("create{one}"), Mutation::Create),
+            (create, format!("create{many}"), Mutation::CreateMany),
+            (update, format!("update{one}"), Mutation::Update),
+            (update, format!("update{many}"), Mutation::UpdateMany),
+            (upsert, format!("upsert{one}"), Mutation::Upsert),
+            (delete, format!("delete{one}"), Mutation::Delete),
+            (delete, format!("delete{many}"), Mutation::DeleteMany),
+        ];
+        let there = all.into_iter().filter(|(is_there, ..)| *is_there);
+        there.map(|(_, name, mutation)| (name, mutation)).collect()
+    }
+
+    /// The type of what a mutation of many rows gives: `PostsChanged`.
+    pub fn changed_type(&self) -> String {
+        format!("{}Changed", names::capital(&self.plural))
+    }
+}
+
+/// What a mutation does to rows of an entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutation {
+    Create,
+    CreateMany,
+    Update,
+    UpdateMany,
+    Upsert,
+    Delete,
+    DeleteMany,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,4 +185,74 @@ pub struct Written {
     pub on_update: bool,
     /// The most characters that it holds.
     pub max_length: Option<u32>,
+}
+
+/// What can be said of a relation in the inputs of its owner's rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Linking {
+    /// When a row is made.
+    pub on_create: Ways,
+    /// When a row is changed.
+    pub on_update: Ways,
+    /// What the names of its input types begin with: `UserPosts`.
+    pub stem: String,
+}
+
+/// What can be done along a relation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ways {
+    /// Rows that are there are related.
+    pub connect: bool,
+    /// New rows are.
+    pub create: bool,
+    /// A row that is there, or else a new one: of relations to one row.
+    pub connect_or_create: bool,
+    /// Rows are related no more: to-one by null.
+    pub disconnect: bool,
+    /// Those given, and no others, are related.
+    pub set: bool,
+    /// Related rows are changed.
+    pub update: bool,
+    /// Related rows are deleted.
+    pub delete: bool,
+    /// With columns of the junction's own.
+    pub connect_with: bool,
+    pub create_with: bool,
+}
+
+impl Ways {
+    /// Whether there is something that an input can say; null, which says that nothing is related, is no more than that.
+    pub fn any(self) -> bool {
+        let Ways {
+            connect,
+            create,
+            connect_or_create,
+            disconnect,
+            set,
+            update,
+            delete,
+            connect_with,
+            create_with,
+        } = self;
+        connect
+            || create
+            || connect_or_create
+            || disconnect
+            || set
+            || update
+            || delete
+            || connect_with
+            || create_with
+    }
+}
+
+/// Two mutations by which whoever asks relates himself with a row, through a junction: `follow` and `unfollow`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    /// From whoever asks, as a row, to those that he is related with.
+    pub relation: RelationId,
+    /// `follow`
+    pub connect: String,
+    /// `unfollow`
+    pub disconnect: String,
 }

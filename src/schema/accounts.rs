@@ -17,7 +17,7 @@ pub fn register(schema: dynamic::SchemaBuilder, catalog: &Catalog) -> dynamic::S
     let input = InputObject::new("SignUp").description(format!("A new {}.", entity.one()));
     let input = accounts.asked_of(entity).fold(input, |input, asked| {
         let value = InputValue::new(&asked.field, TypeRef::named_nn(TypeRef::STRING));
-        input.field(value.description(format!("Must be {}.", asked.must_be())))
+        input.field(value.description(format!("Must be {}.", asked.kind.check().words())))
     });
     schema
         .register(mutation(entity))

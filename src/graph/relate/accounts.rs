@@ -31,6 +31,11 @@ impl Work<'_> {
             mistakes.map(|mistake| format!("{}: `.accounts(…)`: {mistake}", entity.module));
         let mistakes: Vec<_> = mistakes.chain(self.taken()).collect();
         self.mistakes.extend(mistakes);
+        // Whoever writes these columns otherwise writes what he could have signed up with.
+        let asked = columns.iter().flat_map(AccountColumns::asked);
+        let checks = asked.map(|(column, kind)| (column, kind.check()));
+        let writing = &mut self.catalog_entities[id].writing;
+        writing.checks.extend(checks);
         columns
     }
 

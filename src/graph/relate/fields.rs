@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::types::GENERATED_TYPES;
+use super::types::made_of;
 use super::{Draft, Naming, Work};
 use crate::graph::definition::ColumnKey;
 use crate::graph::{
@@ -90,12 +90,7 @@ impl Work<'_> {
     /// another type may be called as, or come to in the same way.
     pub(super) fn edge_types(&mut self) {
         let exposed = self.catalog_entities.iter().filter(|e| e.exposed);
-        let mut taken: HashSet<String> = exposed
-            .flat_map(|e| {
-                let made = GENERATED_TYPES.map(|suffix| format!("{}{suffix}", e.type_name));
-                made.into_iter().chain([e.type_name.clone()])
-            })
-            .collect();
+        let mut taken: HashSet<String> = exposed.flat_map(made_of).collect();
         for draft in &self.relations {
             let relation = &draft.relation;
             if !self.has_edge_columns(relation) {

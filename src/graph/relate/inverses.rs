@@ -2,6 +2,7 @@
 
 use super::{Naming, Work};
 use crate::graph::reflect::{RawRelation, Shape};
+use crate::graph::writing::Linking;
 use crate::graph::{
     Cardinality, ColumnIx, Entity, EntityId, JoinCondition, Link, Relation, RelationId, names,
 };
@@ -121,6 +122,7 @@ impl Work<'_> {
             declared: format!("the inverse of {}", raw.declared),
             inverse: Some(forward),
             holds_key: false,
+            linking: Linking::default(),
             description: None,
         };
         let inverse = self.push(relation, naming);
@@ -196,6 +198,7 @@ impl Work<'_> {
                     declared: format!("the inverse of {}", raw.declared),
                     inverse: Some(id),
                     holds_key: true,
+                    linking: Linking::default(),
                     description: None,
                 },
                 naming,

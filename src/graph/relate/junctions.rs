@@ -2,6 +2,7 @@
 
 use super::{Naming, Work};
 use crate::graph::reflect::{RawEntity, RawRelation, Shape};
+use crate::graph::writing::Linking;
 use crate::graph::{Cardinality, EntityId, Link, Relation, names};
 
 impl Work<'_> {
@@ -102,6 +103,7 @@ impl Work<'_> {
                 declared: format!("{} through {}", far.declared, raw.module),
                 inverse: None,
                 holds_key: false,
+                linking: Linking::default(),
                 description: None,
             },
             naming,

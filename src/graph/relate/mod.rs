@@ -6,10 +6,13 @@ mod entities;
 mod fields;
 mod inverses;
 mod junctions;
+mod linking;
 mod policies;
 mod relations;
 mod rules;
 mod types;
+mod write_rules;
+mod writing;
 
 use std::collections::{HashMap, HashSet};
 
@@ -30,7 +33,9 @@ pub(super) fn complete(graph: Graph) -> Result<Catalog, GraphError> {
     work.nullability();
     work.fields();
     work.edge_types();
+    work.writing();
     let accounts = work.accounts();
+    let pairs = work.pairs();
     let classes = work.rules();
     work.unused_definitions();
     if work.mistakes.is_empty() {
@@ -45,6 +50,7 @@ pub(super) fn complete(graph: Graph) -> Result<Catalog, GraphError> {
             entities: work.catalog_entities,
             relations: work.relations.into_iter().map(|r| r.relation).collect(),
             accounts,
+            pairs,
             by_type,
             classes,
         })

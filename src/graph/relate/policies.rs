@@ -10,13 +10,14 @@ use super::Work;
 use crate::graph::condition::{Filter, Reach};
 use crate::graph::keys::{KeyValue, NoValue, key_value};
 use crate::graph::policy::{Declared, Me, Named, Row, Term};
-use crate::graph::rules::{Class, Classes, Rules, Visibility, WriteRules};
+use crate::graph::rules::{Class, Classes, Rules, Visibility};
 use crate::graph::{ColumnIx, EntityId, FieldSource, Kind, Link, RelationId};
 
 impl Work<'_> {
     /// Asks every rule on behalf of every class of principals: nobody, and each role that some rule asks for.
     pub(super) fn rules(&mut self) -> Classes {
         self.columns_with_rules();
+        self.write_rules_match();
         let asked = RefCell::new(BTreeSet::new());
         let mut classes = vec![Class::Anonymous, Class::Other];
         let mut found = Vec::new();
@@ -81,22 +82,15 @@ impl Work<'_> {
                 columns.insert((entity, column), seen);
             }
         }
-        let any = WriteRules {
-            create: Visibility::All,
-            update: Visibility::All,
-            delete: Visibility::All,
-            connect: Visibility::All,
-        };
-        let writes = vec![any; rows.len()];
         Rules {
             rows,
             columns,
-            writes,
-            written_columns: HashMap::new(),
+            writes: self.write_rules(me),
+            written_columns: self.column_write_rules(me),
         }
     }
 
-    fn asked(&mut self, entity: EntityId, rule: &Declared, me: Me<'_>) -> Filter {
+    pub(super) fn asked(&mut self, entity: EntityId, rule: &Declared, me: Me<'_>) -> Filter {
         let rule = rule(me, Row::new());
         self.filter(entity, rule.0).unwrap_or_else(|mistake| {
             let of = &self.catalog_entities[entity];
@@ -303,7 +297,7 @@ impl Work<'_> {
     }
 }
 
-fn visibility(filter: Filter) -> Visibility {
+pub(super) fn visibility(filter: Filter) -> Visibility {
     match simplified(filter) {
         filter if filter == Filter::ALWAYS => Visibility::All,
         filter if filter == Filter::NEVER => Visibility::Nothing,
@@ -343,7 +337,7 @@ fn joined(
 }
 
 /// A value as the text that ids and conditions have of it; the error of null is without words.
-fn text(value: Value) -> Result<String, Option<NoValue>> {
+pub(super) fn text(value: Value) -> Result<String, Option<NoValue>> {
     let text = match value {
         Value::String(text) => text,
         Value::Char(letter) => letter.map(String::from),

@@ -4,6 +4,7 @@ use sea_orm::sea_query::{Alias, DynIden, Expr, IntoIden, PostgresQueryBuilder, Q
 
 use super::{Draft, Naming, Work};
 use crate::graph::reflect::{RawRelation, Shape};
+use crate::graph::writing::Linking;
 use crate::graph::{
     Cardinality, ColumnIx, Entity, EntityId, ForeignKey, JoinCondition, Link, Relation, RelationId,
     names,
@@ -78,6 +79,7 @@ impl Work<'_> {
                         declared: relation.declared.clone(),
                         inverse: None,
                         holds_key: relation.shape == Shape::BelongsTo,
+                        linking: Linking::default(),
                         description: None,
                     },
                     Naming::Given,

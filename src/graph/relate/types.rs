@@ -13,7 +13,7 @@ use crate::graph::reflect::{RawEntity, Shape};
 use crate::graph::{Entity, EntityId, EnumType, Kind};
 
 /// What a type's name is followed by in the names of the types that are made for it.
-pub(super) const GENERATED_TYPES: [&str; 15] = [
+pub(super) const GENERATED_TYPES: [&str; 21] = [
     "Where",
     "ListWhere",
     "Order",
@@ -29,6 +29,12 @@ pub(super) const GENERATED_TYPES: [&str; 15] = [
     "AggregateMax",
     "AggregateSum",
     "AggregateAvg",
+    "Create",
+    "Update",
+    "UpdateOne",
+    "Key",
+    "Link",
+    "ConnectOrCreate",
 ];
 
 /// What a list's name is followed by in the names of the root fields that are made for it.
@@ -99,6 +105,7 @@ impl Called {
     /// Whether another type makes what this is called as.
     fn is_made_for(&self, other: &Called) -> bool {
         is_made(&self.type_name, &other.type_name)
+            || self.type_name == changed_type(&other.plural)
             || GENERATED_ROOTS.iter().any(|suffix| {
                 let made = |name: &str| name.strip_suffix(suffix) == Some(other.plural.as_str());
                 made(&self.single) || made(&self.plural)
@@ -117,6 +124,18 @@ impl Called {
 fn is_made(name: &str, stem: &str) -> bool {
     let suffix = name.strip_prefix(stem);
     suffix.is_some_and(|suffix| GENERATED_TYPES.contains(&suffix))
+}
+
+/// An entity's type, and those that are made for it by its name.
+pub(super) fn made_of(entity: &Entity) -> impl Iterator<Item = String> {
+    let own = &entity.type_name;
+    let made = GENERATED_TYPES.map(|suffix| format!("{own}{suffix}"));
+    made.into_iter().chain([own.clone()])
+}
+
+/// `PostsChanged`
+pub(super) fn changed_type(plural: &str) -> String {
+    format!("{}Changed", names::capital(plural))
 }
 
 /// Whether it is a type of GraphQL's or of Backref's, or that of the conditions on a scalar.
@@ -368,7 +387,10 @@ impl Work<'_> {
         for name in enums.keys().chain(types.keys()) {
             let stem = filtered(name);
             let filter = stem.filter(|s| RESERVED_TYPES.contains(s) || enums.contains_key(s));
-            let made = types.keys().copied().find(|of| is_made(name, of));
+            let mut others = exposed.iter();
+            let made = others
+                .find(|of| is_made(name, &of.type_name) || **name == changed_type(&of.plural));
+            let made = made.map(|of| of.type_name.as_str());
             if let Some(stem) = filter.or(made) {
                 mistakes.push(format!(
                     "`{name}` is the name of a type that Backref makes for `{stem}`; name one of the two with `.type_name(…::Entity, \"…\")`, an enum with `.name_enum(…::Column::…, \"…\")`"

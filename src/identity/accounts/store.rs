@@ -11,6 +11,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryResult, RuntimeEr
 use super::asked::{check, check_password};
 use super::{AccountError, SignUp};
 use crate::graph::accounts::{Asked, AskedKind};
+use crate::graph::validate::Check;
 use crate::graph::{Catalog, Entity, Kind};
 use crate::identity::tokens::random;
 
@@ -23,6 +24,7 @@ pub struct Store {
     role: Named,
     /// What signing up asks for, with its columns.
     asked: Vec<Asked>,
+    checks: Vec<Check>,
     texts: Vec<Named>,
     made_at: Vec<Named>,
 }
@@ -80,6 +82,7 @@ impl Store {
             hash: named(accounts.password_hash),
             role: named(accounts.role),
             asked: accounts.asked_of(entity).collect(),
+            checks: accounts.asked().map(|(_, kind)| kind.check()).collect(),
             texts,
             made_at: accounts.made_at.iter().map(|&c| named(c)).collect(),
         })
@@ -87,8 +90,9 @@ impl Store {
 
     /// Whether an account can be made of this.
     pub fn check(&self, input: &SignUp) -> Result<(), AccountError> {
-        for (asked, text) in self.asked.iter().zip(self.given(input)) {
-            check(asked, text)?;
+        let asked = self.asked.iter().zip(&self.checks);
+        for ((asked, must_be), text) in asked.zip(self.given(input)) {
+            check(asked, must_be, text)?;
         }
         check_password(&input.password)
     }
