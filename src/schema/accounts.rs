@@ -6,7 +6,7 @@ use super::field;
 use crate::graph::accounts::PASSWORD;
 use crate::graph::{Catalog, Entity};
 
-/// `Mutation`, and the types of its fields.
+/// The types of what signing up and in takes and gives.
 pub fn register(schema: dynamic::SchemaBuilder, catalog: &Catalog) -> dynamic::SchemaBuilder {
     let Some(accounts) = &catalog.accounts else {
         return schema;
@@ -20,7 +20,6 @@ pub fn register(schema: dynamic::SchemaBuilder, catalog: &Catalog) -> dynamic::S
         input.field(value.description(format!("Must be {}.", asked.kind.check().words())))
     });
     schema
-        .register(mutation(entity))
         .register(session(entity))
         .register(input.field(password))
 }
@@ -33,28 +32,23 @@ pub fn viewer(entity: &Entity) -> dynamic::Field {
     ))
 }
 
-fn mutation(entity: &Entity) -> Object {
+/// The fields of `Mutation` by which somebody signs up and in.
+pub(super) fn mutations(entity: &Entity) -> [dynamic::Field; 2] {
     let text = |name: &str, says: &str| {
         InputValue::new(name, TypeRef::named_nn(TypeRef::STRING)).description(says)
     };
-    Object::new("Mutation")
-        .description("Everything that can be done. Fields are done one after the other.")
-        .field(
-            field("signUp", TypeRef::named_nn("Session"))
-                .description(format!("Makes a {}, and signs in as it.", entity.one()))
-                .argument(
-                    InputValue::new("input", TypeRef::named_nn("SignUp"))
-                        .description("What is to be known of it."),
-                ),
-        )
-        .field(
-            field("signIn", TypeRef::named_nn("Session"))
-                .description(
-                    "Signs in by a password. Whether there is such a user at all is not told.",
-                )
-                .argument(text("username", "What the user is called."))
-                .argument(text("password", "The user's password.")),
-        )
+    [
+        field("signUp", TypeRef::named_nn("Session"))
+            .description(format!("Makes a {}, and signs in as it.", entity.one()))
+            .argument(
+                InputValue::new("input", TypeRef::named_nn("SignUp"))
+                    .description("What is to be known of it."),
+            ),
+        field("signIn", TypeRef::named_nn("Session"))
+            .description("Signs in by a password. Whether there is such a user at all is not told.")
+            .argument(text("username", "What the user is called."))
+            .argument(text("password", "The user's password.")),
+    ]
 }
 
 fn session(entity: &Entity) -> Object {

@@ -71,7 +71,7 @@ pub(super) fn order_argument(entity: &Entity, best_first: bool) -> InputValue {
     ))
 }
 
-fn where_name(entity: &Entity) -> String {
+pub(super) fn where_name(entity: &Entity) -> String {
     format!("{}Where", entity.type_name)
 }
 

@@ -15,6 +15,7 @@ mod connections;
 pub mod examples;
 mod inputs;
 mod referred;
+pub mod writing;
 
 pub use inputs::DIRECTIONS;
 
@@ -73,7 +74,8 @@ impl Schema {
 }
 
 fn declare(catalog: &Catalog, limit: u32) -> dynamic::SchemaBuilder {
-    let mutation = catalog.accounts.as_ref().map(|_| "Mutation");
+    let mutates = !writing::fields(catalog).is_empty();
+    let mutation = mutates.then_some("Mutation");
     let mut schema = dynamic::Schema::build("Query", mutation, None)
         .register(node())
         .register(query(catalog, limit));
@@ -81,6 +83,7 @@ fn declare(catalog: &Catalog, limit: u32) -> dynamic::SchemaBuilder {
         schema = schema.register(object(catalog, entity, limit));
     }
     schema = accounts::register(schema, catalog);
+    schema = writing::register(schema, catalog);
     schema = inputs::register(schema, catalog);
     schema = connections::register(schema, catalog);
     schema = aggregates::register(schema, catalog);
