@@ -35,6 +35,7 @@ mod starting;
 mod suggestions;
 mod syntax;
 mod torn;
+mod transactions;
 mod values;
 mod variables;
 

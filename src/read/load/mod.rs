@@ -37,9 +37,9 @@ use crate::read::sql::{self, Batch, BindValue, Dialect, PreparedSql};
 pub use database::Database;
 pub use error::{DatabaseError, Failures, LevelError, Restart};
 pub use learnt::Learnt;
-pub use writers::Writers;
 use learnt::Size;
 use rows::Rows;
+pub use writers::Writers;
 
 /// What runs a request's statements.
 pub trait Connection {

@@ -188,10 +188,7 @@ pub fn without_pgbouncer(url: &str) -> (String, bool) {
 }
 
 /// Our settings of a connection.
-fn settings(
-    purpose: Purpose,
-    statement_timeout: Option<Duration>,
-) -> Vec<(&'static str, String)> {
+fn settings(purpose: Purpose, statement_timeout: Option<Duration>) -> Vec<(&'static str, String)> {
     let mut settings = vec![
         ("TimeZone", "UTC".to_owned()),
         ("DateStyle", "ISO".to_owned()),
@@ -250,7 +247,9 @@ mod tests {
     use super::*;
 
     fn config(url: &str) -> Config {
-        Connector::new(url, Purpose::Reading, None).expect("a URL").config
+        Connector::new(url, Purpose::Reading, None)
+            .expect("a URL")
+            .config
     }
 
     #[test]
@@ -282,7 +281,9 @@ mod tests {
     #[test]
     fn a_certificate_that_cannot_be_read_is_named() {
         let url = "postgres://u@h/blog?sslmode=verify-full&sslrootcert=/nowhere/ca.pem";
-        let error = Connector::new(url, Purpose::Reading, None).err().map(|e| e.to_string());
+        let error = Connector::new(url, Purpose::Reading, None)
+            .err()
+            .map(|e| e.to_string());
         assert!(error.is_some_and(|e| e.contains("/nowhere/ca.pem")));
     }
 }

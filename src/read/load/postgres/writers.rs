@@ -2,7 +2,8 @@
 //!
 //! A transaction reads one snapshot (`REPEATABLE READ`), so what it has looked at is what it changes, or it fails for having
 //! been in another's way. Then it is done again from its beginning. Those that are done again go one after the other, so
-//! that they are in the way of no more than those that have just come.
+//! that they are in the way of no more than those that have just come. To find a deadlock takes PostgreSQL a second
+//! (`deadlock_timeout`): where there was one, all go one after the other for as long again.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::error::SqlState;
 
 use super::connect::Connector;
 use super::session::Session;
@@ -36,6 +38,8 @@ struct Shared {
     unique: Mutex<HashMap<(String, String), Vec<String>>>,
     /// Whose turn it is to do work again.
     contended: tokio::sync::Mutex<()>,
+    /// When two last waited for each other, by the clock in µs.
+    deadlocked: AtomicU64,
     next: AtomicU64,
     clock: Instant,
     /// When a statement was cancelled behind a pooler, in whatever session it ran.
@@ -56,6 +60,8 @@ const ODD_ATTEMPTS: u32 = 2;
 /// How long to wait until it is done again, at first and at most.
 const PAUSE: Duration = Duration::from_micros(500);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+/// For how long all go one after the other where two waited for each other.
+const DEADLOCK: Duration = Duration::from_secs(1);
 /// How long others that are done again may take before this one does not wait for them any more.
 const TURN: Duration = Duration::from_millis(500);
 
@@ -68,6 +74,7 @@ impl PostgresWriters {
             idle: Mutex::default(),
             unique: Mutex::default(),
             contended: tokio::sync::Mutex::default(),
+            deadlocked: AtomicU64::new(0),
             next: AtomicU64::new(0),
             clock: Instant::now(),
             cancelled: Arc::default(),
@@ -83,7 +90,8 @@ impl PostgresWriters {
         let mut tries = Tries::default();
         let mut turn = None;
         loop {
-            if tries.conflicts > 0 && turn.is_none() {
+            let contends = tries.conflicts > 0 || self.0.was_deadlocked();
+            if contends && turn.is_none() {
                 let waiting = tokio::time::timeout(TURN, self.0.contended.lock());
                 turn = waiting.await.ok();
             }
@@ -104,6 +112,11 @@ impl PostgresWriters {
                 Err(abort) => abort,
             };
             transaction.roll_back().await;
+            if let Abort::Database(error) = &error
+                && error.sql_state() == Some(&SqlState::T_R_DEADLOCK_DETECTED)
+            {
+                self.0.note_deadlock();
+            }
             let pause = transaction.again().and_then(|again| tries.another(again));
             let pause = pause.filter(|pause| Instant::now() + *pause < deadline);
             let Some(pause) = pause else {
@@ -135,7 +148,10 @@ impl PostgresWriters {
         }
         let asked = Change {
             sql: UNIQUE_COLUMNS.into(),
-            values: vec![BindValue::Text(schema.into()), BindValue::Text(index.into())],
+            values: vec![
+                BindValue::Text(schema.into()),
+                BindValue::Text(index.into()),
+            ],
             gives: vec![Kind::Text],
         };
         let mut transaction = self.begin(deadline).await?;
@@ -213,6 +229,23 @@ impl PostgresWriters {
 
     fn idle(&self) -> MutexGuard<'_, Vec<Arc<Session>>> {
         super::lock(&self.0.idle)
+    }
+}
+
+impl Shared {
+    fn note_deadlock(&self) {
+        let now = self.clock.elapsed().as_micros() as u64;
+        self.deadlocked.store(now.max(1), Ordering::Relaxed);
+    }
+
+    fn was_deadlocked(&self) -> bool {
+        let at = self.deadlocked.load(Ordering::Relaxed);
+        at > 0
+            && self
+                .clock
+                .elapsed()
+                .saturating_sub(Duration::from_micros(at))
+                < DEADLOCK
     }
 }
 

@@ -146,13 +146,12 @@ impl<W: Work> Task for Job<W> {
         let done = tracing::dispatcher::with_default(&subscriber, || {
             let _inside = self.span.clone().entered();
             let done = desk.write(&bounds, |transaction| {
-                let attempt = self.work.attempt(transaction);
-                let attempt = tokio::time::timeout_at(self.deadline.into(), attempt);
                 // Hooks may wait for what is no statement.
                 let waits = async {
+                    let attempt = self.work.attempt(transaction);
                     tokio::select! {
                         biased;
-                        done = attempt => done.unwrap_or(Err(DatabaseError::TimedOut.into())),
+                        done = tokio::time::timeout_at(self.deadline.into(), attempt) => done.unwrap_or(Err(DatabaseError::TimedOut.into())),
                         () = self.answer.closed() => Err(DatabaseError::TimedOut.into()),
                     }
                 };
