@@ -4,6 +4,7 @@
 
 mod mutation;
 mod planner;
+mod writing;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::graph::Principal;
 use crate::identity::accounts::Accounts;
 use crate::read::load::postgres::PostgresPool;
 use crate::read::load::sqlite::{Sqlite, SqlitePool};
-use crate::read::load::{self, Database, DatabaseError, Failures, Loaded};
+use crate::read::load::{self, Database, DatabaseError, Failures, Loaded, Writers};
 use crate::read::plan::Variables;
 use crate::read::respond::Answered;
 
@@ -27,6 +28,8 @@ pub use planner::{Asked, Planner, Prepared};
 pub struct Engine {
     planner: Planner,
     database: Database,
+    /// Where it is written, if it is.
+    writers: Option<Writers>,
     /// Where somebody can sign in.
     accounts: Option<Arc<Accounts>>,
     /// What a request may take, its database's work included.
@@ -72,8 +75,17 @@ impl Engine {
         Engine {
             planner,
             database,
+            writers: None,
             accounts: None,
             timeout,
+        }
+    }
+
+    /// Lets people write.
+    pub fn with_writers(self, writers: Writers) -> Self {
+        Engine {
+            writers: Some(writers),
+            ..self
         }
     }
 
@@ -97,7 +109,9 @@ impl Engine {
     pub async fn execute(&self, request: &Request, principal: Principal) -> Response {
         let started = Instant::now();
         let asked = match self.planner.read(request) {
-            Ok(asked) if asked.mutates() => return self.mutate(request, &asked, started).await,
+            Ok(asked) if asked.mutates() => {
+                return self.mutate(request, &asked, principal, started).await;
+            }
             asked => asked,
         };
         let explain = request.explain;

@@ -35,6 +35,7 @@ use serde::ser::SerializeMap;
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Code {
     BadUserInput,
+    NotFound,
     Unauthenticated,
     Forbidden,
     Conflict,

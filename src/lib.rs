@@ -11,6 +11,7 @@ pub mod engine;
 pub mod error;
 pub mod log;
 pub mod read;
+mod write;
 
 pub mod doctor;
 pub mod identity;

@@ -103,7 +103,8 @@ async fn serve(args: Serve) -> Result<ExitCode> {
     readers.ping().await.map_err(SetupError::from)?;
     let accounts = accounts(&args, &url, planner.catalog(), tokens.clone()).await?;
     let bearer = bearer(&args, tokens, accounts.clone())?;
-    let engine = Engine::new(planner, readers, timeout);
+    let writers = url.writers(&readers, connections, Some(timeout))?;
+    let engine = Engine::new(planner, readers, timeout).with_writers(writers);
     let engine = Arc::new(match accounts {
         Some(accounts) => engine.with_accounts(accounts),
         None => engine,

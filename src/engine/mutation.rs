@@ -1,8 +1,7 @@
-//! A mutation: each of its fields acts and is read, one after the other. What is read of it is planned and read as a
-//! query is, on behalf of whoever it is then.
+//! A mutation: its fields sign in, and write, one after the other and in one transaction. What they give is planned and read
+//! as a query is, on the same transaction: on behalf of whoever asks, or of whoever has signed in.
 //!
-//! Whether it can be read is looked at before anything acts, so that nobody signs up and is told that he asked for
-//! too much.
+//! Whether it can be written and read is looked at before anything acts, so that what is refused has done nothing.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,13 +9,25 @@ use std::time::Instant;
 
 use apollo_compiler::response::{JsonMap, JsonValue};
 
-use super::{Asked, Engine, Planner, Refused, Request, Response, note_refused, refuse};
+use super::planner::Shared;
+use super::writing::{Doing, Failure, Step};
+use super::{Asked, Engine, Planner, Prepared, Refused, Request, Response, note_refused, refuse};
 use crate::error::{Code, Error, PathSegment};
 use crate::graph::{Kind, Principal, Subject};
 use crate::identity::accounts::{self, AccountError, Accounts, Session, SignUp};
 use crate::log;
 use crate::read::plan::{self, Acting, Action, Bound, Part};
 use crate::read::respond::{Answered, with_errors};
+use crate::write::{self, Binding, Bounds, Units};
+
+/// A mutation of which all is known that can be before it acts.
+struct Planned {
+    fields: Vec<Acting>,
+    units: Units,
+    /// What is read of each field; `None` where that depends on who signs in.
+    payloads: Vec<Option<Prepared>>,
+    bound: Bound,
+}
 
 impl Engine {
     /// Does what a mutation asks. Every problem is in the response.
@@ -24,27 +35,28 @@ impl Engine {
         &self,
         request: &Request,
         asked: &Asked,
+        principal: Principal,
         started: Instant,
     ) -> Response {
-        let acting = match self.planner.acting(asked) {
-            Ok(acting) => acting,
-            Err(error) => {
+        let planned = match self.planner.mutation(asked, &principal) {
+            Ok(planned) => planned,
+            Err(Unplanned::Request(error)) => {
                 note_refused(std::slice::from_ref(&error));
                 return refuse(&[error]);
             }
+            Err(Unplanned::Field(field, errors)) => {
+                note_refused(&errors);
+                return failed(asked, &field, errors).response();
+            }
         };
         let deadline = started + self.timeout;
-        let mut done = Done::default();
-        for (at, field) in acting.iter().enumerate() {
-            let written = self.field(request, asked, field, at, deadline).await;
-            // What comes after a field that is never null, and was none, is not done.
-            if !done.take(asked, field, written) {
-                break;
-            }
-        }
+        let count = planned.fields.len();
+        let done = self
+            .act_all(request, asked, principal, planned, deadline)
+            .await;
         tracing::debug!(
             operation = request.operation_name.as_deref(),
-            fields = acting.len(),
+            fields = count,
             errors = done.errors.len(),
             micros = started.elapsed().as_micros() as u64,
             "did a mutation"
@@ -52,37 +64,116 @@ impl Engine {
         done.response()
     }
 
-    async fn field(
+    async fn act_all(
         &self,
         request: &Request,
         asked: &Asked,
+        principal: Principal,
+        planned: Planned,
+        deadline: Instant,
+    ) -> Done {
+        let Planned {
+            fields,
+            units,
+            payloads,
+            bound,
+        } = planned;
+        let mut steps = Vec::with_capacity(fields.len());
+        for (at, (field, payload)) in fields.iter().zip(payloads).enumerate() {
+            let step = match (field.action, payload) {
+                (Action::Write(_), Some(payload)) => Ok(Step::Write(payload)),
+                (_, Some(payload)) => Ok(Step::Read(payload)),
+                (action, None) => self.sign(request, asked, action, field, at, deadline).await,
+            };
+            match step {
+                Ok(step) => steps.push(step),
+                Err(error) => return failed(asked, field, vec![error]),
+            }
+        }
+        let writes = steps.iter().any(|step| matches!(step, Step::Write(_)));
+        if !writes {
+            return self.read_all(asked, &fields, steps, deadline).await;
+        }
+        let Some(writers) = &self.writers else {
+            let message = "this server does not write to its database";
+            let error = Error::new(Code::Forbidden, message);
+            return failed(asked, &fields[0], vec![error]);
+        };
+        let doing = Arc::new(Doing {
+            shared: self.planner.shared.clone(),
+            principal,
+            units,
+            steps,
+            deadline,
+            most: self.planner.limits.page,
+            explain: request.explain.then_some(bound),
+        });
+        match doing.run(writers).await {
+            Ok(written) => Done {
+                data: Some(written.data),
+                extensions: written.extensions,
+                ..Done::default()
+            },
+            Err(Failure { at, errors }) => match &errors[..] {
+                // They have their places already.
+                [error, ..] if !error.path.is_empty() => Done {
+                    failed: true,
+                    errors,
+                    ..Done::default()
+                },
+                _ => failed(asked, &fields[at.min(fields.len() - 1)], errors),
+            },
+        }
+    }
+
+    /// Reads what fields give that write nothing.
+    async fn read_all(
+        &self,
+        asked: &Asked,
+        fields: &[Acting],
+        steps: Vec<Step>,
+        deadline: Instant,
+    ) -> Done {
+        let mut done = Done::default();
+        for (field, step) in fields.iter().zip(steps) {
+            let (Step::Read(prepared) | Step::Write(prepared)) = step;
+            let read = self.run(Arc::new(prepared), deadline).await;
+            let read = read.map_err(|Refused { retry_after }| {
+                let message =
+                    "it was done, but the server has more to do than to read what came of it";
+                let mut error = Error::new(Code::Unavailable, message);
+                error.retry_after = Some(retry_after.as_secs().max(1));
+                error
+            });
+            // What comes after a field that is never null, and was none, is not done.
+            if !done.take(asked, field, read) {
+                break;
+            }
+        }
+        done
+    }
+
+    /// Signs somebody up or in, and plans what is read on his behalf.
+    async fn sign(
+        &self,
+        request: &Request,
+        asked: &Asked,
+        action: Action,
         field: &Acting,
         at: usize,
         deadline: Instant,
-    ) -> Result<Answered, Error> {
-        let (principal, token) = match field.action {
-            Action::Typename => (Principal::Anonymous, None),
-            action => {
-                let arguments = Arguments::of(field, &asked.variables);
-                let acting = self.act(request, action, arguments);
-                let acted = tokio::time::timeout_at(deadline.into(), acting).await;
-                let late = |_| Err(Error::new(Code::Timeout, "the request's time was over"));
-                let Session { token, principal } = acted.unwrap_or_else(late)?;
-                (principal, Some(token))
-            }
-        };
+    ) -> Result<Step, Error> {
+        let arguments = Arguments::of(field, &asked.variables);
+        let acting = self.act(request, action, arguments);
+        let acted = tokio::time::timeout_at(deadline.into(), acting).await;
+        let late = |_| Err(Error::new(Code::Timeout, "the request's time was over"));
+        let Session { token, principal } = acted.unwrap_or_else(late)?;
         let shape = self.planner.shared.catalog.shape(&principal);
         let mut prepared = self
             .planner
             .part(asked, Part::Payload(at), shape, principal)?;
-        prepared.token = token;
-        let read = self.run(Arc::new(prepared), deadline).await;
-        read.map_err(|Refused { retry_after }| {
-            let message = "it was done, but the server has more to do than to read what came of it";
-            let mut error = Error::new(Code::Unavailable, message);
-            error.retry_after = Some(retry_after.as_secs().max(1));
-            error
-        })
+        prepared.token = Some(token);
+        Ok(Step::Read(prepared))
     }
 
     async fn act(
@@ -98,6 +189,20 @@ impl Engine {
     }
 }
 
+/// Errors of a field, which is never null: nothing else is answered.
+fn failed(asked: &Asked, field: &Acting, errors: Vec<Error>) -> Done {
+    let errors = errors.into_iter().map(|error| {
+        let mut error = error.at(asked.document.line_column(field.location));
+        error.path = vec![PathSegment::Key(field.key.as_str().into())];
+        error
+    });
+    Done {
+        failed: true,
+        errors: errors.collect(),
+        ..Done::default()
+    }
+}
+
 /// What has come of a mutation so far.
 #[derive(Default)]
 struct Done {
@@ -105,30 +210,24 @@ struct Done {
     data: Option<Vec<u8>>,
     failed: bool,
     errors: Vec<Error>,
+    /// What it cost, as JSON.
+    extensions: Option<Vec<u8>>,
 }
 
 impl Done {
     /// Whether there is still an answer to add to.
-    fn take(&mut self, asked: &Asked, field: &Acting, written: Result<Answered, Error>) -> bool {
-        let answered = match written {
+    fn take(&mut self, asked: &Asked, field: &Acting, read: Result<Answered, Error>) -> bool {
+        let answered = match read {
             Ok(answered) => answered,
             Err(error) => {
-                let mut error = error.at(asked.document.line_column(field.location));
-                error.path = vec![PathSegment::Key(field.key.as_str().into())];
-                self.errors.push(error);
+                let Done { errors, .. } = failed(asked, field, vec![error]);
+                self.errors.extend(errors);
                 self.failed = true;
                 return false;
             }
         };
-        let object = answered.data().strip_prefix(b"{");
-        match object.and_then(|o| o.strip_suffix(b"}")) {
-            Some(fields) => {
-                let data = self.data.get_or_insert_default();
-                if !data.is_empty() && !fields.is_empty() {
-                    data.push(b',');
-                }
-                data.extend_from_slice(fields);
-            }
+        match answered.fields() {
+            Some(fields) => join(self.data.get_or_insert_default(), fields),
             None => self.failed = true,
         }
         self.errors.extend(answered.errors);
@@ -145,6 +244,11 @@ impl Done {
                 rest.push(b'}');
             }
         }
+        if let Some(cost) = self.extensions {
+            rest.extend_from_slice(b",\"extensions\":{\"backref\":");
+            rest.extend(cost);
+            rest.push(b'}');
+        }
         rest.push(b'}');
         let retry_after = self.errors.iter().find_map(|e| e.retry_after);
         let body = match self.errors.is_empty() {
@@ -159,36 +263,103 @@ impl Done {
     }
 }
 
+/// Adds fields of an object to others.
+pub(super) fn join(data: &mut Vec<u8>, fields: &[u8]) {
+    if !data.is_empty() && !fields.is_empty() {
+        data.push(b',');
+    }
+    data.extend_from_slice(fields);
+}
+
+/// Why a mutation is not begun.
+enum Unplanned {
+    /// The document or its variables.
+    Request(Error),
+    /// The input of a field.
+    Field(Box<Acting>, Vec<Error>),
+}
+
+impl From<Error> for Unplanned {
+    fn from(error: Error) -> Self {
+        Unplanned::Request(error)
+    }
+}
+
 impl Planner {
-    /// The fields of a mutation, each of which can be read by somebody once it has acted.
-    fn acting(&self, asked: &Asked) -> Result<Vec<Acting>, Error> {
+    /// The fields of a mutation, what they write, and what is read of each.
+    fn mutation(&self, asked: &Asked, principal: &Principal) -> Result<Planned, Unplanned> {
         let Asked {
             document,
             operation,
             variables,
         } = asked;
         let conditions = document.conditions(operation, variables)?;
-        let catalog = &self.shared.catalog;
-        let acting = plan::mutation(catalog, document, operation, &conditions, &self.limits)?;
-        let mut all = Bound::default();
-        for at in 0..acting.len() {
-            let bound = self.can_be_read(asked, at)?;
-            all.statements = all.statements.saturating_add(bound.statements);
-            all.rows = all.rows.saturating_add(bound.rows);
-        }
+        let Shared { catalog, .. } = &*self.shared;
         let limits = &self.limits;
+        let mut fields = plan::mutation(catalog, document, operation, &conditions, limits)?;
+        let shape = catalog.shape(principal);
+        let bindings = fields.iter().map(|field| match field.action {
+            Action::Write(writes) => Some(Binding {
+                writes,
+                arguments: &field.arguments,
+            }),
+            _ => None,
+        });
+        let bindings: Vec<_> = bindings.collect();
+        let bounds = Bounds {
+            rows: limits.page,
+            depth: limits.depth,
+        };
+        let rules = catalog.rules(shape);
+        let bound = write::bind(catalog, rules, principal, bounds, &bindings, variables);
+        let units = match bound {
+            Ok(units) => units,
+            Err((at, errors)) => {
+                let field = Box::new(fields.swap_remove(at));
+                return Err(Unplanned::Field(field, errors));
+            }
+        };
+        let mut all = Bound::default();
+        let mut payloads = Vec::with_capacity(fields.len());
+        for (at, field) in fields.iter().enumerate() {
+            let (bound, payload) = match field.action {
+                Action::Write(_) => {
+                    let part = Part::Payload(at);
+                    let mut payload = self.part(asked, part, shape, principal.clone())?;
+                    let rows = units.rows(at, limits.page);
+                    payload.bound = payload.bound.written(rows, None);
+                    (payload.bound.bound, Some(payload))
+                }
+                Action::Typename => {
+                    let part = Part::Payload(at);
+                    let payload = self.part(asked, part, shape, principal.clone())?;
+                    (payload.bound.bound, Some(payload))
+                }
+                Action::SignUp | Action::SignIn => (self.can_be_read(asked, at)?, None),
+            };
+            let writes = units.acts.get(at).map_or(0, |act| act.statements);
+            let statements = bound.statements.saturating_add(writes);
+            all.statements = all.statements.saturating_add(statements);
+            all.rows = all.rows.saturating_add(bound.rows);
+            payloads.push(payload);
+        }
         for (of, asked, allowed) in [
             ("statements", all.statements, limits.statements),
             ("rows", all.rows, limits.rows),
         ] {
             if asked > allowed {
                 let message = format!(
-                    "the fields of the mutation could read {asked} {of} altogether, and {allowed} are allowed; ask for less of each, or send them one by one"
+                    "the fields of the mutation could take {asked} {of} altogether, and {allowed} are allowed; ask for less of each, or send them one by one"
                 );
-                return Err(Error::new(Code::LimitExceeded, message));
+                return Err(Error::new(Code::LimitExceeded, message).into());
             }
         }
-        Ok(acting)
+        Ok(Planned {
+            fields,
+            units,
+            payloads,
+            bound: all,
+        })
     }
 
     /// Who it will be is not known yet, so it will do if somebody can: rules change neither statements nor rows.

@@ -294,10 +294,20 @@ impl Planner {
 
 impl Shared {
     pub fn write(&self, prepared: &Prepared, loaded: &[Loaded]) -> Answered {
+        self.write_bound(prepared, &prepared.bound, loaded)
+    }
+
+    /// The same for what a mutation has written, whose keys are known only then.
+    pub fn write_bound(
+        &self,
+        prepared: &Prepared,
+        bound: &BoundPlan,
+        loaded: &[Loaded],
+    ) -> Answered {
         Answer {
             catalog: &self.catalog,
             document: &prepared.document,
-            bound: &prepared.bound,
+            bound,
             learnt: &prepared.learnt,
             loaded,
             introspection: prepared.introspection.as_ref(),

@@ -45,7 +45,7 @@ impl KeyItem for Nullable {
 }
 
 /// Distinct keys of one or several columns, and how to find each again.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Keys {
     pub columns: Vec<KeyColumn>,
     pub len: usize,

@@ -32,7 +32,7 @@ pub use principal::{Claim, Principal, Subject};
 
 use accounts::AccountColumns;
 use policy::Policy;
-use writing::{Linking, Pair, Writing, Written};
+use writing::{Linking, Pair, Writes, Writing, Written};
 
 /// Index of an entity in [`Catalog::entities`].
 pub type EntityId = usize;
@@ -82,6 +82,24 @@ impl Catalog {
             }
             _ => target.default_order.clone(),
         }
+    }
+
+    /// What a field of `Mutation` writes.
+    pub fn written_by(&self, name: &str) -> Option<Writes> {
+        let rows = self.exposed().find_map(|(id, entity)| {
+            let mut own = entity.mutations().into_iter();
+            let (_, mutation) = own.find(|(called, _)| called == name)?;
+            Some(Writes::Rows(id, mutation))
+        });
+        rows.or_else(|| {
+            self.pairs.iter().find_map(|pair| {
+                let joins = pair.connect == name;
+                (joins || pair.disconnect == name).then_some(Writes::Link {
+                    relation: pair.relation,
+                    joins,
+                })
+            })
+        })
     }
 
     /// The entities that are types of their own, in registration order. Junctions are not.

@@ -3,7 +3,7 @@
 
 use super::keys::KeyValue;
 use super::validate::{Changed, Check, Problem, RowCheck};
-use super::{ColumnIx, Entity, Principal, RelationId, names};
+use super::{ColumnIx, Entity, EntityId, Principal, RelationId, names};
 
 /// How rows of an entity are written.
 #[derive(Debug, Default)]
@@ -30,6 +30,11 @@ pub struct Writing {
 }
 
 impl Writing {
+    /// Whether the graph wants anything of the values that are written.
+    pub fn has_checks(&self) -> bool {
+        !self.checks.is_empty() || !self.row_checks.is_empty()
+    }
+
     /// Everything that is wrong with a row that is to be written, as far as the graph's validators tell.
     pub fn problems(
         &self,
@@ -107,7 +112,7 @@ impl Entity {
 }
 
 /// What a mutation does to rows of an entity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mutation {
     Create,
     CreateMany,
@@ -183,6 +188,8 @@ pub struct Written {
     pub required: bool,
     /// It may be given when a row is changed.
     pub on_update: bool,
+    /// The database makes a value where none is given.
+    pub has_default: bool,
     /// The most characters that it holds.
     pub max_length: Option<u32>,
 }
@@ -255,4 +262,15 @@ pub struct Pair {
     pub connect: String,
     /// `unfollow`
     pub disconnect: String,
+}
+
+/// What a field of `Mutation` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writes {
+    Rows(EntityId, Mutation),
+    /// Whoever asks is joined to a row, or parted from it.
+    Link {
+        relation: RelationId,
+        joins: bool,
+    },
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::error::Code;
 use crate::graph::Catalog;
 use crate::read::failure;
-use crate::read::load::{Learnt, Loaded, statement_sql};
+use crate::read::load::{Learnt, Loaded, Ran, statement_sql};
 use crate::read::plan::{Bound, BoundPlan, BoundRoot, Level, LevelId, Source, Window};
 use crate::read::sql::Dialect;
 
@@ -49,15 +49,34 @@ pub fn cost<'a>(bound: &BoundPlan, loaded: &'a [Loaded]) -> Cost<'a> {
     Cost {
         bound: bound.bound,
         statements: ran
-            .map(|(i, ran, error)| StatementCost {
-                path: bound.plan.path(i),
-                sql: &ran.sql,
-                keys: ran.keys,
-                rows: ran.rows,
-                ms: (ran.took.as_secs_f64() * 1e6).round() / 1e3,
-                error,
-            })
+            .map(|(i, ran, error)| StatementCost::of(bound.plan.path(i), ran, error))
             .collect(),
+    }
+}
+
+/// What a mutation has cost, as JSON: its statements by the places of the input, and of the answer.
+pub fn of_mutation(bound: Bound, ran: impl IntoIterator<Item = (String, Ran)>) -> Vec<u8> {
+    let ran: Vec<_> = ran.into_iter().collect();
+    let cost = Cost {
+        bound,
+        statements: ran
+            .iter()
+            .map(|(path, ran)| StatementCost::of(path.clone(), ran, None))
+            .collect(),
+    };
+    serde_json::to_vec(&cost).unwrap_or_else(|_| b"null".to_vec())
+}
+
+impl<'a> StatementCost<'a> {
+    fn of(path: String, ran: &'a Ran, error: Option<Code>) -> Self {
+        StatementCost {
+            path,
+            sql: &ran.sql,
+            keys: ran.keys,
+            rows: ran.rows,
+            ms: (ran.took.as_secs_f64() * 1e6).round() / 1e3,
+            error,
+        }
     }
 }
 

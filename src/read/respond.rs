@@ -6,6 +6,7 @@
 //! for each row it stands below.
 
 mod session;
+mod written;
 
 use std::ops::Range;
 
@@ -59,9 +60,10 @@ impl Answered {
         with_errors(&self.errors, &self.json[1..])
     }
 
-    /// The value of `data`.
-    pub fn data(&self) -> &[u8] {
-        &self.json[self.data.clone()]
+    /// The fields of `data`, without its braces; `None` where it is null.
+    pub fn fields(&self) -> Option<&[u8]> {
+        let data = self.json[self.data.clone()].strip_prefix(b"{")?;
+        data.strip_suffix(b"}")
     }
 }
 
@@ -184,6 +186,11 @@ impl<'a> Writer<'a> {
                 self.nullable_row(&lookups[*i].choice, 0, field.location);
             }
             (RootOutput::Session(fields), _) => return self.session(fields),
+            (RootOutput::Written(choice), _) => return self.written(choice, 0, field.location),
+            (RootOutput::WrittenMany(choice), _) => {
+                return self.written_rows(choice, field.location);
+            }
+            (RootOutput::Changed(fields), _) => return self.changed(fields),
             (RootOutput::Viewer(choice), BoundRoot::Chosen(_)) => {
                 self.nullable_row(choice, 0, field.location);
             }

@@ -83,6 +83,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "read/respond.rs",
         ],
     ),
+    ("write", &["graph", "error.rs", "read"]),
     (
         "engine.rs",
         &["graph", "error.rs", "read", "identity", "engine"],
@@ -95,6 +96,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "error.rs",
             "log.rs",
             "read",
+            "write",
             "identity",
             "engine.rs",
         ],

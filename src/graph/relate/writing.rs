@@ -196,6 +196,7 @@ impl Work<'_> {
                     || entity.writing.preset(ix, true).is_some()
                     || (entity.primary_key == [ix] && entity.writing.key != KeyMaker::Given);
                 let column = &mut entity.columns[ix];
+                column.written.has_default = raw_column.made != Made::Nothing;
                 let needed = !column.nullable && !is_made && !linked.contains(&ix);
                 let given = column.written.on_create && !column.hidden;
                 column.written.required = needed && given;

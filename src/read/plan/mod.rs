@@ -29,10 +29,14 @@ use apollo_compiler::ast::Value;
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::{Name, Node};
 
-pub use bind::{Bound, BoundPage, BoundPlan, BoundRoot, Limits, Seek, bind, default_order};
+pub use bind::{
+    Bound, BoundPage, BoundPlan, BoundRoot, Limits, Seek, bind, column_key, default_order,
+    key_of_id, key_of_text, no_value, text_of,
+};
 pub use build::{Acting, Action, build, mutation};
 pub use digits::Variables;
 pub use document::{Document, DocumentLimits};
+pub use filter::bind as bind_filter;
 pub use filter::evaluate;
 pub use order::{OrderTerm, OrderValue, default as default_terms};
 pub use problems::of_variables as problems_of_variables;
@@ -90,7 +94,7 @@ impl Plan {
             fields.sum()
         }
         let inner = self.root.iter().flat_map(|f| match &f.value {
-            RootOutput::Session(fields) => &fields[..],
+            RootOutput::Session(fields) | RootOutput::Changed(fields) => &fields[..],
             _ => &[],
         });
         let roots = self.root.iter().chain(inner).map(|f| match &f.value {
@@ -98,7 +102,9 @@ impl Plan {
             RootOutput::Lookup { lookups, .. } => {
                 lookups.iter().map(|l| of(&l.choice.selection)).sum()
             }
-            RootOutput::Viewer(choice) => of(&choice.selection),
+            RootOutput::Viewer(choice)
+            | RootOutput::Written(choice)
+            | RootOutput::WrittenMany(choice) => of(&choice.selection),
             RootOutput::Node { choices, .. } | RootOutput::Nodes { choices, .. } => {
                 choices.iter().map(|c| of(&c.selection)).sum()
             }
@@ -484,6 +490,13 @@ pub enum RootOutput {
     /// What somebody gets who has signed in: a token, and who that is.
     Session(Vec<RootField>),
     Token,
+    /// The row that a mutation has written.
+    Written(Choice),
+    /// The rows that it has written, in the order of their keys.
+    WrittenMany(Choice),
+    /// How many rows it has changed, and which.
+    Changed(Vec<RootField>),
+    Count,
 }
 
 /// What to load and write if a node is of this type.

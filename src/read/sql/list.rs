@@ -87,7 +87,7 @@ fn array(items: &[Option<KeyValue>]) -> String {
     format!("{{{}}}", items.join(","))
 }
 
-fn json(of: &Kind, items: &[Option<KeyValue>]) -> String {
+pub(super) fn json(of: &Kind, items: &[Option<KeyValue>]) -> String {
     let item = |item: &Option<KeyValue>| match (item, of) {
         (None, _) => "null".to_owned(),
         (Some(KeyValue::Int(i)), _) => i.to_string(),

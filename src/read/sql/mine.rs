@@ -21,16 +21,25 @@ pub struct Brought {
 impl PreparedSql {
     /// The values to bind on behalf of a principal.
     pub fn values_for(&self, dialect: Dialect, principal: &Principal) -> Cow<'_, [BindValue]> {
-        let brings = |value: &BindValue| matches!(value, BindValue::Brought(_));
-        if !self.values.iter().any(brings) {
-            return Cow::Borrowed(&self.values);
-        }
-        let values = self.values.iter().map(|value| match value {
-            BindValue::Brought(brought) => brought.by(dialect, principal),
-            value => value.clone(),
-        });
-        Cow::Owned(values.collect())
+        values_for(&self.values, dialect, principal)
     }
+}
+
+/// Values with those filled in that a principal brings along.
+pub(super) fn values_for<'v>(
+    values: &'v [BindValue],
+    dialect: Dialect,
+    principal: &Principal,
+) -> Cow<'v, [BindValue]> {
+    let brings = |value: &BindValue| matches!(value, BindValue::Brought(_));
+    if !values.iter().any(brings) {
+        return Cow::Borrowed(values);
+    }
+    let values = values.iter().map(|value| match value {
+        BindValue::Brought(brought) => brought.by(dialect, principal),
+        value => value.clone(),
+    });
+    Cow::Owned(values.collect())
 }
 
 impl Brought {

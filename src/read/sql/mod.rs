@@ -16,6 +16,7 @@
 //! way to it has established it (`visible`, which alone can name a table or a column).
 
 mod aggregate;
+pub mod change;
 mod condition;
 pub mod forms;
 mod key;
@@ -98,22 +99,14 @@ pub fn write(
         (Source::Relation { relation, .. }, _) => catalog.relations[*relation].from_columns.len(),
     };
     let mut writer = Writer {
-        catalog,
-        dialect,
-        rules,
-        out: String::with_capacity(512),
-        aliases: Cell::default(),
-        of_rule: Cell::default(),
-        masked: RefCell::default(),
-        first_value: keys + usize::from(binds_offset) + 1,
-        values: RefCell::default(),
-        cursor: Vec::new(),
-        compared: RefCell::default(),
-        others,
-        by: Vec::new(),
-        search: None,
         keyed: matches!(level.source, Source::Relation { .. }),
-        packs: None,
+        ..Writer::new(
+            catalog,
+            dialect,
+            rules,
+            keys + usize::from(binds_offset) + 1,
+            others,
+        )
     };
     let ordinal = writer.statement(level, batch, page);
     writer.found_first(&catalog.entities[level.entity]);
@@ -207,6 +200,36 @@ impl Table {
 
 /// An expression for one key column.
 type KeySql = String;
+
+impl<'a> Writer<'a> {
+    /// One whose values are bound from this number on.
+    fn new(
+        catalog: &'a Catalog,
+        dialect: Dialect,
+        rules: &'a Rules,
+        first_value: usize,
+        others: &'a [ColumnRef],
+    ) -> Self {
+        Writer {
+            catalog,
+            dialect,
+            rules,
+            out: String::with_capacity(512),
+            aliases: Cell::default(),
+            of_rule: Cell::default(),
+            masked: RefCell::default(),
+            first_value,
+            values: RefCell::default(),
+            cursor: Vec::new(),
+            compared: RefCell::default(),
+            others,
+            by: Vec::new(),
+            search: None,
+            keyed: false,
+            packs: None,
+        }
+    }
+}
 
 impl Writer<'_> {
     /// Writes the statement; true if its first column is the key's ordinal.

@@ -168,12 +168,12 @@ impl Writer<'_> {
     }
 
     /// A rule's condition on a row of `t`.
-    fn rule(&self, t: Table, filter: &Filter) -> String {
+    pub(super) fn rule(&self, t: Table, filter: &Filter) -> String {
         self.as_rule(|writer| writer.condition(t, filter))
     }
 
     /// Writes what a rule says: it knows every column, and its values are literals.
-    fn as_rule(&self, write: impl FnOnce(&Self) -> String) -> String {
+    pub(super) fn as_rule(&self, write: impl FnOnce(&Self) -> String) -> String {
         let outer = self.of_rule.replace(true);
         let written = write(self);
         self.of_rule.set(outer);
@@ -239,8 +239,8 @@ impl Writer<'_> {
         format!("CASE WHEN FALSE THEN (SELECT {value} FROM {table} s) ELSE {bind} END")
     }
 
-    /// `"schema"."table"`
-    fn qualified(&self, entity: EntityId) -> String {
+    /// `"schema"."table"`, for what changes it.
+    pub(super) fn qualified(&self, entity: EntityId) -> String {
         let entity = &self.catalog.entities[entity];
         format!("{}{}", self.schema(entity), quoted(&entity.table))
     }

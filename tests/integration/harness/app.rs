@@ -87,8 +87,11 @@ impl TestApp {
             .url
             .readers(8, None)
             .expect("the database opens for reading");
+        let writers = database.url.writers(&readers, 8, None);
+        let writers = writers.expect("the database opens for writing");
         let planner = Planner::new(catalog, schema, limits);
-        let engine = Arc::new(Engine::new(planner, readers, timeout));
+        let engine = Engine::new(planner, readers, timeout).with_writers(writers);
+        let engine = Arc::new(engine);
         TestApp {
             router: http::router(engine.clone(), &ServerOptions::default()),
             engine,

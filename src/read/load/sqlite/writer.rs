@@ -17,11 +17,14 @@ use super::pool::SqlitePool;
 use super::watch::Bounds;
 use super::writing::SqliteTransaction;
 
+/// What the thread is to do, in its order.
+type Queue = mpsc::Sender<Box<dyn Task>>;
+
 /// Writes to the file that a pool reads. The thread begins with the first work, and ends when the last of these is dropped.
 #[derive(Clone)]
 pub struct SqliteWriter {
     pool: SqlitePool,
-    queue: Arc<Mutex<Option<mpsc::Sender<Box<dyn Task>>>>>,
+    queue: Arc<Mutex<Option<Queue>>>,
 }
 
 /// What is written of a file is kept in memory up to so much, in KiB.

@@ -97,51 +97,74 @@ pub(super) fn bind_node(
     id: &JsonValue,
     only: Option<EntityId>,
 ) -> Result<(usize, Vec<KeyValue>), Error> {
+    if let Some(entity) = only {
+        return key_of_id(catalog, entity, id).map(|key| (0, key));
+    }
     let text = text_of(id);
-    let shape = |entity: &Entity| {
-        let parts: Vec<_> = entity
-            .primary_key
-            .iter()
-            .map(|&c| format!("<{}>", entity.columns[c].field))
-            .collect();
-        format!("{}:{}", entity.type_name, parts.join(":"))
-    };
-    let no_id = |of: &Entity| {
-        Error::input(format!(
-            "`{}` is no id; one of this type looks like `{}`",
-            shortened(&text),
-            shape(of)
-        ))
-    };
-    let named = text
-        .split_once(':')
-        .and_then(|(name, key)| Some((catalog.entity_of_type(name)?, key)));
-    if let Some((entity, key)) = named {
+    if let Some((entity, key)) = named(catalog, &text) {
         let of = &catalog.entities[entity];
         let Some(choice) = choices.iter().position(|c| c.entity == entity) else {
-            let wanted = only.map_or("node", |e| &catalog.entities[e].type_name);
-            let shown = shortened(&text);
-            return Err(Error::input(format!(
-                "`{shown}` is an id of the type {}, not of {wanted}",
-                of.type_name
-            )));
+            return Err(other_type(&text, of, "node"));
         };
         return parse_key(of, key)
             .map(|key| (choice, key))
-            .ok_or_else(|| no_id(of));
+            .ok_or_else(|| no_id(&text, of));
     }
-    match only {
-        Some(entity) => {
-            let of = &catalog.entities[entity];
-            let key = parse_key(of, &text).ok_or_else(|| no_id(of))?;
-            Ok((0, key))
+    Err(Error::input(format!(
+        "`{}` is no global id; one looks like `{}`",
+        shortened(&text),
+        shape(&catalog.entities[choices[0].entity])
+    )))
+}
+
+/// The key of a row of `entity` by its global id, or its bare key.
+pub fn key_of_id(
+    catalog: &Catalog,
+    entity: EntityId,
+    id: &JsonValue,
+) -> Result<Vec<KeyValue>, Error> {
+    let text = text_of(id);
+    let of = &catalog.entities[entity];
+    let key = match named(catalog, &text) {
+        Some((found, key)) if found == entity => key,
+        Some((found, _)) => {
+            return Err(other_type(&text, &catalog.entities[found], &of.type_name));
         }
-        None => Err(Error::input(format!(
-            "`{}` is no global id; one looks like `{}`",
-            shortened(&text),
-            shape(&catalog.entities[choices[0].entity])
-        ))),
-    }
+        None => &text,
+    };
+    parse_key(of, key).ok_or_else(|| no_id(&text, of))
+}
+
+/// The entity that a global id names, and what follows.
+fn named<'t>(catalog: &Catalog, text: &'t str) -> Option<(EntityId, &'t str)> {
+    let (name, key) = text.split_once(':')?;
+    Some((catalog.entity_of_type(name)?, key))
+}
+
+fn other_type(text: &str, of: &Entity, wanted: &str) -> Error {
+    let shown = shortened(text);
+    Error::input(format!(
+        "`{shown}` is an id of the type {}, not of {wanted}",
+        of.type_name
+    ))
+}
+
+fn no_id(text: &str, of: &Entity) -> Error {
+    Error::input(format!(
+        "`{}` is no id; one of this type looks like `{}`",
+        shortened(text),
+        shape(of)
+    ))
+}
+
+/// `Post:<id>`
+fn shape(entity: &Entity) -> String {
+    let parts: Vec<_> = entity
+        .primary_key
+        .iter()
+        .map(|&c| format!("<{}>", entity.columns[c].field))
+        .collect();
+    format!("{}:{}", entity.type_name, parts.join(":"))
 }
 
 /// A key of `entity` from its global id or its bare form.

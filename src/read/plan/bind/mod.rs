@@ -16,12 +16,12 @@ use super::conditions::Conditions;
 use super::filter::evaluate;
 use super::{Document, DocumentLimits, Level, Plan, RootOutput, Source};
 use crate::error::{Code, Error};
-use crate::graph::keys::Keys;
+use crate::graph::keys::{KeyValue, Keys};
 use crate::graph::{Catalog, Principal};
 use key::{bind_lookup, bind_node, bind_nodes, key_of_viewer};
 use page::{Problem, bind_page};
 
-pub use key::{column_key, key_of_text, no_value, shortened};
+pub use key::{column_key, key_of_id, key_of_text, no_value, shortened};
 pub use page::{BoundPage, Seek, default_order};
 
 /// What a request may cost. Beyond is an error, never a cut.
@@ -70,7 +70,7 @@ impl Default for Limits {
 }
 
 /// A plan with everything a request decides.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct BoundPlan {
     pub plan: Arc<Plan>,
     /// On whose behalf it runs: rules are bound to what he brings along.
@@ -83,6 +83,8 @@ pub struct BoundPlan {
     /// For each of the plan's paths the most rows read there.
     pub rows: Vec<u64>,
     pub bound: Bound,
+    /// How many rows a mutation has written.
+    pub count: usize,
 }
 
 /// The most a request can cost, whatever the data.
@@ -92,7 +94,7 @@ pub struct Bound {
     pub rows: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum BoundRoot {
     /// Nothing to look up.
     Plain,
@@ -140,7 +142,11 @@ pub fn bind(
             | RootOutput::Introspection
             | RootOutput::Token
             | RootOutput::Page { .. }
-            | RootOutput::Object(_) => BoundRoot::Plain,
+            | RootOutput::Object(_)
+            | RootOutput::Written(_)
+            | RootOutput::WrittenMany(_)
+            | RootOutput::Changed(_)
+            | RootOutput::Count => BoundRoot::Plain,
             RootOutput::Lookup { type_name, lookups } => {
                 let root = bind_lookup(catalog, type_name, lookups, variables, &mut keys);
                 if let BoundRoot::Chosen(choice) = root {
@@ -213,7 +219,37 @@ pub fn bind(
         roots,
         rows,
         bound,
+        count: 0,
     })
+}
+
+impl BoundPlan {
+    /// The same for rows that a mutation has written, by their keys; `None` where it has to be known only what so many
+    /// could cost.
+    pub fn written(mut self, rows: usize, keys: Option<&[Vec<KeyValue>]>) -> Self {
+        let fields = self.plan.root.iter().flat_map(|field| match &field.value {
+            RootOutput::Changed(fields) => &fields[..],
+            _ => std::slice::from_ref(field),
+        });
+        for field in fields {
+            if let RootOutput::Written(choice) | RootOutput::WrittenMany(choice) = &field.value {
+                self.keys[choice.level] = match keys {
+                    Some(keys) => Keys::from_rows(keys),
+                    None => Keys {
+                        columns: Vec::new(),
+                        len: rows,
+                    },
+                };
+            }
+        }
+        self.rows = path_rows(&self.plan, &self.pages, &self.keys);
+        self.bound = Bound {
+            statements: statements(&self.plan, &self.keys),
+            rows: self.rows.iter().fold(0, |sum, n| sum.saturating_add(*n)),
+        };
+        self.count = rows;
+        self
+    }
 }
 
 /// The page of a level: the one that every request asks for, bound once, or this request's.

@@ -7,8 +7,9 @@ use apollo_compiler::{Name, Node};
 
 use super::{Builder, json, prefix, subselections};
 use crate::error::Error;
-use crate::graph::Catalog;
 use crate::graph::rules::Shape;
+use crate::graph::writing::{Mutation, Writes};
+use crate::graph::{Catalog, EntityId};
 use crate::read::plan::{Document, Limits, RootField, RootOutput};
 
 /// A field of a mutation.
@@ -26,6 +27,7 @@ pub enum Action {
     Typename,
     SignUp,
     SignIn,
+    Write(Writes),
 }
 
 /// What a mutation does, in its order.
@@ -41,7 +43,7 @@ pub fn mutation(
     let mut acting = Vec::with_capacity(grouped.len());
     for (key, fields) in grouped {
         builder.check_merged(key, &fields);
-        acting.push(Acting::of(key, fields[0]));
+        acting.push(Acting::of(catalog, key, fields[0]));
     }
     match builder.refused {
         Some(refused) => Err(refused),
@@ -50,14 +52,17 @@ pub fn mutation(
 }
 
 impl Acting {
-    fn of(key: &Name, field: &Node<Field>) -> Self {
+    fn of(catalog: &Catalog, key: &Name, field: &Node<Field>) -> Self {
         let arguments = field.arguments.iter();
         Acting {
             key: key.clone(),
             action: match field.name.as_str() {
                 "signUp" => Action::SignUp,
                 "signIn" => Action::SignIn,
-                _ => Action::Typename,
+                name => match catalog.written_by(name) {
+                    Some(writes) => Action::Write(writes),
+                    None => Action::Typename,
+                },
             },
             arguments: arguments
                 .map(|a| (a.name.clone(), a.value.clone()))
@@ -76,7 +81,11 @@ impl<'a> Builder<'a> {
         };
         let value = match fields[0].name.as_str() {
             "__typename" => RootOutput::Typename(json("Mutation")),
-            _ => RootOutput::Session(self.session(key, &subselections(&fields))),
+            "signUp" | "signIn" => RootOutput::Session(self.session(key, &subselections(&fields))),
+            name => match self.catalog.written_by(name) {
+                Some(writes) => self.written(key, fields[0], writes, &subselections(&fields)),
+                None => RootOutput::Introspection,
+            },
         };
         vec![RootField {
             key: key.clone(),
@@ -84,6 +93,62 @@ impl<'a> Builder<'a> {
             value,
             location: fields[0].location(),
         }]
+    }
+
+    /// The rows that a field has written.
+    fn written(
+        &mut self,
+        key: &Name,
+        field: &'a Node<Field>,
+        writes: Writes,
+        sets: &[&'a SelectionSet],
+    ) -> RootOutput {
+        let (entity, many) = match writes {
+            Writes::Rows(entity, Mutation::UpdateMany | Mutation::DeleteMany) => {
+                return RootOutput::Changed(self.changed(key, entity, sets));
+            }
+            Writes::Rows(entity, mutation) => (entity, mutation == Mutation::CreateMany),
+            Writes::Link { relation, .. } => (self.catalog.relations[relation].to, false),
+        };
+        let columns = self.catalog.entities[entity].primary_key.clone();
+        let choice = self.keyed(key.to_string(), entity, columns, field, sets);
+        match many {
+            true => RootOutput::WrittenMany(choice),
+            false => RootOutput::Written(choice),
+        }
+    }
+
+    /// How many rows were changed, and which.
+    fn changed(
+        &mut self,
+        of: &Name,
+        entity: EntityId,
+        sets: &[&'a SelectionSet],
+    ) -> Vec<RootField> {
+        let type_name = self.catalog.entities[entity].changed_type();
+        let grouped = self.collect(&type_name, sets);
+        let mut changed = Vec::with_capacity(grouped.len());
+        for (key, fields) in grouped {
+            self.check_merged(key, &fields);
+            let field = fields[0];
+            let value = match field.name.as_str() {
+                "__typename" => RootOutput::Typename(json(&type_name)),
+                "nodes" => {
+                    let columns = self.catalog.entities[entity].primary_key.clone();
+                    let name = format!("{of}.{key}");
+                    let sets = subselections(&fields);
+                    RootOutput::WrittenMany(self.keyed(name, entity, columns, field, &sets))
+                }
+                _ => RootOutput::Count,
+            };
+            changed.push(RootField {
+                key: key.clone(),
+                prefix: prefix(key, changed.is_empty()),
+                value,
+                location: field.location(),
+            });
+        }
+        changed
     }
 
     fn session(&mut self, of: &Name, sets: &[&'a SelectionSet]) -> Vec<RootField> {

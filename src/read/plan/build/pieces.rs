@@ -57,8 +57,13 @@ pub(super) fn join(root: &mut [RootField], levels: &mut [Level]) {
 /// Every selection of a root field, with the level whose rows it is about.
 fn each(field: &mut RootField, act: &mut impl FnMut(LevelId, &mut Selection)) {
     match &mut field.value {
-        RootOutput::Typename(_) | RootOutput::Introspection | RootOutput::Token => {}
-        RootOutput::Session(fields) => fields.iter_mut().for_each(|f| each(f, act)),
+        RootOutput::Typename(_)
+        | RootOutput::Introspection
+        | RootOutput::Token
+        | RootOutput::Count => {}
+        RootOutput::Session(fields) | RootOutput::Changed(fields) => {
+            fields.iter_mut().for_each(|f| each(f, act))
+        }
         RootOutput::Page { level, selection } => within(*level, selection, act),
         // What stands in it is about rows further below.
         RootOutput::Object(selection) => within(0, selection, act),
@@ -70,7 +75,9 @@ fn each(field: &mut RootField, act: &mut impl FnMut(LevelId, &mut Selection)) {
             let choices = choices.iter_mut();
             choices.for_each(|c| within(c.level, &mut c.selection, act));
         }
-        RootOutput::Viewer(choice) => within(choice.level, &mut choice.selection, act),
+        RootOutput::Viewer(choice)
+        | RootOutput::Written(choice)
+        | RootOutput::WrittenMany(choice) => within(choice.level, &mut choice.selection, act),
     }
 }
 

@@ -147,7 +147,7 @@ impl<'a> Builder<'a> {
         catalog.exposed().map(choice).collect()
     }
 
-    fn keyed(
+    pub(super) fn keyed(
         &mut self,
         name: String,
         entity: EntityId,

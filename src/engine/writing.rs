@@ -1,0 +1,226 @@
+//! What a mutation does in its transaction.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Prepared;
+use super::mutation::join;
+use super::planner::Shared;
+use crate::error::{Code, Error};
+use crate::graph::{Catalog, Principal};
+use crate::log;
+use crate::read::explain;
+use crate::read::load::change::{Abort, Transaction, Work};
+use crate::read::load::refusal::Refusal;
+use crate::read::load::{self, DatabaseError, Failures, Loaded, Ran, Writers};
+use crate::read::plan::{Bound, BoundPlan};
+use crate::read::respond::Answered;
+use crate::write::{self, Refused, Units, Writer};
+
+/// The fields of a mutation, all of which are done or none.
+pub struct Doing {
+    pub shared: Arc<Shared>,
+    pub principal: Principal,
+    pub units: Units,
+    /// One for each field.
+    pub steps: Vec<Step>,
+    pub deadline: Instant,
+    /// Rows that a condition may match at most.
+    pub most: u32,
+    /// Whether to say what it cost, and the bound that was known before.
+    pub explain: Option<Bound>,
+}
+
+/// What one field does.
+pub enum Step {
+    /// It only reads.
+    Read(Prepared),
+    /// It writes what its unit of work says, and reads what was written.
+    Write(Prepared),
+}
+
+/// What came of a mutation.
+pub struct Written {
+    /// The fields of `data`, without its braces.
+    pub data: Vec<u8>,
+    pub extensions: Option<Vec<u8>>,
+}
+
+/// Why nothing was done.
+pub struct Failure {
+    /// The field whose fault it is.
+    pub at: usize,
+    pub errors: Vec<Error>,
+}
+
+/// What a field did not do.
+pub struct Undone {
+    at: usize,
+    why: Refused,
+}
+
+type Stop = Abort<Undone>;
+
+impl Work for Doing {
+    type Done = Written;
+    type Refused = Undone;
+
+    async fn attempt<T: Transaction>(&self, on: &T) -> Result<Written, Stop> {
+        let catalog = &self.shared.catalog;
+        let rules = catalog.rules(catalog.shape(&self.principal));
+        let mut writer = Writer::new(catalog, rules, &self.principal, &self.units, self.most, on);
+        let mut data = Vec::new();
+        let mut cost = Vec::new();
+        for (at, step) in self.steps.iter().enumerate() {
+            let of_field = |abort: Abort<Refused>| match abort {
+                Abort::Database(error) => Abort::Database(error),
+                Abort::Refused(why) => Abort::Refused(Undone { at, why }),
+            };
+            let answered = match step {
+                Step::Read(prepared) => {
+                    self.read(prepared, prepared.bound.clone(), &mut cost, on)
+                        .await
+                }
+                Step::Write(prepared) => {
+                    writer.find(at).await.map_err(of_field)?;
+                    let read = |writer: &Writer<'_, T>| {
+                        let keys = writer.keys(at);
+                        prepared.bound.clone().written(keys.len(), Some(&keys))
+                    };
+                    match writer.deletes(at) {
+                        true => {
+                            let bound = read(&writer);
+                            let answered = self.read(prepared, bound, &mut cost, on).await?;
+                            writer.apply(at).await.map_err(of_field)?;
+                            Ok(answered)
+                        }
+                        false => {
+                            writer.apply(at).await.map_err(of_field)?;
+                            self.read(prepared, read(&writer), &mut cost, on).await
+                        }
+                    }
+                }
+            }?;
+            match (answered.fields(), &answered.errors[..]) {
+                (Some(fields), []) => join(&mut data, fields),
+                _ => {
+                    return Err(Abort::Refused(Undone {
+                        at,
+                        why: Refused::Errors(answered.errors),
+                    }));
+                }
+            }
+        }
+        let extensions = self.explain.map(|bound| {
+            let ran = writer.ran.drain(..).chain(cost);
+            explain::of_mutation(bound, ran)
+        });
+        Ok(Written { data, extensions })
+    }
+}
+
+impl Doing {
+    /// Does it, and says what is wrong where it is not done.
+    pub async fn run(self: &Arc<Self>, writers: &Writers) -> Result<Written, Failure> {
+        match writers.run(self.clone(), self.deadline).await {
+            Ok(written) => Ok(written),
+            Err(Abort::Database(error)) => Err(Failure {
+                at: 0,
+                errors: vec![shown(&error)],
+            }),
+            Err(Abort::Refused(Undone { at, why })) => {
+                let errors = match why {
+                    Refused::Errors(errors) => errors,
+                    Refused::Statement(failed) => {
+                        let catalog = &self.shared.catalog;
+                        refused(catalog, &failed, writers, self.deadline).await
+                    }
+                };
+                Err(Failure { at, errors })
+            }
+        }
+    }
+
+    async fn read<T: Transaction>(
+        &self,
+        prepared: &Prepared,
+        bound: BoundPlan,
+        cost: &mut Vec<(String, Ran)>,
+        on: &T,
+    ) -> Result<Answered, Stop> {
+        let (shared, failures) = (&self.shared, Failures::default());
+        let catalog = &shared.catalog;
+        let loading = load::load(
+            catalog,
+            &bound,
+            &prepared.learnt,
+            &failures,
+            self.deadline,
+            on,
+        );
+        let loaded: Vec<Loaded> = loading.await;
+        if self.explain.is_some() {
+            let ran = loaded.iter().enumerate();
+            cost.extend(ran.filter_map(|(i, level)| {
+                let ran = level.ran.clone()?;
+                Some((bound.plan.path(i), ran))
+            }));
+        }
+        Ok(shared.write_bound(prepared, &bound, &loaded))
+    }
+}
+
+/// What the database would not have, as errors of the input.
+async fn refused(
+    catalog: &Catalog,
+    failed: &write::Failed,
+    writers: &Writers,
+    deadline: Instant,
+) -> Vec<Error> {
+    let refusal = match Refusal::of(&failed.error) {
+        Some(refusal) => refusal.complete(writers, deadline).await,
+        None => return vec![shown(&failed.error)],
+    };
+    match refusal {
+        Ok(refusal) => vec![write::explain(catalog, failed, &refusal)],
+        Err(error) => vec![shown(&error)],
+    }
+}
+
+/// What went wrong with the database, of which no more than an id is told.
+fn shown(error: &DatabaseError) -> Error {
+    if let DatabaseError::ReadOnly(_) = error {
+        let message = "this server does not write to its database";
+        return Error::new(Code::Forbidden, message);
+    }
+    let said = error.said("");
+    let id = log::report(&log::Cause {
+        weight: log::Weight::Error,
+        what: "a mutation was not done",
+        code: said.code.as_deref(),
+        why: &said.why,
+        path: None,
+        statement: None,
+    });
+    if error.is_timeout() {
+        let message = format!("the request took too long, and nothing was done (error {id})");
+        return Error::new(Code::Timeout, message);
+    }
+    if let DatabaseError::Unknown(_) = error {
+        let message = format!(
+            "the database was lost while it stored this, so it may be done or not: look before you send it again (error {id})"
+        );
+        return Error::new(Code::Unavailable, message);
+    }
+    if error.is_unavailable() {
+        let message = format!("nothing was done; try again (error {id})");
+        return Error {
+            retry_after: Some(1),
+            ..Error::new(Code::Unavailable, message)
+        };
+    }
+    Error::new(
+        Code::InternalServerError,
+        format!("nothing was done: internal error {id}"),
+    )
+}

@@ -1,0 +1,119 @@
+//! Inputs as they are given: coerced JSON, and where it was written in the document the literal, which has all digits.
+
+use std::borrow::Cow;
+
+use apollo_compiler::ast::Value;
+use apollo_compiler::response::{JsonMap, JsonValue};
+
+use crate::read::plan::evaluate;
+
+/// A part of an argument.
+#[derive(Debug, Clone)]
+pub struct Input<'a> {
+    json: Cow<'a, JsonValue>,
+    /// `None` where it came in a variable, or was left out.
+    literal: Option<&'a Value>,
+    variables: &'a JsonMap,
+}
+
+impl<'a> Input<'a> {
+    /// That of an argument; null where it was left out.
+    pub fn of(argument: Option<&'a Value>, variables: &'a JsonMap) -> Self {
+        let json = argument.and_then(|value| evaluate(value, variables));
+        Input {
+            json: json.unwrap_or(Cow::Borrowed(&super::ABSENT)),
+            literal: argument.filter(|value| !matches!(value, Value::Variable(_))),
+            variables,
+        }
+    }
+
+    pub fn json(&self) -> &JsonValue {
+        &self.json
+    }
+
+    pub fn is_null(&self) -> bool {
+        self.json.is_null()
+    }
+
+    /// The fields that are given.
+    pub fn fields(&self) -> Vec<(String, Input<'a>)> {
+        match (&self.literal, &self.json) {
+            (Some(Value::Object(fields)), _) => fields
+                .iter()
+                .filter(|(_, value)| evaluate(value, self.variables).is_some())
+                .map(|(name, value)| (name.to_string(), Input::of(Some(value), self.variables)))
+                .collect(),
+            (_, Cow::Borrowed(json)) => {
+                let fields = json.as_object().into_iter().flatten();
+                let fields = fields.map(|(name, value)| (name.as_str(), Cow::Borrowed(value)));
+                fields.map(|(n, v)| (n.to_owned(), self.part(v))).collect()
+            }
+            (_, Cow::Owned(json)) => {
+                let fields = json.as_object().into_iter().flatten();
+                let fields = fields.map(|(name, value)| (name.as_str(), Cow::Owned(value.clone())));
+                fields.map(|(n, v)| (n.to_owned(), self.part(v))).collect()
+            }
+        }
+    }
+
+    /// The items of a list; one value alone stands for a list of it.
+    pub fn items(&self) -> Vec<Input<'a>> {
+        if let Some(Value::List(items)) = self.literal {
+            let items = items.iter();
+            return items
+                .map(|item| Input::of(Some(item), self.variables))
+                .collect();
+        }
+        match &self.json {
+            Cow::Borrowed(JsonValue::Array(items)) => items
+                .iter()
+                .map(|item| self.part(Cow::Borrowed(item)))
+                .collect(),
+            Cow::Owned(JsonValue::Array(items)) => items
+                .iter()
+                .map(|item| self.part(Cow::Owned(item.clone())))
+                .collect(),
+            _ => vec![self.clone()],
+        }
+    }
+
+    fn part(&self, json: Cow<'a, JsonValue>) -> Self {
+        Input {
+            json,
+            literal: None,
+            variables: self.variables,
+        }
+    }
+
+    /// The value as JSON, of which nothing is changed.
+    pub fn text(&self) -> String {
+        match self.literal {
+            Some(literal) => literal_text(literal, self.variables),
+            None => self.json.to_string(),
+        }
+    }
+}
+
+/// A literal as JSON, with its numbers as they are written.
+fn literal_text(value: &Value, variables: &JsonMap) -> String {
+    match value {
+        Value::Int(number) => number.as_str().to_owned(),
+        Value::Float(number) => number.as_str().to_owned(),
+        Value::List(items) => {
+            let items = items.iter().map(|item| literal_text(item, variables));
+            format!("[{}]", items.collect::<Vec<_>>().join(","))
+        }
+        Value::Object(fields) => {
+            let fields = fields.iter().filter_map(|(name, value)| {
+                evaluate(value, variables)?;
+                let name = serde_json::Value::from(name.as_str());
+                Some(format!("{name}:{}", literal_text(value, variables)))
+            });
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+        }
+        value => match evaluate(value, variables) {
+            Some(json) => json.to_string(),
+            None => "null".to_owned(),
+        },
+    }
+}

@@ -1,0 +1,393 @@
+//! The columns of a row that is made or changed.
+
+use super::given::Input;
+use super::{Binder, Given, Node, NodeId, Origin, Uses};
+use crate::error::{Code, Error};
+use crate::graph::condition::Mine;
+use crate::graph::keys::{KeyValue, NoValue, key_value};
+use crate::graph::rules::Visibility;
+use crate::graph::writing::{KeyMaker, PresetValue};
+use crate::graph::{Column, ColumnIx, EntityId, FieldSource, Kind};
+use crate::read::plan::{column_key, no_value};
+use crate::read::sql::change::Value;
+use crate::write::unit::Within;
+
+/// What a field of an input is.
+enum Part {
+    Column(ColumnIx),
+    Relation(usize),
+    Name,
+}
+
+impl<'a> Binder<'a> {
+    /// A row to make. One that is made within a relation has its key from there.
+    pub(super) fn create(
+        &mut self,
+        entity: EntityId,
+        input: &Input<'a>,
+        within: Option<Within>,
+    ) -> Option<NodeId> {
+        let fields = input.fields();
+        let node = self.new_node(entity, &fields, Origin::New)?;
+        if let Some(within) = within {
+            self.tie(node, within);
+        }
+        self.fill(node, &fields, true);
+        self.complete(node);
+        Some(node)
+    }
+
+    /// A place for a row to make, which an input before it may have named.
+    pub(super) fn new_node(
+        &mut self,
+        entity: EntityId,
+        fields: &[(String, Input<'a>)],
+        origin: Origin,
+    ) -> Option<NodeId> {
+        if !self.may(self.rules.create(entity), entity, "create") {
+            return None;
+        }
+        let name = fields.iter().find(|(name, _)| self.is_name(entity, name));
+        let name = name.and_then(|(_, value)| value.json().as_str().map(str::to_owned));
+        let Some(name) = name else {
+            return Some(self.node(entity, origin));
+        };
+        let node = match self.names.get(&(entity, name.clone())).copied() {
+            None => self.node(entity, origin),
+            Some(known) if matches!(self.nodes[known].origin, Origin::Unknown) => {
+                self.nodes[known] = Node {
+                    act: self.acts.len(),
+                    entity,
+                    origin,
+                    changes: std::mem::take(&mut self.nodes[known].changes),
+                    path: self.place(),
+                };
+                known
+            }
+            Some(_) => {
+                let message =
+                    format!("two new rows are called `{name}`; call them differently in `as`");
+                self.below("as", |b| b.fail(Error::input(message)));
+                return None;
+            }
+        };
+        self.names.insert((entity, name), node);
+        Some(node)
+    }
+
+    /// Changes of a row that is there.
+    pub(super) fn update(&mut self, node: NodeId, input: &Input<'a>) {
+        let entity = self.nodes[node].entity;
+        let before = self.nodes[node].changes.len();
+        self.fill(node, &input.fields(), false);
+        if self.nodes[node].changes.len() > before {
+            let presets = self.entity(entity).writing.on_update.clone();
+            for (column, preset) in presets {
+                self.preset(node, column, &preset);
+            }
+        }
+        self.check(node, false);
+    }
+
+    /// What a condition's rows are changed to: columns, and rows that they are to refer to.
+    pub(super) fn columns_to_update(
+        &mut self,
+        entity: EntityId,
+        input: &Input<'a>,
+    ) -> Option<Vec<(ColumnIx, Given)>> {
+        if !self.may(self.rules.update(entity), entity, "change") {
+            return None;
+        }
+        let changes = self.only_columns(entity, input, false, "many rows are changed alike")?;
+        Some(changes)
+    }
+
+    /// The changes of an input in which no other rows are made or linked.
+    pub(super) fn only_columns(
+        &mut self,
+        entity: EntityId,
+        input: &Input<'a>,
+        new: bool,
+        why: &str,
+    ) -> Option<Vec<(ColumnIx, Given)>> {
+        let fields = input.fields();
+        for (name, value) in &fields {
+            if let Some(Part::Relation(relation)) = self.part(entity, name) {
+                let relation = &self.catalog.relations[relation];
+                let fields = value.fields();
+                let connects = relation.holds_key
+                    && (value.is_null() || fields.iter().all(|(name, _)| name == "connect"));
+                if !connects {
+                    let message = format!(
+                        "{why}, so only columns and `connect` of what they refer to can stand here; ask for `{name}` in a mutation of its own"
+                    );
+                    self.below(name.as_str(), |b| b.fail(Error::input(message)));
+                    return None;
+                }
+            }
+        }
+        let node = self.node(entity, Origin::Link);
+        self.fill(node, &fields, new);
+        match new {
+            true => self.complete(node),
+            false => {
+                if !self.nodes[node].changes.is_empty() {
+                    for (column, preset) in self.entity(entity).writing.on_update.clone() {
+                        self.preset(node, column, &preset);
+                    }
+                }
+                self.check(node, false);
+            }
+        }
+        // It stood for what is made of it.
+        self.nodes[node].origin = Origin::Nothing;
+        Some(std::mem::take(&mut self.nodes[node].changes))
+    }
+
+    fn is_name(&self, entity: EntityId, name: &str) -> bool {
+        name == "as" && self.entity(entity).field(name).is_none()
+    }
+
+    fn part(&self, entity: EntityId, name: &str) -> Option<Part> {
+        if self.is_name(entity, name) {
+            return Some(Part::Name);
+        }
+        match self.entity(entity).field(name)?.source {
+            FieldSource::Column(column) => Some(Part::Column(column)),
+            FieldSource::Relation(relation) => Some(Part::Relation(relation)),
+            FieldSource::Id => Some(Part::Column(*self.entity(entity).primary_key.first()?)),
+            FieldSource::Connection(_) | FieldSource::Aggregate(_) => None,
+        }
+    }
+
+    fn fill(&mut self, node: NodeId, fields: &[(String, Input<'a>)], new: bool) {
+        let entity = self.nodes[node].entity;
+        for (name, value) in fields {
+            let Some(part) = self.part(entity, name) else {
+                continue;
+            };
+            self.path.push(name.clone());
+            match part {
+                Part::Name => {}
+                Part::Column(column) => self.column(node, column, value, name == "id"),
+                Part::Relation(relation) => self.relation(node, relation, value, new),
+            }
+            self.path.pop();
+        }
+    }
+
+    fn column(&mut self, node: NodeId, ix: ColumnIx, value: &Input<'a>, is_id: bool) {
+        let entity = self.nodes[node].entity;
+        let of = self.entity(entity);
+        let column = &of.columns[ix];
+        if !self.may_write(entity, ix) {
+            return;
+        }
+        if value.is_null() {
+            if !column.nullable {
+                let message = format!(
+                    "`{}` is never null; leave it out, or give it a value",
+                    column.field
+                );
+                self.fail(Error::input(message));
+                return;
+            }
+            self.put(node, ix, Given::Is(Value::Null));
+            return;
+        }
+        if is_id && of.field("id").is_some_and(|f| f.source == FieldSource::Id) {
+            let text = crate::read::plan::text_of(value.json()).into_owned();
+            match crate::read::plan::key_of_text(self.catalog, entity, &text) {
+                Ok(key) => {
+                    for (&column, value) in of.primary_key.iter().zip(key) {
+                        self.put(node, column, Given::Is(Value::Is(value)));
+                    }
+                }
+                Err(why) => self.fail(no_value(value.json(), why, "for", "id")),
+            }
+            return;
+        }
+        if let Some(to) = column.refers_to {
+            let uses = Uses {
+                connect: true,
+                ..Uses::default()
+            };
+            if let Some(target) = self.named(to, value, uses) {
+                let key = self.entity(to).primary_key[0];
+                self.put(node, ix, Given::Of(target, key));
+            }
+            return;
+        }
+        match self.value(column, value) {
+            Ok(value) => self.put(node, ix, Given::Is(value)),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// A value of a column.
+    pub(super) fn value(&self, column: &Column, value: &Input<'a>) -> Result<Value, Error> {
+        let refused =
+            |value: &Input<'_>, why: NoValue| no_value(value.json(), why, "for", &column.field);
+        if let Kind::Array(of) = &column.kind {
+            let item = |item: Input<'a>| {
+                if item.is_null() {
+                    return Ok(None);
+                }
+                let value = self.single(of, &item).map_err(|why| refused(&item, why))?;
+                Ok(Some(value))
+            };
+            let items = value.items().into_iter().map(item);
+            return Ok(Value::List(items.collect::<Result<_, Error>>()?));
+        }
+        let single = self
+            .single(&column.kind, value)
+            .map_err(|why| refused(value, why))?;
+        if let (KeyValue::Text(text), Some(most)) = (&single, column.written.max_length)
+            && text.chars().count() > most as usize
+        {
+            return Err(Error::input(format!(
+                "`{}` holds {most} characters at most; this has {}",
+                column.field,
+                text.chars().count()
+            )));
+        }
+        Ok(Value::Is(single))
+    }
+
+    fn single(&self, kind: &Kind, value: &Input<'_>) -> Result<KeyValue, NoValue> {
+        if let Kind::Json = kind {
+            return key_value(kind, &value.text());
+        }
+        let found = column_key(kind, value.json())?.into_iter().next();
+        found.ok_or(NoValue::Malformed)
+    }
+
+    /// Whether a column may be written in any row.
+    pub(super) fn may_write(&mut self, entity: EntityId, column: ColumnIx) -> bool {
+        let may = *self.rules.write_column(entity, column) != Visibility::Nothing;
+        if !may {
+            let of = self.entity(entity);
+            let message = format!(
+                "you may not write `{}` of {}",
+                of.columns[column].field,
+                of.many()
+            );
+            self.fail(Error::new(Code::Forbidden, message));
+        }
+        may
+    }
+
+    /// Adds what the graph makes of a new row, and asks for what is missing.
+    pub(super) fn complete(&mut self, node: NodeId) {
+        let entity = self.nodes[node].entity;
+        let of = self.entity(entity);
+        for (column, preset) in &of.writing.on_create {
+            let given = self.nodes[node].changes.iter().any(|(c, _)| c == column);
+            if !(given && preset.replaceable) {
+                self.preset(node, *column, preset);
+            }
+        }
+        let has =
+            |b: &Self, column: ColumnIx| b.nodes[node].changes.iter().any(|(c, _)| *c == column);
+        if let (KeyMaker::Uuid, [key]) = (of.writing.key, &of.primary_key[..])
+            && !has(self, *key)
+        {
+            match random_uuid() {
+                Some(uuid) => self.put(node, *key, Given::Is(Value::Is(uuid))),
+                None => self.fail(Error::new(
+                    Code::InternalServerError,
+                    "no random number can be drawn",
+                )),
+            }
+        }
+        for (ix, column) in of.columns.iter().enumerate() {
+            let is_made = of.writing.key == KeyMaker::Database && of.primary_key == [ix];
+            if column.nullable || column.written.has_default || is_made || has(self, ix) {
+                continue;
+            }
+            let relation = of.fields.iter().find_map(|f| match f.source {
+                FieldSource::Relation(r) => {
+                    let relation = &self.catalog.relations[r];
+                    let holds = relation.holds_key && relation.from_columns.contains(&ix);
+                    holds.then_some(&f.name)
+                }
+                _ => None,
+            });
+            let shown = of.field(&column.field).is_some();
+            let (step, wanted) = match (relation, shown) {
+                (Some(relation), true) => (
+                    relation.clone(),
+                    format!("`{relation}` or `{}`", column.field),
+                ),
+                (Some(relation), false) => (relation.clone(), format!("`{relation}`")),
+                (None, _) => (column.field.clone(), format!("`{}`", column.field)),
+            };
+            let message = format!("a new {} needs {wanted}", of.one());
+            self.below(step, |b| b.fail(Error::input(message)));
+        }
+        self.check(node, true);
+    }
+
+    pub(super) fn preset(
+        &mut self,
+        node: NodeId,
+        column: ColumnIx,
+        preset: &crate::graph::writing::Preset,
+    ) {
+        let of = self.entity(self.nodes[node].entity);
+        let kind = &of.columns[column].kind;
+        let value = match &preset.value {
+            PresetValue::Value(value) => Some(value.clone()),
+            PresetValue::Now => Mine::Now.value(kind, self.principal),
+            PresetValue::Me => Mine::Id.value(kind, self.principal),
+            PresetValue::Claim(name) => Mine::Claim(name.clone()).value(kind, self.principal),
+        };
+        let changes = &mut self.nodes[node].changes;
+        changes.retain(|(c, _)| *c != column);
+        match value {
+            Some(value) => changes.push((column, Given::Is(Value::Is(value)))),
+            None if of.columns[column].nullable => {
+                changes.push((column, Given::Is(Value::Null)));
+            }
+            // Whoever asks brings nothing for it, so it is missing.
+            None => {}
+        }
+    }
+
+    /// What the graph wants of the values of a row.
+    fn check(&mut self, node: NodeId, new: bool) {
+        let of = self.entity(self.nodes[node].entity);
+        if !of.writing.has_checks() {
+            return;
+        }
+        let changes = self.nodes[node].changes.iter();
+        let values = changes.filter_map(|(column, given)| match given {
+            Given::Is(Value::Is(value)) => Some((*column, Some(value.clone()))),
+            Given::Is(Value::Null) => Some((*column, None)),
+            _ => None,
+        });
+        let values: Vec<_> = values.collect();
+        let problems = of.writing.problems(of, &values, new, self.principal);
+        for problem in problems {
+            let error = Error::input(problem.message);
+            match problem.column {
+                None => self.fail(error),
+                Some(column) => {
+                    let field = of.columns[column].field.as_str();
+                    self.below(field, |b| b.fail(error));
+                }
+            }
+        }
+    }
+}
+
+fn random_uuid() -> Option<KeyValue> {
+    let mut bytes = [0; 16];
+    let random = ring::rand::SystemRandom::new();
+    ring::rand::SecureRandom::fill(&random, &mut bytes).ok()?;
+    // Version 4 of RFC 9562.
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let uuid = sea_orm::prelude::Uuid::from_bytes(bytes);
+    Some(KeyValue::Text(uuid.to_string().into()))
+}

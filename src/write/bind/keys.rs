@@ -1,0 +1,174 @@
+//! Rows that are named: by their ids, by the names of new ones, or by a unique key.
+
+use super::given::Input;
+use super::{Binder, Binding, Given, Gives, Matching, NodeId, Origin, Uses};
+use crate::error::{Code, Error};
+use crate::graph::{EntityId, RelationId};
+use crate::read::plan::{key_of_id, text_of};
+use crate::read::sql::change::Value;
+
+impl<'a> Binder<'a> {
+    /// The row of an id.
+    pub(super) fn named(&mut self, entity: EntityId, id: &Input<'a>, uses: Uses) -> Option<NodeId> {
+        let text = text_of(id.json()).into_owned();
+        if id.is_null() {
+            self.fail(Error::input("an id is never null; leave it out"));
+            return None;
+        }
+        if let Some(name) = text.strip_prefix("new:") {
+            return self.made(entity, name, uses);
+        }
+        match key_of_id(self.catalog, entity, id.json()) {
+            Ok(key) => Some(self.found(entity, key, uses)),
+            Err(error) => {
+                self.fail(error);
+                None
+            }
+        }
+    }
+
+    /// The new row of a name, which may be made later.
+    fn made(&mut self, entity: EntityId, name: &str, uses: Uses) -> Option<NodeId> {
+        let known = self.names.get(&(entity, name.to_owned())).copied();
+        let node = known.unwrap_or_else(|| {
+            let node = self.node(entity, Origin::Unknown);
+            self.names.insert((entity, name.to_owned()), node);
+            node
+        });
+        if self.nodes[node].act == self.acts.len() {
+            if uses.delete {
+                self.fail(Error::input(
+                    "a row is not made and deleted by the same field; leave it out",
+                ));
+                return None;
+            }
+            return Some(node);
+        }
+        // What an earlier field has made is there now, and looked at as all others are.
+        let found = super::Found {
+            key: super::Key::Of(node),
+            uses: Uses::default(),
+            version: None,
+            within: Vec::new(),
+            detached: false,
+        };
+        let node = self.node(entity, Origin::Found(found));
+        self.use_(node, uses);
+        Some(node)
+    }
+
+    /// A row that is made unless there is one with the same unique key.
+    pub(super) fn connect_or_create(
+        &mut self,
+        entity: EntityId,
+        input: &Input<'a>,
+    ) -> Option<NodeId> {
+        let fields = input.fields();
+        let field = |name: &str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v);
+        let create = field("create")?.clone();
+        let unique = self.unique(entity, field("on")?)?;
+        self.may(self.rules.connect(entity), entity, "refer to");
+        let node = self.new_node(entity, &create.fields(), Origin::NewUnless { unique })?;
+        let changes = self.below("create", |b| {
+            let why = "the row may be there already";
+            b.only_columns(entity, &create, true, why)
+        })?;
+        self.nodes[node].changes = changes;
+        self.require_key(node, unique).then_some(node)
+    }
+
+    pub(super) fn upsert(
+        &mut self,
+        entity: EntityId,
+        create: &Input<'a>,
+        update: &Input<'a>,
+        on: &Input<'a>,
+    ) -> Option<NodeId> {
+        let unique = self.below("on", |b| b.unique(entity, on))?;
+        let why = "the row may be made or changed";
+        if !self.may(self.rules.update(entity), entity, "change") {
+            return None;
+        }
+        let changes = self.below("update", |b| b.only_columns(entity, update, false, why));
+        let made = self.below("create", |b| {
+            let origin = Origin::Upsert {
+                unique,
+                changes: Vec::new(),
+            };
+            let node = b.new_node(entity, &create.fields(), origin)?;
+            let made = b.only_columns(entity, create, true, why)?;
+            Some((node, made))
+        });
+        let (changes, (node, made)) = (changes?, made?);
+        self.nodes[node].changes = made;
+        if let Origin::Upsert {
+            changes: update, ..
+        } = &mut self.nodes[node].origin
+        {
+            *update = changes;
+        }
+        self.below("create", |b| b.require_key(node, unique))
+            .then_some(node)
+    }
+
+    fn unique(&mut self, entity: EntityId, on: &Input<'a>) -> Option<usize> {
+        let name = text_of(on.json()).into_owned();
+        let keys = &self.entity(entity).writing.unique;
+        keys.iter().position(|key| key.name == name)
+    }
+
+    /// A row is told from others by a key that it has.
+    fn require_key(&mut self, node: NodeId, unique: usize) -> bool {
+        let of = self.entity(self.nodes[node].entity);
+        let key = &of.writing.unique[unique];
+        let has = |column: &usize| {
+            let mut changes = self.nodes[node].changes.iter();
+            changes.any(|(c, given)| c == column && *given != Given::Is(Value::Null))
+        };
+        let Some(missing) = key.columns.iter().find(|column| !has(column)) else {
+            return true;
+        };
+        let field = of.columns[*missing].field.clone();
+        let message = format!(
+            "`{field}` is (a part of) the key {}, by which the row is looked for; give it",
+            key.name
+        );
+        self.below(field, |b| b.fail(Error::input(message)));
+        false
+    }
+
+    /// Joins whoever asks to a row, or parts them.
+    pub(super) fn pair(
+        &mut self,
+        relation: RelationId,
+        field: &Binding<'a>,
+        joins: bool,
+    ) -> Option<(Gives, Option<Matching>)> {
+        let (name, id) = field.arguments.first()?;
+        let from = self.catalog.relations[relation].from;
+        let id = Input::of(Some(id), self.variables);
+        let Some(subject) = self.principal.known() else {
+            self.fail(Error::new(
+                Code::Unauthenticated,
+                "nobody is signed in; sign in first",
+            ));
+            return None;
+        };
+        let of = self.entity(from);
+        let kind = &of.columns[of.primary_key[0]].kind;
+        let Ok(me) = crate::graph::keys::key_value(kind, &subject.id) else {
+            let message = format!("whoever asks is no {}", of.one());
+            self.fail(Error::new(Code::Forbidden, message));
+            return None;
+        };
+        let me = self.found(from, vec![me], Uses::default());
+        let uses = Uses {
+            connect: joins,
+            ..Uses::default()
+        };
+        let to = self.catalog.relations[relation].to;
+        let target = self.below(name.as_str(), |b| b.named(to, &id, uses))?;
+        self.below(name.as_str(), |b| b.link(me, relation, target, joins));
+        Some((Gives::One(target), None))
+    }
+}

@@ -1,0 +1,405 @@
+//! From the inputs of a request to its units of work. All that can be known without the database is checked here, and
+//! told at once; nothing has run then.
+
+mod given;
+mod input;
+mod keys;
+mod relations;
+
+use std::collections::HashMap;
+
+use apollo_compiler::ast;
+use apollo_compiler::response::{JsonMap, JsonValue};
+
+use super::unit::{
+    Act, Found, Given, Gives, Key, Matching, Node, NodeId, Order, Origin, Set, Units, Uses, order,
+};
+use crate::error::{Code, Error};
+use crate::graph::keys::KeyValue;
+use crate::graph::rules::{Rules, Visibility};
+use crate::graph::writing::{Mutation, Writes};
+use crate::graph::{Catalog, ColumnIx, Entity, EntityId, Principal};
+use crate::read::plan::bind_filter;
+use given::Input;
+
+/// A field of a mutation that writes, with its arguments as they are written.
+pub struct Binding<'a> {
+    pub writes: Writes,
+    pub arguments: &'a [(apollo_compiler::Name, apollo_compiler::Node<ast::Value>)],
+}
+
+/// What requests may ask.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Rows in one list, or of one condition.
+    pub rows: u32,
+    /// How deep relations nest in an input.
+    pub depth: usize,
+}
+
+/// Binds all fields of a request. The errors of the first field that has some come with its place.
+pub fn bind(
+    catalog: &Catalog,
+    rules: &Rules,
+    principal: &Principal,
+    bounds: Bounds,
+    fields: &[Option<Binding<'_>>],
+    variables: &JsonMap,
+) -> Result<Units, (usize, Vec<Error>)> {
+    let mut binder = Binder {
+        catalog,
+        rules,
+        principal,
+        bounds,
+        variables,
+        nodes: Vec::new(),
+        acts: Vec::new(),
+        found: HashMap::new(),
+        links: HashMap::new(),
+        names: HashMap::new(),
+        sets: Vec::new(),
+        errors: Vec::new(),
+        path: Vec::new(),
+        nested: 0,
+    };
+    for (at, field) in fields.iter().enumerate() {
+        binder.field(field.as_ref());
+        if !binder.errors.is_empty() {
+            return Err((at, binder.errors));
+        }
+    }
+    Ok(Units {
+        nodes: binder.nodes,
+        acts: binder.acts,
+    })
+}
+
+struct Binder<'a> {
+    catalog: &'a Catalog,
+    rules: &'a Rules,
+    principal: &'a Principal,
+    bounds: Bounds,
+    variables: &'a JsonMap,
+    nodes: Vec<Node>,
+    acts: Vec<Act>,
+    /// The rows of the field at hand that are named by their keys.
+    found: HashMap<(EntityId, Vec<KeyValue>), NodeId>,
+    /// The junctions' rows of the field at hand, by the rows that they join.
+    links: HashMap<(EntityId, NodeId, NodeId), NodeId>,
+    /// The new rows that inputs have named.
+    names: HashMap<(EntityId, String), NodeId>,
+    sets: Vec<Set>,
+    errors: Vec<Error>,
+    path: Vec<String>,
+    /// How many relations deep.
+    nested: usize,
+}
+
+impl<'a> Binder<'a> {
+    fn field(&mut self, field: Option<&Binding<'a>>) {
+        let start = self.nodes.len();
+        self.found.clear();
+        self.links.clear();
+        let bound = field.map(|field| self.act(field));
+        self.unknown(start);
+        let (gives, matching) = bound.flatten().unwrap_or((Gives::Many(Vec::new()), None));
+        let mut act = Act {
+            nodes: (start..self.nodes.len()).collect(),
+            sets: std::mem::take(&mut self.sets),
+            matching,
+            gives,
+            statements: 0,
+        };
+        if self.errors.is_empty() {
+            act.statements = self.statements(&act);
+        }
+        self.acts.push(act);
+    }
+
+    fn act(&mut self, field: &Binding<'a>) -> Option<(Gives, Option<Matching>)> {
+        let argument = |name: &str| {
+            let found = field.arguments.iter().find(|(n, _)| n == name);
+            found.map(|(_, value)| &**value)
+        };
+        let (entity, mutation) = match field.writes {
+            Writes::Rows(entity, mutation) => (entity, mutation),
+            Writes::Link { relation, joins } => return self.pair(relation, field, joins),
+        };
+        let variables = self.variables;
+        let input = |name: &'static str| Input::of(argument(name), variables);
+        Some(match mutation {
+            Mutation::Create => {
+                let input = input("input");
+                let node = self.below("input", |b| b.create(entity, &input, None))?;
+                (Gives::One(node), None)
+            }
+            Mutation::CreateMany => {
+                let inputs = input("inputs");
+                let made = self.below("inputs", |b| {
+                    b.each(&inputs, |b, input| b.create(entity, input, None))
+                });
+                (Gives::Many(made), None)
+            }
+            Mutation::Update => {
+                let uses = Uses {
+                    update: true,
+                    ..Uses::default()
+                };
+                let node = self.below("id", |b| b.named(entity, &input("id"), uses))?;
+                self.version(node, &input("expectedVersion"));
+                let input = input("input");
+                self.below("input", |b| b.update(node, &input));
+                (Gives::One(node), None)
+            }
+            Mutation::Delete => {
+                let uses = Uses {
+                    delete: true,
+                    ..Uses::default()
+                };
+                let node = self.below("id", |b| b.named(entity, &input("id"), uses))?;
+                self.version(node, &input("expectedVersion"));
+                (Gives::One(node), None)
+            }
+            Mutation::Upsert => {
+                let node = self.upsert(entity, &input("create"), &input("update"), &input("on"))?;
+                (Gives::One(node), None)
+            }
+            Mutation::UpdateMany => {
+                let filter = self.filter(entity, &input("where"))?;
+                let input = input("input");
+                let changes = self.below("input", |b| b.columns_to_update(entity, &input))?;
+                let matching = Matching {
+                    entity,
+                    filter,
+                    changes: Some(changes),
+                };
+                (Gives::Matching, Some(matching))
+            }
+            Mutation::DeleteMany => {
+                let filter = self.filter(entity, &input("where"))?;
+                self.may(self.rules.delete(entity), entity, "delete");
+                let matching = Matching {
+                    entity,
+                    filter,
+                    changes: None,
+                };
+                (Gives::Matching, Some(matching))
+            }
+        })
+    }
+
+    fn filter(
+        &mut self,
+        entity: EntityId,
+        input: &Input<'_>,
+    ) -> Option<crate::graph::condition::Filter> {
+        match bind_filter(self.catalog, self.rules, entity, input.json()) {
+            Ok(filter) => Some(filter),
+            Err(error) => {
+                self.errors.push(error);
+                None
+            }
+        }
+    }
+
+    /// What is bound of each item of a list, of which one alone may stand for it.
+    fn each<T>(
+        &mut self,
+        input: &Input<'a>,
+        mut bind: impl FnMut(&mut Self, &Input<'a>) -> Option<T>,
+    ) -> Vec<T> {
+        let items = input.items();
+        if items.len() > self.bounds.rows as usize {
+            let message = format!(
+                "`{}` has {} items; at most {} are allowed",
+                self.place(),
+                items.len(),
+                self.bounds.rows
+            );
+            self.fail(Error::new(Code::LimitExceeded, message));
+            return Vec::new();
+        }
+        let bound = items.iter().enumerate().filter_map(|(i, item)| {
+            self.path.push(i.to_string());
+            let bound = bind(self, item);
+            self.path.pop();
+            bound
+        });
+        bound.collect()
+    }
+
+    fn below<T>(&mut self, step: impl Into<String>, bind: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(step.into());
+        let bound = bind(self);
+        self.path.pop();
+        bound
+    }
+
+    /// `input.posts.create.0`
+    fn place(&self) -> Box<str> {
+        self.path.join(".").into()
+    }
+
+    /// An error of what is at hand.
+    fn fail(&mut self, error: Error) {
+        const MOST: usize = 100;
+        if self.errors.len() < MOST {
+            let place = self.place();
+            self.errors.push(match error.field {
+                Some(_) => error,
+                None => error.of_field(place),
+            });
+        }
+    }
+
+    /// Whether something may be done to any row at all.
+    fn may(&mut self, rule: &Visibility, entity: EntityId, what: &str) -> bool {
+        let may = *rule != Visibility::Nothing;
+        if !may {
+            let many = self.entity(entity).many();
+            self.fail(Error::new(
+                Code::Forbidden,
+                format!("you may not {what} {many}"),
+            ));
+        }
+        may
+    }
+
+    fn entity(&self, entity: EntityId) -> &'a Entity {
+        &self.catalog.entities[entity]
+    }
+
+    fn node(&mut self, entity: EntityId, origin: Origin) -> NodeId {
+        self.nodes.push(Node {
+            act: self.acts.len(),
+            entity,
+            origin,
+            changes: Vec::new(),
+            path: self.place(),
+        });
+        self.nodes.len() - 1
+    }
+
+    /// The row of the field at hand with this key.
+    fn found(&mut self, entity: EntityId, key: Vec<KeyValue>, uses: Uses) -> NodeId {
+        let known = self.found.get(&(entity, key.clone())).copied();
+        let node = known.unwrap_or_else(|| {
+            let found = Found {
+                key: Key::Is(key.clone()),
+                uses: Uses::default(),
+                version: None,
+                within: Vec::new(),
+                detached: false,
+            };
+            let node = self.node(entity, Origin::Found(found));
+            self.found.insert((entity, key), node);
+            node
+        });
+        self.use_(node, uses);
+        node
+    }
+
+    fn use_(&mut self, node: NodeId, more: Uses) {
+        let entity = self.nodes[node].entity;
+        if self.nodes[node].found().is_none() {
+            // The rules for what is made are asked there.
+            return;
+        }
+        if more.update {
+            self.may(self.rules.update(entity), entity, "change");
+        }
+        if more.delete {
+            self.may(self.rules.delete(entity), entity, "delete");
+        }
+        if more.connect {
+            self.may(self.rules.connect(entity), entity, "refer to");
+        }
+        let mut clash = false;
+        if let Origin::Found(found) = &mut self.nodes[node].origin {
+            found.uses.update |= more.update;
+            found.uses.delete |= more.delete;
+            found.uses.connect |= more.connect;
+            clash = found.uses.delete && (found.uses.update || found.uses.connect);
+        }
+        if clash {
+            self.fail(Error::input("this row is to be deleted, and something else is to become of it in the same input; ask for one of the two"));
+        }
+    }
+
+    fn version(&mut self, node: NodeId, version: &Input<'_>) {
+        let version = version
+            .json()
+            .as_str()
+            .and_then(|v| v.parse().ok())
+            .or(version.json().as_i64());
+        if let Origin::Found(found) = &mut self.nodes[node].origin {
+            found.version = found.version.or(version);
+        }
+    }
+
+    /// Puts a value into a column of a row, unless it has another there.
+    fn put(&mut self, node: NodeId, column: ColumnIx, given: Given) {
+        let changes = &mut self.nodes[node].changes;
+        match changes.iter().find(|(c, _)| *c == column) {
+            None => changes.push((column, given)),
+            Some((_, known)) if *known == given => {}
+            Some(_) => {
+                let of = self.entity(self.nodes[node].entity);
+                let message = format!(
+                    "`{}` of this {} is given twice, and not alike; give it once",
+                    of.columns[column].field,
+                    of.one()
+                );
+                self.fail(Error::input(message));
+            }
+        }
+    }
+
+    /// What was named and never made.
+    fn unknown(&mut self, start: NodeId) {
+        for node in start..self.nodes.len() {
+            if matches!(self.nodes[node].origin, Origin::Unknown) {
+                let name = self.names.iter().find(|(_, id)| **id == node);
+                let name = name.map_or("", |((_, name), _)| name).to_owned();
+                let path = self.nodes[node].path.to_string();
+                let message = format!(
+                    "`new:{name}` names nothing that this field or one before it makes; say `as: \"{name}\"` where it is made"
+                );
+                self.fail(Error::input(message).of_field(path));
+            }
+        }
+    }
+
+    /// The most statements that a field runs.
+    fn statements(&mut self, act: &Act) -> u64 {
+        let ordered = self.ordered(&act.nodes);
+        let Some(order) = ordered else { return 0 };
+        super::run::statements(self.catalog, self.rules, &self.nodes, act, &order)
+    }
+
+    fn ordered(&mut self, ids: &[NodeId]) -> Option<Order> {
+        let (catalog, nodes) = (self.catalog, &self.nodes);
+        let nullable =
+            |entity: EntityId, column: ColumnIx| catalog.entities[entity].columns[column].nullable;
+        match order(ids, |id| &nodes[id], nullable) {
+            Ok(order) => Some(order),
+            Err(circle) => {
+                let keys = circle.0.iter().map(|(id, column, _)| {
+                    let of = &catalog.entities[nodes[*id].entity];
+                    format!("`{}.{}`", of.type_name, of.columns[*column].field)
+                });
+                let keys: Vec<_> = keys.collect();
+                let path = circle.0.first().map(|(id, ..)| nodes[*id].path.to_string());
+                let message = format!(
+                    "these rows refer to each other by {}, none of which can be null, so none of them can be the first to be made",
+                    keys.join(" and ")
+                );
+                self.fail(Error::input(message).of_field(path.unwrap_or_default()));
+                None
+            }
+        }
+    }
+}
+
+/// A value that was left out.
+const ABSENT: JsonValue = JsonValue::Null;

@@ -1,0 +1,23 @@
+//! Writing: related rows are built together, written in few statements, and committed once or not at all.
+//!
+//! ```text
+//! input ──bind──► Units ──run──► statements, level by level ──payload──► read through `read`, on the same transaction
+//!         values, rules       one for each table, operation and
+//!         and the bound       set of columns of a level
+//! ```
+//!
+//! `bind` makes a graph of rows of all inputs of a request: rows that are named, rows to make, links between them. `run`
+//! finds what is named (with what the rules say of it), deletes, updates and inserts what depends on nothing, then what
+//! depends on that, and looks at last whether what is there now may be.
+//!
+//! **Invariant:** the number of statements follows from the shape of the input, never from how many rows there are; and
+//! nothing is written to a row that `find` has not given out, or that the request has not made.
+
+mod bind;
+mod run;
+mod unit;
+
+pub use bind::{Binding, Bounds, bind};
+pub use run::failure::explain;
+pub use run::{Failed, Refused, Writer};
+pub use unit::Units;

@@ -1,0 +1,122 @@
+//! What rows are now that they are written: whether whoever asks may have them so.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::find::{Question, questions};
+use super::{Stop, Writer, forbidden, holds, place};
+use crate::graph::rules::Visibility;
+use crate::graph::{ColumnIx, EntityId};
+use crate::read::load::change::Transaction;
+use crate::read::sql::change::{Ask, By, Find, Lock, Value};
+use crate::write::unit::{NodeId, Origin, Uses};
+
+impl<T: Transaction> Writer<'_, T> {
+    /// Asks the rules of rows that were written, by one statement a table.
+    pub(super) async fn check(&mut self, written: &[NodeId]) -> Result<(), Stop> {
+        let mut by_entity: BTreeMap<EntityId, Vec<NodeId>> = BTreeMap::new();
+        for &id in written {
+            let is_as_it_was = self.done.contains(&id) || self.is_found_instead(id);
+            if !is_as_it_was && self.key(id).is_some() {
+                by_entity.entry(self.node(id).entity).or_default().push(id);
+            }
+        }
+        for (entity, nodes) in by_entity {
+            self.check_rows(entity, nodes).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a row was to be made, and there was one.
+    fn is_found_instead(&self, id: NodeId) -> bool {
+        matches!(self.node(id).origin, Origin::NewUnless { .. }) && self.instead.contains(&id)
+    }
+
+    fn is_new(&self, id: NodeId) -> bool {
+        !self.updated.contains(&id) && self.node(id).found().is_none()
+    }
+
+    async fn check_rows(&mut self, entity: EntityId, nodes: Vec<NodeId>) -> Result<(), Stop> {
+        let of = self.entity(entity);
+        let some_new = nodes.iter().any(|&id| self.is_new(id));
+        let uses = Uses {
+            update: nodes.iter().any(|&id| !self.is_new(id)),
+            ..Uses::default()
+        };
+        let written = nodes
+            .iter()
+            .flat_map(|&id| self.node(id).changes.iter().map(|(c, _)| *c));
+        let written: Vec<ColumnIx> = written.collect();
+        let questions = questions(self.catalog, self.rules, entity, uses, written, true);
+        let create = match self.rules.create(entity) {
+            Visibility::Where(rule) if some_new => Some(Ask::Rule(rule)),
+            _ => None,
+        };
+        if questions.is_empty() && create.is_none() {
+            return Ok(());
+        }
+        let has_create = create.is_some();
+        let asks: Vec<_> = questions.iter().map(Question::ask).chain(create).collect();
+        let key = &of.primary_key;
+        let rows = nodes.iter().map(|&id| {
+            let own = self.key(id).unwrap_or_default().into_iter();
+            own.map(|part| Cow::Owned(Value::Is(part))).collect()
+        });
+        let rows = self.rows(entity, key, rows);
+        let changes = self.changes();
+        let find = |others: &[_]| {
+            let find = Find {
+                entity,
+                by: By::Columns(key),
+                reads: &[],
+                asks: &asks,
+                seen: false,
+                lock: Lock::None,
+            };
+            changes.find(&find, others)
+        };
+        let path = self.node(nodes[0]).path.to_string();
+        let found = self.statement(&path, find, Some(rows)).await?;
+        let mut errors = Vec::new();
+        for row in found {
+            let Some(&id) = nodes.get(place(T::DIALECT, &row[0])) else {
+                continue;
+            };
+            let node = self.node(id);
+            let answers = &row[1..];
+            let new = self.is_new(id);
+            if new && has_create && !answers.last().is_none_or(holds) {
+                let message = format!("you may not create such a {}", of.one());
+                errors.push(forbidden(message, &node.path));
+                continue;
+            }
+            for (question, answer) in questions.iter().zip(answers) {
+                match question {
+                    Question::Update(_) if !new && !holds(answer) => {
+                        let message = format!("you may not change this {} so", of.one());
+                        errors.push(forbidden(message, &node.path));
+                    }
+                    // What the graph itself puts there needs no leave.
+                    Question::Write(column, _) if !holds(answer) && self.is_given(id, *column) => {
+                        let field = &of.columns[*column].field;
+                        let message = format!("you may not write `{field}` of this {}", of.one());
+                        errors.push(forbidden(message, &format!("{}.{field}", node.path)));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        match errors.is_empty() {
+            true => Ok(()),
+            false => Err(self.refuse(errors)),
+        }
+    }
+
+    fn is_given(&self, id: NodeId, column: ColumnIx) -> bool {
+        let of = self.entity(self.node(id).entity);
+        let presets = of.writing.on_create.iter().chain(&of.writing.on_update);
+        let mut presets = presets.filter(|(_, preset)| !preset.replaceable);
+        let preset = presets.any(|(c, _)| *c == column);
+        !preset && self.node(id).changes.iter().any(|(c, _)| *c == column)
+    }
+}

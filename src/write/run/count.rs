@@ -1,0 +1,132 @@
+//! How many statements a field runs at most, which follows from its input.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::delete;
+use crate::graph::rules::{Rules, Visibility};
+use crate::graph::{Catalog, ColumnIx, EntityId, Link};
+use crate::write::unit::{Act, Node, Operation, Order, Origin};
+
+/// The most statements that a field runs before its payload is read.
+pub fn statements(
+    catalog: &Catalog,
+    rules: &Rules,
+    nodes: &[Node],
+    act: &Act,
+    order: &Order,
+) -> u64 {
+    let mut found = BTreeSet::new();
+    let mut links = BTreeSet::new();
+    let mut deleted = BTreeSet::new();
+    let mut checked = BTreeSet::new();
+    for &id in &act.nodes {
+        let node = &nodes[id];
+        match &node.origin {
+            Origin::Found(of) => {
+                found.insert(node.entity);
+                if of.uses.delete {
+                    deleted.insert(node.entity);
+                }
+                for within in &of.within {
+                    if let Link::Through { junction, .. } = &catalog.relations[within.relation].link
+                    {
+                        links.insert(*junction);
+                    }
+                }
+            }
+            Origin::Unlink => {
+                links.insert(node.entity);
+                deleted.insert(node.entity);
+            }
+            _ => {}
+        }
+        if node.is_written() && is_checked(rules, node) {
+            checked.insert(node.entity);
+        }
+    }
+    let mut all = (found.len() + links.len()) as u64;
+    let relations: HashSet<_> = act.sets.iter().map(|set| set.relation).collect();
+    for relation in relations {
+        let relation = &catalog.relations[relation];
+        all += 1;
+        match &relation.link {
+            Link::Through { junction, .. } => {
+                deleted.insert(*junction);
+            }
+            Link::Direct { columns } => {
+                let of = &catalog.entities[relation.to].columns;
+                match columns.iter().any(|&c| of[c].nullable) {
+                    true => {
+                        all += 1;
+                        checked.insert(relation.to);
+                    }
+                    false => {
+                        deleted.insert(relation.to);
+                    }
+                }
+            }
+        }
+    }
+    if let Some(matching) = &act.matching {
+        all += 1;
+        match &matching.changes {
+            Some(changes) => {
+                all += 1;
+                let written = changes.iter().map(|(column, _)| *column);
+                if asks(
+                    rules,
+                    matching.entity,
+                    rules.update(matching.entity),
+                    written,
+                ) {
+                    checked.insert(matching.entity);
+                }
+            }
+            None => {
+                deleted.insert(matching.entity);
+            }
+        }
+    }
+    all += deleted
+        .iter()
+        .map(|&entity| delete::statements(catalog, entity))
+        .sum::<u64>();
+    all += order
+        .groups
+        .keys()
+        .map(|key| match key.operation {
+            Operation::InsertUnless(_) => 2,
+            Operation::Upsert(_) => 3,
+            _ => 1,
+        })
+        .sum::<u64>();
+    let patches: HashSet<(EntityId, ColumnIx)> = order
+        .patches
+        .iter()
+        .map(|(id, column, _)| (nodes[*id].entity, *column))
+        .collect();
+    all + (patches.len() + checked.len()) as u64
+}
+
+fn is_checked(rules: &Rules, node: &Node) -> bool {
+    let written = node.changes.iter().map(|(column, _)| *column);
+    match &node.origin {
+        Origin::Found(_) => asks(rules, node.entity, rules.update(node.entity), written),
+        Origin::Upsert { .. } => {
+            asks(rules, node.entity, rules.update(node.entity), [])
+                || asks(rules, node.entity, rules.create(node.entity), written)
+        }
+        _ => asks(rules, node.entity, rules.create(node.entity), written),
+    }
+}
+
+fn asks(
+    rules: &Rules,
+    entity: EntityId,
+    rule: &Visibility,
+    written: impl IntoIterator<Item = ColumnIx>,
+) -> bool {
+    let is_asked = |rule: &Visibility| matches!(rule, Visibility::Where(_));
+    let mut written = written.into_iter();
+    is_asked(rule) || written.any(|column| is_asked(rules.write_column(entity, column)))
+}

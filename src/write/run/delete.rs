@@ -1,0 +1,331 @@
+//! Deleting: with a row go those that the graph says go with it, each looked at by the rules, children first.
+//!
+//! Nothing is left to the database's own cascades, which pass rules by. What else refers to a row keeps it.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+
+use sea_orm::sea_query::ForeignKeyAction;
+
+use super::find::{Question, questions, referring};
+use super::{Stop, Writer, forbidden, holds};
+use crate::error::{Code, Error};
+use crate::graph::keys::KeyValue;
+use crate::graph::{ColumnIx, EntityId, ForeignKey};
+use crate::read::load::change::Transaction;
+use crate::read::sql::change::{By, Find, Lock, Value};
+use crate::read::sql::forms::ColumnRef;
+use crate::write::unit::{NodeId, Origin, Uses};
+
+/// How many rounds rows are followed that refer to rows of their own kind, or in a circle.
+pub(super) const ROUNDS: u64 = 16;
+
+/// Rows of one entity that go, by their keys.
+#[derive(Default)]
+struct Going {
+    keys: HashSet<Vec<KeyValue>>,
+    rows: Vec<Vec<KeyValue>>,
+}
+
+/// A row on its way: its entity, and its values by column.
+struct Parent {
+    path: Box<str>,
+    values: Vec<(ColumnIx, Option<KeyValue>)>,
+}
+
+impl<T: Transaction> Writer<'_, T> {
+    /// Deletes what a field asks, and what goes with it.
+    pub(super) async fn delete_all(&mut self, act: usize) -> Result<(), Stop> {
+        let mut going: BTreeMap<EntityId, Going> = BTreeMap::new();
+        let mut next: BTreeMap<EntityId, Vec<Parent>> = BTreeMap::new();
+        let mut nodes: BTreeMap<EntityId, Vec<NodeId>> = BTreeMap::new();
+        for id in self.deleted(act) {
+            let entity = self.node(id).entity;
+            let key = match self.node(id).origin {
+                Origin::Unlink => {
+                    let key = self.entity(entity).primary_key.iter();
+                    key.filter_map(|&c| self.plain(id, c)).collect()
+                }
+                _ => self.key(id).unwrap_or_default(),
+            };
+            let of = going.entry(entity).or_default();
+            if of.keys.insert(key.clone()) {
+                of.rows.push(key);
+                let values = self.known.iter().filter(|((node, _), _)| *node == id);
+                let values = values.map(|((_, column), value)| (*column, value.clone()));
+                let parent = Parent {
+                    path: self.node(id).path.clone(),
+                    values: values.collect(),
+                };
+                next.entry(entity).or_default().push(parent);
+            }
+            nodes.entry(entity).or_default().push(id);
+        }
+        let mut rounds = 0;
+        while !next.is_empty() {
+            rounds += 1;
+            if rounds > ROUNDS {
+                let message = format!(
+                    "more than {ROUNDS} rows refer to each other in a row here; delete the last of them first"
+                );
+                let error = Error::new(Code::LimitExceeded, message);
+                return Err(self.refuse(vec![error]));
+            }
+            let mut found: BTreeMap<EntityId, Vec<Parent>> = BTreeMap::new();
+            for (entity, parents) in next {
+                self.follow(act, entity, parents, &mut going, &mut found)
+                    .await?;
+            }
+            next = found;
+        }
+        for entity in self.children_first(&going) {
+            let rows = going.remove(&entity).unwrap_or_default().rows;
+            let of = self.entity(entity);
+            let rows = rows.into_iter().map(|key| {
+                let parts = key.into_iter().map(|part| Cow::Owned(Value::Is(part)));
+                parts.collect()
+            });
+            let rows = self.rows(entity, &of.primary_key, rows);
+            let changes = self.changes();
+            let write = |_: &[ColumnRef]| changes.delete(entity);
+            let own = nodes.remove(&entity).unwrap_or_default();
+            let path = own.first().map(|&id| self.node(id).path.to_string());
+            let ran = self
+                .statement(&path.unwrap_or_default(), write, Some(rows))
+                .await;
+            ran.map_err(|error| self.failed(error, entity, &own, true))?;
+        }
+        Ok(())
+    }
+
+    fn deleted(&self, act: usize) -> Vec<NodeId> {
+        let own = self.act(act).nodes.iter().copied();
+        let first = self.units.nodes.len();
+        let more = first..first + self.more.len();
+        own.chain(more)
+            .filter(|&id| {
+                let node = self.node(id);
+                let goes = match &node.origin {
+                    Origin::Found(found) => found.uses.delete,
+                    Origin::Unlink => true,
+                    _ => false,
+                };
+                node.act == act && goes && !self.done.contains(&id)
+            })
+            .collect()
+    }
+
+    /// Finds what refers to rows that go: it goes too, or refers to nothing from then on.
+    async fn follow(
+        &mut self,
+        act: usize,
+        entity: EntityId,
+        parents: Vec<Parent>,
+        going: &mut BTreeMap<EntityId, Going>,
+        found: &mut BTreeMap<EntityId, Vec<Parent>>,
+    ) -> Result<(), Stop> {
+        let catalog = self.catalog;
+        for (from, key) in referring(catalog, entity) {
+            match key.on_delete {
+                Some(ForeignKeyAction::Cascade) => {
+                    self.follow_key(from, key, &parents, going, found).await?;
+                }
+                Some(ForeignKeyAction::SetNull) => {
+                    self.let_go(act, from, key, &parents).await?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn follow_key(
+        &mut self,
+        from: EntityId,
+        key: &ForeignKey,
+        parents: &[Parent],
+        going: &mut BTreeMap<EntityId, Going>,
+        found: &mut BTreeMap<EntityId, Vec<Parent>>,
+    ) -> Result<(), Stop> {
+        let of = self.entity(from);
+        let reads = self.keys_of(from);
+        let uses = Uses {
+            delete: true,
+            ..Uses::default()
+        };
+        let asked = match self.is_owned(from, key) {
+            true => Vec::new(),
+            false => {
+                let all = questions(self.catalog, self.rules, from, uses, [], false);
+                let rules = all.into_iter();
+                rules.filter(|q| matches!(q, Question::Delete(_))).collect()
+            }
+        };
+        let rows = self
+            .referring_rows(from, key, parents, &reads, &asked)
+            .await?;
+        let going = going.entry(from).or_default();
+        for (parent, row) in rows {
+            let allowed = row[reads.len()..].iter().all(holds);
+            let forbids = *self.rules.delete(from) == crate::graph::rules::Visibility::Nothing;
+            if !allowed || (forbids && !self.is_owned(from, key)) {
+                let message = format!(
+                    "this cannot be deleted: with it would go {} that you may not delete",
+                    of.many()
+                );
+                return Err(self.refuse(vec![forbidden(message, &parent.path)]));
+            }
+            let values: Vec<_> = reads.iter().copied().zip(row).collect();
+            let own = of.primary_key.iter().filter_map(|c| {
+                let mut values = values.iter();
+                values.find(|(column, _)| column == c)?.1.clone()
+            });
+            let own: Vec<_> = own.collect();
+            if going.keys.insert(own.clone()) {
+                going.rows.push(own);
+                found.entry(from).or_default().push(Parent {
+                    path: parent.path.clone(),
+                    values,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Has rows refer to nothing that referred to what goes.
+    async fn let_go(
+        &mut self,
+        _act: usize,
+        from: EntityId,
+        key: &ForeignKey,
+        parents: &[Parent],
+    ) -> Result<(), Stop> {
+        let of = self.entity(from);
+        let columns: Vec<_> = key
+            .columns
+            .iter()
+            .copied()
+            .filter(|&c| of.columns[c].nullable)
+            .collect();
+        let reads = of.primary_key.clone();
+        let rows = self.referring_rows(from, key, parents, &reads, &[]).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let all: Vec<_> = of.primary_key.iter().chain(&columns).copied().collect();
+        let rows = rows.into_iter().map(|(_, row)| {
+            let own = row.into_iter();
+            let own = own.map(|part| Cow::Owned(part.map_or(Value::Null, Value::Is)));
+            let nulls = columns.iter().map(|_| Cow::Owned(Value::Null));
+            own.take(of.primary_key.len()).chain(nulls).collect()
+        });
+        let rows = self.rows(from, &all, rows);
+        let changes = self.changes();
+        let write = |_: &[ColumnRef]| changes.update(from, &columns, None);
+        self.run(from, &[], write, rows).await?;
+        Ok(())
+    }
+
+    /// The rows that refer to others by a key, each with the one that it refers to.
+    async fn referring_rows<'p>(
+        &mut self,
+        from: EntityId,
+        key: &ForeignKey,
+        parents: &'p [Parent],
+        reads: &[ColumnIx],
+        questions: &[Question<'_>],
+    ) -> Result<Vec<(&'p Parent, Vec<Option<KeyValue>>)>, Stop> {
+        let asks: Vec<_> = questions.iter().map(Question::ask).collect();
+        let bound = parents.iter().map(|parent| {
+            let values = key.to_columns.iter().map(|c| {
+                let value = parent.values.iter().find(|(column, _)| column == c);
+                let value = value.and_then(|(_, value)| value.clone());
+                Cow::Owned(value.map_or(Value::Null, Value::Is))
+            });
+            values.collect()
+        });
+        let rows = self.rows(from, &key.columns, bound);
+        let changes = self.changes();
+        let find = |others: &[_]| {
+            let find = Find {
+                entity: from,
+                by: By::Columns(&key.columns),
+                reads,
+                asks: &asks,
+                // What is not seen goes too, or keeps what it refers to.
+                seen: false,
+                lock: Lock::Update,
+            };
+            changes.find(&find, others)
+        };
+        let path = parents.first().map(|p| p.path.to_string());
+        let found = self
+            .statement(&path.unwrap_or_default(), find, Some(rows))
+            .await?;
+        let found = found.into_iter().filter_map(|mut row| {
+            let parent = parents.get(super::place(T::DIALECT, &row[0]))?;
+            row.remove(0);
+            Some((parent, row))
+        });
+        Ok(found.collect())
+    }
+
+    /// Whether rows are a part of what they refer to by a key: a junction's are of both ends.
+    fn is_owned(&self, from: EntityId, key: &ForeignKey) -> bool {
+        let owned = &self.entity(key.to).writing.owned;
+        let mut owned = owned.iter().map(|&r| &self.catalog.relations[r]);
+        !self.entity(from).exposed || owned.any(|r| r.from == from && r.from_columns == key.columns)
+    }
+
+    /// The primary key, and what others refer to of it.
+    fn keys_of(&self, entity: EntityId) -> Vec<ColumnIx> {
+        let mut columns = self.reads(entity);
+        for (_, key) in referring(self.catalog, entity) {
+            columns.extend(&key.to_columns);
+        }
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+
+    /// Entities in such an order that what refers to others comes before them.
+    fn children_first(&self, going: &BTreeMap<EntityId, Going>) -> Vec<EntityId> {
+        let mut order = Vec::new();
+        let mut open: Vec<EntityId> = going.keys().copied().collect();
+        while !open.is_empty() {
+            let is_free = |&entity: &EntityId| {
+                let mut referring = referring(self.catalog, entity);
+                !referring.any(|(from, _)| from != entity && open.contains(&from))
+            };
+            let next = open.iter().copied().find(|e| is_free(e));
+            let next = next.unwrap_or(open[0]);
+            open.retain(|&entity| entity != next);
+            order.push(next);
+        }
+        order
+    }
+}
+
+/// The most statements that deleting rows of an entity takes.
+pub(super) fn statements(catalog: &crate::graph::Catalog, entity: EntityId) -> u64 {
+    let mut reached = HashSet::from([entity]);
+    let mut open = vec![entity];
+    let (mut asked, mut circle) = (0, false);
+    while let Some(next) = open.pop() {
+        for (from, key) in referring(catalog, next) {
+            match key.on_delete {
+                Some(ForeignKeyAction::Cascade) => {
+                    asked += 1;
+                    match reached.insert(from) {
+                        true => open.push(from),
+                        false => circle |= from == next,
+                    }
+                }
+                Some(ForeignKeyAction::SetNull) => asked += 2,
+                _ => {}
+            }
+        }
+    }
+    let rounds = if circle { ROUNDS } else { 1 };
+    asked * rounds + reached.len() as u64
+}

@@ -1,0 +1,143 @@
+//! What a database refuses to write, as an error that says where in the input the reason is.
+
+use crate::error::{Code, Error};
+use crate::graph::{Catalog, ColumnIx, Entity, ForeignKey, Link};
+use crate::read::load::refusal::Refusal;
+use crate::read::sql::change::Value;
+
+use super::Failed;
+
+/// The error of a statement that the database refused.
+pub fn explain(catalog: &Catalog, failed: &Failed, refusal: &Refusal) -> Error {
+    let of = &catalog.entities[failed.entity];
+    match refusal {
+        Refusal::Unique { columns, .. } => taken(of, failed, columns),
+        Refusal::ForeignKey { table, constraint } => {
+            reference(catalog, of, failed, table.as_deref(), constraint.as_deref())
+        }
+        Refusal::NotNull { column, .. } => {
+            let column = column.as_ref().and_then(|name| place(of, name));
+            of_column(of, failed, column, "is never null; give it a value")
+        }
+        Refusal::Check { constraint, .. } => {
+            let column = column_of_check(of, constraint.as_deref());
+            let name = constraint.as_deref().unwrap_or("a check");
+            let why = format!("does not fit: the database checks `{name}`");
+            of_column(of, failed, column, &why)
+        }
+        Refusal::TooLong => of_column(of, failed, None, "is longer than its column takes"),
+        Refusal::OutOfRange => of_column(of, failed, None, "is out of range for its column"),
+        Refusal::Malformed => of_column(of, failed, None, "is no value of its column"),
+        Refusal::Raised => {
+            let message = format!("the database refuses this {}", of.one());
+            Error::new(Code::Conflict, message).of_field(path(failed, 0, None))
+        }
+    }
+}
+
+/// That another row has something that only one may have.
+fn taken(of: &Entity, failed: &Failed, names: &[String]) -> Error {
+    let columns: Vec<ColumnIx> = names.iter().filter_map(|name| place(of, name)).collect();
+    let at = repeated(failed, &columns);
+    let fields: Vec<_> = columns
+        .iter()
+        .map(|&c| format!("`{}`", of.columns[c].field))
+        .collect();
+    let message = match &fields[..] {
+        [] => format!(
+            "another {} has something of this that must be its own",
+            of.one()
+        ),
+        [field] => format!("this {field} is taken; choose another"),
+        fields => format!(
+            "these {} are taken together; choose others",
+            fields.join(" and ")
+        ),
+    };
+    let column = columns.first().map(|&c| of.columns[c].field.as_str());
+    Error::new(Code::Conflict, message).of_field(path(failed, at, column))
+}
+
+/// The row of several that has the same in these columns as one before it; the first, where none has.
+fn repeated(failed: &Failed, columns: &[ColumnIx]) -> usize {
+    let values = |row: &[(ColumnIx, Value)]| -> Vec<Option<Value>> {
+        let value = |column: &ColumnIx| row.iter().find(|(c, _)| c == column);
+        columns
+            .iter()
+            .map(|c| value(c).map(|(_, v)| v.clone()))
+            .collect()
+    };
+    let rows: Vec<_> = failed.rows.iter().map(|row| values(row)).collect();
+    (1..rows.len())
+        .find(|&i| rows[..i].contains(&rows[i]))
+        .unwrap_or_default()
+}
+
+/// That a row refers to none, or others refer to one that was to go.
+fn reference(
+    catalog: &Catalog,
+    of: &Entity,
+    failed: &Failed,
+    table: Option<&str>,
+    _constraint: Option<&str>,
+) -> Error {
+    if failed.deletes {
+        let holder = table.and_then(|table| holder(catalog, failed, table));
+        let message = match holder {
+            Some(holder) => format!(
+                "this {} cannot be deleted: it still has {holder}; delete those first",
+                of.one()
+            ),
+            None => format!(
+                "this {} cannot be deleted: something else refers to it",
+                of.one()
+            ),
+        };
+        return Error::new(Code::Conflict, message).of_field(path(failed, 0, None));
+    }
+    let message = format!("this {} refers to something that is not there", of.one());
+    Error::new(Code::NotFound, message).of_field(path(failed, 0, None))
+}
+
+/// The relation by which rows of a table refer to what was to go.
+fn holder(catalog: &Catalog, failed: &Failed, table: &str) -> Option<String> {
+    let from = catalog.entities.iter().position(|e| e.table == table)?;
+    let keys = catalog.entities[from].foreign_keys.iter();
+    let key: &ForeignKey = keys.clone().find(|key| key.to == failed.entity)?;
+    let relation = catalog.relations.iter().find(|r| {
+        let direct = match &r.link {
+            Link::Direct { columns } => *columns == key.columns,
+            Link::Through { .. } => false,
+        };
+        r.from == failed.entity && r.to == from && !r.holds_key && direct
+    })?;
+    Some(format!("`{}`", relation.name))
+}
+
+fn of_column(of: &Entity, failed: &Failed, column: Option<ColumnIx>, why: &str) -> Error {
+    let field = column.map(|c| of.columns[c].field.as_str());
+    let message = match field {
+        Some(field) => format!("`{field}` {why}"),
+        None => format!("a value of this {} {why}", of.one()),
+    };
+    Error::input(message).of_field(path(failed, 0, field))
+}
+
+/// The column that a check is about, if its name says so as PostgreSQL's own names do: `post_title_check`.
+fn column_of_check(of: &Entity, constraint: Option<&str>) -> Option<ColumnIx> {
+    let name = constraint?.strip_prefix(&format!("{}_", of.table))?;
+    place(of, name.strip_suffix("_check")?)
+}
+
+fn place(of: &Entity, name: &str) -> Option<ColumnIx> {
+    of.columns.iter().position(|c| c.name == name)
+}
+
+/// Where a row stands in the input; of several that the database does not tell apart, the list that they are in.
+fn path(failed: &Failed, at: usize, field: Option<&str>) -> String {
+    let path = failed.paths.get(at).map_or("", |path| &**path);
+    match field {
+        Some(field) => format!("{path}.{field}"),
+        None => path.to_owned(),
+    }
+}

@@ -1,0 +1,463 @@
+//! Rows that are named: whether they are there, and what the rules say of them.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use sea_orm::sea_query::ForeignKeyAction;
+
+use super::{Stop, Writer, forbidden, holds, not_found, place};
+use crate::error::{Code, Error};
+use crate::graph::condition::Filter;
+use crate::graph::keys::KeyValue;
+use crate::graph::rules::{Rules, Visibility};
+use crate::graph::{Catalog, ColumnIx, EntityId, ForeignKey, Link};
+use crate::read::load::change::Transaction;
+use crate::read::sql::change::{Ask, By, Find, Lock, Value};
+use crate::write::unit::{Found, Given, Key, Matching, Node, NodeId, Origin, Uses, Within};
+
+/// A question to a row, and what it is for.
+pub(super) enum Question<'c> {
+    Update(&'c Filter),
+    Delete(&'c Filter),
+    Connect(&'c Filter),
+    Write(ColumnIx, &'c Filter),
+    /// Rows refer to it, of which whoever asks sees some, or none.
+    Held {
+        from: EntityId,
+        key: &'c ForeignKey,
+        seen: bool,
+    },
+}
+
+impl<'c> Question<'c> {
+    pub(super) fn ask(&self) -> Ask<'c> {
+        match self {
+            Question::Update(rule)
+            | Question::Delete(rule)
+            | Question::Connect(rule)
+            | Question::Write(_, rule) => Ask::Rule(rule),
+            Question::Held { from, key, seen } => Ask::Referred {
+                from: *from,
+                columns: &key.columns,
+                to_columns: &key.to_columns,
+                seen: *seen,
+            },
+        }
+    }
+}
+
+/// What is to be known of the rows of an entity that are used so.
+pub(super) fn questions<'c>(
+    catalog: &'c Catalog,
+    rules: &'c Rules,
+    entity: EntityId,
+    uses: Uses,
+    written: impl IntoIterator<Item = ColumnIx>,
+    alone: bool,
+) -> Vec<Question<'c>> {
+    let mut questions = Vec::new();
+    let mut ask = |wanted: bool, rule: &'c Visibility, question: fn(&'c Filter) -> Question<'c>| {
+        if let (true, Visibility::Where(filter)) = (wanted, rule) {
+            questions.push(question(filter));
+        }
+    };
+    ask(uses.update, rules.update(entity), Question::Update);
+    ask(uses.delete, rules.delete(entity), Question::Delete);
+    ask(uses.connect, rules.connect(entity), Question::Connect);
+    let mut written: Vec<_> = written.into_iter().collect();
+    written.sort_unstable();
+    written.dedup();
+    for column in written {
+        if let Visibility::Where(filter) = rules.write_column(entity, column) {
+            questions.push(Question::Write(column, filter));
+        }
+    }
+    if uses.delete {
+        let held = restricting(catalog, entity).filter(|(from, _)| alone || *from != entity);
+        questions.extend(
+            held.flat_map(|(from, key)| {
+                [true, false].map(|seen| Question::Held { from, key, seen })
+            }),
+        );
+    }
+    questions
+}
+
+/// The keys of other rows that keep a row of an entity from being deleted.
+pub(super) fn restricting(
+    catalog: &Catalog,
+    entity: EntityId,
+) -> impl Iterator<Item = (EntityId, &ForeignKey)> {
+    referring(catalog, entity).filter(|(_, key)| {
+        !matches!(
+            key.on_delete,
+            Some(ForeignKeyAction::Cascade | ForeignKeyAction::SetNull)
+        )
+    })
+}
+
+/// The keys that refer to rows of an entity.
+pub(super) fn referring(
+    catalog: &Catalog,
+    entity: EntityId,
+) -> impl Iterator<Item = (EntityId, &ForeignKey)> {
+    let entities = catalog.entities.iter().enumerate();
+    entities
+        .flat_map(|(from, of)| of.foreign_keys.iter().map(move |key| (from, key)))
+        .filter(move |(_, key)| key.to == entity)
+}
+
+impl<T: Transaction> Writer<'_, T> {
+    /// Finds the rows that a field names, and refuses what may not be done to them.
+    pub async fn find(&mut self, act: usize) -> Result<(), Stop> {
+        self.matching.clear();
+        let of_act = self.act(act);
+        let mut by_entity: BTreeMap<EntityId, Vec<(Vec<KeyValue>, NodeId)>> = BTreeMap::new();
+        for &id in &of_act.nodes {
+            let Some(found) = self.node(id).found() else {
+                continue;
+            };
+            let key = match &found.key {
+                Key::Is(key) => Some(key.clone()),
+                Key::Of(made) => self.key(*made),
+            };
+            let entity = self.node(id).entity;
+            by_entity
+                .entry(entity)
+                .or_default()
+                .push((key.unwrap_or_default(), id));
+        }
+        for (entity, mut named) in by_entity {
+            // Locks are taken in the order of keys, by everybody.
+            named.sort_by(|a, b| order_of(&a.0).cmp(&order_of(&b.0)));
+            self.find_named(entity, named).await?;
+        }
+        self.check_relations(act).await?;
+        self.find_members(act).await?;
+        if let Some(matching) = &of_act.matching {
+            self.find_matching(act, matching).await?;
+        }
+        Ok(())
+    }
+
+    async fn find_named(
+        &mut self,
+        entity: EntityId,
+        named: Vec<(Vec<KeyValue>, NodeId)>,
+    ) -> Result<(), Stop> {
+        let of = self.entity(entity);
+        let uses = named.iter().filter_map(|(_, id)| self.node(*id).found());
+        let uses = uses.fold(Uses::default(), |all, found| Uses {
+            update: all.update | found.uses.update,
+            delete: all.delete | found.uses.delete,
+            connect: all.connect | found.uses.connect,
+        });
+        let written = named
+            .iter()
+            .flat_map(|(_, id)| self.node(*id).changes.iter().map(|(c, _)| *c));
+        let written: Vec<_> = written.collect();
+        let deleted = named
+            .iter()
+            .filter(|(_, id)| self.node(*id).found().is_some_and(|f| f.uses.delete));
+        let alone = deleted.count() < 2;
+        let questions = questions(self.catalog, self.rules, entity, uses, written, alone);
+        let asks: Vec<_> = questions.iter().map(Question::ask).collect();
+        let mut reads = self.reads(entity);
+        let more = self.compared(entity, &named);
+        reads.extend(
+            more.into_iter()
+                .filter(|c| !reads.contains(c))
+                .collect::<Vec<_>>(),
+        );
+        let hides = self.catalog.entities[entity].policy.can_hide();
+        let lock = match uses {
+            Uses { update: true, .. } | Uses { delete: true, .. } => Lock::Update,
+            _ if hides || !questions.is_empty() => Lock::Share,
+            _ => Lock::None,
+        };
+        let keys = named.iter().map(|(key, _)| {
+            let parts = key.iter().cloned();
+            parts.map(|part| Cow::Owned(Value::Is(part))).collect()
+        });
+        let key = &of.primary_key;
+        let rows = self.rows(entity, key, keys);
+        let path = named.first().map(|(_, id)| self.node(*id).path.to_string());
+        let changes = self.changes();
+        let find = |others: &[_]| {
+            let find = Find {
+                entity,
+                by: By::Columns(key),
+                reads: &reads,
+                asks: &asks,
+                seen: true,
+                lock,
+            };
+            changes.find(&find, others)
+        };
+        let path = path.unwrap_or_default();
+        let rows = self.statement(&path, find, Some(rows)).await?;
+        let mut errors = Vec::new();
+        let mut is_there = vec![false; named.len()];
+        for row in rows {
+            let at = place(T::DIALECT, &row[0]);
+            let Some((_, id)) = named.get(at) else {
+                continue;
+            };
+            is_there[at] = true;
+            self.remember(*id, &reads, &row[1..]);
+            let answers = &row[1 + reads.len()..];
+            errors.extend(self.refusals(*id, &questions, answers));
+        }
+        for ((_, id), is_there) in named.iter().zip(is_there) {
+            if !is_there {
+                errors.push(not_found(of, &self.node(*id).path));
+            }
+        }
+        match errors.is_empty() {
+            true => Ok(()),
+            false => Err(self.refuse(errors)),
+        }
+    }
+
+    /// The columns that are compared of rows which are found: their version, and their keys in relations.
+    fn compared(&self, entity: EntityId, named: &[(Vec<KeyValue>, NodeId)]) -> Vec<ColumnIx> {
+        let found = named.iter().filter_map(|(_, id)| self.node(*id).found());
+        let mut columns = Vec::new();
+        for found in found {
+            if found.version.is_some() {
+                columns.extend(self.entity(entity).writing.version);
+            }
+            for within in &found.within {
+                if let Link::Direct { columns: key } = &self.catalog.relations[within.relation].link
+                {
+                    columns.extend(key);
+                }
+            }
+        }
+        // Parents are compared with, too.
+        for relation in &self.catalog.relations {
+            if relation.from == entity {
+                columns.extend(&relation.from_columns);
+            }
+        }
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+
+    pub(super) fn refusals(
+        &self,
+        id: NodeId,
+        questions: &[Question<'_>],
+        answers: &[Option<KeyValue>],
+    ) -> Vec<Error> {
+        let node = self.node(id);
+        let of = self.entity(node.entity);
+        let Some(found) = node.found() else {
+            return Vec::new();
+        };
+        let mut errors = Vec::new();
+        let mut held: Option<(bool, String)> = None;
+        for (question, answer) in questions.iter().zip(answers) {
+            let holds = holds(answer);
+            let refused = match question {
+                Question::Update(_) if found.uses.update && !holds => "change",
+                Question::Delete(_) if found.uses.delete && !holds => "delete",
+                Question::Connect(_) if found.uses.connect && !holds => "refer to",
+                Question::Write(column, _) if !holds => {
+                    if node.changes.iter().any(|(c, _)| c == column) {
+                        let field = &of.columns[*column].field;
+                        let message = format!("you may not write `{field}` of this {}", of.one());
+                        errors.push(forbidden(message, &format!("{}.{field}", node.path)));
+                    }
+                    continue;
+                }
+                Question::Held { from, key, seen } if found.uses.delete && holds => {
+                    if held.as_ref().is_none_or(|(known, _)| *seen && !known) {
+                        held = Some((*seen, self.holder(*from, key)));
+                    }
+                    continue;
+                }
+                _ => continue,
+            };
+            let message = format!("you may not {refused} this {}", of.one());
+            errors.push(forbidden(message, &node.path));
+        }
+        if errors.is_empty()
+            && let (Some(wanted), Some(version)) = (found.version, of.writing.version)
+        {
+            let now = self.known.get(&(id, version)).cloned().flatten();
+            if now != Some(KeyValue::Int(wanted)) {
+                errors.push(self.outdated(node, wanted, now));
+            }
+        }
+        if let (true, Some((seen, holder))) = (errors.is_empty(), held) {
+            let message = match seen {
+                true => format!(
+                    "this {} cannot be deleted: it still has {holder}; delete those first",
+                    of.one()
+                ),
+                false => format!(
+                    "this {} cannot be deleted: something else refers to it",
+                    of.one()
+                ),
+            };
+            errors.push(Error::new(Code::Conflict, message).of_field(&*node.path));
+        }
+        errors
+    }
+
+    fn outdated(&self, node: &Node, wanted: i64, now: Option<KeyValue>) -> Error {
+        let of = self.entity(node.entity);
+        let now = match now {
+            Some(KeyValue::Int(now)) => now.to_string(),
+            _ => "none".to_owned(),
+        };
+        let message = format!(
+            "this {} is of version {now} now, and not {wanted}: somebody has changed it since; read it again",
+            of.one()
+        );
+        Error::new(Code::Conflict, message).of_field("expectedVersion")
+    }
+
+    /// The relation by which rows hold another: `posts`.
+    fn holder(&self, from: EntityId, key: &ForeignKey) -> String {
+        let relation = self.catalog.relations.iter().find(|r| {
+            let direct = match &r.link {
+                Link::Direct { columns } => *columns == key.columns,
+                Link::Through { .. } => false,
+            };
+            r.from == key.to && r.to == from && !r.holds_key && direct
+        });
+        match relation {
+            Some(relation) => format!("`{}`", relation.name),
+            None => self.entity(from).many(),
+        }
+    }
+
+    /// Refuses rows that are not in the relation in which they are named.
+    async fn check_relations(&mut self, act: usize) -> Result<(), Stop> {
+        let mut errors = Vec::new();
+        let mut linked: Vec<(NodeId, Within)> = Vec::new();
+        let mut apart = Vec::new();
+        for &id in &self.act(act).nodes {
+            let Some(found) = self.node(id).found() else {
+                continue;
+            };
+            for within in &found.within {
+                match &self.catalog.relations[within.relation].link {
+                    Link::Through { .. } => linked.push((id, *within)),
+                    Link::Direct { columns } => {
+                        let relation = &self.catalog.relations[within.relation];
+                        let mut pairs = columns.iter().zip(&relation.from_columns);
+                        let is_in = pairs.all(|(&own, &of)| {
+                            let own = self.known.get(&(id, own)).cloned().flatten();
+                            let of = self.known.get(&(within.parent, of)).cloned().flatten();
+                            own.is_some() && own == of
+                        });
+                        match (is_in, found.detached) {
+                            (true, _) => {}
+                            (false, true) => {
+                                apart.push(id);
+                            }
+                            (false, false) => {
+                                let of = self.entity(self.node(id).entity);
+                                errors.push(not_found(of, &self.node(id).path));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        if !errors.is_empty() {
+            return Err(self.refuse(errors));
+        }
+        self.done.extend(apart);
+        self.check_links(act, linked).await
+    }
+
+    async fn find_matching(&mut self, act: usize, matching: &Matching) -> Result<(), Stop> {
+        let entity = matching.entity;
+        let of = self.entity(entity);
+        let uses = Uses {
+            update: matching.changes.is_some(),
+            delete: matching.changes.is_none(),
+            connect: false,
+        };
+        let written = matching.changes.iter().flatten().map(|(column, _)| *column);
+        let questions = questions(self.catalog, self.rules, entity, uses, written, false);
+        let asks: Vec<_> = questions.iter().map(Question::ask).collect();
+        let reads = self.reads(entity);
+        let changes = self.changes();
+        let most = u64::from(self.most) + 1;
+        let find = |others: &[_]| {
+            let find = Find {
+                entity,
+                by: By::Filter(&matching.filter, most),
+                reads: &reads,
+                asks: &asks,
+                seen: true,
+                lock: Lock::Update,
+            };
+            changes.find(&find, others)
+        };
+        let rows = self.statement("where", find, None).await?;
+        if rows.len() as u64 >= most {
+            let message = format!(
+                "more than {} {} match; choose fewer with `where`",
+                self.most,
+                of.many()
+            );
+            let error = Error::new(Code::LimitExceeded, message).of_field("where");
+            return Err(self.refuse(vec![error]));
+        }
+        let mut errors = Vec::new();
+        for row in rows {
+            let key = of.primary_key.iter().filter_map(|c| {
+                let at = reads.iter().position(|r| r == c)?;
+                row[at].clone()
+            });
+            let found = Found {
+                key: Key::Is(key.collect()),
+                uses,
+                version: None,
+                within: Vec::new(),
+                detached: false,
+            };
+            let id = self.add(Node {
+                act,
+                entity,
+                origin: Origin::Found(found),
+                changes: matching.changes.clone().unwrap_or_default(),
+                path: "where".into(),
+            });
+            self.remember(id, &reads, &row);
+            self.matching.push(id);
+            errors.extend(self.refusals(id, &questions, &row[reads.len()..]));
+        }
+        match errors.is_empty() {
+            true => Ok(()),
+            false => {
+                errors.truncate(1);
+                Err(self.refuse(errors))
+            }
+        }
+    }
+}
+
+/// Keys in an order that everybody takes them in.
+fn order_of(key: &[KeyValue]) -> Vec<(i64, &str)> {
+    let parts = key.iter().map(|part| match part {
+        KeyValue::Int(number) => (*number, ""),
+        KeyValue::Text(text) => (0, &**text),
+    });
+    parts.collect()
+}
+
+/// That a given value is another row's.
+pub(super) fn is_of(given: &Given) -> Option<(NodeId, ColumnIx)> {
+    match given {
+        Given::Of(node, column) => Some((*node, *column)),
+        Given::Is(_) => None,
+    }
+}

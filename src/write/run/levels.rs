@@ -1,0 +1,373 @@
+//! Rows are written level by level: what depends on nothing that is made first.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::find::{Question, questions};
+use super::{Failed, Refused, Stop, Writer, forbidden, holds, place};
+use crate::error::{Code, Error};
+use crate::graph::keys::KeyValue;
+use crate::graph::writing::KeyMaker;
+use crate::graph::{ColumnIx, EntityId};
+use crate::read::load::DatabaseError;
+use crate::read::load::change::{Abort, Given as Row, Transaction};
+use crate::read::load::refusal::Refusal;
+use crate::read::sql::change::ChangeSql;
+use crate::read::sql::change::{By, Find, Lock, Unless, Value};
+use crate::read::sql::forms::ColumnRef;
+use crate::write::unit::{Given, GroupKey, NodeId, Operation, Origin, Uses, order};
+
+impl<T: Transaction> Writer<'_, T> {
+    /// Does what a field asks of the rows that it names and makes.
+    pub async fn apply(&mut self, act: usize) -> Result<(), Stop> {
+        self.delete_all(act).await?;
+        let written = self.written(act);
+        let catalog = self.catalog;
+        let nullable =
+            |entity: EntityId, column: ColumnIx| catalog.entities[entity].columns[column].nullable;
+        let Ok(ordered) = order(&written, |id| self.node(id), nullable) else {
+            // It was ordered before anything ran.
+            return Ok(());
+        };
+        for (key, nodes) in ordered.groups {
+            match key.operation {
+                Operation::Update => self.update(&key, nodes).await?,
+                Operation::Insert => self.insert(&key, nodes).await?,
+                Operation::Link => self.insert_unless(&key, nodes, None).await?,
+                Operation::InsertUnless(unique) | Operation::Upsert(unique) => {
+                    self.insert_unless(&key, nodes, Some(unique)).await?;
+                }
+            }
+        }
+        self.patch(ordered.patches).await?;
+        self.check(&written).await
+    }
+
+    /// The rows of a field that are written, and need to be.
+    fn written(&self, act: usize) -> Vec<NodeId> {
+        let own = self.act(act).nodes.iter().copied();
+        let first = self.units.nodes.len();
+        let more = (first..first + self.more.len()).filter(|&id| self.node(id).act == act);
+        own.chain(more)
+            .filter(|id| self.node(*id).is_written() && !self.done.contains(id))
+            .collect()
+    }
+
+    async fn update(&mut self, key: &GroupKey, nodes: Vec<NodeId>) -> Result<(), Stop> {
+        let of = self.entity(key.entity);
+        let all: Vec<_> = of.primary_key.iter().chain(&key.columns).copied().collect();
+        let rows = nodes.iter().map(|&id| {
+            let own = self.key(id).unwrap_or_default().into_iter();
+            let own = own.map(|part| Cow::Owned(Value::Is(part)));
+            let given = key.columns.iter().map(|&c| self.given(id, c));
+            own.chain(given).collect()
+        });
+        let rows = self.rows(key.entity, &all, rows);
+        let changes = self.changes();
+        let grows = of.writing.version;
+        let (entity, columns) = (key.entity, &key.columns);
+        let write = |_: &[ColumnRef]| changes.update(entity, columns, grows);
+        self.run(entity, &nodes, write, rows).await?;
+        // What it referred to before is not what it does now.
+        for &id in &nodes {
+            for &column in columns {
+                let value = self.plain(id, column);
+                self.known.insert((id, column), value);
+            }
+        }
+        Ok(())
+    }
+
+    async fn insert(&mut self, key: &GroupKey, nodes: Vec<NodeId>) -> Result<(), Stop> {
+        let of = self.entity(key.entity);
+        let wanted = self.reads(key.entity);
+        let reads: Vec<_> = wanted
+            .into_iter()
+            .filter(|c| !key.columns.contains(c))
+            .collect();
+        let made_by_database = of.writing.key == KeyMaker::Database
+            && of.primary_key.iter().all(|c| reads.contains(c));
+        // What is told apart by its key is returned with it.
+        let mut returned = reads.clone();
+        if !reads.is_empty() && !made_by_database {
+            returned.extend(&of.primary_key);
+            returned.dedup();
+        }
+        let rows = self.values(key.entity, &key.columns, &nodes);
+        let changes = self.changes();
+        let (entity, columns) = (key.entity, &key.columns);
+        let write = |_: &[ColumnRef]| changes.insert(entity, columns, Unless::Never, &returned);
+        let mut found = self.run(entity, &nodes, write, rows).await?;
+        for &id in &nodes {
+            for &column in columns {
+                let value = self.plain(id, column);
+                self.known.insert((id, column), value);
+            }
+        }
+        if made_by_database {
+            // They are made in the order of the rows, and grow.
+            let at = returned.iter().position(|c| of.primary_key.contains(c));
+            let at = at.unwrap_or_default();
+            found.sort_by_key(|row| match row.get(at) {
+                Some(Some(KeyValue::Int(key))) => *key,
+                _ => 0,
+            });
+            for (&id, row) in nodes.iter().zip(&found) {
+                self.remember(id, &returned, row);
+            }
+            return Ok(());
+        }
+        self.remember_by_key(entity, &of.primary_key, &returned, &nodes, found);
+        Ok(())
+    }
+
+    /// What was returned of rows that are told apart by these columns.
+    fn remember_by_key(
+        &mut self,
+        _entity: EntityId,
+        key: &[ColumnIx],
+        returned: &[ColumnIx],
+        nodes: &[NodeId],
+        found: Vec<Row>,
+    ) -> Vec<NodeId> {
+        let own = nodes.iter().map(|&id| {
+            let parts = key.iter().map(|&c| self.plain(id, c));
+            (parts.collect::<Vec<_>>(), id)
+        });
+        let own: HashMap<_, _> = own.collect();
+        let mut remembered = Vec::new();
+        for row in found {
+            let parts = key.iter().map(|c| {
+                let at = returned.iter().position(|r| r == c)?;
+                row.get(at).cloned().flatten()
+            });
+            if let Some(&id) = own.get(&parts.collect::<Vec<_>>()) {
+                self.remember(id, returned, &row);
+                remembered.push(id);
+            }
+        }
+        remembered
+    }
+
+    /// Inserts rows unless they are there. A link then is what it is; other rows are found, and perhaps changed.
+    async fn insert_unless(
+        &mut self,
+        key: &GroupKey,
+        nodes: Vec<NodeId>,
+        unique: Option<usize>,
+    ) -> Result<(), Stop> {
+        let of = self.entity(key.entity);
+        let columns = match unique {
+            Some(unique) => &of.writing.unique[unique].columns,
+            None => &of.primary_key,
+        };
+        let mut returned = self.reads(key.entity);
+        returned.extend(
+            columns
+                .iter()
+                .filter(|c| !returned.contains(c))
+                .copied()
+                .collect::<Vec<_>>(),
+        );
+        let rows = self.values(key.entity, &key.columns, &nodes);
+        let changes = self.changes();
+        let (entity, given) = (key.entity, &key.columns);
+        let write =
+            |_: &[ColumnRef]| changes.insert(entity, given, Unless::Taken(columns), &returned);
+        let found = self.run(entity, &nodes, write, rows).await?;
+        let made = self.remember_by_key(entity, columns, &returned, &nodes, found);
+        let there: Vec<_> = nodes.into_iter().filter(|id| !made.contains(id)).collect();
+        if unique.is_none() {
+            // It was linked already.
+            self.done.extend(there);
+            return Ok(());
+        }
+        match there.is_empty() {
+            true => Ok(()),
+            false => self.found_instead(key, columns, there).await,
+        }
+    }
+
+    /// The rows that were there, found by a unique key.
+    async fn found_instead(
+        &mut self,
+        key: &GroupKey,
+        columns: &[ColumnIx],
+        nodes: Vec<NodeId>,
+    ) -> Result<(), Stop> {
+        let entity = key.entity;
+        let of = self.entity(entity);
+        let upserts = matches!(key.operation, Operation::Upsert(_));
+        let uses = Uses {
+            update: upserts,
+            delete: false,
+            connect: !upserts,
+        };
+        let written = nodes.iter().flat_map(|&id| match &self.node(id).origin {
+            Origin::Upsert { changes, .. } => changes.iter().map(|(c, _)| *c).collect(),
+            _ => Vec::new(),
+        });
+        let written: Vec<_> = written.collect();
+        let questions = questions(self.catalog, self.rules, entity, uses, written, true);
+        let asks: Vec<_> = questions.iter().map(Question::ask).collect();
+        let reads = self.reads(entity);
+        let rows = self.values(entity, columns, &nodes);
+        let changes = self.changes();
+        let find = |others: &[_]| {
+            let find = Find {
+                entity,
+                by: By::Columns(columns),
+                reads: &reads,
+                asks: &asks,
+                seen: true,
+                lock: if upserts { Lock::Update } else { Lock::Share },
+            };
+            changes.find(&find, others)
+        };
+        let path = self.node(nodes[0]).path.to_string();
+        let rows = self.statement(&path, find, Some(rows)).await?;
+        let mut errors = Vec::new();
+        let mut is_there = vec![false; nodes.len()];
+        for row in rows {
+            let at = place(T::DIALECT, &row[0]);
+            let Some(&id) = nodes.get(at) else { continue };
+            is_there[at] = true;
+            self.instead.insert(id);
+            self.remember(id, &reads, &row[1..]);
+            if !row[1 + reads.len()..].iter().all(holds) {
+                let does = if upserts { "change" } else { "refer to" };
+                let message = format!("you may not {does} the {} that is there", of.one());
+                errors.push(forbidden(message, &self.node(id).path));
+            }
+        }
+        for (&id, is_there) in nodes.iter().zip(&is_there) {
+            if !is_there {
+                // It has the key and is not seen, so all that can be told is that the key is taken.
+                errors.push(self.taken(id, columns));
+            }
+        }
+        if !errors.is_empty() {
+            return Err(self.refuse(errors));
+        }
+        match upserts {
+            true => self.update_instead(entity, nodes).await,
+            false => Ok(()),
+        }
+    }
+
+    async fn update_instead(&mut self, entity: EntityId, nodes: Vec<NodeId>) -> Result<(), Stop> {
+        for id in nodes {
+            let node = self.node(id);
+            let Origin::Upsert { changes, .. } = &node.origin else {
+                continue;
+            };
+            if changes.is_empty() {
+                continue;
+            }
+            let mut columns: Vec<_> = changes.iter().map(|(column, _)| *column).collect();
+            columns.sort_unstable();
+            let of = self.entity(entity);
+            let all: Vec<_> = of.primary_key.iter().chain(&columns).copied().collect();
+            let key = self.key(id).unwrap_or_default().into_iter();
+            let key = key.map(|part| Cow::Owned(Value::Is(part)));
+            let given = columns.iter().map(|column| {
+                let given = changes.iter().find(|(c, _)| c == column);
+                given.map_or(Cow::Owned(Value::Null), |(_, given)| self.value(given))
+            });
+            let row: Vec<_> = key.chain(given).collect();
+            let rows = self.rows(entity, &all, [row]);
+            let changes = self.changes();
+            let grows = of.writing.version;
+            let write = |_: &[ColumnRef]| changes.update(entity, &columns, grows);
+            self.run(entity, &[id], write, rows).await?;
+            // It was changed, and not made.
+            self.updated.insert(id);
+        }
+        Ok(())
+    }
+
+    /// Writes what had to be null at first, because rows refer to each other.
+    async fn patch(
+        &mut self,
+        patches: Vec<(NodeId, ColumnIx, (NodeId, ColumnIx))>,
+    ) -> Result<(), Stop> {
+        let mut by_column: HashMap<(EntityId, ColumnIx), Vec<(NodeId, Given)>> = HashMap::new();
+        for (id, column, (to, of)) in patches {
+            let entity = self.node(id).entity;
+            let patch = (id, Given::Of(to, of));
+            by_column.entry((entity, column)).or_default().push(patch);
+        }
+        for ((entity, column), patches) in by_column {
+            let of = self.entity(entity);
+            let all: Vec<_> = of.primary_key.iter().copied().chain([column]).collect();
+            let rows = patches.iter().map(|(id, given)| {
+                let key = self.key(*id).unwrap_or_default().into_iter();
+                let key = key.map(|part| Cow::Owned(Value::Is(part)));
+                key.chain([self.value(given)]).collect()
+            });
+            let rows = self.rows(entity, &all, rows);
+            let changes = self.changes();
+            let write = |_: &[ColumnRef]| changes.update(entity, &[column], None);
+            let nodes: Vec<_> = patches.iter().map(|(id, _)| *id).collect();
+            self.run(entity, &nodes, write, rows).await?;
+        }
+        Ok(())
+    }
+
+    fn values(&self, entity: EntityId, columns: &[ColumnIx], nodes: &[NodeId]) -> (String, usize) {
+        let rows = nodes
+            .iter()
+            .map(|&id| columns.iter().map(|&c| self.given(id, c)).collect());
+        self.rows(entity, columns, rows)
+    }
+
+    /// Runs a statement that writes these rows; what the database will not have of it is remembered with them.
+    pub(super) async fn run(
+        &mut self,
+        entity: EntityId,
+        nodes: &[NodeId],
+        write: impl Fn(&[ColumnRef]) -> ChangeSql,
+        rows: (String, usize),
+    ) -> Result<Vec<Row>, Stop> {
+        let path = nodes.first().map(|&id| self.node(id).path.to_string());
+        let ran = self
+            .statement(&path.unwrap_or_default(), write, Some(rows))
+            .await;
+        ran.map_err(|error| self.failed(error, entity, nodes, false))
+    }
+
+    pub(super) fn failed(
+        &self,
+        error: DatabaseError,
+        entity: EntityId,
+        nodes: &[NodeId],
+        deletes: bool,
+    ) -> Stop {
+        if Refusal::of(&error).is_none() {
+            return Abort::Database(error);
+        }
+        let rows = nodes.iter().map(|&id| {
+            let changes = self.node(id).changes.iter();
+            changes
+                .map(|(column, given)| (*column, self.value(given).into_owned()))
+                .collect()
+        });
+        Abort::Refused(Refused::Statement(Box::new(Failed {
+            error,
+            entity,
+            paths: nodes.iter().map(|&id| self.node(id).path.clone()).collect(),
+            rows: rows.collect(),
+            deletes,
+        })))
+    }
+
+    fn taken(&self, id: NodeId, columns: &[ColumnIx]) -> Error {
+        let node = self.node(id);
+        let of = self.entity(node.entity);
+        let field = columns
+            .first()
+            .map_or("", |&c| of.columns[c].field.as_str());
+        let message = format!("this `{field}` is taken; choose another");
+        Error::new(Code::Conflict, message).of_field(format!("{}.{field}", node.path))
+    }
+}

@@ -1,0 +1,287 @@
+//! Runs units of work on a transaction.
+//!
+//! A field's rows are found first (`find`), with all that rules say of them; then its payload is read if they are to be
+//! deleted; then they are written (`apply`), and looked at once more.
+
+mod check;
+mod count;
+mod delete;
+pub mod failure;
+mod find;
+mod levels;
+mod sets;
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Instant;
+
+use super::unit::{Act, Given, Gives, Node, NodeId, Units};
+use crate::error::{Code, Error};
+use crate::graph::keys::KeyValue;
+use crate::graph::rules::Rules;
+use crate::graph::{Catalog, ColumnIx, Entity, EntityId, Principal};
+use crate::read::load::change::{Abort, Change, Given as Row, Transaction};
+use crate::read::load::{DatabaseError, Ran};
+use crate::read::sql::Dialect;
+use crate::read::sql::change::{ChangeSql, Changes, Value};
+use crate::read::sql::forms::ColumnRef;
+
+pub use count::statements;
+
+/// Why nothing is written.
+#[derive(Debug)]
+pub enum Refused {
+    /// What is wrong with the input, as far as the rows that are there say.
+    Errors(Vec<Error>),
+    /// The database would not have it.
+    Statement(Box<Failed>),
+}
+
+/// A statement that the database refused.
+#[derive(Debug)]
+pub struct Failed {
+    pub error: DatabaseError,
+    pub entity: EntityId,
+    /// Where in the input what it wrote stands.
+    pub paths: Vec<Box<str>>,
+    /// What it wrote, for each of these the columns' values.
+    pub rows: Vec<Vec<(ColumnIx, Value)>>,
+    pub deletes: bool,
+}
+
+/// A column of a row, as its value is kept.
+type Known = HashMap<(NodeId, ColumnIx), Option<KeyValue>>;
+
+/// Writes on a transaction what a request asks.
+pub struct Writer<'a, T> {
+    catalog: &'a Catalog,
+    rules: &'a Rules,
+    principal: &'a Principal,
+    units: &'a Units,
+    most: u32,
+    on: &'a T,
+    /// Rows that only the database could name.
+    more: Vec<Node>,
+    known: Known,
+    /// For each entity the columns that others refer to.
+    wanted: HashMap<EntityId, BTreeSet<ColumnIx>>,
+    /// The rows of the field at hand that a condition has found.
+    matching: Vec<NodeId>,
+    /// Rows that need not be written after all.
+    done: HashSet<NodeId>,
+    /// Rows that were to be made and were there: those that are meant instead, and those that were changed.
+    instead: HashSet<NodeId>,
+    updated: HashSet<NodeId>,
+    /// What was run, with the place of each in the input.
+    pub ran: Vec<(String, Ran)>,
+}
+
+type Stop = Abort<Refused>;
+
+impl<'a, T: Transaction> Writer<'a, T> {
+    pub fn new(
+        catalog: &'a Catalog,
+        rules: &'a Rules,
+        principal: &'a Principal,
+        units: &'a Units,
+        most: u32,
+        on: &'a T,
+    ) -> Self {
+        let mut wanted: HashMap<EntityId, BTreeSet<ColumnIx>> = HashMap::new();
+        for node in &units.nodes {
+            for (to, column) in node.refers_to() {
+                let entity = units.nodes[to].entity;
+                wanted.entry(entity).or_default().insert(column);
+            }
+        }
+        Writer {
+            catalog,
+            rules,
+            principal,
+            units,
+            most,
+            on,
+            more: Vec::new(),
+            known: HashMap::new(),
+            wanted,
+            matching: Vec::new(),
+            done: HashSet::new(),
+            instead: HashSet::new(),
+            updated: HashSet::new(),
+            ran: Vec::new(),
+        }
+    }
+
+    /// The keys of the rows that a field gives.
+    pub fn keys(&self, act: usize) -> Vec<Vec<KeyValue>> {
+        let nodes = match &self.units.acts[act].gives {
+            Gives::One(node) => std::slice::from_ref(node),
+            Gives::Many(nodes) => nodes,
+            Gives::Matching => &self.matching,
+        };
+        let keys = nodes.iter().filter_map(|&node| self.key(node));
+        keys.collect()
+    }
+
+    /// Whether a field deletes what it gives, so that it must be read before.
+    pub fn deletes(&self, act: usize) -> bool {
+        let act = &self.units.acts[act];
+        match &act.gives {
+            Gives::One(node) => {
+                let found = self.node(*node).found();
+                found.is_some_and(|found| found.uses.delete)
+            }
+            Gives::Many(_) => false,
+            Gives::Matching => act.matching.as_ref().is_some_and(|m| m.changes.is_none()),
+        }
+    }
+
+    fn act(&self, act: usize) -> &'a Act {
+        &self.units.acts[act]
+    }
+
+    fn node(&self, id: NodeId) -> &Node {
+        let own = self.units.nodes.len();
+        match id.checked_sub(own) {
+            None => &self.units.nodes[id],
+            Some(i) => &self.more[i],
+        }
+    }
+
+    fn entity(&self, entity: EntityId) -> &'a Entity {
+        &self.catalog.entities[entity]
+    }
+
+    /// Adds a row that only the database could name.
+    fn add(&mut self, node: Node) -> NodeId {
+        self.more.push(node);
+        self.units.nodes.len() + self.more.len() - 1
+    }
+
+    fn changes(&self) -> Changes<'a> {
+        Changes {
+            catalog: self.catalog,
+            dialect: T::DIALECT,
+            rules: self.rules,
+        }
+    }
+
+    /// The primary key of a row that is there.
+    fn key(&self, node: NodeId) -> Option<Vec<KeyValue>> {
+        let of = self.entity(self.node(node).entity);
+        let parts = of.primary_key.iter();
+        parts
+            .map(|&column| self.known.get(&(node, column)).cloned().flatten())
+            .collect()
+    }
+
+    /// The columns of an entity that are to be known of each of its rows.
+    fn reads(&self, entity: EntityId) -> Vec<ColumnIx> {
+        let mut columns = self.wanted.get(&entity).cloned().unwrap_or_default();
+        columns.extend(&self.entity(entity).primary_key);
+        columns.into_iter().collect()
+    }
+
+    fn remember(&mut self, node: NodeId, columns: &[ColumnIx], values: &[Option<KeyValue>]) {
+        for (&column, value) in columns.iter().zip(values) {
+            self.known.insert((node, column), value.clone());
+        }
+    }
+
+    /// A value to write, now that what it refers to is known.
+    fn value<'v>(&self, given: &'v Given) -> Cow<'v, Value> {
+        match given {
+            Given::Is(value) => Cow::Borrowed(value),
+            Given::Of(node, column) => {
+                let known = self.known.get(&(*node, *column)).cloned().flatten();
+                Cow::Owned(known.map_or(Value::Null, Value::Is))
+            }
+        }
+    }
+
+    fn given(&self, node: NodeId, column: ColumnIx) -> Cow<'_, Value> {
+        let mut changes = self.node(node).changes.iter();
+        match changes.find(|(c, _)| *c == column) {
+            Some((_, given)) => self.value(given),
+            None => Cow::Owned(Value::Null),
+        }
+    }
+
+    /// Runs a statement. Where SQLite holds values in other forms than are compared, it is written for them.
+    async fn statement(
+        &mut self,
+        path: &str,
+        write: impl Fn(&[ColumnRef]) -> ChangeSql,
+        rows: Option<(String, usize)>,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let mut sql = write(&[]);
+        if !sql.compared.is_empty() {
+            let others = self.on.other_forms(self.catalog, &sql.compared)?;
+            if !others.is_empty() {
+                sql = write(&others);
+            }
+        }
+        let (rows, keys) = rows.map_or((None, 0), |(rows, keys)| (Some(rows), keys));
+        let change = Change {
+            values: sql.bound(T::DIALECT, rows, self.principal),
+            sql: sql.text,
+            gives: sql.gives.to_vec(),
+        };
+        let started = Instant::now();
+        let found = self.on.change(&change).await?;
+        self.ran.push((
+            path.to_owned(),
+            Ran {
+                sql: change.sql,
+                keys,
+                rows: found.len(),
+                took: started.elapsed(),
+            },
+        ));
+        Ok(found)
+    }
+
+    /// Rows of these columns to bind.
+    fn rows<'v>(
+        &self,
+        entity: EntityId,
+        columns: &[ColumnIx],
+        rows: impl IntoIterator<Item = Vec<Cow<'v, Value>>>,
+    ) -> (String, usize) {
+        let mut count = 0;
+        let counted = rows.into_iter().inspect(|_| count += 1);
+        let json = self.changes().rows(entity, columns, counted);
+        (json, count)
+    }
+
+    fn refuse(&self, errors: Vec<Error>) -> Stop {
+        Abort::Refused(Refused::Errors(errors))
+    }
+}
+
+/// That there is no row of an id that whoever asks sees.
+fn not_found(of: &Entity, path: &str) -> Error {
+    let message = format!("there is no such {} that you may see", of.one());
+    Error::new(Code::NotFound, message).of_field(path)
+}
+
+fn forbidden(message: String, path: &str) -> Error {
+    Error::new(Code::Forbidden, message).of_field(path)
+}
+
+/// Whether a flag of a row holds.
+fn holds(value: &Option<KeyValue>) -> bool {
+    *value == Some(KeyValue::Int(1))
+}
+
+/// The place of what was found among what was bound, from 0.
+fn place(dialect: Dialect, value: &Option<KeyValue>) -> usize {
+    let first = match dialect {
+        Dialect::Postgres => 1,
+        Dialect::Sqlite => 0,
+    };
+    match value {
+        Some(KeyValue::Int(place)) => (place - first).max(0) as usize,
+        _ => 0,
+    }
+}

@@ -1,0 +1,396 @@
+//! Links and the members of relations: what is there already, and what is to go.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::find::Question;
+use super::{Stop, Writer, forbidden, holds, not_found, place};
+use crate::graph::keys::KeyValue;
+use crate::graph::rules::Visibility;
+use crate::graph::{ColumnIx, EntityId, Link, RelationId};
+use crate::read::load::change::Transaction;
+use crate::read::sql::change::{By, Find, Lock, Value};
+use crate::write::unit::{Found, Given, Key, Node, NodeId, Origin, Set, Uses, Within};
+
+/// A junction's row that is looked for.
+struct Looked {
+    /// The link to be taken away, or the row that must be linked.
+    node: NodeId,
+    key: Vec<Option<KeyValue>>,
+    must: bool,
+}
+
+impl<T: Transaction> Writer<'_, T> {
+    /// Finds the junctions' rows that are to go, and those that must be there.
+    pub(super) async fn check_links(
+        &mut self,
+        act: usize,
+        linked: Vec<(NodeId, Within)>,
+    ) -> Result<(), Stop> {
+        let mut looked: BTreeMap<EntityId, Vec<Looked>> = BTreeMap::new();
+        for &id in &self.act(act).nodes {
+            let node = self.node(id);
+            if matches!(node.origin, Origin::Unlink) {
+                let entity = node.entity;
+                let key = self.entity(entity).primary_key.iter();
+                let key = key.map(|&c| self.plain(id, c)).collect();
+                let must = false;
+                let of = Looked {
+                    node: id,
+                    key,
+                    must,
+                };
+                looked.entry(entity).or_default().push(of);
+            }
+        }
+        for (id, within) in linked {
+            let relation = &self.catalog.relations[within.relation];
+            let Link::Through {
+                junction,
+                near,
+                far,
+                columns,
+            } = &relation.link
+            else {
+                continue;
+            };
+            let value = |c: ColumnIx| {
+                let near = near.iter().zip(&relation.from_columns);
+                let far = far.iter().zip(columns);
+                let near = near.map(|(n, of)| (n, within.parent, of));
+                let mut all = near.chain(far.map(|(f, of)| (f, id, of)));
+                let (_, node, of) = all.find(|(own, ..)| **own == c)?;
+                self.known.get(&(node, *of)).cloned().flatten()
+            };
+            let key = self.entity(*junction).primary_key.iter();
+            let key = key.map(|&c| value(c)).collect();
+            let must = true;
+            let of = Looked {
+                node: id,
+                key,
+                must,
+            };
+            looked.entry(*junction).or_default().push(of);
+        }
+        for (junction, looked) in looked {
+            self.look_for_links(junction, looked).await?;
+        }
+        Ok(())
+    }
+
+    async fn look_for_links(
+        &mut self,
+        junction: EntityId,
+        looked: Vec<Looked>,
+    ) -> Result<(), Stop> {
+        let of = self.entity(junction);
+        let questions = match self.rules.delete(junction) {
+            Visibility::Where(rule) => vec![Question::Delete(rule)],
+            _ => Vec::new(),
+        };
+        let asks: Vec<_> = questions.iter().map(Question::ask).collect();
+        let keys = looked.iter().map(|link| {
+            let parts = link.key.iter().cloned();
+            let parts = parts.map(|part| Cow::Owned(part.map_or(Value::Null, Value::Is)));
+            parts.collect()
+        });
+        let key = &of.primary_key;
+        let rows = self.rows(junction, key, keys);
+        let changes = self.changes();
+        let find = |others: &[_]| {
+            let find = Find {
+                entity: junction,
+                by: By::Columns(key),
+                reads: &[],
+                asks: &asks,
+                seen: true,
+                lock: Lock::Update,
+            };
+            changes.find(&find, others)
+        };
+        let path = looked.first().map(|l| self.node(l.node).path.to_string());
+        let found = self
+            .statement(&path.unwrap_or_default(), find, Some(rows))
+            .await?;
+        let mut is_there = vec![None; looked.len()];
+        for row in found {
+            let at = place(T::DIALECT, &row[0]);
+            if let Some(is_there) = is_there.get_mut(at) {
+                *is_there = Some(row.get(1).is_none_or(holds));
+            }
+        }
+        let mut errors = Vec::new();
+        for (link, is_there) in looked.iter().zip(is_there) {
+            let node = self.node(link.node);
+            match (link.must, is_there) {
+                (true, None) => errors.push(not_found(self.entity(node.entity), &node.path)),
+                (false, None) => {
+                    self.done.insert(link.node);
+                }
+                (false, Some(false)) => {
+                    let message = "you may not part these two".to_owned();
+                    errors.push(forbidden(message, &node.path));
+                }
+                (_, Some(_)) => {}
+            }
+        }
+        match errors.is_empty() {
+            true => Ok(()),
+            false => Err(self.refuse(errors)),
+        }
+    }
+
+    /// Finds who is in the relations whose members are said, and has those go that are not among them.
+    pub(super) async fn find_members(&mut self, act: usize) -> Result<(), Stop> {
+        let mut by_relation: BTreeMap<RelationId, Vec<&Set>> = BTreeMap::new();
+        for set in &self.act(act).sets {
+            by_relation.entry(set.relation).or_default().push(set);
+        }
+        for (relation, sets) in by_relation {
+            let there = sets
+                .iter()
+                .filter(|set| self.node(set.parent).found().is_some());
+            let there: Vec<&Set> = there.copied().collect();
+            if there.is_empty() {
+                continue;
+            }
+            match &self.catalog.relations[relation].link {
+                Link::Through { .. } => self.members_through(act, relation, &there).await?,
+                Link::Direct { .. } => self.members(act, relation, &there).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn members_through(
+        &mut self,
+        act: usize,
+        id: RelationId,
+        sets: &[&Set],
+    ) -> Result<(), Stop> {
+        let relation = &self.catalog.relations[id];
+        let Link::Through {
+            junction,
+            near,
+            far,
+            columns,
+        } = &relation.link
+        else {
+            return Ok(());
+        };
+        let rule = match self.rules.delete(*junction) {
+            Visibility::Where(rule) => Some(Question::Delete(rule)),
+            _ => None,
+        };
+        let mut asks: Vec<_> = rule.iter().map(Question::ask).collect();
+        asks.push(crate::read::sql::change::Ask::Referred {
+            from: relation.to,
+            columns,
+            to_columns: far,
+            seen: true,
+        });
+        let reads: Vec<_> = near.iter().chain(far).copied().collect();
+        let found = self
+            .of_parents(*junction, near, &relation.from_columns, sets, &reads, &asks)
+            .await?;
+        let mut errors = Vec::new();
+        for (set, row) in found {
+            let far_values = &row[near.len()..reads.len()];
+            let answers = &row[reads.len()..];
+            // One that is not seen is left alone.
+            if !answers.last().is_none_or(holds) {
+                continue;
+            }
+            let member = set.members.iter().find(|&&member| {
+                let values = columns.iter().zip(far_values);
+                let mut values = values.map(|(&c, value)| self.plain_of(member, c) == *value);
+                values.all(|equal| equal)
+            });
+            if let Some(&member) = member {
+                self.linked_already(act, *junction, set.parent, member, near, far);
+                continue;
+            }
+            if rule.is_some() && !answers.first().is_none_or(holds) {
+                let message = "you may not part these two".to_owned();
+                errors.push(forbidden(message, &set.path));
+                continue;
+            }
+            let values = reads.iter().zip(&row).map(|(&column, value)| {
+                let value = value.clone().map_or(Value::Null, Value::Is);
+                (column, Given::Is(value))
+            });
+            let changes = values.collect();
+            self.add(Node {
+                act,
+                entity: *junction,
+                origin: Origin::Unlink,
+                changes,
+                path: set.path.clone(),
+            });
+        }
+        match errors.is_empty() {
+            true => Ok(()),
+            false => Err(self.refuse(errors)),
+        }
+    }
+
+    /// What is linked already need not be.
+    fn linked_already(
+        &mut self,
+        act: usize,
+        junction: EntityId,
+        parent: NodeId,
+        member: NodeId,
+        near: &[ColumnIx],
+        far: &[ColumnIx],
+    ) {
+        let refers = |node: &Node, columns: &[ColumnIx], to: NodeId| {
+            columns.iter().all(|column| {
+                let mut changes = node.changes.iter();
+                changes.any(|(c, given)| {
+                    c == column && super::find::is_of(given).is_some_and(|(of, _)| of == to)
+                })
+            })
+        };
+        let link = self.act(act).nodes.iter().copied().find(|&id| {
+            let node = self.node(id);
+            matches!(node.origin, Origin::Link)
+                && node.entity == junction
+                && refers(node, near, parent)
+                && refers(node, far, member)
+        });
+        self.done.extend(link);
+    }
+
+    async fn members(&mut self, act: usize, id: RelationId, sets: &[&Set]) -> Result<(), Stop> {
+        let relation = &self.catalog.relations[id];
+        let Link::Direct { columns } = &relation.link else {
+            return Ok(());
+        };
+        let to = relation.to;
+        let of = self.entity(to);
+        let nullable: Vec<_> = columns
+            .iter()
+            .copied()
+            .filter(|&c| of.columns[c].nullable)
+            .collect();
+        let deletes = nullable.is_empty();
+        let uses = Uses {
+            update: !deletes,
+            delete: deletes,
+            connect: false,
+        };
+        let questions = super::find::questions(
+            self.catalog,
+            self.rules,
+            to,
+            uses,
+            nullable.iter().copied(),
+            false,
+        );
+        let asks: Vec<_> = questions.iter().map(Question::ask).collect();
+        let reads = self.reads(to);
+        let found = self
+            .of_parents(to, columns, &relation.from_columns, sets, &reads, &asks)
+            .await?;
+        let key = &of.primary_key;
+        let mut errors = Vec::new();
+        for (set, row) in found {
+            let value = |c: &ColumnIx| {
+                let at = reads.iter().position(|r| r == c)?;
+                row[at].clone()
+            };
+            let own: Vec<_> = key.iter().map(value).collect();
+            let is_member = set.members.iter().any(|&member| {
+                let values = key.iter().zip(&own);
+                let mut values = values.map(|(&c, value)| self.plain_of(member, c) == *value);
+                values.all(|equal| equal)
+            });
+            if is_member {
+                continue;
+            }
+            let found = Found {
+                key: Key::Is(own.into_iter().flatten().collect()),
+                uses,
+                version: None,
+                within: Vec::new(),
+                detached: false,
+            };
+            let mut changes: Vec<_> = nullable
+                .iter()
+                .map(|&c| (c, Given::Is(Value::Null)))
+                .collect();
+            if deletes {
+                changes.clear();
+            }
+            let node = self.add(Node {
+                act,
+                entity: to,
+                origin: Origin::Found(found),
+                changes,
+                path: set.path.clone(),
+            });
+            self.remember(node, &reads, &row);
+            errors.extend(self.refusals(node, &questions, &row[reads.len()..]));
+        }
+        match errors.is_empty() {
+            true => Ok(()),
+            false => Err(self.refuse(errors)),
+        }
+    }
+
+    /// The rows of an entity whose columns are those of parents, each with its set.
+    async fn of_parents<'s>(
+        &mut self,
+        entity: EntityId,
+        columns: &[ColumnIx],
+        from_columns: &[ColumnIx],
+        sets: &[&'s Set],
+        reads: &[ColumnIx],
+        asks: &[crate::read::sql::change::Ask<'_>],
+    ) -> Result<Vec<(&'s Set, Vec<Option<KeyValue>>)>, Stop> {
+        let parents = sets.iter().map(|set| {
+            let values = from_columns.iter().map(|&c| {
+                let value = self.known.get(&(set.parent, c)).cloned().flatten();
+                Cow::Owned(value.map_or(Value::Null, Value::Is))
+            });
+            values.collect()
+        });
+        let rows = self.rows(entity, columns, parents);
+        let changes = self.changes();
+        let find = |others: &[_]| {
+            let find = Find {
+                entity,
+                by: By::Columns(columns),
+                reads,
+                asks,
+                seen: true,
+                lock: Lock::Update,
+            };
+            changes.find(&find, others)
+        };
+        let path = sets.first().map(|set| set.path.to_string());
+        let found = self
+            .statement(&path.unwrap_or_default(), find, Some(rows))
+            .await?;
+        let found = found.into_iter().filter_map(|mut row| {
+            let set = sets.get(place(T::DIALECT, &row[0]))?;
+            row.remove(0);
+            Some((*set, row))
+        });
+        Ok(found.collect())
+    }
+
+    /// The value that a row is to have, or has.
+    pub(super) fn plain(&self, node: NodeId, column: ColumnIx) -> Option<KeyValue> {
+        match &*self.given(node, column) {
+            Value::Is(value) => Some(value.clone()),
+            _ => None,
+        }
+    }
+
+    fn plain_of(&self, node: NodeId, column: ColumnIx) -> Option<KeyValue> {
+        let known = self.known.get(&(node, column)).cloned().flatten();
+        known.or_else(|| self.plain(node, column))
+    }
+}

@@ -1,0 +1,332 @@
+//! Units of work: the rows that a request names and makes, and what is to become of them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::graph::condition::Filter;
+use crate::graph::keys::KeyValue;
+use crate::graph::{ColumnIx, EntityId, RelationId};
+use crate::read::sql::change::Value;
+
+pub type NodeId = usize;
+
+/// What all fields of a request do.
+#[derive(Debug, Default)]
+pub struct Units {
+    pub nodes: Vec<Node>,
+    /// One for each field, in their order.
+    pub acts: Vec<Act>,
+}
+
+impl Units {
+    /// How many rows a field gives at most, where a condition may match so many.
+    pub fn rows(&self, act: usize, most: u32) -> usize {
+        match &self.acts[act].gives {
+            Gives::One(_) => 1,
+            Gives::Many(nodes) => nodes.len(),
+            Gives::Matching => most as usize,
+        }
+    }
+}
+
+/// What one field does.
+#[derive(Debug)]
+pub struct Act {
+    /// Its nodes, in the order of the input.
+    pub nodes: Vec<NodeId>,
+    pub sets: Vec<Set>,
+    /// Rows that are found by a condition.
+    pub matching: Option<Matching>,
+    pub gives: Gives,
+    /// The most statements that it runs.
+    pub statements: u64,
+}
+
+/// What a field's payload is of.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Gives {
+    One(NodeId),
+    Many(Vec<NodeId>),
+    /// The rows that match.
+    Matching,
+}
+
+/// All rows that match a condition, which are to be changed or deleted.
+#[derive(Debug)]
+pub struct Matching {
+    pub entity: EntityId,
+    pub filter: Filter,
+    /// `None` deletes them.
+    pub changes: Option<Vec<(ColumnIx, Given)>>,
+}
+
+/// A row.
+#[derive(Debug)]
+pub struct Node {
+    /// Which field it is of.
+    pub act: usize,
+    pub entity: EntityId,
+    pub origin: Origin,
+    /// What is written of it.
+    pub changes: Vec<(ColumnIx, Given)>,
+    /// Where in the input it is.
+    pub path: Box<str>,
+}
+
+#[derive(Debug)]
+pub enum Origin {
+    /// It is there, and named.
+    Found(Found),
+    /// It is made.
+    New,
+    /// It is made, unless one is there that has the same in a unique key, which then is meant.
+    NewUnless { unique: usize },
+    /// It is made, unless one is there that has the same in a unique key, which is then changed so.
+    Upsert {
+        unique: usize,
+        changes: Vec<(ColumnIx, Given)>,
+    },
+    /// A junction's row, made unless it is there.
+    Link,
+    /// A junction's row, taken away if it is there.
+    Unlink,
+    /// Somebody has named it, and nobody has made it yet.
+    Unknown,
+    /// It only stood for what was made of it.
+    Nothing,
+}
+
+#[derive(Debug)]
+pub struct Found {
+    pub key: Key,
+    pub uses: Uses,
+    /// The version that its writer has read.
+    pub version: Option<i64>,
+    /// The relations in which it must be.
+    pub within: Vec<Within>,
+    /// It is only detached where it is in one of these.
+    pub detached: bool,
+}
+
+#[derive(Debug)]
+pub enum Key {
+    Is(Vec<KeyValue>),
+    /// That of a row which an earlier field has made.
+    Of(NodeId),
+}
+
+/// What a row that is found is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Uses {
+    pub update: bool,
+    pub delete: bool,
+    pub connect: bool,
+}
+
+/// Being reached from a row along a relation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Within {
+    pub relation: RelationId,
+    pub parent: NodeId,
+}
+
+/// Exactly these are to be reached from a row along a relation.
+#[derive(Debug)]
+pub struct Set {
+    pub relation: RelationId,
+    pub parent: NodeId,
+    pub members: Vec<NodeId>,
+    pub path: Box<str>,
+}
+
+/// A value to write.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Given {
+    Is(Value),
+    /// The value of another row's column.
+    Of(NodeId, ColumnIx),
+}
+
+impl Node {
+    pub fn found(&self) -> Option<&Found> {
+        match &self.origin {
+            Origin::Found(found) => Some(found),
+            _ => None,
+        }
+    }
+
+    /// Whether something of it is written.
+    pub fn is_written(&self) -> bool {
+        match &self.origin {
+            Origin::Found(found) => !self.changes.is_empty() && !found.uses.delete,
+            Origin::New | Origin::NewUnless { .. } | Origin::Upsert { .. } | Origin::Link => true,
+            Origin::Unlink | Origin::Unknown | Origin::Nothing => false,
+        }
+    }
+
+    /// Whether it is a row that the request makes, whose values are known only then.
+    pub fn is_made(&self) -> bool {
+        matches!(
+            self.origin,
+            Origin::New | Origin::NewUnless { .. } | Origin::Upsert { .. }
+        )
+    }
+
+    pub fn refers_to(&self) -> impl Iterator<Item = (NodeId, ColumnIx)> {
+        let update = match &self.origin {
+            Origin::Upsert { changes, .. } => &changes[..],
+            _ => &[],
+        };
+        let all = self.changes.iter().chain(update);
+        all.filter_map(|(_, given)| match given {
+            Given::Of(node, column) => Some((*node, *column)),
+            Given::Is(_) => None,
+        })
+    }
+}
+
+/// Statements of one level: each writes rows of one table, by one operation, in the same columns.
+pub type Group = Vec<NodeId>;
+
+/// What tells the statements of a level from each other.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GroupKey {
+    /// What depends on nothing that is made is 0.
+    pub level: usize,
+    /// Updates come before inserts, so that what is given up can be taken.
+    pub operation: Operation,
+    pub entity: EntityId,
+    pub columns: Vec<ColumnIx>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Operation {
+    Update,
+    Insert,
+    InsertUnless(usize),
+    Upsert(usize),
+    Link,
+}
+
+/// The statements that write rows, in their order, and what must be written behind them because rows refer to each other.
+#[derive(Debug, Default)]
+pub struct Order {
+    pub groups: BTreeMap<GroupKey, Group>,
+    /// Columns that are null at first.
+    pub patches: Vec<Edge>,
+}
+
+/// Rows that refer to each other by keys which cannot be null, so that none can be the first.
+#[derive(Debug)]
+pub struct Circle(pub Vec<Edge>);
+
+/// A column of a row, and the column of another whose value it is to have.
+type Edge = (NodeId, ColumnIx, (NodeId, ColumnIx));
+
+/// Sorts what is written by what it depends on. `node` gives the nodes, `nullable` whether a column may be null at first.
+pub fn order<'n>(
+    ids: &[NodeId],
+    node: impl Fn(NodeId) -> &'n Node,
+    nullable: impl Fn(EntityId, ColumnIx) -> bool,
+) -> Result<Order, Circle> {
+    let written: Vec<_> = ids
+        .iter()
+        .copied()
+        .filter(|&id| node(id).is_written())
+        .collect();
+    let mut sorting = Sorting {
+        node: &node,
+        levels: HashMap::new(),
+        patches: Vec::new(),
+    };
+    while let Err(circle) = sorting.levels(&written) {
+        let left = circle
+            .iter()
+            .find(|(id, column, _)| nullable(node(*id).entity, *column));
+        let Some(left) = left else {
+            return Err(Circle(circle));
+        };
+        sorting.patches.push(*left);
+    }
+    let mut groups: BTreeMap<GroupKey, Group> = BTreeMap::new();
+    for &id in &written {
+        let of = node(id);
+        let columns = of.changes.iter().map(|(column, _)| *column);
+        let mut columns: Vec<_> = columns
+            .filter(|&column| !sorting.is_left(id, column))
+            .collect();
+        columns.sort_unstable();
+        let key = GroupKey {
+            level: sorting.levels.get(&id).copied().unwrap_or_default(),
+            operation: Operation::of(&of.origin),
+            entity: of.entity,
+            columns,
+        };
+        groups.entry(key).or_default().push(id);
+    }
+    Ok(Order {
+        groups,
+        patches: sorting.patches,
+    })
+}
+
+struct Sorting<'s, N> {
+    node: &'s N,
+    levels: HashMap<NodeId, usize>,
+    patches: Vec<Edge>,
+}
+
+impl<'n, N: Fn(NodeId) -> &'n Node> Sorting<'_, N> {
+    /// The levels of all, or a circle.
+    fn levels(&mut self, written: &[NodeId]) -> Result<(), Vec<Edge>> {
+        self.levels.clear();
+        for &id in written {
+            self.level(id, &mut Vec::new())?;
+        }
+        Ok(())
+    }
+
+    /// The level of a row: one more than those of the rows that it refers to and that are made. `above` is the way to it.
+    fn level(&mut self, id: NodeId, above: &mut Vec<Edge>) -> Result<usize, Vec<Edge>> {
+        if let Some(level) = self.levels.get(&id) {
+            return Ok(*level);
+        }
+        let mut level = 0;
+        let of = (self.node)(id);
+        for (column, given) in &of.changes {
+            let Given::Of(to, of_column) = given else {
+                continue;
+            };
+            let referred = (self.node)(*to);
+            // What an earlier field has made is there.
+            let depends = referred.is_made() && referred.act == of.act;
+            if !depends || self.is_left(id, *column) {
+                continue;
+            }
+            above.push((id, *column, (*to, *of_column)));
+            if let Some(start) = above.iter().position(|edge| edge.0 == *to) {
+                return Err(above.split_off(start));
+            }
+            level = level.max(self.level(*to, above)? + 1);
+            above.pop();
+        }
+        self.levels.insert(id, level);
+        Ok(level)
+    }
+
+    /// Whether a column is null at first.
+    fn is_left(&self, id: NodeId, column: ColumnIx) -> bool {
+        self.patches.iter().any(|p| (p.0, p.1) == (id, column))
+    }
+}
+
+impl Operation {
+    fn of(origin: &Origin) -> Self {
+        match origin {
+            Origin::New => Operation::Insert,
+            Origin::NewUnless { unique } => Operation::InsertUnless(*unique),
+            Origin::Upsert { unique, .. } => Operation::Upsert(*unique),
+            Origin::Link => Operation::Link,
+            _ => Operation::Update,
+        }
+    }
+}
