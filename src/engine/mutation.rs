@@ -74,7 +74,7 @@ impl Engine {
     ) -> Done {
         let Planned {
             fields,
-            units,
+            mut units,
             payloads,
             bound,
         } = planned;
@@ -83,14 +83,21 @@ impl Engine {
             let step = match (field.action, payload) {
                 (Action::Write(_), Some(payload)) => Ok(Step::Write(payload)),
                 (_, Some(payload)) => Ok(Step::Read(payload)),
-                (action, None) => self.sign(request, asked, action, field, at, deadline).await,
+                (Action::SignUp, None) => {
+                    let signing = self.sign_up(request, asked, field, at, &mut units);
+                    in_time(deadline, signing).await
+                }
+                (_, None) => {
+                    let signing = self.sign_in(request, asked, field, at);
+                    in_time(deadline, signing).await
+                }
             };
             match step {
                 Ok(step) => steps.push(step),
                 Err(error) => return failed(asked, field, vec![error]),
             }
         }
-        let writes = steps.iter().any(|step| matches!(step, Step::Write(_)));
+        let writes = steps.iter().any(|step| !matches!(step, Step::Read(_)));
         if !writes {
             return self.read_all(asked, &fields, steps, deadline).await;
         }
@@ -136,7 +143,9 @@ impl Engine {
     ) -> Done {
         let mut done = Done::default();
         for (field, step) in fields.iter().zip(steps) {
-            let (Step::Read(prepared) | Step::Write(prepared)) = step;
+            let Step::Read(prepared) = step else {
+                continue;
+            };
             let read = self.run(Arc::new(prepared), deadline).await;
             let read = read.map_err(|Refused { retry_after }| {
                 let message =
@@ -153,21 +162,19 @@ impl Engine {
         done
     }
 
-    /// Signs somebody up or in, and plans what is read on his behalf.
-    async fn sign(
+    /// Signs somebody in, and plans what is read on his behalf.
+    async fn sign_in(
         &self,
         request: &Request,
         asked: &Asked,
-        action: Action,
         field: &Acting,
         at: usize,
-        deadline: Instant,
     ) -> Result<Step, Error> {
         let arguments = Arguments::of(field, &asked.variables);
-        let acting = self.act(request, action, arguments);
-        let acted = tokio::time::timeout_at(deadline.into(), acting).await;
-        let late = |_| Err(Error::new(Code::Timeout, "the request's time was over"));
-        let Session { token, principal } = acted.unwrap_or_else(late)?;
+        let (username, password) = (arguments.text("username"), arguments.text("password"));
+        let accounts = self.accounts()?;
+        let signing = accounts.sign_in(&username, password, request.from).await;
+        let Session { token, principal } = signing.map_err(told)?;
         let shape = self.planner.shared.catalog.shape(&principal);
         let mut prepared = self
             .planner
@@ -176,17 +183,42 @@ impl Engine {
         Ok(Step::Read(prepared))
     }
 
-    async fn act(
+    /// Makes what is needed for a new account but the account, and plans what is read of it for whoever it may be.
+    async fn sign_up(
         &self,
         request: &Request,
-        action: Action,
-        arguments: Arguments,
-    ) -> Result<Session, Error> {
-        let accounts = self.accounts.as_deref();
-        let accounts = accounts.ok_or_else(|| told(AccountError::NoKey))?;
-        let acted = arguments.act(action, accounts, request).await;
-        acted.map_err(told)
+        asked: &Asked,
+        field: &Acting,
+        at: usize,
+        units: &mut Units,
+    ) -> Result<Step, Error> {
+        let accounts = self.accounts()?;
+        let input = Arguments::of(field, &asked.variables).sign_up();
+        let values = accounts.new_account(input, request.from).await;
+        units.fill_account(at, values.map_err(told)?);
+        let (planner, somebody) = (&self.planner, self.planner.somebody());
+        let shapes = planner.shared.catalog.shapes();
+        let payloads = shapes.filter_map(|shape| {
+            let part = Part::Payload(at);
+            let payload = planner.part(asked, part, shape, somebody.clone());
+            Some((shape, payload.ok()?))
+        });
+        Ok(Step::SignUp(payloads.collect(), accounts.clone()))
     }
+
+    fn accounts(&self) -> Result<&Arc<Accounts>, Error> {
+        let accounts = self.accounts.as_ref();
+        accounts.ok_or_else(|| told(AccountError::NoKey))
+    }
+}
+
+async fn in_time(
+    deadline: Instant,
+    signing: impl Future<Output = Result<Step, Error>>,
+) -> Result<Step, Error> {
+    let signed = tokio::time::timeout_at(deadline.into(), signing).await;
+    let late = |_| Err(Error::new(Code::Timeout, "the request's time was over"));
+    signed.unwrap_or_else(late)
 }
 
 /// Errors of a field, which is never null: nothing else is answered.
@@ -299,11 +331,12 @@ impl Planner {
         let mut fields = plan::mutation(catalog, document, operation, &conditions, limits)?;
         let shape = catalog.shape(principal);
         let bindings = fields.iter().map(|field| match field.action {
-            Action::Write(writes) => Some(Binding {
+            Action::Write(writes) => Some(Binding::Rows {
                 writes,
                 arguments: &field.arguments,
             }),
-            _ => None,
+            Action::SignUp => Some(Binding::Account),
+            Action::SignIn | Action::Typename => None,
         });
         let bindings: Vec<_> = bindings.collect();
         let bounds = Bounds {
@@ -407,21 +440,6 @@ impl Arguments {
         text(self.0.get(name))
     }
 
-    async fn act(
-        &self,
-        action: Action,
-        accounts: &Accounts,
-        request: &Request,
-    ) -> Result<Session, AccountError> {
-        match action {
-            Action::SignUp => accounts.sign_up(self.sign_up(), request.from).await,
-            _ => {
-                let (username, password) = (self.text("username"), self.text("password"));
-                accounts.sign_in(&username, password, request.from).await
-            }
-        }
-    }
-
     fn sign_up(&self) -> SignUp {
         let input = self.0.get("input").and_then(|input| input.as_object());
         let fields = input.into_iter().flatten();
@@ -439,22 +457,20 @@ fn text(value: Option<&JsonValue>) -> String {
 }
 
 /// Why nobody is signed in, for whoever asked.
-fn told(error: AccountError) -> Error {
+pub(super) fn told(error: AccountError) -> Error {
     let message = error.to_string();
     match error {
         AccountError::Input { field, .. } => Error::input(message).of_field(field),
-        AccountError::Taken { field, .. } => Error::new(Code::Conflict, message).of_field(field),
-        AccountError::Clash => Error::new(Code::Conflict, message),
         AccountError::Wrong => Error::new(Code::Unauthenticated, message),
         AccountError::TooMany(wait) => Error {
             retry_after: Some(wait.as_secs()),
             ..Error::new(Code::LimitExceeded, message)
         },
-        AccountError::Overloaded | AccountError::Moved => Error {
+        AccountError::Overloaded => Error {
             retry_after: Some(1),
             ..Error::new(Code::Unavailable, message)
         },
-        AccountError::NoKey | AccountError::ReadOnly => Error::new(Code::Forbidden, message),
+        AccountError::NoKey => Error::new(Code::Forbidden, message),
         AccountError::Hash => internal(None, "a hash was not computed"),
         AccountError::Database(error) => {
             let code = accounts::code(&error);

@@ -86,6 +86,20 @@ pub struct Prepared {
     explain: bool,
 }
 
+impl Prepared {
+    /// The same, for whoever has signed in by this token.
+    pub fn with_token(&self, token: String) -> Self {
+        Prepared {
+            document: self.document.clone(),
+            bound: self.bound.clone(),
+            learnt: self.learnt.clone(),
+            introspection: self.introspection.clone(),
+            token: Some(token),
+            explain: self.explain,
+        }
+    }
+}
+
 /// What a request asks, before it is known for whom.
 pub struct Asked {
     pub(super) document: Arc<Document>,

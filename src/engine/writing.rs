@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Prepared;
-use super::mutation::join;
+use super::mutation::{join, told};
 use super::planner::Shared;
 use crate::error::{Code, Error};
+use crate::graph::keys::KeyValue;
+use crate::graph::rules::Shape;
 use crate::graph::{Catalog, Principal};
+use crate::identity::accounts::Accounts;
 use crate::log;
 use crate::read::explain;
 use crate::read::load::change::{Abort, Transaction, Work};
@@ -37,6 +40,8 @@ pub enum Step {
     Read(Prepared),
     /// It writes what its unit of work says, and reads what was written.
     Write(Prepared),
+    /// It makes an account and signs in by it, as one of these shapes.
+    SignUp(Vec<(Shape, Prepared)>, Arc<Accounts>),
 }
 
 /// What came of a mutation.
@@ -100,6 +105,13 @@ impl Work for Doing {
                         }
                     }
                 }
+                Step::SignUp(payloads, accounts) => {
+                    writer.find(at).await.map_err(of_field)?;
+                    writer.apply(at).await.map_err(of_field)?;
+                    let read = self.signed_up(at, &writer, payloads, accounts);
+                    let (prepared, bound) = read.map_err(of_field)?;
+                    self.read(&prepared, bound, &mut cost, on).await
+                }
             }?;
             match (answered.fields(), &answered.errors[..]) {
                 (Some(fields), []) => join(&mut data, fields),
@@ -139,6 +151,39 @@ impl Doing {
                 Err(Failure { at, errors })
             }
         }
+    }
+
+    /// What is read of somebody who has signed up, on his behalf.
+    fn signed_up<T: Transaction>(
+        &self,
+        at: usize,
+        writer: &Writer<'_, T>,
+        payloads: &[(Shape, Prepared)],
+        accounts: &Accounts,
+    ) -> Result<(Prepared, BoundPlan), Abort<Refused>> {
+        let catalog = &self.shared.catalog;
+        let text = |column| match writer.of_row(at, column) {
+            Some(KeyValue::Int(id)) => Some(id.to_string()),
+            Some(KeyValue::Text(text)) => Some(text.to_string()),
+            None => None,
+        };
+        let columns = catalog.accounts.as_ref();
+        let id = columns.and_then(|c| text(c.key)).unwrap_or_default();
+        let role = columns.and_then(|c| text(c.role));
+        let session = accounts.session(id, role);
+        let session =
+            session.map_err(|error| Abort::Refused(Refused::Errors(vec![told(error)])))?;
+        let shape = catalog.shape(&session.principal);
+        let prepared = payloads.iter().find(|(of, _)| *of == shape);
+        let Some((_, prepared)) = prepared else {
+            let error = Error::new(Code::Forbidden, "you may not see what you would be");
+            return Err(Abort::Refused(Refused::Errors(vec![error])));
+        };
+        let bound = prepared
+            .bound
+            .clone()
+            .on_behalf_of(catalog, session.principal);
+        Ok((prepared.with_token(session.token), bound))
     }
 
     async fn read<T: Transaction>(

@@ -28,6 +28,19 @@ impl Units {
     }
 }
 
+impl Units {
+    /// Says what the account holds that a field makes.
+    pub fn fill_account(&mut self, act: usize, values: Vec<(ColumnIx, KeyValue)>) {
+        if let Gives::One(node) = self.acts[act].gives {
+            let changes = &mut self.nodes[node].changes;
+            for (column, value) in values {
+                changes.retain(|(c, _)| *c != column);
+                changes.push((column, Given::Is(Value::Is(value))));
+            }
+        }
+    }
+}
+
 /// What one field does.
 #[derive(Debug)]
 pub struct Act {
@@ -70,6 +83,8 @@ pub struct Node {
     pub changes: Vec<(ColumnIx, Given)>,
     /// Where in the input it is.
     pub path: Box<str>,
+    /// It is not whoever asks that writes it, but the server: no rule is asked.
+    pub trusted: bool,
 }
 
 #[derive(Debug)]

@@ -16,10 +16,11 @@ use sea_orm::{DatabaseConnection, DbErr};
 
 use super::Unauthenticated;
 use super::tokens::Tokens;
-use crate::graph::{Catalog, Principal, Subject};
+use crate::graph::keys::KeyValue;
+use crate::graph::{Catalog, ColumnIx, Principal, Subject};
 use attempts::Attempts;
 use passwords::{Passwords, Verdict};
-use store::{Inserted, Store};
+use store::Store;
 
 pub use asked::SignUp;
 pub use attempts::{Allowance, AttemptLimits};
@@ -45,10 +46,6 @@ pub enum AccountError {
     /// The argument by its path, and what is wrong with it.
     #[error("{problem}")]
     Input { field: String, problem: String },
-    #[error("{what} is taken; choose another")]
-    Taken { field: String, what: String },
-    #[error("another account has something of this that must be its own")]
-    Clash,
     #[error("the username or the password is wrong")]
     Wrong,
     #[error("there were too many attempts; try again in {} s", .0.as_secs())]
@@ -57,10 +54,6 @@ pub enum AccountError {
     Overloaded,
     #[error("this server signs nobody in; its operator sets JWT_SECRET")]
     NoKey,
-    #[error("this server does not write to its database, so nobody can sign up")]
-    ReadOnly,
-    #[error("the database's file was replaced; try again in a moment")]
-    Moved,
     #[error("passwords cannot be hashed")]
     Hash,
     #[error("{0}")]
@@ -83,28 +76,24 @@ impl Accounts {
         })
     }
 
-    /// Makes an account, and signs in by it.
-    pub async fn sign_up(
+    /// What a new account is to hold, by its columns. Whoever signs up has to be let in, and gives what can be taken.
+    pub async fn new_account(
         &self,
         input: SignUp,
         from: Option<IpAddr>,
-    ) -> Result<Session, AccountError> {
-        let tokens = self.signing()?;
+    ) -> Result<Vec<(ColumnIx, KeyValue)>, AccountError> {
+        self.signing()?;
         self.store.check(&input)?;
         self.attempts
             .of_address(from)
             .map_err(AccountError::TooMany)?;
         let hash = self.passwords.hash(input.password.clone()).await?;
-        match self.store.insert(&input, hash).await? {
-            Inserted::As { id, role } => session(tokens, id, role),
-            Inserted::Taken(asked) => Err(match asked {
-                Some(asked) => AccountError::Taken {
-                    what: format!("this `{}`", asked.field),
-                    field: asked::path(&asked.field),
-                },
-                None => AccountError::Clash,
-            }),
-        }
+        Ok(self.store.values(&input, hash))
+    }
+
+    /// The session of an account that has just been made, by its key and its role.
+    pub fn session(&self, id: String, role: Option<String>) -> Result<Session, AccountError> {
+        session(self.signing()?, id, role)
     }
 
     /// Signs in by a password.

@@ -1,19 +1,17 @@
 //! The table of accounts. What is read here is for signing in alone, and shown to nobody, so rules are not asked.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{
     Alias, Expr, ExprTrait, IntoTableRef, Query, SelectStatement, SimpleExpr, TableRef,
 };
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryResult, RuntimeErr, SqlErr, Value};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryResult, RuntimeErr, Value};
 
 use super::asked::{check, check_password};
 use super::{AccountError, SignUp};
-use crate::graph::accounts::{Asked, AskedKind};
+use crate::graph::accounts::Asked;
+use crate::graph::condition::Mine;
+use crate::graph::keys::KeyValue;
 use crate::graph::validate::Check;
-use crate::graph::{Catalog, Entity, Kind};
-use crate::identity::tokens::random;
+use crate::graph::{Catalog, ColumnIx, Entity, Kind, Principal};
 
 pub struct Store {
     connection: DatabaseConnection,
@@ -25,8 +23,9 @@ pub struct Store {
     /// What signing up asks for, with its columns.
     asked: Vec<Asked>,
     checks: Vec<Check>,
-    texts: Vec<Named>,
-    made_at: Vec<Named>,
+    columns: Vec<ColumnIx>,
+    hash_column: ColumnIx,
+    made_at: Vec<(ColumnIx, Kind)>,
 }
 
 /// A column by its name in the database.
@@ -56,15 +55,6 @@ pub struct Account {
     pub role: Option<String>,
 }
 
-pub enum Inserted {
-    As {
-        id: String,
-        role: Option<String>,
-    },
-    /// What another account has, if that can be told.
-    Taken(Option<Asked>),
-}
-
 impl Store {
     pub fn of(catalog: &Catalog, connection: DatabaseConnection) -> Option<Self> {
         let accounts = catalog.accounts.as_ref()?;
@@ -73,7 +63,6 @@ impl Store {
             name: entity.columns[column].name.clone(),
             kind: entity.columns[column].kind.clone(),
         };
-        let texts = accounts.asked().map(|(column, _)| named(column)).collect();
         Some(Store {
             connection,
             table: table(entity),
@@ -83,8 +72,13 @@ impl Store {
             role: named(accounts.role),
             asked: accounts.asked_of(entity).collect(),
             checks: accounts.asked().map(|(_, kind)| kind.check()).collect(),
-            texts,
-            made_at: accounts.made_at.iter().map(|&c| named(c)).collect(),
+            columns: accounts.asked().map(|(column, _)| column).collect(),
+            hash_column: accounts.password_hash,
+            made_at: accounts
+                .made_at
+                .iter()
+                .map(|&c| (c, entity.columns[c].kind.clone()))
+                .collect(),
         })
     }
 
@@ -140,59 +134,16 @@ impl Store {
         })
     }
 
-    /// In one statement, which is a transaction by itself and on SQLite takes its turn at once.
-    pub async fn insert(&self, input: &SignUp, hash: String) -> Result<Inserted, AccountError> {
-        let mut insert = Query::insert();
-        insert.into_table(self.table.clone());
-        let mut columns: Vec<Alias> = self.texts.iter().map(Named::alias).collect();
-        let mut values: Vec<SimpleExpr> = self.given(input).map(Expr::val).collect();
-        columns.push(self.hash.alias());
-        values.push(Expr::val(hash));
-        let now = now();
-        for column in &self.made_at {
-            columns.push(column.alias());
-            values.push(Expr::val(of_kind(now, &column.kind)));
-        }
-        if matches!(self.key.kind, Kind::Uuid) {
-            columns.push(self.key.alias());
-            values.push(Expr::val(Value::Uuid(Some(random_id()?))));
-        }
-        insert.columns(columns).values_panic(values);
-        insert.returning(Query::returning().exprs([
-            self.key_read(),
-            self.hash.column(),
-            self.role.as_text(),
-        ]));
-        match self.connection.query_one(&insert).await {
-            Ok(Some(row)) => {
-                let Account { id, role, .. } = self.account(&row)?;
-                Ok(Inserted::As { id, role })
-            }
-            Ok(None) => Err(DbErr::RecordNotInserted.into()),
-            Err(error) if is_moved(&error) => Err(AccountError::Moved),
-            Err(error) if is_read_only(&error) => Err(AccountError::ReadOnly),
-            Err(error) => match error.sql_err() {
-                Some(SqlErr::UniqueConstraintViolation(_)) => {
-                    Ok(Inserted::Taken(self.taken(input).await?))
-                }
-                _ => Err(error.into()),
-            },
-        }
-    }
-
-    /// What another account has. Databases name a constraint, and each in its own way, so it is asked for.
-    async fn taken(&self, input: &SignUp) -> Result<Option<Asked>, DbErr> {
-        let given = self.asked.iter().zip(&self.texts).zip(self.given(input));
-        for ((asked, column), text) in given {
-            if asked.kind == AskedKind::Text {
-                continue;
-            }
-            let select = self.select(column.column().eq(text));
-            if self.connection.query_one(&select).await?.is_some() {
-                return Ok(Some(asked.clone()));
-            }
-        }
-        Ok(None)
+    /// What a new account is to hold. The rest is as the graph and the database have it.
+    pub fn values(&self, input: &SignUp, hash: String) -> Vec<(ColumnIx, KeyValue)> {
+        let texts = self.columns.iter().copied().zip(self.given(input));
+        let texts = texts.map(|(column, text)| (column, KeyValue::Text(text.into())));
+        let hash = (self.hash_column, KeyValue::Text(hash.into()));
+        let times = self.made_at.iter().filter_map(|(column, kind)| {
+            let now = Mine::Now.value(kind, &Principal::Anonymous)?;
+            Some((*column, now))
+        });
+        texts.chain([hash]).chain(times).collect()
     }
 
     /// Puts a new hash in place of an old one, if that is still the account's.
@@ -248,29 +199,6 @@ fn table(entity: &Entity) -> TableRef {
     }
 }
 
-/// The time, in microseconds.
-fn now() -> DateTime<Utc> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let micros = since.map_or(0, |since| since.as_micros() as i64);
-    DateTime::from_timestamp_micros(micros).unwrap_or_default()
-}
-
-/// A time as a value of a column.
-fn of_kind(now: DateTime<Utc>, kind: &Kind) -> Value {
-    match kind {
-        Kind::DateTime { zoned: false } => Value::ChronoDateTime(Some(now.naive_utc())),
-        _ => Value::ChronoDateTimeUtc(Some(now)),
-    }
-}
-
-/// A UUID of version 4 (RFC 9562).
-fn random_id() -> Result<sea_orm::prelude::Uuid, AccountError> {
-    let mut bytes = random::<16>().map_err(|_| AccountError::Hash)?;
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    Ok(sea_orm::prelude::Uuid::from_bytes(bytes))
-}
-
 /// An SQLSTATE, or SQLite's extended result code.
 pub fn code(error: &DbErr) -> Option<String> {
     let (DbErr::Conn(cause) | DbErr::Exec(cause) | DbErr::Query(cause)) = error else {
@@ -281,20 +209,4 @@ pub fn code(error: &DbErr) -> Option<String> {
     };
     let code = cause.as_database_error()?.code()?;
     Some(code.into_owned())
-}
-
-/// The file is not the one that the connection has open.
-fn is_moved(error: &DbErr) -> bool {
-    const SQLITE_READ_ONLY_MOVED: &str = "1032";
-    code(error).as_deref() == Some(SQLITE_READ_ONLY_MOVED)
-}
-
-/// A standby, a read-only transaction, a role without the right to write, or a file that may not be written.
-fn is_read_only(error: &DbErr) -> bool {
-    const SQLITE_READ_ONLY: i32 = 8;
-    let code = code(error).unwrap_or_default();
-    let sqlite = code
-        .parse::<i32>()
-        .is_ok_and(|c| c & 0xff == SQLITE_READ_ONLY);
-    matches!(&*code, "25006" | "42501") || (sqlite && code.len() < 5)
 }

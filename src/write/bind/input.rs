@@ -61,6 +61,7 @@ impl<'a> Binder<'a> {
                     origin,
                     changes: std::mem::take(&mut self.nodes[known].changes),
                     path: self.place(),
+                    trusted: false,
                 };
                 known
             }
@@ -277,10 +278,9 @@ impl<'a> Binder<'a> {
         may
     }
 
-    /// Adds what the graph makes of a new row, and asks for what is missing.
-    pub(super) fn complete(&mut self, node: NodeId) {
-        let entity = self.nodes[node].entity;
-        let of = self.entity(entity);
+    /// Adds what the graph makes of a new row.
+    pub(super) fn make(&mut self, node: NodeId) {
+        let of = self.entity(self.nodes[node].entity);
         for (column, preset) in &of.writing.on_create {
             let given = self.nodes[node].changes.iter().any(|(c, _)| c == column);
             if !(given && preset.replaceable) {
@@ -300,9 +300,20 @@ impl<'a> Binder<'a> {
                 )),
             }
         }
+    }
+
+    fn has(&self, node: NodeId, column: ColumnIx) -> bool {
+        let mut changes = self.nodes[node].changes.iter();
+        changes.any(|(c, _)| *c == column)
+    }
+
+    /// Adds what the graph makes of a new row, and asks for what is missing.
+    pub(super) fn complete(&mut self, node: NodeId) {
+        self.make(node);
+        let of = self.entity(self.nodes[node].entity);
         for (ix, column) in of.columns.iter().enumerate() {
             let is_made = of.writing.key == KeyMaker::Database && of.primary_key == [ix];
-            if column.nullable || column.written.has_default || is_made || has(self, ix) {
+            if column.nullable || column.written.has_default || is_made || self.has(node, ix) {
                 continue;
             }
             let relation = of.fields.iter().find_map(|f| match f.source {

@@ -1,7 +1,9 @@
 //! Rows that are named: by their ids, by the names of new ones, or by a unique key.
 
+use apollo_compiler::{Name, Node, ast};
+
 use super::given::Input;
-use super::{Binder, Binding, Given, Gives, Matching, NodeId, Origin, Uses};
+use super::{Binder, Given, Gives, Matching, NodeId, Origin, Uses};
 use crate::error::{Code, Error};
 use crate::graph::{EntityId, RelationId};
 use crate::read::plan::{key_of_id, text_of};
@@ -141,10 +143,10 @@ impl<'a> Binder<'a> {
     pub(super) fn pair(
         &mut self,
         relation: RelationId,
-        field: &Binding<'a>,
+        arguments: &'a [(Name, Node<ast::Value>)],
         joins: bool,
     ) -> Option<(Gives, Option<Matching>)> {
-        let (name, id) = field.arguments.first()?;
+        let (name, id) = arguments.first()?;
         let from = self.catalog.relations[relation].from;
         let id = Input::of(Some(id), self.variables);
         let Some(subject) = self.principal.known() else {

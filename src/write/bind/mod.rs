@@ -8,8 +8,8 @@ mod relations;
 
 use std::collections::HashMap;
 
-use apollo_compiler::ast;
 use apollo_compiler::response::{JsonMap, JsonValue};
+use apollo_compiler::{Name, ast};
 
 use super::unit::{
     Act, Found, Given, Gives, Key, Matching, Node, NodeId, Order, Origin, Set, Units, Uses, order,
@@ -23,9 +23,13 @@ use crate::read::plan::bind_filter;
 use given::Input;
 
 /// A field of a mutation that writes, with its arguments as they are written.
-pub struct Binding<'a> {
-    pub writes: Writes,
-    pub arguments: &'a [(apollo_compiler::Name, apollo_compiler::Node<ast::Value>)],
+pub enum Binding<'a> {
+    Rows {
+        writes: Writes,
+        arguments: &'a [(Name, apollo_compiler::Node<ast::Value>)],
+    },
+    /// An account of whoever signs up. What it holds is told later, and no rule is asked.
+    Account,
 }
 
 /// What requests may ask.
@@ -117,13 +121,17 @@ impl<'a> Binder<'a> {
     }
 
     fn act(&mut self, field: &Binding<'a>) -> Option<(Gives, Option<Matching>)> {
+        let (writes, arguments) = match field {
+            Binding::Rows { writes, arguments } => (*writes, *arguments),
+            Binding::Account => return self.account(),
+        };
         let argument = |name: &str| {
-            let found = field.arguments.iter().find(|(n, _)| n == name);
+            let found = arguments.iter().find(|(n, _)| n == name);
             found.map(|(_, value)| &**value)
         };
-        let (entity, mutation) = match field.writes {
+        let (entity, mutation) = match writes {
             Writes::Rows(entity, mutation) => (entity, mutation),
-            Writes::Link { relation, joins } => return self.pair(relation, field, joins),
+            Writes::Link { relation, joins } => return self.pair(relation, arguments, joins),
         };
         let variables = self.variables;
         let input = |name: &'static str| Input::of(argument(name), variables);
@@ -186,6 +194,14 @@ impl<'a> Binder<'a> {
                 (Gives::Matching, Some(matching))
             }
         })
+    }
+
+    fn account(&mut self) -> Option<(Gives, Option<Matching>)> {
+        let accounts = self.catalog.accounts.as_ref()?;
+        let node = self.below("input", |b| b.node(accounts.entity, Origin::New));
+        self.nodes[node].trusted = true;
+        self.make(node);
+        Some((Gives::One(node), None))
     }
 
     fn filter(
@@ -276,6 +292,7 @@ impl<'a> Binder<'a> {
             origin,
             changes: Vec::new(),
             path: self.place(),
+            trusted: false,
         });
         self.nodes.len() - 1
     }

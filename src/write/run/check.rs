@@ -17,7 +17,8 @@ impl<T: Transaction> Writer<'_, T> {
         let mut by_entity: BTreeMap<EntityId, Vec<NodeId>> = BTreeMap::new();
         for &id in written {
             let is_as_it_was = self.done.contains(&id) || self.is_found_instead(id);
-            if !is_as_it_was && self.key(id).is_some() {
+            let is_asked = !is_as_it_was && !self.node(id).trusted;
+            if is_asked && self.key(id).is_some() {
                 by_entity.entry(self.node(id).entity).or_default().push(id);
             }
         }

@@ -40,7 +40,7 @@ pub fn statements(
             }
             _ => {}
         }
-        if node.is_written() && is_checked(rules, node) {
+        if node.is_written() && !node.trusted && is_checked(rules, node) {
             checked.insert(node.entity);
         }
     }

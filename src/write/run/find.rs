@@ -430,6 +430,7 @@ impl<T: Transaction> Writer<'_, T> {
                 origin: Origin::Found(found),
                 changes: matching.changes.clone().unwrap_or_default(),
                 path: "where".into(),
+                trusted: false,
             });
             self.remember(id, &reads, &row);
             self.matching.push(id);

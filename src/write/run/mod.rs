@@ -94,6 +94,13 @@ impl<'a, T: Transaction> Writer<'a, T> {
                 wanted.entry(entity).or_default().insert(column);
             }
         }
+        // Who has signed up is somebody of a role.
+        if let Some(accounts) = &catalog.accounts
+            && units.nodes.iter().any(|node| node.trusted)
+        {
+            let of = wanted.entry(accounts.entity).or_default();
+            of.insert(accounts.role);
+        }
         Writer {
             catalog,
             rules,
@@ -121,6 +128,14 @@ impl<'a, T: Transaction> Writer<'a, T> {
         };
         let keys = nodes.iter().filter_map(|&node| self.key(node));
         keys.collect()
+    }
+
+    /// A column of the row that a field gives.
+    pub fn of_row(&self, act: usize, column: ColumnIx) -> Option<&KeyValue> {
+        match self.units.acts[act].gives {
+            Gives::One(node) => self.known.get(&(node, column))?.as_ref(),
+            _ => None,
+        }
     }
 
     /// Whether a field deletes what it gives, so that it must be read before.

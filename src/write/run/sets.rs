@@ -226,6 +226,7 @@ impl<T: Transaction> Writer<'_, T> {
                 origin: Origin::Unlink,
                 changes,
                 path: set.path.clone(),
+                trusted: false,
             });
         }
         match errors.is_empty() {
@@ -329,6 +330,7 @@ impl<T: Transaction> Writer<'_, T> {
                 origin: Origin::Found(found),
                 changes,
                 path: set.path.clone(),
+                trusted: false,
             });
             self.remember(node, &reads, &row);
             errors.extend(self.refusals(node, &questions, &row[reads.len()..]));

@@ -224,6 +224,24 @@ pub fn bind(
 }
 
 impl BoundPlan {
+    /// The same for somebody else to whom the same rules apply, who sees himself as the viewer.
+    pub fn on_behalf_of(mut self, catalog: &Catalog, principal: Principal) -> Self {
+        for field in &self.plan.root {
+            let RootOutput::Session(fields) = &field.value else {
+                continue;
+            };
+            for field in fields {
+                if let RootOutput::Viewer(choice) = &field.value
+                    && let Some(key) = key_of_viewer(catalog, choice, &principal)
+                {
+                    self.keys[choice.level] = Keys::from_rows(&[vec![key]]);
+                }
+            }
+        }
+        self.principal = principal;
+        self
+    }
+
     /// The same for rows that a mutation has written, by their keys; `None` where it has to be known only what so many
     /// could cost.
     pub fn written(mut self, rows: usize, keys: Option<&[Vec<KeyValue>]>) -> Self {
