@@ -44,8 +44,7 @@ pub enum Relation {
     #[sea_orm(
         belongs_to = "super::user::Entity",
         from = "Column::AuthorId",
-        to = "super::user::Column::Id",
-        on_delete = "Cascade"
+        to = "super::user::Column::Id"
     )]
     Author,
     #[sea_orm(has_many = "super::comment::Entity")]

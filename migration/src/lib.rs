@@ -27,6 +27,7 @@ mod m20260101_000006_create_comment;
 mod m20260101_000007_create_follow;
 mod m20260101_000008_create_post_search;
 mod m20260101_000009_index_other_times;
+mod m20260101_000010_keep_words;
 pub mod support;
 
 /// Runs the migrations below in their order, and back.
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000007_create_follow::Migration),
             Box::new(m20260101_000008_create_post_search::Migration),
             Box::new(m20260101_000009_index_other_times::Migration),
+            Box::new(m20260101_000010_keep_words::Migration),
         ]
     }
 }

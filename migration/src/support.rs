@@ -2,7 +2,11 @@
 //!
 //! A migration that has run depends on them, so they may be added to but must not change meaning.
 
-use sea_orm_migration::{prelude::*, sea_orm::DbBackend, sea_query::extension::postgres::Type};
+use sea_orm_migration::{
+    prelude::*,
+    sea_orm::{DbBackend, Statement},
+    sea_query::extension::postgres::Type,
+};
 
 /// An enumeration: a type of its own on PostgreSQL, checked text on SQLite.
 pub struct Enumeration {
@@ -58,6 +62,65 @@ pub fn foreign_key(
         .to(target, target_column)
         .on_delete(ForeignKeyAction::Cascade)
         .take()
+}
+
+/// Changes what becomes of the rows of a foreign key that [`foreign_key`] made when the row they point at goes: from one action
+/// to another. Rows are left as they are. SQLite, which alters no constraint, has the words of the table's definition changed, as
+/// <https://www.sqlite.org/lang_altertable.html> shows for constraints.
+pub async fn set_on_delete(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    column: &str,
+    (target, target_column): (&str, &str),
+    [from, to]: [ForeignKeyAction; 2],
+) -> Result<(), DbErr> {
+    let (from, to) = (action(from)?, action(to)?);
+    let key =
+        format!(r#"FOREIGN KEY ("{column}") REFERENCES "{target}" ("{target_column}") ON DELETE"#);
+    let db = manager.get_connection();
+    if manager.get_database_backend() == DbBackend::Postgres {
+        let name = format!(r#""{table}_{column}_fkey""#);
+        let statement = format!(
+            r#"ALTER TABLE "{table}" DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {key} {to}"#
+        );
+        return run(manager, vec![statement]).await;
+    }
+    let version = "SELECT schema_version AS version FROM pragma_schema_version";
+    let version = Statement::from_string(DbBackend::Sqlite, version);
+    let version = db.query_one_raw(version).await?;
+    let version: i64 = version.map_or(Ok(0), |row| row.try_get("", "version"))?;
+    // All in one, so that it is one connection's. Others read the definitions anew, since their version is another.
+    let change = format!(
+        "PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET sql = replace(sql, '{key} {from}', '{key} {to}')
+        WHERE type = 'table' AND name = '{table}';
+        PRAGMA schema_version = {};
+        PRAGMA writable_schema = RESET;",
+        version + 1
+    );
+    db.execute_unprepared(&change).await?;
+    let found = Statement::from_string(
+        DbBackend::Sqlite,
+        format!(
+            r#"SELECT on_delete FROM pragma_foreign_key_list('{table}') WHERE "from" = '{column}'"#
+        ),
+    );
+    let found = db.query_one_raw(found).await?;
+    let found = found.map(|row| row.try_get::<String>("", "on_delete"));
+    match found.transpose()? {
+        Some(is) if is == to => Ok(()),
+        is => Err(DbErr::Migration(format!(
+            "the foreign key `{column}` of `{table}` should delete by {to} now, and has {is:?}: the definition of the table is not as it was made"
+        ))),
+    }
+}
+
+fn action(action: ForeignKeyAction) -> Result<&'static str, DbErr> {
+    match action {
+        ForeignKeyAction::Cascade => Ok("CASCADE"),
+        ForeignKeyAction::NoAction => Ok("NO ACTION"),
+        other => Err(DbErr::Migration(format!("no words for {other:?}"))),
+    }
 }
 
 /// Creates the ascending index of these columns, named after them. Newest-first pages scan it

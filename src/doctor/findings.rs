@@ -276,7 +276,7 @@ impl Findings<'_> {
 
     /// The fields that walk a foreign key, and where it is declared.
     fn users(&self, id: EntityId, key: &ForeignKey) -> Vec<String> {
-        let relations = self.catalog.relations.iter().filter(|r| match &r.link {
+        let relations = self.catalog.walked().filter(|r| match &r.link {
             Link::Direct { .. } => {
                 r.holds_key && r.from == id && r.to == key.to && r.from_columns == key.columns
             }

@@ -180,7 +180,7 @@ pub fn wants(catalog: &Catalog, dialect: Dialect) -> Vec<Want> {
         all.primary_key(id, entity);
         all.unique_columns(id, entity);
     }
-    for relation in &catalog.relations {
+    for relation in catalog.walked() {
         all.relation(relation);
     }
     for (id, entity) in catalog.exposed() {

@@ -102,6 +102,12 @@ impl Catalog {
         })
     }
 
+    /// The relations that are fields. Those of a junction's rows are for rules alone.
+    pub fn walked(&self) -> impl Iterator<Item = &Relation> {
+        let relations = self.relations.iter();
+        relations.filter(|r| self.entities[r.from].exposed)
+    }
+
     /// The entities that are types of their own, in registration order. Junctions are not.
     pub fn exposed(&self) -> impl Iterator<Item = (EntityId, &Entity)> {
         self.entities.iter().enumerate().filter(|(_, e)| e.exposed)

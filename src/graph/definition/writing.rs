@@ -147,6 +147,12 @@ impl Graph {
         self.preset(column, When::Update, preset)
     }
 
+    /// What is put into a column when a row is made and whenever it is changed; clients give none.
+    pub fn on_write<C: ColumnTrait>(self, column: C, preset: Preset) -> Self {
+        let graph = self.preset(column, When::Create, preset.clone());
+        graph.preset(column, When::Update, preset)
+    }
+
     /// What is put into a column when a row is made and the client gives no other value.
     pub fn by_default<C: ColumnTrait>(self, column: C, preset: Preset) -> Self {
         self.preset(column, When::CreateWithout, preset)

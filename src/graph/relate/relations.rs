@@ -33,7 +33,10 @@ impl Work<'_> {
                     self.mark_reference(from, to, &from_columns, &to_columns);
                     self.foreign_key(from, to, &from_columns, &to_columns, relation);
                 }
-                if !self.catalog_entities[from].exposed || !self.catalog_entities[to].exposed {
+                // The rows of a junction are no type's, but rules can look at what they link.
+                let is_link = !self.catalog_entities[from].exposed;
+                let is_end = relation.shape == Shape::BelongsTo;
+                if !self.catalog_entities[to].exposed || (is_link && !is_end) {
                     continue;
                 }
                 // What the generator made up for the far side is better named as a backref.
@@ -85,7 +88,9 @@ impl Work<'_> {
                     Naming::Given,
                 );
                 self.relations[id].mark = mark;
-                self.by_key.insert((from, relation.variant.clone()), id);
+                if !is_link {
+                    self.by_key.insert((from, relation.variant.clone()), id);
+                }
             }
         }
     }
