@@ -20,6 +20,7 @@ mod hostile;
 mod house;
 mod http;
 mod identity;
+mod inputs;
 mod lists;
 mod migrations;
 mod names;

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use backref::serve::database::Connect;
+use backref::serve::migrate::{Others, Runner};
 use entity::{comment, follow, post, post_tag, profile, tag, user};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -32,6 +33,86 @@ async fn fresh_drops_what_is_there() {
         Migrator::fresh(&connection).await.unwrap();
         assert_eq!(user::Entity::find().all(&connection).await.unwrap(), []);
     }
+}
+
+/// The migration that keeps what people wrote changes foreign keys of a database that is in use, and nothing else.
+#[tokio::test]
+async fn foreign_keys_change_under_the_rows() {
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let db = &database.connection;
+        let runner = Runner::open::<Migrator>(&database.url, false)
+            .await
+            .expect("a runner");
+        let before = counted(db).await;
+        for author_deletes in [true, false] {
+            match author_deletes {
+                true => runner.down().await.expect("it is taken back"),
+                false => runner.up(Others::Refused).await.expect("it is applied"),
+            }
+            let found = Table::found(db, "comment").await.expect("the table");
+            let expected = match author_deletes {
+                true => "CASCADE",
+                false => "NO ACTION",
+            };
+            for key in ["author_id -> user.id", "parent_id -> comment.id"] {
+                let key = format!("{key} {expected}");
+                assert!(found.foreign_keys.contains(&key), "{found:?}");
+            }
+            assert_eq!(counted(db).await, before);
+            assert_whole(db).await;
+        }
+        runner.close().await.expect("it closes");
+        check_all(db).await;
+        let deleted = "DELETE FROM \"user\" WHERE id IN (SELECT author_id FROM post)";
+        assert!(db.execute_unprepared(deleted).await.is_err());
+        let deleted = "DELETE FROM post WHERE id IN (SELECT post_id FROM comment)";
+        let done = db.execute_unprepared(deleted).await.expect("posts go");
+        assert!(done.rows_affected() > 0);
+        assert_whole(db).await;
+    }
+}
+
+async fn counted(db: &DatabaseConnection) -> Vec<i64> {
+    let mut counts = Vec::new();
+    for table in [
+        "user",
+        "post",
+        "comment",
+        "post_tag",
+        "follow",
+        "post_search",
+    ] {
+        let count = format!("SELECT count(*) AS n FROM \"{table}\"");
+        let count = Statement::from_string(db.get_database_backend(), count);
+        let row = db.query_one_raw(count).await.expect("a count");
+        counts.push(row.expect("a row").try_get("", "n").expect("a number"));
+    }
+    counts
+}
+
+/// What SQLite says of itself; its full-text index, too.
+async fn assert_whole(db: &DatabaseConnection) {
+    if db.get_database_backend() != DbBackend::Sqlite {
+        return;
+    }
+    for (question, whole) in [
+        (
+            "SELECT * FROM pragma_integrity_check",
+            vec!["ok".to_owned()],
+        ),
+        ("SELECT \"table\" FROM pragma_foreign_key_check", vec![]),
+    ] {
+        let question = Statement::from_string(DbBackend::Sqlite, question);
+        let rows = db.query_all_raw(question).await.expect("an answer");
+        let rows = rows.iter().map(|row| row.try_get_by_index(0));
+        let said: Vec<String> = rows.collect::<Result<_, _>>().expect("texts");
+        assert_eq!(said, whole);
+    }
+    let check = "INSERT INTO post_search (post_search, rank) VALUES ('integrity-check', 1)";
+    db.execute_unprepared(check)
+        .await
+        .expect("the index is whole");
 }
 
 async fn up_down_and_up(db: &DatabaseConnection) {

@@ -93,6 +93,12 @@ fn everything_in_the_schema_is_described() {
                 .filter(|a| a.description.is_none());
             missing.extend(bare.map(|a| format!("{name}.{field}({}:)", a.name)));
         }
+        let inputs = of_type.as_input_object().map(|input| &input.fields);
+        for (field, definition) in inputs.into_iter().flatten() {
+            if definition.description.is_none() {
+                missing.push(format!("{name}.{field}"));
+            }
+        }
     }
     assert!(missing.is_empty(), "without a description: {missing:?}");
 }

@@ -157,11 +157,11 @@ fn must_be(entity: &Entity, column: ColumnIx, of: &Column) -> String {
 }
 
 fn update_one(entity: &Entity) -> InputObject {
-    let row = entity.one();
+    let rows = entity.many();
     let input = TypeRef::named_nn(update_name(entity));
     let input = InputValue::new("input", input).description("What is changed.");
     let one = InputObject::new(update_one_name(entity))
-        .description(format!("A {row}, and what is changed of it."))
+        .description(format!("One of the {rows}, and what is changed of it."))
         .field(id(entity))
         .field(input);
     expected_version(entity)

@@ -135,7 +135,10 @@ fn fields(
 fn link(name: &str, target: &Entity, ways: Ways) -> InputObject {
     let row = target.one();
     let input = InputObject::new(name)
-        .description(format!("A {row}: one that is there, or a new one."))
+        .description(format!(
+            "One of the {}, which is there, or a new one.",
+            target.many()
+        ))
         .oneof();
     fields(
         input,
@@ -163,11 +166,11 @@ fn link(name: &str, target: &Entity, ways: Ways) -> InputObject {
 }
 
 fn connect_or_create(target: &Entity) -> InputObject {
-    let row = target.one();
+    let rows = target.many();
     let create = InputValue::new("create", TypeRef::named_nn(create_name(target)));
     InputObject::new(connect_or_create_name(target))
         .description(format!(
-            "A {row} that is there by its key, or else a new one."
+            "One of the {rows}, which is there by its key, or else a new one."
         ))
         .field(on(target))
         .field(create.description("What the new row is, with its key."))
@@ -245,8 +248,8 @@ fn with_edge(stem: &str, suffix: &str, target: &Entity, row: InputValue) -> Inpu
     let edge = InputValue::new("edge", TypeRef::named_nn(format!("{stem}EdgeInput")));
     InputObject::new(format!("{stem}{suffix}"))
         .description(format!(
-            "A {}, and what is said of the link to it.",
-            target.one()
+            "One of the {}, and what is said of the link to it.",
+            target.many()
         ))
         .field(row)
         .field(edge.description("What is said of the link."))

@@ -169,12 +169,15 @@ fn of_pair(catalog: &Catalog, pair: &Pair) -> [Field; 2] {
             .description(says)
             .argument(id.description(format!("The {}, by its id.", target.one())))
     };
-    let (row, list) = (target.one(), &relation.name);
+    let (rows, list) = (target.many(), &relation.name);
     [
-        of(&pair.connect, format!("Adds a {row} to your `{list}`.")),
+        of(
+            &pair.connect,
+            format!("Adds one of the {rows} to your `{list}`."),
+        ),
         of(
             &pair.disconnect,
-            format!("Takes a {row} out of your `{list}`."),
+            format!("Takes one of the {rows} out of your `{list}`."),
         ),
     ]
 }

@@ -47,7 +47,7 @@ impl MigrationTrait for Migration {
                 .execute_unprepared(r#"ALTER TABLE "follow" ADD CONSTRAINT "follow_pkey" PRIMARY KEY ("follower_id", "followee_id")"#)
                 .await?;
             connection
-                .execute_unprepared(r#"ALTER TABLE "post" ADD CONSTRAINT "post_author_id_fkey" FOREIGN KEY ("author_id") REFERENCES "user" ("id") ON DELETE CASCADE"#)
+                .execute_unprepared(r#"ALTER TABLE "post" ADD CONSTRAINT "post_author_id_fkey" FOREIGN KEY ("author_id") REFERENCES "user" ("id")"#)
                 .await?;
         }
         create_search(manager, "post", "id", &["title", "body"]).await?;
