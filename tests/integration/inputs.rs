@@ -76,7 +76,8 @@ fn surface(schema: &Schema) -> String {
     ];
     let mut names: Vec<&str> = schema.types.types.keys().map(|n| n.as_str()).collect();
     names.sort_unstable();
-    names.retain(|name| written.iter().any(|suffix| name.ends_with(suffix)));
+    let is_written = |name: &&str| written.iter().any(|suffix| name.ends_with(suffix));
+    names.retain(|name| is_written(name) && !name.ends_with("AggregateKey"));
     for name in ["Mutation"].into_iter().chain(names) {
         let fields = fields(schema, name);
         let separator = match name {
@@ -144,7 +145,8 @@ fn what_is_not_to_be_written_is_not_there() {
             .iter()
             .any(|f| f.contains("Album"))
     );
-    assert_eq!(fields(&albums, "AlbumLink"), ["connect: ID"]);
+    let artists = schema(graph().read_only(shop::artist::Entity));
+    assert_eq!(fields(&artists, "ArtistLink"), ["connect: ID"]);
     // Whoever is in an album's key can be no more than looked at from the artist.
     assert!(
         !fields(&albums, "ArtistUpdate")
