@@ -7,7 +7,7 @@ mod planner;
 mod writing;
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use apollo_compiler::response::JsonMap;
@@ -30,6 +30,10 @@ pub struct Engine {
     database: Database,
     /// Where it is written, if it is.
     writers: Option<Writers>,
+    /// For how long the answers of requests are kept that are done once.
+    keep: Duration,
+    /// When those were last looked at that have been kept long enough.
+    swept: Mutex<Option<Instant>>,
     /// Where somebody can sign in.
     accounts: Option<Arc<Accounts>>,
     /// What a request may take, its database's work included.
@@ -54,6 +58,9 @@ pub struct Request {
     /// The address that it comes from, where that is known.
     #[serde(skip)]
     pub from: Option<IpAddr>,
+    /// Of all requests that have this, and are the same, one is done.
+    #[serde(skip)]
+    pub idempotency_key: Option<String>,
 }
 
 fn null_as_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<JsonMap, D::Error> {
@@ -68,6 +75,8 @@ pub struct Response {
     pub executed: bool,
     /// For a request that was turned away for want of capacity, or that tries something too often: when to come back.
     pub retry_after: Option<Duration>,
+    /// Its idempotency key is that of another request.
+    pub key_is_taken: bool,
 }
 
 impl Engine {
@@ -76,6 +85,8 @@ impl Engine {
             planner,
             database,
             writers: None,
+            keep: KEEP,
+            swept: Mutex::default(),
             accounts: None,
             timeout,
         }
@@ -87,6 +98,11 @@ impl Engine {
             writers: Some(writers),
             ..self
         }
+    }
+
+    /// Keeps the answers of requests that are done once for so long.
+    pub fn keeping_answers(self, keep: Duration) -> Self {
+        Engine { keep, ..self }
     }
 
     /// Lets people sign in and up.
@@ -138,6 +154,7 @@ impl Engine {
                     body,
                     executed: true,
                     retry_after: None,
+                    key_is_taken: false,
                 }
             }
             Err(Refused { retry_after }) => {
@@ -211,6 +228,9 @@ struct Refused {
     retry_after: Duration,
 }
 
+/// For how long answers are kept unless it is said.
+pub const KEEP: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How long what a request has loaded when its time is over may take to be written.
 const WRITING: Duration = Duration::from_millis(200);
 
@@ -234,5 +254,6 @@ pub fn refuse(errors: &[Error]) -> Response {
         body,
         executed: false,
         retry_after: None,
+        key_is_taken: false,
     }
 }

@@ -104,7 +104,9 @@ async fn serve(args: Serve) -> Result<ExitCode> {
     let accounts = accounts(&args, &url, planner.catalog(), tokens.clone()).await?;
     let bearer = bearer(&args, tokens, accounts.clone())?;
     let writers = url.writers(&readers, connections, Some(timeout))?;
-    let engine = Engine::new(planner, readers, timeout).with_writers(writers);
+    let engine = Engine::new(planner, readers, timeout)
+        .with_writers(writers)
+        .keeping_answers(Duration::from_secs(args.idempotency_hours * 3600));
     let engine = Arc::new(match accounts {
         Some(accounts) => engine.with_accounts(accounts),
         None => engine,

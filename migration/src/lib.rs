@@ -28,6 +28,7 @@ mod m20260101_000007_create_follow;
 mod m20260101_000008_create_post_search;
 mod m20260101_000009_index_other_times;
 mod m20260101_000010_keep_words;
+mod m20260101_000011_create_backref_answer;
 pub mod support;
 
 /// Runs the migrations below in their order, and back.
@@ -47,6 +48,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000008_create_post_search::Migration),
             Box::new(m20260101_000009_index_other_times::Migration),
             Box::new(m20260101_000010_keep_words::Migration),
+            Box::new(m20260101_000011_create_backref_answer::Migration),
         ]
     }
 }

@@ -140,6 +140,24 @@ pub async fn create_index(
     manager.create_index(index).await
 }
 
+/// Creates the table in which the answers of requests with an `Idempotency-Key` are kept: each by whoever asked and his key.
+pub async fn create_answers(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let table = Table::create()
+        .table("backref_answer")
+        .col(ColumnDef::new("owner").text().not_null())
+        .col(ColumnDef::new("key").text().not_null())
+        // Of the request, in hexadecimal digits.
+        .col(ColumnDef::new("digest").text().not_null())
+        // Null only within the transaction that makes it.
+        .col(ColumnDef::new("answer").text())
+        // In seconds since 1970.
+        .col(ColumnDef::new("made_at").big_integer().not_null())
+        .primary_key(Index::create().col("owner").col("key"))
+        .to_owned();
+    manager.create_table(table).await?;
+    create_index(manager, "backref_answer", &["made_at"]).await
+}
+
 /// Drops a table together with its indexes.
 pub async fn drop_table(manager: &SchemaManager<'_>, table: &'static str) -> Result<(), DbErr> {
     manager

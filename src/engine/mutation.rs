@@ -4,8 +4,8 @@
 //! Whether it can be written and read is looked at before anything acts, so that what is refused has done nothing.
 
 use std::borrow::Cow;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use apollo_compiler::response::{JsonMap, JsonValue};
 
@@ -16,8 +16,10 @@ use crate::error::{Code, Error, PathSegment};
 use crate::graph::{Kind, Principal, Subject};
 use crate::identity::accounts::{self, AccountError, Accounts, Session, SignUp};
 use crate::log;
+use crate::read::load::Writers;
 use crate::read::plan::{self, Acting, Action, Bound, Part};
 use crate::read::respond::{Answered, with_errors};
+use crate::write::once::{Forget, Once};
 use crate::write::{self, Binding, Bounds, Units};
 
 /// A mutation of which all is known that can be before it acts.
@@ -106,6 +108,13 @@ impl Engine {
             let error = Error::new(Code::Forbidden, message);
             return failed(asked, &fields[0], vec![error]);
         };
+        let once = match self.once(request, &principal, &steps) {
+            Ok(once) => once,
+            Err(error) => return failed(asked, &fields[0], vec![error]),
+        };
+        if once.is_some() {
+            self.sweep(writers);
+        }
         let doing = Arc::new(Doing {
             shared: self.planner.shared.clone(),
             principal,
@@ -114,6 +123,7 @@ impl Engine {
             deadline,
             most: self.planner.limits.page,
             explain: request.explain.then_some(bound),
+            once,
         });
         match doing.run(writers).await {
             Ok(written) => Done {
@@ -121,7 +131,14 @@ impl Engine {
                 extensions: written.extensions,
                 ..Done::default()
             },
-            Err(Failure { at, errors }) => match &errors[..] {
+            Err(Failure::KeyIsTaken) => {
+                let message = "this Idempotency-Key was sent with another request; send each request with a key of its own";
+                Done {
+                    key_is_taken: true,
+                    ..failed(asked, &fields[0], vec![Error::input(message)])
+                }
+            }
+            Err(Failure::Field { at, errors }) => match &errors[..] {
                 // They have their places already.
                 [error, ..] if !error.path.is_empty() => Done {
                     failed: true,
@@ -131,6 +148,52 @@ impl Engine {
                 _ => failed(asked, &fields[at.min(fields.len() - 1)], errors),
             },
         }
+    }
+
+    /// What has a request done once, if its client wants that.
+    fn once(
+        &self,
+        request: &Request,
+        principal: &Principal,
+        steps: &[Step],
+    ) -> Result<Option<Once>, Error> {
+        let Some(key) = &request.idempotency_key else {
+            return Ok(None);
+        };
+        let signs = |step: &Step| match step {
+            Step::SignUp(..) => true,
+            Step::Read(prepared) => prepared.token.is_some(),
+            Step::Write(_) => false,
+        };
+        if steps.iter().any(signs) {
+            // A token is not stored.
+            let message = "whoever signs in or up does so without an Idempotency-Key, since answers with one are stored; send it without";
+            return Err(Error::input(message));
+        }
+        let operation = request.operation_name.as_deref().unwrap_or_default();
+        let parts = [&*request.query, operation, &*request.variables.text()];
+        Ok(Some(Once::new(principal, key, &parts, self.keep)))
+    }
+
+    /// Has answers go that were kept long enough, now and then.
+    fn sweep(&self, writers: &Writers) {
+        const EVERY: Duration = Duration::from_secs(60);
+        let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+        if swept.is_some_and(|at| at.elapsed() < EVERY) {
+            return;
+        }
+        *swept = Some(Instant::now());
+        let (writers, keep) = (writers.clone(), self.keep);
+        tokio::spawn(async move {
+            let deadline = Instant::now() + EVERY;
+            if writers
+                .run(Arc::new(Forget { keep }), deadline)
+                .await
+                .is_err()
+            {
+                tracing::debug!("answers that were kept long enough stay for now");
+            }
+        });
     }
 
     /// Reads what fields give that write nothing.
@@ -244,6 +307,7 @@ struct Done {
     errors: Vec<Error>,
     /// What it cost, as JSON.
     extensions: Option<Vec<u8>>,
+    key_is_taken: bool,
 }
 
 impl Done {
@@ -290,7 +354,8 @@ impl Done {
         Response {
             body,
             executed: true,
-            retry_after: retry_after.map(std::time::Duration::from_secs),
+            retry_after: retry_after.map(Duration::from_secs),
+            key_is_taken: self.key_is_taken,
         }
     }
 }

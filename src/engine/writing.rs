@@ -18,6 +18,7 @@ use crate::read::load::refusal::Refusal;
 use crate::read::load::{self, DatabaseError, Failures, Loaded, Ran, Writers};
 use crate::read::plan::{Bound, BoundPlan};
 use crate::read::respond::Answered;
+use crate::write::once::{self, Begun, Once};
 use crate::write::{self, Refused, Units, Writer};
 
 /// The fields of a mutation, all of which are done or none.
@@ -32,6 +33,8 @@ pub struct Doing {
     pub most: u32,
     /// Whether to say what it cost, and the bound that was known before.
     pub explain: Option<Bound>,
+    /// It is done once, however often it comes.
+    pub once: Option<Once>,
 }
 
 /// What one field does.
@@ -52,16 +55,23 @@ pub struct Written {
 }
 
 /// Why nothing was done.
-pub struct Failure {
-    /// The field whose fault it is.
-    pub at: usize,
-    pub errors: Vec<Error>,
+pub enum Failure {
+    /// By the field whose fault it is.
+    Field {
+        at: usize,
+        errors: Vec<Error>,
+    },
+    KeyIsTaken,
 }
 
-/// What a field did not do.
-pub struct Undone {
-    at: usize,
-    why: Refused,
+/// Why it was not done.
+pub enum Undone {
+    Field {
+        at: usize,
+        why: Refused,
+    },
+    /// Its key is that of another request.
+    KeyIsTaken,
 }
 
 type Stop = Abort<Undone>;
@@ -74,12 +84,24 @@ impl Work for Doing {
         let catalog = &self.shared.catalog;
         let rules = catalog.rules(catalog.shape(&self.principal));
         let mut writer = Writer::new(catalog, rules, &self.principal, &self.units, self.most, on);
+        if let Some(once) = &self.once {
+            match once.begin(on).await? {
+                Begun::New => {}
+                Begun::Done(answer) => {
+                    return Ok(Written {
+                        data: answer.into_bytes(),
+                        extensions: None,
+                    });
+                }
+                Begun::Other => return Err(Abort::Refused(Undone::KeyIsTaken)),
+            }
+        }
         let mut data = Vec::new();
         let mut cost = Vec::new();
         for (at, step) in self.steps.iter().enumerate() {
             let of_field = |abort: Abort<Refused>| match abort {
                 Abort::Database(error) => Abort::Database(error),
-                Abort::Refused(why) => Abort::Refused(Undone { at, why }),
+                Abort::Refused(why) => Abort::Refused(Undone::Field { at, why }),
             };
             let answered = match step {
                 Step::Read(prepared) => {
@@ -116,12 +138,15 @@ impl Work for Doing {
             match (answered.fields(), &answered.errors[..]) {
                 (Some(fields), []) => join(&mut data, fields),
                 _ => {
-                    return Err(Abort::Refused(Undone {
+                    return Err(Abort::Refused(Undone::Field {
                         at,
                         why: Refused::Errors(answered.errors),
                     }));
                 }
             }
+        }
+        if let Some(once) = &self.once {
+            once.end(on, &String::from_utf8_lossy(&data)).await?;
         }
         let extensions = self.explain.map(|bound| {
             let ran = writer.ran.drain(..).chain(cost);
@@ -136,11 +161,12 @@ impl Doing {
     pub async fn run(self: &Arc<Self>, writers: &Writers) -> Result<Written, Failure> {
         match writers.run(self.clone(), self.deadline).await {
             Ok(written) => Ok(written),
-            Err(Abort::Database(error)) => Err(Failure {
+            Err(Abort::Database(error)) => Err(Failure::Field {
                 at: 0,
-                errors: vec![shown(&error)],
+                errors: vec![self.shown(&error)],
             }),
-            Err(Abort::Refused(Undone { at, why })) => {
+            Err(Abort::Refused(Undone::KeyIsTaken)) => Err(Failure::KeyIsTaken),
+            Err(Abort::Refused(Undone::Field { at, why })) => {
                 let errors = match why {
                     Refused::Errors(errors) => errors,
                     Refused::Statement(failed) => {
@@ -148,8 +174,18 @@ impl Doing {
                         refused(catalog, &failed, writers, self.deadline).await
                     }
                 };
-                Err(Failure { at, errors })
+                Err(Failure::Field { at, errors })
             }
+        }
+    }
+
+    fn shown(&self, error: &DatabaseError) -> Error {
+        match self.once.is_some() && once::has_no_table(error) {
+            true => Error::input(format!(
+                "this database keeps no answers, so nothing can be sent with an Idempotency-Key: it has no table `{}`",
+                once::TABLE
+            )),
+            false => shown(error),
         }
     }
 

@@ -14,6 +14,7 @@
 //! nothing is written to a row that `find` has not given out, or that the request has not made.
 
 mod bind;
+pub mod once;
 mod run;
 mod unit;
 

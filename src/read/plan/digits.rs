@@ -70,6 +70,15 @@ impl Variables {
         })
     }
 
+    /// All that they are, as a text by which they are told from others.
+    pub fn text(&self) -> String {
+        let values = serde_json::to_string(&self.values).unwrap_or_default();
+        match &self.digits {
+            Some(digits) => format!("{values} {digits:?}"),
+            None => values,
+        }
+    }
+
     /// The values to be coerced. That takes no number beyond 64 bits for an `ID`, and none of more than 53 that is whole
     /// for a `Float`, which both are by the specification.
     pub fn to_coerce(

@@ -7,6 +7,7 @@
 mod answer;
 mod content;
 mod graphiql;
+mod idempotency;
 mod negotiate;
 mod origin;
 mod ready;
@@ -222,9 +223,14 @@ impl Served {
             Ok(request) => {
                 let explain = self.explains(&head.headers);
                 let from = origin::address(head, self.options.client_address.as_ref());
+                let idempotency_key = match idempotency::key(&head.headers) {
+                    Ok(key) => key,
+                    Err(problem) => return answer::bad_request(media, problem),
+                };
                 let request = Request {
                     explain,
                     from,
+                    idempotency_key,
                     ..request
                 };
                 if head.method != Method::POST && self.engine.planner().mutates(&request) {
@@ -248,6 +254,8 @@ impl Served {
 
 fn respond(response: crate::engine::Response, media: HeaderValue, cache: HeaderValue) -> Response {
     let (status, cache) = match response.retry_after {
+        // By the draft of the HTTP header, whatever media type is taken.
+        _ if response.key_is_taken => (StatusCode::UNPROCESSABLE_ENTITY, NO_STORE),
         _ if response.executed => (StatusCode::OK, cache),
         Some(_) => (StatusCode::SERVICE_UNAVAILABLE, NO_STORE),
         None => (status_of_refusal(&media), NO_STORE),

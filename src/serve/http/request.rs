@@ -201,6 +201,7 @@ impl Parameters {
             extensions,
             explain: false,
             from: None,
+            idempotency_key: None,
         })
     }
 }

@@ -1,0 +1,165 @@
+//! Requests that are done once, however often they come: their answers are stored in the transactions that do them.
+//!
+//! A key belongs to whoever sends it, and to one request. It is taken first of all, so whoever sends it meanwhile waits, on
+//! whichever server, and is then given the answer.
+
+use std::convert::Infallible;
+use std::time::{Duration, SystemTime};
+
+use ring::digest::{SHA256, digest};
+
+use crate::graph::keys::KeyValue;
+use crate::graph::{Kind, Principal};
+use crate::read::load::DatabaseError;
+use crate::read::load::change::{Abort, Change, Given, Transaction, Work};
+use crate::read::sql::{BindValue, Dialect};
+
+/// The table of answers, which a migration makes.
+pub const TABLE: &str = "backref_answer";
+
+/// A request's key, and what tells the request from others.
+#[derive(Debug)]
+pub struct Once {
+    owner: String,
+    key: String,
+    digest: String,
+    /// For how long answers are kept.
+    keep: Duration,
+}
+
+/// What is known of a request when it begins.
+#[derive(Debug)]
+pub enum Begun {
+    New,
+    /// It has been done, and this was its answer.
+    Done(String),
+    /// The key is that of another request.
+    Other,
+}
+
+impl Once {
+    /// `request` is all that the request consists of.
+    pub fn new(principal: &Principal, key: &str, request: &[&str], keep: Duration) -> Self {
+        let mut bytes = Vec::new();
+        for part in request {
+            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(part.as_bytes());
+        }
+        let digest = digest(&SHA256, &bytes);
+        let digest: String = digest.as_ref().iter().map(|b| format!("{b:02x}")).collect();
+        // Nobody's keys are those of nobody else: there is no subject without an id.
+        let owner = principal.known().map_or("", |subject| &subject.id);
+        Once {
+            owner: owner.to_owned(),
+            key: key.to_owned(),
+            digest,
+            keep,
+        }
+    }
+
+    /// Takes the key, or finds what came of the request that has it.
+    pub async fn begin<T: Transaction>(&self, on: &T) -> Result<Begun, DatabaseError> {
+        let now = seconds();
+        let [owner, key, digest, made, ended] = binds(T::DIALECT);
+        let take = format!(
+            "INSERT INTO {TABLE} (owner, key, digest, made_at) VALUES ({owner}, {key}, {digest}, {made}) \
+             ON CONFLICT (owner, key) DO UPDATE SET digest = excluded.digest, answer = NULL, made_at = excluded.made_at \
+             WHERE {TABLE}.made_at < {ended} RETURNING made_at"
+        );
+        let values = vec![
+            text(&self.owner),
+            text(&self.key),
+            text(&self.digest),
+            BindValue::Int(now),
+            BindValue::Int(now - self.keep.as_secs() as i64),
+        ];
+        if !run(on, take, values, vec![Kind::BigInt]).await?.is_empty() {
+            return Ok(Begun::New);
+        }
+        let find =
+            format!("SELECT digest, answer FROM {TABLE} WHERE owner = {owner} AND key = {key}");
+        let values = vec![text(&self.owner), text(&self.key)];
+        let found = run(on, find, values, vec![Kind::Text, Kind::Text]).await?;
+        let row = found.into_iter().next().unwrap_or_default();
+        let mut row = row.into_iter();
+        match (row.next().flatten(), row.next().flatten()) {
+            (Some(KeyValue::Text(digest)), Some(KeyValue::Text(answer)))
+                if *digest == *self.digest =>
+            {
+                Ok(Begun::Done(answer.into()))
+            }
+            _ => Ok(Begun::Other),
+        }
+    }
+
+    /// Keeps the answer, which is stored with what it is of.
+    pub async fn end<T: Transaction>(&self, on: &T, answer: &str) -> Result<(), DatabaseError> {
+        let [owner, key, given, ..] = binds(T::DIALECT);
+        let keep =
+            format!("UPDATE {TABLE} SET answer = {given} WHERE owner = {owner} AND key = {key}");
+        let values = vec![text(&self.owner), text(&self.key), text(answer)];
+        run(on, keep, values, Vec::new()).await?;
+        Ok(())
+    }
+}
+
+/// Answers that have been kept long enough go.
+pub struct Forget {
+    pub keep: Duration,
+}
+
+impl Work for Forget {
+    type Done = ();
+    type Refused = Infallible;
+
+    async fn attempt<T: Transaction>(&self, on: &T) -> Result<(), Abort<Infallible>> {
+        let ended = match T::DIALECT {
+            Dialect::Postgres => "$1",
+            Dialect::Sqlite => "?1",
+        };
+        let forget = format!("DELETE FROM {TABLE} WHERE made_at < {ended}");
+        let values = vec![BindValue::Int(seconds() - self.keep.as_secs() as i64)];
+        run(on, forget, values, Vec::new()).await?;
+        Ok(())
+    }
+}
+
+async fn run<T: Transaction>(
+    on: &T,
+    sql: String,
+    values: Vec<BindValue>,
+    gives: Vec<Kind>,
+) -> Result<Vec<Given>, DatabaseError> {
+    let sql = sql.into();
+    on.change(&Change { sql, values, gives }).await
+}
+
+fn binds(dialect: Dialect) -> [&'static str; 5] {
+    match dialect {
+        Dialect::Postgres => ["$1::text", "$2::text", "$3::text", "$4", "$5"],
+        Dialect::Sqlite => ["?1", "?2", "?3", "?4", "?5"],
+    }
+}
+
+fn text(of: &str) -> BindValue {
+    BindValue::Text(of.into())
+}
+
+fn seconds() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs() as i64)
+}
+
+/// Whether an error is that there is no table of answers.
+pub fn has_no_table(error: &DatabaseError) -> bool {
+    match error {
+        // SQLite has no code for it.
+        DatabaseError::Sqlite(error) => error
+            .to_string()
+            .contains(&format!("no such table: {TABLE}")),
+        error => {
+            let state = error.sql_state();
+            state == Some(&tokio_postgres::error::SqlState::UNDEFINED_TABLE)
+        }
+    }
+}
