@@ -105,6 +105,15 @@ impl DatabaseError {
             || self.sqlite_code() == Some(rusqlite::ErrorCode::ReadOnly)
     }
 
+    /// As whoever wrote is told of it.
+    pub fn as_shown(self) -> Self {
+        match self {
+            DatabaseError::ReadOnly(_) => self,
+            error if error.is_read_only() => DatabaseError::ReadOnly(error.said("").why),
+            error => error,
+        }
+    }
+
     /// Whether it says nothing of the statement that it came of.
     pub fn is_of_others(&self) -> bool {
         self.restart().is_some() || self.is_cut_off()

@@ -169,6 +169,38 @@ async fn its_statements_are_heard() {
     }
 }
 
+/// Counts, and makes of every error what it calls a refusal.
+struct Opaque;
+
+impl Work for Opaque {
+    type Done = ();
+    type Refused = Refused;
+
+    async fn attempt<T: Transaction>(&self, on: &T) -> Result<(), Abort<Refused>> {
+        let counts = script([Step::Increment(1)]);
+        let done = counts.attempt(on).await;
+        done.map(drop).map_err(|_| Abort::Refused(Refused))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_that_others_were_in_the_way_of_is_done_again_whatever_it_makes_of_that() {
+    for backend in Backend::all() {
+        let scene = Arc::new(Scene::new(backend).await);
+        let clients = (0..4).map(|_| {
+            let scene = scene.clone();
+            tokio::spawn(async move {
+                for _ in 0..25 {
+                    let done = scene.writers.run(Arc::new(Opaque), far()).await;
+                    done.expect("it is done");
+                }
+            })
+        });
+        try_join_all(clients).await.expect("no panic");
+        assert_eq!(scene.rows().await[0], "1 100 one 0", "{backend:?}");
+    }
+}
+
 /// Changes a title, and reads it through a plan.
 struct Payload {
     app: TestApp,

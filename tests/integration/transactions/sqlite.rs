@@ -161,3 +161,43 @@ async fn what_is_written_is_in_the_file_that_is_there() {
         assert_eq!(mode, "wal");
     }
 }
+
+/// Writers and readers of a file without a log are in each other's way.
+#[tokio::test]
+async fn a_file_that_is_written_keeps_a_log_unless_somebody_else_uses_it() {
+    let scene = Scene::new(Backend::Sqlite).await;
+    let served = file(&scene);
+    let Scene { database, .. } = scene;
+    let closed = database.connection.close_by_ref().await;
+    closed.expect("it closes");
+    let other = rusqlite::Connection::open(&served).expect("the file");
+    let mode = || -> String {
+        let asked = other.query_row("PRAGMA journal_mode", [], |row| row.get(0));
+        asked.expect("a mode")
+    };
+    other
+        .query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))
+        .expect("a mode");
+    let url = &database.url;
+    let readers = url.readers(4, None).expect("it opens");
+    let writers = url.writers(&readers, 4, None).expect("it opens");
+    other
+        .execute_batch("BEGIN; SELECT * FROM counter")
+        .expect("it reads");
+    let soon = Instant::now() + Duration::from_millis(500);
+    let busy = writers.run(Arc::new(script([add(1, 1)])), soon).await;
+    error(busy);
+    other.execute_batch("ROLLBACK").expect("its end");
+    assert_eq!(mode(), "delete");
+    for _ in 0..3 {
+        let done = writers
+            .run(Arc::new(script([add(1, 1)])), super::far())
+            .await;
+        done.expect("it is done");
+        readers.ping().await.expect("it answers");
+    }
+    let n: i64 = other
+        .query_row("SELECT n FROM counter WHERE id = 1", [], |row| row.get(0))
+        .expect("a number");
+    assert_eq!(n, 3);
+}

@@ -41,6 +41,8 @@ pub struct PostgresTransaction {
 pub enum Again {
     /// Others were in its way.
     Conflict,
+    /// It waited for others, and they for it.
+    Deadlock,
     /// A statement that was prepared is not what it was.
     Stale,
     /// The connection has ended.
@@ -193,9 +195,10 @@ impl PostgresTransaction {
             {
                 Again::Stale
             }
+            Some(&SqlState::T_R_DEADLOCK_DETECTED) => Again::Deadlock,
             _ if error.is_conflict() => Again::Conflict,
             _ if error.is_cut_off() => Again::CutOff,
-            _ => return error,
+            _ => return error.as_shown(),
         };
         let mut known = self.again.lock().unwrap_or_else(PoisonError::into_inner);
         known.get_or_insert(again);

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::SimpleQueryMessage;
-use tokio_postgres::error::SqlState;
 
 use super::connect::Connector;
 use super::session::Session;
@@ -112,23 +111,22 @@ impl PostgresWriters {
                 Err(abort) => abort,
             };
             transaction.roll_back().await;
-            if let Abort::Database(error) = &error
-                && error.sql_state() == Some(&SqlState::T_R_DEADLOCK_DETECTED)
-            {
-                self.0.note_deadlock();
+            let again = transaction.again();
+            match again {
+                Some(Again::Deadlock) => self.0.note_deadlock(),
+                Some(Again::CutOff) => self.idle().clear(),
+                _ => {}
             }
-            let pause = transaction.again().and_then(|again| tries.another(again));
+            let pause = again.and_then(|again| tries.another(again));
             let pause = pause.filter(|pause| Instant::now() + *pause < deadline);
             let Some(pause) = pause else {
                 transaction.tell();
-                return Err(match error {
-                    Abort::Database(error) => Abort::Database(shown(error)),
-                    refused => refused,
+                return Err(match (again, error) {
+                    // Whatever the work made of that.
+                    (Some(Again::Conflict | Again::Deadlock), error) => crowded(error),
+                    (_, error) => error,
                 });
             };
-            if transaction.again() == Some(Again::CutOff) {
-                self.idle().clear();
-            }
             drop(transaction);
             tracing::debug!(?tries, "a transaction is done again");
             tokio::time::sleep(pause).await;
@@ -261,7 +259,7 @@ impl Tries {
     /// How long to wait before it is done again, if it is.
     fn another(&mut self, again: Again) -> Option<Duration> {
         let (count, most) = match again {
-            Again::Conflict => (&mut self.conflicts, ATTEMPTS),
+            Again::Conflict | Again::Deadlock => (&mut self.conflicts, ATTEMPTS),
             Again::CutOff => (&mut self.cut_off, ODD_ATTEMPTS),
             Again::Stale => (&mut self.stale, ODD_ATTEMPTS),
         };
@@ -270,7 +268,7 @@ impl Tries {
             return None;
         }
         Some(match again {
-            Again::Conflict => {
+            Again::Conflict | Again::Deadlock => {
                 let most = PAUSE.saturating_mul(1 << (*count - 1)).min(LONGEST_PAUSE);
                 let chance = std::hash::RandomState::new().build_hasher().finish();
                 most.mul_f64(0.5 + (chance % 1024) as f64 / 2048.0)
@@ -280,15 +278,13 @@ impl Tries {
     }
 }
 
-/// An error as whoever gave the work is told of it.
-fn shown(error: DatabaseError) -> DatabaseError {
-    match error {
-        error if error.restart().is_some() => error,
-        error if error.is_conflict() => DatabaseError::Restart {
-            why: Restart::Aborted,
-            cause: Some(Box::new(error)),
-        },
-        error if error.is_read_only() => DatabaseError::ReadOnly(error.said("").why),
-        other => other,
-    }
+/// Others were in the way to the end.
+fn crowded<R>(abort: Abort<R>) -> Abort<R> {
+    let cause = match abort {
+        Abort::Database(error) if error.restart().is_some() => return error.into(),
+        Abort::Database(error) => Some(Box::new(error)),
+        Abort::Refused(_) => None,
+    };
+    let why = Restart::Aborted;
+    DatabaseError::Restart { why, cause }.into()
 }

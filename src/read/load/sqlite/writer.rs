@@ -172,8 +172,8 @@ impl<W: Work> Task for Job<W> {
 struct Desk {
     pool: SqlitePool,
     connection: Option<Sqlite>,
-    /// Whether the file that was served first keeps a log.
-    keeps_log: bool,
+    /// The file, by how often it was replaced, for which a log was asked: it need not be possible.
+    asked_for_log: Option<u64>,
 }
 
 impl Desk {
@@ -181,7 +181,7 @@ impl Desk {
         Desk {
             pool,
             connection: None,
-            keeps_log: false,
+            asked_for_log: None,
         }
     }
 
@@ -210,7 +210,8 @@ impl Desk {
             let connection = self.ready(bounds)?;
             connection.watch.begin(bounds.clone());
             let begun = connection.begin_writing(bounds);
-            let done = begun.map_err(Abort::from).and_then(|()| {
+            let begun = begun.map_err(|error| Abort::from(error.as_shown()));
+            let done = begun.and_then(|()| {
                 let transaction = SqliteTransaction::new(connection);
                 match work(&transaction) {
                     Ok(_) if transaction.has_failed() => Err(DatabaseError::Shape(
@@ -236,12 +237,12 @@ impl Desk {
                 (_, None, Ok(false)) => connection.roll_back(),
                 (Err(abort), None, Ok(true)) => {
                     connection.roll_back();
-                    return Err(shown(abort));
+                    return Err(abort);
                 }
                 (Ok(done), None, Ok(true)) => {
                     if let Err(error) = connection.commit(bounds) {
                         connection.roll_back();
-                        return Err(shown(error.into()));
+                        return Err(error.as_shown().into());
                     }
                     if connection.has_written_to_what_is_there(bounds)? {
                         return Ok(done);
@@ -268,21 +269,24 @@ impl Desk {
                 None => self.open()?,
             };
             let file = self.pool.file();
+            let count = Some(connection.replaced);
             let is_there = connection.is_the_file();
             let is_there = is_there.map(|is| is || connection.is_the_file_after_all(bounds));
             match is_there {
-                Ok(true) if self.keeps_log && !connection.log.is_kept() => {
-                    // A backup need not keep one. Readers of the file before are in the way until they let go of it.
+                // Without one, readers would be in the way and wait, and take each write for another file. A backup that was
+                // put in the place of a file with a log need not have one.
+                Ok(true) if !connection.log.is_kept() && self.asked_for_log != count => {
+                    self.asked_for_log = count;
                     self.pool.renew();
                     connection.keep_log(bounds)?;
                     let log = Log::of(file, &connection.connection);
-                    file.replace(connection.replaced, log);
+                    if log.is_kept() {
+                        tracing::info!("the database file keeps a write-ahead log from now on");
+                        file.replace(connection.replaced, log);
+                    }
                     self.connection = Some(connection);
                 }
-                Ok(true) => {
-                    self.keeps_log |= connection.log.is_kept();
-                    return Ok(self.connection.insert(connection));
-                }
+                Ok(true) => return Ok(self.connection.insert(connection)),
                 Ok(false) if !bounds.are_reached() => {
                     let log = Log::of(file, &connection.connection);
                     file.replace(connection.replaced, log);
@@ -310,15 +314,5 @@ impl Desk {
         connection.require_tables()?;
         connection.make_ready()?;
         Ok(connection)
-    }
-}
-
-/// An error as whoever gave the work is told of it.
-fn shown<R>(abort: Abort<R>) -> Abort<R> {
-    match abort {
-        Abort::Database(error) if error.is_read_only() => {
-            DatabaseError::ReadOnly(error.said("").why).into()
-        }
-        other => other,
     }
 }

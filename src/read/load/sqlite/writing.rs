@@ -1,7 +1,7 @@
 //! A transaction that writes, on the connection of the one thread that does.
 
 use std::cell::Cell;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::ErrorCode;
 
@@ -36,10 +36,10 @@ impl<'a> SqliteTransaction<'a> {
     }
 
     fn note<T>(&self, done: Result<T, DatabaseError>) -> Result<T, DatabaseError> {
-        if done.is_err() {
+        done.map_err(|error| {
             self.has_failed.set(true);
-        }
-        done
+            error.as_shown()
+        })
     }
 }
 
@@ -96,20 +96,21 @@ impl Sqlite {
         }
     }
 
-    /// Has the file keep a log, so that readers and writers are not in each other's way.
+    /// Has the file keep a log, so that readers and writers are not in each other's way, unless others have it in use for
+    /// too long.
     pub fn keep_log(&self, bounds: &Bounds) -> Result<(), DatabaseError> {
-        self.insist_on("PRAGMA journal_mode = WAL", bounds)
+        let bounds = Bounds {
+            deadline: bounds.deadline.min(Instant::now() + PATIENCE),
+            ..bounds.clone()
+        };
+        match self.insist_on("PRAGMA journal_mode = WAL", &bounds) {
+            Err(DatabaseError::Sqlite(error)) if is_busy(&error) => Ok(()),
+            done => done,
+        }
     }
 
     /// Runs what others may be in the way of, again and again.
     fn insist_on(&self, sql: &str, bounds: &Bounds) -> Result<(), DatabaseError> {
-        let is_busy = |error: &rusqlite::Error| {
-            let code = error.sqlite_error_code();
-            matches!(
-                code,
-                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
-            )
-        };
         loop {
             let done = unheard(|| {
                 let mut prepared = self.connection.prepare_cached(sql)?;
@@ -143,6 +144,16 @@ impl Sqlite {
         Ok(rows)
     }
 }
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
+}
+
+/// How long to wait for a file that others use before it is written as it is.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Between two looks at whether others are still in the way.
 const PAUSE: Duration = Duration::from_millis(2);
