@@ -6,6 +6,7 @@
 //! | who asks is not believed, or cannot be told | a request error of status 401, or 503: nothing ran |
 //! | there is no capacity for the request | a request error that says when to come back: nothing ran |
 //! | one field (an id that is none, a row missing behind a non-null field, too many groups) | a field error with its path; null propagates by the specification |
+//! | a field of a mutation, whatever it is | field errors with its path and, in `extensions.field`, the place in its input; `data` is null, since nothing was done |
 //! | a statement (it failed, the time was over, the database out of reach) | a field error wherever one of its rows, or a value of it, was to be written |
 //!
 //! **An error is as small as its cause.** A statement is the rows of one level, so its failure empties the fields of

@@ -9,12 +9,11 @@ use std::time::Duration;
 use backref::blog::{self, sample, seed};
 use backref::doctor::{self, Remedy, Subject};
 use backref::engine::{Engine, Planner, Request};
-use backref::graph::{self, Catalog, Principal};
+use backref::graph::{Catalog, Principal};
 use backref::identity::accounts::{Accounts, AttemptLimits};
 use backref::identity::tokens::Tokens;
 use backref::identity::{Authentication, Bearer};
 use backref::log;
-use backref::read::explain;
 use backref::read::load::admission::busy;
 use backref::read::plan::Limits;
 use backref::schema::Schema;
@@ -502,10 +501,10 @@ fn print_plan(args: &Explain) -> Result {
     let dialect = named(&args.database_url)?.dialect();
     let planner = planner(args.limits.limits())?;
     // Whoever it is, what he brings along is bound and not in the plan.
-    let subject =
-        |role: &String| Principal::subject(graph::Subject::new("").with_role(role.as_str()));
+    let subject = |role: &String| Principal::subject(planner.an_account().with_role(role.as_str()));
     let principal = args.role.as_ref().map_or(Principal::Anonymous, subject);
-    let prepared = planner.prepare(&request, principal).map_err(|errors| {
+    let shown = planner.explain(&request, principal, dialect, |plan| plan.to_string());
+    let shown = shown.map_err(|errors| {
         let lines: Vec<_> = errors
             .iter()
             .map(|e| match e.locations.first() {
@@ -515,9 +514,6 @@ fn print_plan(args: &Explain) -> Result {
             .collect();
         lines.join("\n")
     })?;
-    print!(
-        "{}",
-        explain::explain(planner.catalog(), &prepared.bound, dialect)
-    );
+    print!("{shown}");
     Ok(())
 }

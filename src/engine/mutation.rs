@@ -16,9 +16,11 @@ use crate::error::{Code, Error, PathSegment};
 use crate::graph::{Kind, Principal, Subject};
 use crate::identity::accounts::{self, AccountError, Accounts, Session, SignUp};
 use crate::log;
+use crate::read::explain::{self, Explained};
 use crate::read::load::Writers;
 use crate::read::plan::{self, Acting, Action, Bound, Part};
 use crate::read::respond::{Answered, with_errors};
+use crate::read::sql::Dialect;
 use crate::write::once::{Forget, Once};
 use crate::write::{self, Binding, Bounds, Units};
 
@@ -460,6 +462,41 @@ impl Planner {
         })
     }
 
+    /// Shows what a mutation would run, where all that it names is there, and allowed.
+    pub(super) fn explain_mutation<R>(
+        &self,
+        asked: &Asked,
+        principal: &Principal,
+        dialect: Dialect,
+        show: impl FnOnce(&Explained<'_>) -> R,
+    ) -> Result<R, Vec<Error>> {
+        let planned = self.mutation(asked, principal).map_err(|why| match why {
+            Unplanned::Request(error) => vec![error],
+            Unplanned::Field(_, errors) => errors,
+        })?;
+        let catalog = &self.shared.catalog;
+        let rules = catalog.rules(catalog.shape(principal));
+        let writes = write::plan(catalog, rules, principal, &planned.units, dialect);
+        let mut all = Explained {
+            bound: planned.bound,
+            fields: Vec::new(),
+            errors: Vec::new(),
+        };
+        let fields = planned.fields.iter().zip(&planned.payloads).zip(writes);
+        for ((field, payload), writes) in fields {
+            let name = field.key.as_str();
+            all.fields.extend(writes.into_iter().map(|write| {
+                let of = &catalog.entities[write.entity].type_name;
+                explain::Field::of_write(name, of, write.path, write.rows, write.sql)
+            }));
+            if let Some(payload) = payload {
+                let read = explain::explain(catalog, &payload.bound, dialect);
+                all.fields.extend(read.fields);
+            }
+        }
+        Ok(show(&all))
+    }
+
     /// Who it will be is not known yet, so it will do if somebody can: rules change neither statements nor rows.
     fn can_be_read(&self, asked: &Asked, at: usize) -> Result<Bound, Error> {
         let somebody = self.somebody();
@@ -473,18 +510,21 @@ impl Planner {
         why.map_or(Ok(Bound::default()), Err)
     }
 
-    /// A subject whose id could be an account's.
     fn somebody(&self) -> Principal {
+        Principal::subject(self.an_account())
+    }
+
+    /// A subject whose id could be an account's.
+    pub fn an_account(&self) -> Subject {
         let catalog = &self.shared.catalog;
         let key = catalog.accounts.as_ref().map(|a| {
             let entity = &catalog.entities[a.entity];
             &entity.columns[a.key].kind
         });
-        let id = match key {
+        Subject::new(match key {
             Some(Kind::Uuid) => "00000000-0000-0000-0000-000000000000",
             _ => "0",
-        };
-        Principal::subject(Subject::new(id))
+        })
     }
 }
 

@@ -18,9 +18,11 @@ use super::Request;
 use crate::error::{Code, Error};
 use crate::graph::rules::Shape;
 use crate::graph::{Catalog, Principal};
+use crate::read::explain::{self, Explained};
 use crate::read::load::{Learnt, Loaded};
 use crate::read::plan::{self, BoundPlan, Document, Limits, Part, Plan, Variables};
 use crate::read::respond::{Answer, Answered};
+use crate::read::sql::Dialect;
 use crate::schema::Schema;
 
 /// The part of the way that needs no database.
@@ -146,10 +148,27 @@ impl Planner {
         let asked = self.read(request)?;
         if asked.mutates() {
             let problem =
-                "what a mutation reads is planned when it has acted; ask for the plan of a query";
+                "a mutation has a plan for each of its fields; ask for the plan of a query";
             return Err(vec![Error::input(problem)]);
         }
         self.query(&asked, principal, request.explain)
+    }
+
+    /// Shows what a request would run, which is not run.
+    pub fn explain<R>(
+        &self,
+        request: &Request,
+        principal: Principal,
+        dialect: Dialect,
+        show: impl FnOnce(&Explained<'_>) -> R,
+    ) -> Result<R, Vec<Error>> {
+        let asked = self.read(request)?;
+        if asked.mutates() {
+            return self.explain_mutation(&asked, &principal, dialect, show);
+        }
+        let prepared = self.query(&asked, principal, request.explain)?;
+        let catalog = &self.shared.catalog;
+        Ok(show(&explain::explain(catalog, &prepared.bound, dialect)))
     }
 
     /// Parses and validates, whoever asks.
@@ -247,7 +266,7 @@ impl Planner {
             }
         })?;
         let mut values = coerced.into_inner();
-        given.restore(&mut values, &operation.variables);
+        given.restore(&schema.types, &mut values, &operation.variables);
         Ok(Valid::assume_valid(values))
     }
 

@@ -149,7 +149,8 @@ impl Work for Doing {
             once.end(on, &String::from_utf8_lossy(&data)).await?;
         }
         let extensions = self.explain.map(|bound| {
-            let ran = writer.ran.drain(..).chain(cost);
+            let ran = writer.ran.drain(..).map(|ran| (ran.path, ran.ran));
+            let ran = ran.chain(cost);
             explain::of_mutation(bound, ran)
         });
         Ok(Written { data, extensions })

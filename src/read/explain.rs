@@ -1,6 +1,7 @@
 //! What a request costs: its plan as a tree (`backref explain`, GraphiQL's panel), and what ran, beside an answer
 //! (`extensions.backref`).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
@@ -93,7 +94,7 @@ pub struct Explained<'a> {
 /// A field that gives rows.
 #[derive(Debug, Serialize)]
 pub struct Field<'a> {
-    pub name: &'a str,
+    pub name: Cow<'a, str>,
     #[serde(rename = "type")]
     pub type_name: &'a str,
     /// What gives the rows, as it is declared: `User.posts`, `Query.posts`.
@@ -174,10 +175,37 @@ impl fmt::Display for Explained<'_> {
     }
 }
 
+impl<'a> Field<'a> {
+    /// A statement of a mutation's field, by the place of the input that it is for.
+    pub fn of_write(
+        field: &str,
+        type_name: &'a str,
+        path: String,
+        rows: usize,
+        sql: String,
+    ) -> Self {
+        Field {
+            name: format!("{field}({path})").into(),
+            type_name,
+            field: format!("Mutation.{field}"),
+            rows: Rows::Read {
+                path,
+                reads: match rows {
+                    0 => "by a condition".to_owned(),
+                    rows => format!("{rows} by what is given"),
+                },
+                most: rows as u64,
+                sql,
+            },
+            below: Vec::new(),
+        }
+    }
+}
+
 impl Field<'_> {
     /// Writes a field and what is below it; `first` begins its own line and `rest` all others.
     fn print(&self, f: &mut fmt::Formatter<'_>, first: &str, rest: &str) -> fmt::Result {
-        let (name, entity) = (self.name, self.type_name);
+        let (name, entity) = (&self.name, self.type_name);
         match &self.rows {
             Rows::Read {
                 reads, most, sql, ..
@@ -236,7 +264,7 @@ impl<'a> Tree<'a> {
         let of_level = plan.path(path.level);
         let entity = &self.catalog.entities[level.entity];
         Field {
-            name: &path.name,
+            name: path.name.as_str().into(),
             type_name: &entity.type_name,
             field: match level.source {
                 Source::List => format!("Query.{}", entity.plural),

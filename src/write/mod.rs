@@ -14,11 +14,13 @@
 //! nothing is written to a row that `find` has not given out, or that the request has not made.
 
 mod bind;
+mod dry;
 pub mod once;
 mod run;
 mod unit;
 
 pub use bind::{Binding, Bounds, bind};
+pub use dry::plan;
 pub use run::failure::explain;
 pub use run::{Failed, Refused, Writer};
 pub use unit::Units;

@@ -100,19 +100,25 @@ impl Variables {
         Cow::Owned(values)
     }
 
-    /// Puts the digits of numbers in the place of floats, in coerced values.
-    pub fn restore(&self, coerced: &mut JsonMap, definitions: &[Node<VariableDefinition>]) {
-        if let Some(Digits::Fields(fields)) = &self.digits {
-            restore_fields(coerced, fields);
-        }
+    /// Puts the digits of numbers in the place of floats, in coerced values. Numbers in JSON stay numbers.
+    pub fn restore(
+        &self,
+        schema: &Schema,
+        coerced: &mut JsonMap,
+        definitions: &[Node<VariableDefinition>],
+    ) {
         for definition in definitions {
             let name = definition.name.as_str();
-            if let Some(default) = &definition.default_value
-                && !self.values.contains_key(name)
-                && let Some(digits) = of_literal(default)
-                && let Some(value) = coerced.get_mut(name)
-            {
-                restore(value, &digits);
+            let Some(value) = coerced.get_mut(name) else {
+                continue;
+            };
+            let default = definition.default_value.as_ref();
+            let of_default = default
+                .filter(|_| !self.values.contains_key(name))
+                .and_then(|default| of_literal(default));
+            let given = self.digits.as_ref().and_then(|digits| digits.field(name));
+            if let Some(digits) = of_default.as_ref().or(given) {
+                restore(schema, &definition.ty, value, digits);
             }
         }
     }
@@ -183,34 +189,39 @@ fn fit(schema: &Schema, ty: &Type, value: &mut JsonValue, digits: Option<&Digits
     }
 }
 
-fn restore(value: &mut JsonValue, digits: &Digits) {
+fn restore(schema: &Schema, ty: &Type, value: &mut JsonValue, digits: &Digits) {
     match (value, digits) {
-        (JsonValue::Array(items), Digits::Items(of_items)) => {
+        (JsonValue::Array(items), Digits::Items(of_items)) if ty.is_list() => {
             for (at, digits) in of_items {
                 if let Some(item) = items.get_mut(*at) {
-                    restore(item, digits);
+                    restore(schema, ty.item_type(), item, digits);
                 }
             }
         }
         // By GraphQL's list coercion one value stands for a list of it.
-        (JsonValue::Array(items), digits) => {
+        (JsonValue::Array(items), digits) if ty.is_list() => {
             if let [item] = &mut items[..] {
-                restore(item, digits);
+                restore(schema, ty.item_type(), item, digits);
             }
         }
-        (JsonValue::Object(fields), Digits::Fields(of_fields)) => restore_fields(fields, of_fields),
-        (number @ JsonValue::Number(_), Digits::Number(text)) if number.is_f64() => {
+        (JsonValue::Object(fields), Digits::Fields(of_fields)) => {
+            let of = schema.types.get(ty.inner_named_type());
+            let Some(ExtendedType::InputObject(of)) = of else {
+                return;
+            };
+            for (name, digits) in of_fields {
+                let field = of.fields.get(&**name);
+                if let (Some(value), Some(field)) = (fields.get_mut(&**name), field) {
+                    restore(schema, &field.ty, value, digits);
+                }
+            }
+        }
+        (number @ JsonValue::Number(_), Digits::Number(text))
+            if number.is_f64() && ty.inner_named_type() != "JSON" =>
+        {
             *number = JsonValue::from(&**text);
         }
         _ => {}
-    }
-}
-
-fn restore_fields(fields: &mut JsonMap, of_fields: &[(Box<str>, Digits)]) {
-    for (name, digits) in of_fields {
-        if let Some(value) = fields.get_mut(&**name) {
-            restore(value, digits);
-        }
     }
 }
 

@@ -77,7 +77,7 @@ impl<T: Transaction> Writer<'_, T> {
             changes.find(&find, others)
         };
         let path = self.node(nodes[0]).path.to_string();
-        let found = self.statement(&path, find, Some(rows)).await?;
+        let found = self.statement(&path, entity, find, Some(rows)).await?;
         let mut errors = Vec::new();
         for row in found {
             let Some(&id) = nodes.get(place(T::DIALECT, &row[0])) else {
@@ -107,10 +107,7 @@ impl<T: Transaction> Writer<'_, T> {
                 }
             }
         }
-        match errors.is_empty() {
-            true => Ok(()),
-            false => Err(self.refuse(errors)),
-        }
+        self.refuse(errors)
     }
 
     fn is_given(&self, id: NodeId, column: ColumnIx) -> bool {

@@ -61,6 +61,8 @@ impl<T: Transaction> Writer<'_, T> {
             }
             nodes.entry(entity).or_default().push(id);
         }
+        let first = next.values().flatten().next();
+        let first = first.map_or(String::new(), |parent| parent.path.to_string());
         let mut rounds = 0;
         while !next.is_empty() {
             rounds += 1;
@@ -69,7 +71,8 @@ impl<T: Transaction> Writer<'_, T> {
                     "more than {ROUNDS} rows refer to each other in a row here; delete the last of them first"
                 );
                 let error = Error::new(Code::LimitExceeded, message);
-                return Err(self.refuse(vec![error]));
+                self.refuse(vec![error])?;
+                break;
             }
             let mut found: BTreeMap<EntityId, Vec<Parent>> = BTreeMap::new();
             for (entity, parents) in next {
@@ -89,10 +92,7 @@ impl<T: Transaction> Writer<'_, T> {
             let changes = self.changes();
             let write = |_: &[ColumnRef]| changes.delete(entity);
             let own = nodes.remove(&entity).unwrap_or_default();
-            let path = own.first().map(|&id| self.node(id).path.to_string());
-            let ran = self
-                .statement(&path.unwrap_or_default(), write, Some(rows))
-                .await;
+            let ran = self.statement(&first, entity, write, Some(rows)).await;
             ran.map_err(|error| self.failed(error, entity, &own, true))?;
         }
         Ok(())
@@ -173,7 +173,7 @@ impl<T: Transaction> Writer<'_, T> {
                     "this cannot be deleted: with it would go {} that you may not delete",
                     of.many()
                 );
-                return Err(self.refuse(vec![forbidden(message, &parent.path)]));
+                self.refuse(vec![forbidden(message, &parent.path)])?;
             }
             let values: Vec<_> = reads.iter().copied().zip(row).collect();
             let own = of.primary_key.iter().filter_map(|c| {
@@ -260,7 +260,7 @@ impl<T: Transaction> Writer<'_, T> {
         };
         let path = parents.first().map(|p| p.path.to_string());
         let found = self
-            .statement(&path.unwrap_or_default(), find, Some(rows))
+            .statement(&path.unwrap_or_default(), from, find, Some(rows))
             .await?;
         let found = found.into_iter().filter_map(|mut row| {
             let parent = parents.get(super::place(T::DIALECT, &row[0]))?;

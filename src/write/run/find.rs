@@ -195,7 +195,7 @@ impl<T: Transaction> Writer<'_, T> {
             changes.find(&find, others)
         };
         let path = path.unwrap_or_default();
-        let rows = self.statement(&path, find, Some(rows)).await?;
+        let rows = self.statement(&path, entity, find, Some(rows)).await?;
         let mut errors = Vec::new();
         let mut is_there = vec![false; named.len()];
         for row in rows {
@@ -213,10 +213,7 @@ impl<T: Transaction> Writer<'_, T> {
                 errors.push(not_found(of, &self.node(*id).path));
             }
         }
-        match errors.is_empty() {
-            true => Ok(()),
-            false => Err(self.refuse(errors)),
-        }
+        self.refuse(errors)
     }
 
     /// The columns that are compared of rows which are found: their version, and their keys in relations.
@@ -355,7 +352,7 @@ impl<T: Transaction> Writer<'_, T> {
                             let of = self.known.get(&(within.parent, of)).cloned().flatten();
                             own.is_some() && own == of
                         });
-                        match (is_in, found.detached) {
+                        match (is_in || self.dry, found.detached) {
                             (true, _) => {}
                             (false, true) => {
                                 apart.push(id);
@@ -369,9 +366,7 @@ impl<T: Transaction> Writer<'_, T> {
                 }
             }
         }
-        if !errors.is_empty() {
-            return Err(self.refuse(errors));
-        }
+        self.refuse(errors)?;
         self.done.extend(apart);
         self.check_links(act, linked).await
     }
@@ -401,7 +396,7 @@ impl<T: Transaction> Writer<'_, T> {
             };
             changes.find(&find, others)
         };
-        let rows = self.statement("where", find, None).await?;
+        let rows = self.statement("where", entity, find, None).await?;
         if rows.len() as u64 >= most {
             let message = format!(
                 "more than {} {} match; choose fewer with `where`",
@@ -409,7 +404,7 @@ impl<T: Transaction> Writer<'_, T> {
                 of.many()
             );
             let error = Error::new(Code::LimitExceeded, message).of_field("where");
-            return Err(self.refuse(vec![error]));
+            self.refuse(vec![error])?;
         }
         let mut errors = Vec::new();
         for row in rows {
@@ -436,13 +431,8 @@ impl<T: Transaction> Writer<'_, T> {
             self.matching.push(id);
             errors.extend(self.refusals(id, &questions, &row[reads.len()..]));
         }
-        match errors.is_empty() {
-            true => Ok(()),
-            false => {
-                errors.truncate(1);
-                Err(self.refuse(errors))
-            }
-        }
+        errors.truncate(1);
+        self.refuse(errors)
     }
 }
 

@@ -225,7 +225,7 @@ impl<T: Transaction> Writer<'_, T> {
             changes.find(&find, others)
         };
         let path = self.node(nodes[0]).path.to_string();
-        let rows = self.statement(&path, find, Some(rows)).await?;
+        let rows = self.statement(&path, entity, find, Some(rows)).await?;
         let mut errors = Vec::new();
         let mut is_there = vec![false; nodes.len()];
         for row in rows {
@@ -246,9 +246,7 @@ impl<T: Transaction> Writer<'_, T> {
                 errors.push(self.taken(id, columns));
             }
         }
-        if !errors.is_empty() {
-            return Err(self.refuse(errors));
-        }
+        self.refuse(errors)?;
         match upserts {
             true => self.update_instead(entity, nodes).await,
             false => Ok(()),
@@ -331,7 +329,7 @@ impl<T: Transaction> Writer<'_, T> {
     ) -> Result<Vec<Row>, Stop> {
         let path = nodes.first().map(|&id| self.node(id).path.to_string());
         let ran = self
-            .statement(&path.unwrap_or_default(), write, Some(rows))
+            .statement(&path.unwrap_or_default(), entity, write, Some(rows))
             .await;
         ran.map_err(|error| self.failed(error, entity, nodes, false))
     }

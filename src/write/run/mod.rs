@@ -72,8 +72,16 @@ pub struct Writer<'a, T> {
     /// Rows that were to be made and were there: those that are meant instead, and those that were changed.
     instead: HashSet<NodeId>,
     updated: HashSet<NodeId>,
-    /// What was run, with the place of each in the input.
-    pub ran: Vec<(String, Ran)>,
+    /// Whether everything named is taken to be there, and allowed.
+    dry: bool,
+    pub ran: Vec<RanOf>,
+}
+
+/// What was run, with the place in the input that it was for, and the table.
+pub struct RanOf {
+    pub path: String,
+    pub entity: EntityId,
+    pub ran: Ran,
 }
 
 type Stop = Abort<Refused>;
@@ -115,8 +123,14 @@ impl<'a, T: Transaction> Writer<'a, T> {
             done: HashSet::new(),
             instead: HashSet::new(),
             updated: HashSet::new(),
+            dry: false,
             ran: Vec::new(),
         }
+    }
+
+    /// The same where everything named is taken to be there, and allowed.
+    pub fn dry(self) -> Self {
+        Writer { dry: true, ..self }
     }
 
     /// The keys of the rows that a field gives.
@@ -226,6 +240,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
     async fn statement(
         &mut self,
         path: &str,
+        entity: EntityId,
         write: impl Fn(&[ColumnRef]) -> ChangeSql,
         rows: Option<(String, usize)>,
     ) -> Result<Vec<Row>, DatabaseError> {
@@ -244,15 +259,16 @@ impl<'a, T: Transaction> Writer<'a, T> {
         };
         let started = Instant::now();
         let found = self.on.change(&change).await?;
-        self.ran.push((
-            path.to_owned(),
-            Ran {
+        self.ran.push(RanOf {
+            path: path.to_owned(),
+            entity,
+            ran: Ran {
                 sql: change.sql,
                 keys,
                 rows: found.len(),
                 took: started.elapsed(),
             },
-        ));
+        });
         Ok(found)
     }
 
@@ -269,8 +285,12 @@ impl<'a, T: Transaction> Writer<'a, T> {
         (json, count)
     }
 
-    fn refuse(&self, errors: Vec<Error>) -> Stop {
-        Abort::Refused(Refused::Errors(errors))
+    /// Refuses what is wrong, if anything is.
+    fn refuse(&self, errors: Vec<Error>) -> Result<(), Stop> {
+        match errors.is_empty() || self.dry {
+            true => Ok(()),
+            false => Err(Abort::Refused(Refused::Errors(errors))),
+        }
     }
 }
 

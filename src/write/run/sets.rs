@@ -110,7 +110,7 @@ impl<T: Transaction> Writer<'_, T> {
         };
         let path = looked.first().map(|l| self.node(l.node).path.to_string());
         let found = self
-            .statement(&path.unwrap_or_default(), find, Some(rows))
+            .statement(&path.unwrap_or_default(), junction, find, Some(rows))
             .await?;
         let mut is_there = vec![None; looked.len()];
         for row in found {
@@ -134,10 +134,7 @@ impl<T: Transaction> Writer<'_, T> {
                 (_, Some(_)) => {}
             }
         }
-        match errors.is_empty() {
-            true => Ok(()),
-            false => Err(self.refuse(errors)),
-        }
+        self.refuse(errors)
     }
 
     /// Finds who is in the relations whose members are said, and has those go that are not among them.
@@ -229,10 +226,7 @@ impl<T: Transaction> Writer<'_, T> {
                 trusted: false,
             });
         }
-        match errors.is_empty() {
-            true => Ok(()),
-            false => Err(self.refuse(errors)),
-        }
+        self.refuse(errors)
     }
 
     /// What is linked already need not be.
@@ -335,10 +329,7 @@ impl<T: Transaction> Writer<'_, T> {
             self.remember(node, &reads, &row);
             errors.extend(self.refusals(node, &questions, &row[reads.len()..]));
         }
-        match errors.is_empty() {
-            true => Ok(()),
-            false => Err(self.refuse(errors)),
-        }
+        self.refuse(errors)
     }
 
     /// The rows of an entity whose columns are those of parents, each with its set.
@@ -373,7 +364,7 @@ impl<T: Transaction> Writer<'_, T> {
         };
         let path = sets.first().map(|set| set.path.to_string());
         let found = self
-            .statement(&path.unwrap_or_default(), find, Some(rows))
+            .statement(&path.unwrap_or_default(), entity, find, Some(rows))
             .await?;
         let found = found.into_iter().filter_map(|mut row| {
             let set = sets.get(place(T::DIALECT, &row[0]))?;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::engine::{Engine, Request, refuse};
 use crate::graph::Principal;
-use crate::read::explain::{Explained, explain};
+use crate::read::explain::Explained;
 use crate::schema::examples::{Example, Variable, examples};
 use crate::serve::http::negotiate::JSON;
 use crate::serve::http::request::{self, NoRequest};
@@ -120,7 +120,7 @@ struct Answer<'a> {
 #[derive(Serialize)]
 struct Planned<'a> {
     #[serde(flatten)]
-    explained: Explained<'a>,
+    explained: &'a Explained<'a>,
     limits: Limits,
 }
 
@@ -155,21 +155,23 @@ pub async fn plan(State(served): State<Served>, request: axum::extract::Request)
         Err(why) => return answer::unauthenticated(why, JSON),
     };
     let planner = served.engine.planner();
-    let prepared = match planner.prepare(&request, principal) {
-        Ok(prepared) => prepared,
-        Err(errors) => return ([(CONTENT_TYPE, JSON)], refuse(&errors).body).into_response(),
-    };
     let dialect = served.engine.database().dialect();
     let limits = planner.limits();
-    json(&Answer {
-        plan: Planned {
-            explained: explain(planner.catalog(), &prepared.bound, dialect),
-            limits: Limits {
-                statements: limits.statements,
-                rows: limits.rows,
+    let shown = planner.explain(&request, principal, dialect, |explained| {
+        json(&Answer {
+            plan: Planned {
+                explained,
+                limits: Limits {
+                    statements: limits.statements,
+                    rows: limits.rows,
+                },
             },
-        },
-    })
+        })
+    });
+    match shown {
+        Ok(shown) => shown,
+        Err(errors) => ([(CONTENT_TYPE, JSON)], refuse(&errors).body).into_response(),
+    }
 }
 
 fn json(value: &impl Serialize) -> Response {
