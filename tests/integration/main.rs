@@ -39,6 +39,7 @@ mod torn;
 mod transactions;
 mod values;
 mod variables;
+mod writing;
 
 /// Where a migration that the doctor prints finds it, as in its own crate.
 use migration::support;

@@ -2,6 +2,8 @@
 
 use std::future::Future;
 
+use backref::Graph;
+use backref::read::plan::Limits;
 use proptest::prelude::Strategy;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::Value;
@@ -32,6 +34,15 @@ impl Stage {
             app,
             runtime,
         }
+    }
+
+    /// The same database under another graph.
+    pub fn of(mut self, graph: Graph) -> Self {
+        self.app = {
+            let _inside = self.runtime.enter();
+            TestApp::new(&self.database, graph, Limits::default())
+        };
+        self
     }
 
     pub fn wait_for<F: Future>(&self, future: F) -> F::Output {

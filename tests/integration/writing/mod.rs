@@ -1,0 +1,3 @@
+//! Mutations: what they write, what they refuse, and what they cost.
+
+mod proof;
