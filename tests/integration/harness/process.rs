@@ -69,6 +69,11 @@ impl Program {
         program
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     pub fn is_listening(&self) -> bool {
         TcpStream::connect(&self.address).is_ok()
     }

@@ -1,3 +1,27 @@
 //! Mutations: what they write, what they refuse, and what they cost.
 
+mod bounds;
+mod content;
+mod contention;
+mod inputs;
+mod killed;
 mod proof;
+
+use backref::graph::{Principal, Subject};
+
+use crate::generate;
+use crate::harness::{Backend, TestApp, TestDatabase};
+
+/// Somebody of this role.
+fn somebody(role: &str, id: i64) -> Principal {
+    Principal::subject(Subject::new(id.to_string()).with_role(role))
+}
+
+/// The blog, with users, posts of every status and comments.
+async fn blog(backend: Backend) -> (TestDatabase, TestApp) {
+    let database = TestDatabase::migrated(backend).await;
+    generate::insert(&database.connection, &content::data()).await;
+    content::number_from(&database, 1000).await;
+    let app = TestApp::new(&database, backref::blog::graph(), Default::default());
+    (database, app)
+}

@@ -134,13 +134,13 @@ impl Draw<'_> {
     /// An id: of a row that is there, most often; of one that the actor may change, if it `writes`.
     fn id(&mut self, table: Table, writes: bool) -> Id {
         let how = match self.wild {
-            true => self.below(24),
+            true => self.below(60),
             false => 0,
         };
         match how {
-            20 => return Id::Row(table, (999_999, 0)),
-            21 => return Id::Row(other(table), (1, 0)),
-            22 => return Id::Garbage,
+            56 | 57 => return Id::Row(table, (999_999, 0)),
+            58 => return Id::Row(other(table), (1, 0)),
+            59 => return Id::Garbage,
             _ => {}
         }
         let named: Vec<_> = self.named.iter().filter(|(of, _)| *of == table).collect();
@@ -167,8 +167,7 @@ impl Draw<'_> {
         let act = super::rules::Act::Update;
         let good = |key: &Key| {
             self.wild
-                || actor.sees(state, table, *key)
-                    && (!writes || actor.may(act, state, table, *key))
+                || actor.sees(state, table, *key) && (!writes || actor.may(act, state, table, *key))
         };
         all.filter(good).collect()
     }
@@ -324,14 +323,18 @@ impl Draw<'_> {
     }
 
     fn value(&mut self, table: Table, column: &str) -> Value {
-        if self.wild && self.once_in(30) {
+        if self.wild && self.once_in(60) {
             return Value::Null;
         }
         match column {
             "email" => {
                 let text = self.unique(table, column);
                 let is_whole = text.contains('@');
-                Value::Text(if is_whole { text } else { format!("{text}@example.org") })
+                Value::Text(if is_whole {
+                    text
+                } else {
+                    format!("{text}@example.org")
+                })
             }
             "username" | "slug" => Value::Text(self.unique(table, column)),
             "name" if table == Table::Tag => Value::Text(self.unique(table, column)),
@@ -412,7 +415,11 @@ impl Draw<'_> {
         new.name = None;
         if self.once_in(2) {
             let keys = self.keys(table, false);
-            let key = if keys.is_empty() { (0, 0) } else { self.pick(&keys) };
+            let key = if keys.is_empty() {
+                (0, 0)
+            } else {
+                self.pick(&keys)
+            };
             let columns = new.columns.iter_mut();
             for (_, value) in columns.filter(|(column, _)| column == on) {
                 if let Cell::Text(text) = self.state.cell(table, key, on) {

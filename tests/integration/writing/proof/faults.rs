@@ -36,7 +36,7 @@ impl Faults {
     fn field(&mut self, act: &Act) {
         let table = act.table();
         match act {
-            Act::Create(new) => self.new(new),
+            Act::Create(new) => self.made(new),
             Act::CreateAll(_, all) => {
                 all.iter().for_each(|new| self.names(new));
                 all.iter().for_each(|new| self.create(new, None));
@@ -47,7 +47,7 @@ impl Faults {
                 self.input(change, false);
             }
             Act::Upsert(_, new, change) => {
-                self.new(new);
+                self.made(new);
                 self.input(change, false);
                 if creates(new) || creates(change) {
                     self.bad();
@@ -59,7 +59,7 @@ impl Faults {
         }
     }
 
-    fn new(&mut self, new: &Input) {
+    fn made(&mut self, new: &Input) {
         self.names(new);
         self.create(new, None);
     }
@@ -171,8 +171,7 @@ impl Faults {
 }
 
 fn creates(input: &Input) -> bool {
-    let link = |(_, link): &(&str, Link)| {
-        matches!(link, Link::Create(_) | Link::ConnectOrCreate(..))
-    };
+    let link =
+        |(_, link): &(&str, Link)| matches!(link, Link::Create(_) | Link::ConnectOrCreate(..));
     input.links.iter().any(link) || input.lists.iter().any(|(_, many)| !many.create.is_empty())
 }

@@ -125,7 +125,9 @@ pub fn moment(model: &State, database: &State) -> Result<Option<DateTime<Utc>>, 
                 };
                 let known = moment.get_or_insert(time);
                 if *known != time {
-                    return Err(format!("{table:?} {key:?}: {column} is {time}, not {known}"));
+                    return Err(format!(
+                        "{table:?} {key:?}: {column} is {time}, not {known}"
+                    ));
                 }
             }
         }

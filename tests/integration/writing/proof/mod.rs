@@ -5,7 +5,6 @@
 //! Some hundred sequences each time. To search further:
 //! `WRITING_CASES=20000 WRITING_SEED=7 cargo test --release --test integration writing::proof`.
 
-mod content;
 mod draw;
 mod faults;
 mod matching;
@@ -26,6 +25,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use serde_json::{Value, json};
 
+use super::content;
 use crate::generate;
 use crate::harness::{Backend, Stage, config};
 use crate::reference::{self, Data};

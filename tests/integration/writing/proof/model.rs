@@ -145,10 +145,7 @@ impl Model {
             true => &before,
             false => &after,
         };
-        if rows
-            .iter()
-            .any(|row| !self.actor.sees(seen, table, *row))
-        {
+        if rows.iter().any(|row| !self.actor.sees(seen, table, *row)) {
             return Err(Not::Refused([FORBIDDEN].into()));
         }
         let state = seen.clone();
@@ -164,9 +161,7 @@ impl Unit<'_> {
         let matching = rows.filter(|(key, row)| match which {
             Where::Ids(keys) => keys.contains(key),
             Where::Author(id) => row.get("authorId") == Some(&Cell::Int(*id)),
-            Where::Status(status) => {
-                row.get("status") == Some(&Cell::Text((*status).to_owned()))
-            }
+            Where::Status(status) => row.get("status") == Some(&Cell::Text((*status).to_owned())),
         });
         let keys = matching.map(|(key, _)| *key);
         let actor = self.model.actor;

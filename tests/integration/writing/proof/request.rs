@@ -154,9 +154,7 @@ impl Act {
                 let arguments = vec![filter(which, *table), input("input", "Update", change)];
                 (format!("update{ty}s"), arguments)
             }
-            Act::DeleteAll(table, which) => {
-                (format!("delete{ty}s"), vec![filter(which, *table)])
-            }
+            Act::DeleteAll(table, which) => (format!("delete{ty}s"), vec![filter(which, *table)]),
             Act::Follow(row) => ("follow".to_owned(), user(row)),
             Act::Unfollow(row) => ("unfollow".to_owned(), user(row)),
         }

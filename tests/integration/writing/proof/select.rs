@@ -7,7 +7,14 @@ use super::tables::Table;
 pub fn selection(draw: &mut Draw, table: Table, depth: usize) -> String {
     let (columns, relations): (&[&str], &[(&str, Table)]) = match table {
         Table::User => (
-            &["username", "name", "email", "role", "createdAt", "updatedAt"],
+            &[
+                "username",
+                "name",
+                "email",
+                "role",
+                "createdAt",
+                "updatedAt",
+            ],
             &[
                 ("posts", Table::Post),
                 ("profile", Table::Profile),

@@ -66,8 +66,6 @@ use Table::{Comment, Follow, Post, PostTag, Profile, Tag, User};
 
 impl Table {
     pub const ALL: [Table; 7] = [User, Profile, Post, Tag, PostTag, Comment, Follow];
-    /// Those that are types.
-    pub const TYPES: [Table; 5] = [Post, Comment, User, Tag, Profile];
 
     pub fn type_name(self) -> &'static str {
         match self {
@@ -258,12 +256,7 @@ impl State {
         state
     }
 
-    fn add(
-        &mut self,
-        table: Table,
-        key: Key,
-        row: impl IntoIterator<Item = (&'static str, Cell)>,
-    ) {
+    fn add(&mut self, table: Table, key: Key, row: impl IntoIterator<Item = (&'static str, Cell)>) {
         self.of_mut(table).insert(key, row.into_iter().collect());
     }
 

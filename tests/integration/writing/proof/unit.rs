@@ -218,7 +218,10 @@ impl<'m> Unit<'m> {
             }
         }
         row.extend(self.cells(new));
-        let named = new.name.as_ref().and_then(|name| self.model.names.get(name));
+        let named = new
+            .name
+            .as_ref()
+            .and_then(|name| self.model.names.get(name));
         let mut key = match named {
             Some((_, key)) => *key,
             None => (self.model.number(), 0),
@@ -513,7 +516,10 @@ impl<'m> Unit<'m> {
     /// Whether rows may be as they are now.
     fn may_be(&self, after: &State) -> bool {
         let actor = self.model.actor;
-        let updated = self.updates.iter().filter(|(_, columns)| !columns.is_empty());
+        let updated = self
+            .updates
+            .iter()
+            .filter(|(_, columns)| !columns.is_empty());
         let mut updated = updated.map(|((table, key), _)| (Act::Update, table, key));
         let inserted = self.inserts.keys();
         let mut inserted = inserted.map(|(table, key)| (Act::Create, table, key));

@@ -31,8 +31,8 @@ pub fn data() -> Data {
         updated_at: time(id),
         version: id as i32,
     };
-    let comment = |(id, post_id, author_id, parent_id): (i64, i64, i64, Option<i64>)| {
-        comment::Model {
+    let comment =
+        |(id, post_id, author_id, parent_id): (i64, i64, i64, Option<i64>)| comment::Model {
             id,
             post_id,
             author_id,
@@ -40,8 +40,7 @@ pub fn data() -> Data {
             body: format!("Comment {id}"),
             created_at: time(id),
             updated_at: time(id),
-        }
-    };
+        };
     let follow = |(follower_id, followee_id)| follow::Model {
         follower_id,
         followee_id,
@@ -55,7 +54,14 @@ pub fn data() -> Data {
     };
     use post::Status::{Archived, Draft, Published};
     use user::Role::{Admin, Author, Reader};
-    let users = [(1, Admin), (2, Author), (3, Author), (4, Reader), (5, Admin), (6, Reader)];
+    let users = [
+        (1, Admin),
+        (2, Author),
+        (3, Author),
+        (4, Reader),
+        (5, Admin),
+        (6, Reader),
+    ];
     let posts = [
         (1, 2, Published),
         (2, 2, Draft),
@@ -98,7 +104,9 @@ fn time(minutes: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_740_000_000 + minutes / 2 * 60, 0).expect("a time")
 }
 
-const TABLES: [&str; 7] = ["user", "profile", "post", "tag", "post_tag", "comment", "follow"];
+const TABLES: [&str; 7] = [
+    "user", "profile", "post", "tag", "post_tag", "comment", "follow",
+];
 
 /// Ids of new rows are no less.
 pub async fn number_from(database: &TestDatabase, first: i64) {
@@ -119,7 +127,10 @@ pub async fn dump(database: &TestDatabase) -> Vec<String> {
     let postgres = backend == DbBackend::Postgres;
     let all = TABLES.map(|table| match postgres {
         true => format!(r#"SELECT '{table} ' || t::text AS row FROM "{table}" t"#),
-        false => format!("SELECT '{table} ' || {} AS row FROM \"{table}\"", quoted(table)),
+        false => format!(
+            "SELECT '{table} ' || {} AS row FROM \"{table}\"",
+            quoted(table)
+        ),
     });
     let sql = format!("{} ORDER BY 1", all.join(" UNION ALL "));
     let rows = connection
@@ -133,17 +144,38 @@ pub async fn dump(database: &TestDatabase) -> Vec<String> {
 fn quoted(table: &str) -> String {
     let columns: &[&str] = match table {
         "user" => &[
-            "id", "username", "name", "email", "password_hash", "role", "created_at", "updated_at",
+            "id",
+            "username",
+            "name",
+            "email",
+            "password_hash",
+            "role",
+            "created_at",
+            "updated_at",
         ],
         "profile" => &["user_id", "bio", "website", "location"],
         "post" => &[
-            "id", "author_id", "title", "slug", "body", "status", "published_at", "created_at",
-            "updated_at", "version",
+            "id",
+            "author_id",
+            "title",
+            "slug",
+            "body",
+            "status",
+            "published_at",
+            "created_at",
+            "updated_at",
+            "version",
         ],
         "tag" => &["id", "name"],
         "post_tag" => &["post_id", "tag_id"],
         "comment" => &[
-            "id", "post_id", "author_id", "parent_id", "body", "created_at", "updated_at",
+            "id",
+            "post_id",
+            "author_id",
+            "parent_id",
+            "body",
+            "created_at",
+            "updated_at",
         ],
         _ => &["follower_id", "followee_id", "created_at"],
     };
