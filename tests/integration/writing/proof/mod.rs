@@ -10,6 +10,7 @@ mod faults;
 mod matching;
 mod model;
 mod request;
+mod rows;
 mod rules;
 mod select;
 mod tables;

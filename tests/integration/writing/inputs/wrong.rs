@@ -1,21 +1,19 @@
-//! Wrong inputs: each is named by its code and with its path, and leaves the database as it was.
+//! Wrong inputs, and how each is named.
 
 use backref::graph::Principal;
 use serde_json::{Value, json};
 
-use super::{blog, content, somebody};
-use crate::harness::{Backend, TestApp};
-use backref::read::plan::Limits;
+use crate::writing::somebody;
 
-struct Wrong {
-    name: &'static str,
-    by: Principal,
+pub struct Wrong {
+    pub name: &'static str,
+    pub by: Principal,
     /// With `$input`, `$id` and the like, which are in `variables`.
-    query: &'static str,
-    variables: Value,
-    code: &'static str,
+    pub query: &'static str,
+    pub variables: Value,
+    pub code: &'static str,
     /// The paths that name it; none where there is nothing to name.
-    fields: &'static [&'static str],
+    pub fields: &'static [&'static str],
 }
 
 const CREATE: &str = "mutation($input: PostCreate!) { createPost(input: $input) { id } }";
@@ -73,7 +71,7 @@ fn many(count: usize) -> Value {
     json!({ "inputs": posts.collect::<Vec<_>>() })
 }
 
-fn wrong() -> Vec<Wrong> {
+pub fn wrong() -> Vec<Wrong> {
     [
         of_types(),
         of_references(),
@@ -511,81 +509,4 @@ fn of_size() -> Vec<Wrong> {
             &["create.tags", "create.tags.create", "create.tags.create.0"],
         ),
     ]
-}
-
-async fn is_refused(app: &TestApp, wrong: &Wrong) {
-    let answer = app.ask(&wrong.by, wrong.query, &wrong.variables).await;
-    let told = format!("{}: {}", wrong.name, answer.text);
-    let json = answer.json();
-    assert!(json["data"].is_null(), "{told}");
-    assert_eq!(answer.code(), wrong.code, "{told}");
-    let field = json["errors"][0]["extensions"]["field"].as_str();
-    let named = field.is_some_and(|field| wrong.fields.contains(&field));
-    assert!(
-        named || wrong.fields.is_empty(),
-        "{:?}: {told}",
-        wrong.fields
-    );
-}
-
-#[tokio::test]
-async fn a_wrong_input_is_named_and_leaves_no_trace() {
-    for backend in Backend::all() {
-        let (database, app) = blog(backend).await;
-        let before = content::dump(&database).await;
-        for wrong in wrong() {
-            is_refused(&app, &wrong).await;
-            let after = content::dump(&database).await;
-            assert_eq!(before, after, "{backend:?}: {}", wrong.name);
-        }
-    }
-}
-
-#[tokio::test]
-async fn what_is_wrong_in_a_later_field_takes_back_the_earlier_ones() {
-    for backend in Backend::all() {
-        let (database, app) = blog(backend).await;
-        let before = content::dump(&database).await;
-        let query = r#"mutation {
-            a: createTag(input: { name: "new" }) { id }
-            b: updatePost(id: "Post:1", input: { title: "T" }) { __typename }
-            c: deletePost(id: "Post:99") { id }
-        }"#;
-        let answer = app.ask(&somebody("admin", 1), query, &json!({})).await;
-        assert_eq!(answer.code(), "NOT_FOUND", "{}", answer.text);
-        let json = answer.json();
-        assert_eq!(json["errors"][0]["path"], json!(["c"]), "{}", answer.text);
-        assert!(json["data"].is_null(), "{}", answer.text);
-        assert_eq!(before, content::dump(&database).await, "{backend:?}");
-    }
-}
-
-/// What `MAX_LIMIT` and `MAX_STATEMENTS` refuse, they refuse before anything is written.
-#[tokio::test]
-async fn limits_hold_for_writing() {
-    let few_rows = Limits {
-        page: 3,
-        ..Limits::default()
-    };
-    let few_statements = Limits {
-        statements: 3,
-        ..Limits::default()
-    };
-    let all = r#"mutation { updatePosts(where: {}, input: { title: "T" }) { count } }"#;
-    let none = "mutation { deletePosts(where: {}) { count } }";
-    let nested = r#"mutation { createUser(input: {
-        username: "u", name: "N", email: "u@example.org",
-        posts: { create: [{ title: "T", slug: "s", body: "B",
-            tags: { create: [{ name: "a" }] }, comments: { create: [{ body: "B" }] } }] }
-    }) { id posts { id tags { id } comments { id } } } }"#;
-    for backend in Backend::all() {
-        let (database, _) = blog(backend).await;
-        let before = content::dump(&database).await;
-        for (limits, query) in [(few_rows, all), (few_rows, none), (few_statements, nested)] {
-            let app = TestApp::new(&database, backref::blog::graph(), limits);
-            let answer = app.ask(&somebody("admin", 1), query, &json!({})).await;
-            assert_eq!(answer.code(), "LIMIT_EXCEEDED", "{}", answer.text);
-            assert_eq!(before, content::dump(&database).await, "{backend:?}");
-        }
-    }
 }
