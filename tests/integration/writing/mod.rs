@@ -6,6 +6,7 @@ mod contention;
 mod inputs;
 mod killed;
 mod proof;
+mod shapes;
 
 use backref::graph::{Principal, Subject};
 

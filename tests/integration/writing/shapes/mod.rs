@@ -1,0 +1,229 @@
+//! Keys that clients, databases and Backref make, of one column or two, and rows that refer to each other in a circle.
+
+mod entities;
+
+use backref::Graph;
+use entities::{club, egg, hen, membership, player, region, team};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use serde_json::{Value, json};
+
+use super::somebody;
+use crate::harness::{Answer, Backend, TestApp, TestDatabase};
+
+fn graph() -> Graph {
+    Graph::new()
+        .entity(team::Entity)
+        .entity(player::Entity)
+        .entity(club::Entity)
+        .entity(region::Entity)
+        .entity(membership::Entity)
+        .entity(hen::Entity)
+        .entity(egg::Entity)
+        .backref(team::Relation::Captain, "captainOf")
+}
+
+/// Tables in the order in which they can be made; keys that refer forward come after them on PostgreSQL.
+async fn app(backend: Backend) -> (TestDatabase, TestApp) {
+    let database = TestDatabase::empty(backend).await;
+    let connection = &database.connection;
+    let (uuid, number, forward) = match connection.get_database_backend() {
+        DbBackend::Postgres => ("uuid", "bigserial PRIMARY KEY", false),
+        _ => ("uuid_text", "integer PRIMARY KEY AUTOINCREMENT", true),
+    };
+    let to = |table: &str, key: &str| match forward {
+        true => format!(" REFERENCES {table} ({key})"),
+        false => String::new(),
+    };
+    let mut statements = vec![
+        format!(
+            "CREATE TABLE team (id {uuid} PRIMARY KEY, name varchar UNIQUE NOT NULL, captain_id {uuid}{})",
+            to("player", "id")
+        ),
+        format!(
+            "CREATE TABLE player (id {uuid} PRIMARY KEY, nick varchar NOT NULL,
+             team_id {uuid} NOT NULL REFERENCES team (id))"
+        ),
+        "CREATE TABLE region (country varchar, code varchar, name varchar NOT NULL,
+         PRIMARY KEY (country, code))"
+            .to_owned(),
+        "CREATE TABLE club (code varchar PRIMARY KEY, region_country varchar, region_code varchar,
+         FOREIGN KEY (region_country, region_code) REFERENCES region (country, code))"
+            .to_owned(),
+        format!(
+            "CREATE TABLE membership (player_id {uuid} REFERENCES player (id) ON DELETE CASCADE,
+             club_code varchar REFERENCES club (code) ON DELETE CASCADE, since date{} NOT NULL, note varchar,
+             PRIMARY KEY (player_id, club_code))",
+            if forward { "_text" } else { "" }
+        ),
+        format!("CREATE TABLE hen (id {number}, egg_id bigint NOT NULL{})", to("egg", "id")),
+        format!("CREATE TABLE egg (id {number}, hen_id bigint NOT NULL REFERENCES hen (id))"),
+    ];
+    if !forward {
+        for (table, column, target) in [("team", "captain_id", "player"), ("hen", "egg_id", "egg")]
+        {
+            statements.push(format!(
+                "ALTER TABLE {table} ADD FOREIGN KEY ({column}) REFERENCES {target} (id)"
+            ));
+        }
+    }
+    for statement in statements {
+        let done = connection.execute_unprepared(&statement).await;
+        done.unwrap_or_else(|e| panic!("{statement}: {e}"));
+    }
+    let app = TestApp::new(&database, graph(), Default::default());
+    (database, app)
+}
+
+async fn ask(app: &TestApp, query: &str) -> Answer {
+    app.ask(&somebody("anybody", 1), query, &json!({})).await
+}
+
+async fn data(app: &TestApp, query: &str) -> Value {
+    ask(app, query).await.data()
+}
+
+#[tokio::test]
+async fn two_new_rows_refer_to_each_other() {
+    let create = r#"mutation { createTeam(input: { as: "t", name: "A",
+        captain: { create: { nick: "C", team: { connect: "new:t" } } } }) {
+        name captain { nick team { name captain { nick } } } players { nick } } }"#;
+    for backend in Backend::all() {
+        let (_database, app) = app(backend).await;
+        let made = data(&app, create).await;
+        let captain = json!({ "nick": "C", "team": { "name": "A", "captain": { "nick": "C" } } });
+        let team = json!({ "name": "A", "captain": captain, "players": [{ "nick": "C" }] });
+        assert_eq!(made["createTeam"], team, "{backend:?}");
+    }
+}
+
+/// The same from the other end, with the captain among other players.
+#[tokio::test]
+async fn a_circle_can_be_entered_anywhere() {
+    let create = r#"mutation { createPlayer(input: { as: "c", nick: "C", team: { create: {
+        name: "A", captain: { connect: "new:c" }, players: { create: [{ nick: "D" }] } } } }) {
+        nick team { captain { nick } players(orderBy: [{ nick: ASC }]) { nick } } } }"#;
+    for backend in Backend::all() {
+        let (_database, app) = app(backend).await;
+        let made = data(&app, create).await;
+        let players = json!([{ "nick": "C" }, { "nick": "D" }]);
+        let team = json!({ "captain": { "nick": "C" }, "players": players });
+        assert_eq!(
+            made["createPlayer"],
+            json!({ "nick": "C", "team": team }),
+            "{backend:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_given_by_the_client_or_made_of_the_row_that_is_related() {
+    let id = "0188f7c2-1111-4222-8333-444455556666";
+    let team = format!(r#"mutation {{ createTeam(input: {{ id: "{id}", name: "A" }}) {{ id }} }}"#);
+    let create = r#"mutation { createClub(input: { code: "x:1", region: { create: {
+        country: "de", code: "by", name: "Bavaria" } } }) { id code region { id name } } }"#;
+    let connect = r#"mutation { createClub(input: { code: "y", region: { connect: "Region:de:by" } }) {
+        region { name clubs(orderBy: [{ code: ASC }]) { code } } } }"#;
+    let taken = r#"mutation { createClub(input: { code: "y" }) { id } }"#;
+    for backend in Backend::all() {
+        let (_database, app) = app(backend).await;
+        assert_eq!(
+            data(&app, &team).await["createTeam"]["id"],
+            format!("Team:{id}")
+        );
+        let club = &data(&app, create).await["createClub"];
+        assert_eq!(
+            club["region"],
+            json!({ "id": "Region:de:by", "name": "Bavaria" })
+        );
+        assert_eq!(club["code"], "x:1", "{backend:?}");
+        let region = &data(&app, connect).await["createClub"]["region"];
+        let clubs = json!([{ "code": "x:1" }, { "code": "y" }]);
+        assert_eq!(
+            *region,
+            json!({ "name": "Bavaria", "clubs": clubs }),
+            "{backend:?}"
+        );
+        let gone =
+            r#"mutation { updateClub(id: "Club:y", input: { region: null }) { region { id } } }"#;
+        assert!(
+            data(&app, gone).await["updateClub"]["region"].is_null(),
+            "{backend:?}"
+        );
+        assert_eq!(ask(&app, taken).await.code(), "CONFLICT", "{backend:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_junction_has_columns_of_its_own() {
+    let create = r#"mutation { createPlayer(input: { nick: "P", team: { create: { name: "A" } }, clubs: {
+        createWith: [{ node: { code: "x" }, edge: { since: "2020-02-29", note: "N" } }] } }) { id } }"#;
+    let read = "{ players { clubsConnection(orderBy: [{ code: ASC }]) {
+        edges { since note node { code } } } } }";
+    for backend in Backend::all() {
+        let (_database, app) = app(backend).await;
+        let made = data(&app, create).await;
+        let id = made["createPlayer"]["id"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
+        data(
+            &app,
+            r#"mutation { createClub(input: { code: "y" }) { id } }"#,
+        )
+        .await;
+        let connect = format!(
+            r#"mutation {{ updatePlayer(id: "{id}", input: {{ clubs: {{
+            connectWith: [{{ id: "Club:y", edge: {{ since: "2021-01-01" }} }}] }} }}) {{ id }} }}"#
+        );
+        data(&app, &connect).await;
+        let edges = json!([
+            { "since": "2020-02-29", "note": "N", "node": { "code": "x" } },
+            { "since": "2021-01-01", "note": null, "node": { "code": "y" } },
+        ]);
+        let read = data(&app, read).await;
+        assert_eq!(
+            read["players"][0]["clubsConnection"]["edges"], edges,
+            "{backend:?}"
+        );
+        let leave = format!(
+            r#"mutation {{ updatePlayer(id: "{id}", input: {{ clubs: {{ disconnect: ["Club:x"] }} }}) {{
+            clubs {{ code }} }} }}"#
+        );
+        let left = data(&app, &leave).await;
+        assert_eq!(
+            left["updatePlayer"]["clubs"],
+            json!([{ "code": "y" }]),
+            "{backend:?}"
+        );
+    }
+}
+
+/// With no key that can be null, one of two rows is there before the other.
+#[tokio::test]
+async fn a_circle_without_a_nullable_key_is_refused_or_done_whole() {
+    let create = r#"mutation { createHen(input: { as: "h", egg: { create: { hen: { connect: "new:h" } } } }) {
+        egg { hen { id } } id } }"#;
+    for backend in Backend::all() {
+        let (database, app) = app(backend).await;
+        let answer = ask(&app, create).await;
+        let count = async |table: &str| {
+            let sql = format!("SELECT count(*) FROM {table}");
+            let sql = Statement::from_string(database.connection.get_database_backend(), sql);
+            let row = database.connection.query_one_raw(sql).await.expect("a row");
+            let count = row.expect("a row").try_get_by_index::<i64>(0);
+            count.expect("a number")
+        };
+        let rows = (count("hen").await, count("egg").await);
+        match answer.code().as_str() {
+            "" => {
+                let hen = &answer.data()["createHen"];
+                assert_eq!(hen["egg"]["hen"]["id"], hen["id"], "{backend:?}");
+                assert_eq!(rows, (1, 1), "{backend:?}");
+            }
+            code => {
+                assert_eq!(code, "BAD_USER_INPUT", "{backend:?}: {}", answer.text);
+                assert_eq!(rows, (0, 0), "{backend:?}");
+            }
+        }
+    }
+}
