@@ -2,24 +2,35 @@
 
 use std::collections::BTreeSet;
 
-use super::model::{BAD_USER_INPUT, Codes, INVALID};
-use super::request::{Act, Id, Input, Link, Request, Value};
-use super::tables::{Table, Way};
+use super::model::{BAD_USER_INPUT, Codes, FORBIDDEN, INVALID};
+use super::request::{Act, Id, Input, Link, Many, Request, Value};
+use super::rules::{self, Actor};
+use super::tables::{Relation, Table, Way};
 use super::unit::KEY;
 
-/// The codes of what is wrong; none, if nothing is.
-pub fn of(request: &Request) -> Codes {
-    let mut faults = Faults::default();
+/// The codes of what is wrong, or may be done to no row by whoever asks; none, if nothing is. And whether he may do
+/// to no row what perhaps is not to be done.
+pub fn of(request: &Request, actor: Actor) -> (Codes, bool) {
+    let mut faults = Faults {
+        actor,
+        codes: Codes::new(),
+        perhaps: false,
+        unsure: 0,
+        names: BTreeSet::new(),
+    };
     for field in &request.fields {
         // Names are known in the field that gives them and after it.
         faults.field(&field.act);
     }
-    faults.codes
+    (faults.codes, faults.perhaps)
 }
 
-#[derive(Default)]
 struct Faults {
+    actor: Actor,
     codes: Codes,
+    perhaps: bool,
+    /// Within what is perhaps not done.
+    unsure: usize,
     names: BTreeSet<String>,
 }
 
@@ -33,8 +44,32 @@ impl Faults {
         self.codes.extend([BAD_USER_INPUT, INVALID]);
     }
 
+    /// What he may do to no row.
+    fn never(&mut self, act: rules::Act, table: Table) {
+        if self.actor.may_ever(act, table) {
+            return;
+        }
+        match self.unsure {
+            0 => drop(self.codes.insert(FORBIDDEN)),
+            _ => self.perhaps = true,
+        }
+    }
+
+    fn perhaps(&mut self, of: impl FnOnce(&mut Self)) {
+        self.unsure += 1;
+        of(self);
+        self.unsure -= 1;
+    }
+
     fn field(&mut self, act: &Act) {
         let table = act.table();
+        match act {
+            Act::Update(..) | Act::UpdateAll(..) => self.never(rules::Act::Update, table),
+            Act::Delete(..) | Act::DeleteAll(..) => self.never(rules::Act::Delete, table),
+            Act::Follow(_) => self.never(rules::Act::Create, Table::Follow),
+            Act::Unfollow(_) => self.never(rules::Act::Delete, Table::Follow),
+            _ => {}
+        }
         match act {
             Act::Create(new) => self.made(new),
             Act::CreateAll(_, all) => {
@@ -47,8 +82,11 @@ impl Faults {
                 self.input(change, false);
             }
             Act::Upsert(_, new, change) => {
-                self.made(new);
-                self.input(change, false);
+                self.perhaps(|faults| {
+                    faults.made(new);
+                    faults.never(rules::Act::Update, table);
+                    faults.input(change, false);
+                });
                 if creates(new) || creates(change) {
                     self.bad();
                 }
@@ -89,6 +127,7 @@ impl Faults {
     }
 
     fn create(&mut self, new: &Input, given: Option<&str>) {
+        self.never(rules::Act::Create, new.table);
         self.input(new, true);
         let required: &[&str] = match new.table {
             Table::User => &["username", "name", "email"],
@@ -124,6 +163,12 @@ impl Faults {
                 Value::Null if !nullable => self.bad(),
                 _ => {}
             }
+            if !self.actor.may_write(input.table, column) {
+                match self.unsure {
+                    0 => drop(self.codes.insert(FORBIDDEN)),
+                    _ => self.perhaps = true,
+                }
+            }
         }
         for (column, id) in &input.ids {
             let refers = input.table.refers().iter().find(|r| r.0 == *column);
@@ -145,9 +190,12 @@ impl Faults {
                 Link::Null if *field != "parent" => self.bad(),
                 Link::Null => {}
                 Link::Connect(id) => self.id(id, to),
-                Link::Create(new) | Link::ConnectOrCreate(_, new) => {
+                Link::Create(new) => {
                     let same = to == Table::Profile;
                     self.create(new, same.then_some(KEY));
+                }
+                Link::ConnectOrCreate(_, new) => {
+                    self.perhaps(|faults| faults.create(new, None));
                 }
             }
         }
@@ -157,6 +205,7 @@ impl Faults {
                 Way::Many(column) => Some(column),
                 _ => None,
             };
+            self.list(many, relation);
             many.create.iter().for_each(|new| self.create(new, given));
             let named = [&many.connect, &many.disconnect, &many.delete];
             let set = many.set.iter();
@@ -166,6 +215,34 @@ impl Faults {
                 self.id(id, relation.to);
                 self.input(change, false);
             }
+        }
+    }
+
+    /// What may be done to no related row.
+    fn list(&mut self, many: &Many, relation: &Relation) {
+        use rules::Act::{Create, Delete, Update};
+        let (comes, goes, table) = match relation.way {
+            Way::Through(junction, _) => (Create, Delete, junction),
+            _ => (Update, Update, relation.to),
+        };
+        let through = matches!(relation.way, Way::Through(..));
+        if !many.connect.is_empty() || (through && !many.create.is_empty()) {
+            self.never(comes, table);
+        }
+        if !many.disconnect.is_empty() {
+            self.never(goes, table);
+        }
+        if many.set.is_some() {
+            self.perhaps(|faults| {
+                faults.never(comes, table);
+                faults.never(goes, table);
+            });
+        }
+        if !many.update.is_empty() {
+            self.never(Update, relation.to);
+        }
+        if !many.delete.is_empty() {
+            self.never(Delete, relation.to);
         }
     }
 }

@@ -53,7 +53,7 @@ pub enum Not {
 }
 
 pub fn verdict(state: &State, actor: Actor, request: &Request) -> Verdict {
-    let mut codes = faults::of(request);
+    let (mut codes, perhaps) = faults::of(request, actor);
     if !codes.is_empty() {
         if actor == Actor::Anonymous {
             codes.insert(FORBIDDEN);
@@ -71,6 +71,9 @@ pub fn verdict(state: &State, actor: Actor, request: &Request) -> Verdict {
         match model.field(field) {
             Ok(one) => shown.push(one),
             Err(Not::Refused(mut codes)) => {
+                if perhaps {
+                    codes.insert(FORBIDDEN);
+                }
                 if actor == Actor::Anonymous {
                     codes.extend([FORBIDDEN, UNAUTHENTICATED, BAD_USER_INPUT]);
                 }
@@ -79,7 +82,10 @@ pub fn verdict(state: &State, actor: Actor, request: &Request) -> Verdict {
             Err(Not::Open(why)) => return Verdict::Open(why),
         }
     }
-    Verdict::Done(shown, model.state)
+    match perhaps {
+        true => Verdict::Open("what he never may is perhaps not to be done"),
+        false => Verdict::Done(shown, model.state),
+    }
 }
 
 impl Model {
