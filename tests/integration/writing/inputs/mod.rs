@@ -70,7 +70,7 @@ async fn limits_hold_for_writing() {
     let all = r#"mutation { updatePosts(where: {}, input: { title: "T" }) { count } }"#;
     let none = "mutation { deletePosts(where: {}) { count } }";
     let nested = r#"mutation { createUser(input: {
-        username: "u", name: "N", email: "u@example.org",
+        username: "un", name: "N", email: "u@example.org",
         posts: { create: [{ title: "T", slug: "s", body: "B",
             tags: { create: [{ name: "a" }] }, comments: { create: [{ body: "B" }] } }] }
     }) { id posts { id tags { id } comments { id } } } }"#;

@@ -147,7 +147,7 @@ fn of_types() -> Vec<Wrong> {
             CREATE,
             post(json!({ "authorId": null, "author": {
                 "connect": "User:2",
-                "create": { "username": "u", "name": "N", "email": "u@example.org" },
+                "create": { "username": "un", "name": "N", "email": "u@example.org" },
             } })),
             BAD,
             &["input.author"],
@@ -209,7 +209,7 @@ fn of_references() -> Vec<Wrong> {
         by_admin(
             "a foreign key beside its relation",
             CREATE,
-            post(json!({ "author": { "connect": "User:2" } })),
+            post(json!({ "author": { "connect": "User:3" } })),
             BAD,
             &["input.author", "input.authorId"],
         ),

@@ -180,8 +180,12 @@ impl Faults {
             }
             let way = |field: &str| input.table.relation(field).way;
             let twice = |field: &str| way(field) == Way::One(column) || *column == "userId";
-            if input.links.iter().any(|(field, _)| twice(field)) {
-                self.bad();
+            let mut links = input.links.iter().filter(|(field, _)| twice(field));
+            match (links.next(), id) {
+                (None, _) => {}
+                // The same twice.
+                (Some((_, Link::Connect(other))), Some(id)) if other == id => self.perhaps = true,
+                (Some(_), _) => self.bad(),
             }
         }
         for (field, link) in &input.links {

@@ -119,11 +119,11 @@ async fn a_circle_can_be_entered_anywhere() {
 async fn a_key_is_given_by_the_client_or_made_of_the_row_that_is_related() {
     let id = "0188f7c2-1111-4222-8333-444455556666";
     let team = format!(r#"mutation {{ createTeam(input: {{ id: "{id}", name: "A" }}) {{ id }} }}"#);
-    let create = r#"mutation { createClub(input: { code: "x:1", region: { create: {
-        country: "de", code: "by", name: "Bavaria" } } }) { id code region { id name } } }"#;
-    let connect = r#"mutation { createClub(input: { code: "y", region: { connect: "Region:de:by" } }) {
-        region { name clubs(orderBy: [{ code: ASC }]) { code } } } }"#;
-    let taken = r#"mutation { createClub(input: { code: "y" }) { id } }"#;
+    let create = r#"mutation { createClub(input: { id: "x", region: { create: {
+        country: "de", code: "by", name: "Bavaria" } } }) { id region { id name } } }"#;
+    let connect = r#"mutation { createClub(input: { id: "y", region: { connect: "Region:de:by" } }) {
+        region { name clubs(orderBy: [{ id: ASC }]) { id } } } }"#;
+    let taken = r#"mutation { createClub(input: { id: "y" }) { id } }"#;
     for backend in Backend::all() {
         let (_database, app) = app(backend).await;
         assert_eq!(
@@ -135,9 +135,9 @@ async fn a_key_is_given_by_the_client_or_made_of_the_row_that_is_related() {
             club["region"],
             json!({ "id": "Region:de:by", "name": "Bavaria" })
         );
-        assert_eq!(club["code"], "x:1", "{backend:?}");
+        assert_eq!(club["id"], "Club:x", "{backend:?}");
         let region = &data(&app, connect).await["createClub"]["region"];
-        let clubs = json!([{ "code": "x:1" }, { "code": "y" }]);
+        let clubs = json!([{ "id": "Club:x" }, { "id": "Club:y" }]);
         assert_eq!(
             *region,
             json!({ "name": "Bavaria", "clubs": clubs }),
@@ -156,9 +156,9 @@ async fn a_key_is_given_by_the_client_or_made_of_the_row_that_is_related() {
 #[tokio::test]
 async fn a_junction_has_columns_of_its_own() {
     let create = r#"mutation { createPlayer(input: { nick: "P", team: { create: { name: "A" } }, clubs: {
-        createWith: [{ node: { code: "x" }, edge: { since: "2020-02-29", note: "N" } }] } }) { id } }"#;
-    let read = "{ players { clubsConnection(orderBy: [{ code: ASC }]) {
-        edges { since note node { code } } } } }";
+        createWith: [{ node: { id: "x" }, edge: { since: "2020-02-29", note: "N" } }] } }) { id } }"#;
+    let read = "{ players { clubsConnection(orderBy: [{ id: ASC }]) {
+        edges { since note node { id } } } } }";
     for backend in Backend::all() {
         let (_database, app) = app(backend).await;
         let made = data(&app, create).await;
@@ -168,7 +168,7 @@ async fn a_junction_has_columns_of_its_own() {
             .to_owned();
         data(
             &app,
-            r#"mutation { createClub(input: { code: "y" }) { id } }"#,
+            r#"mutation { createClub(input: { id: "y" }) { id } }"#,
         )
         .await;
         let connect = format!(
@@ -177,8 +177,8 @@ async fn a_junction_has_columns_of_its_own() {
         );
         data(&app, &connect).await;
         let edges = json!([
-            { "since": "2020-02-29", "note": "N", "node": { "code": "x" } },
-            { "since": "2021-01-01", "note": null, "node": { "code": "y" } },
+            { "since": "2020-02-29", "note": "N", "node": { "id": "Club:x" } },
+            { "since": "2021-01-01", "note": null, "node": { "id": "Club:y" } },
         ]);
         let read = data(&app, read).await;
         assert_eq!(
@@ -187,12 +187,12 @@ async fn a_junction_has_columns_of_its_own() {
         );
         let leave = format!(
             r#"mutation {{ updatePlayer(id: "{id}", input: {{ clubs: {{ disconnect: ["Club:x"] }} }}) {{
-            clubs {{ code }} }} }}"#
+            clubs {{ id }} }} }}"#
         );
         let left = data(&app, &leave).await;
         assert_eq!(
             left["updatePlayer"]["clubs"],
-            json!([{ "code": "y" }]),
+            json!([{ "id": "Club:y" }]),
             "{backend:?}"
         );
     }
