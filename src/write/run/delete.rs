@@ -11,7 +11,7 @@ use super::find::{Question, questions, referring};
 use super::{Stop, Writer, forbidden, holds};
 use crate::error::{Code, Error};
 use crate::graph::keys::KeyValue;
-use crate::graph::{ColumnIx, EntityId, ForeignKey};
+use crate::graph::{ColumnIx, EntityId, ForeignKey, Link};
 use crate::read::load::change::Transaction;
 use crate::read::sql::change::{By, Find, Lock, Value};
 use crate::read::sql::forms::ColumnRef;
@@ -274,7 +274,9 @@ impl<T: Transaction> Writer<'_, T> {
     fn is_owned(&self, from: EntityId, key: &ForeignKey) -> bool {
         let owned = &self.entity(key.to).writing.owned;
         let mut owned = owned.iter().map(|&r| &self.catalog.relations[r]);
-        !self.entity(from).exposed || owned.any(|r| r.from == from && r.from_columns == key.columns)
+        let is_key =
+            |link: &Link| matches!(link, Link::Direct { columns } if *columns == key.columns);
+        !self.entity(from).exposed || owned.any(|r| r.to == from && is_key(&r.link))
     }
 
     /// The primary key, and what others refer to of it.
