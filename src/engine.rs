@@ -21,6 +21,7 @@ use crate::read::load::sqlite::{Sqlite, SqlitePool};
 use crate::read::load::{self, Database, DatabaseError, Failures, Loaded, Writers};
 use crate::read::plan::Variables;
 use crate::read::respond::Answered;
+use crate::write::Turns;
 
 pub use planner::{Asked, Planner, Prepared};
 
@@ -30,6 +31,8 @@ pub struct Engine {
     database: Database,
     /// Where it is written, if it is.
     writers: Option<Writers>,
+    /// Whose turn it is at rows that several requests change.
+    turns: Turns,
     /// For how long the answers of requests are kept that are done once.
     keep: Duration,
     /// When those were last looked at that have been kept long enough.
@@ -85,6 +88,7 @@ impl Engine {
             planner,
             database,
             writers: None,
+            turns: Turns::default(),
             keep: KEEP,
             swept: Mutex::default(),
             accounts: None,

@@ -127,7 +127,7 @@ impl Engine {
             explain: request.explain.then_some(bound),
             once,
         });
-        match doing.run(writers).await {
+        match doing.run(writers, &self.turns).await {
             Ok(written) => Done {
                 data: Some(written.data),
                 extensions: written.extensions,

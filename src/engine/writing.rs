@@ -1,5 +1,6 @@
 //! What a mutation does in its transaction.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,19 +8,20 @@ use super::Prepared;
 use super::mutation::{join, told};
 use super::planner::Shared;
 use crate::error::{Code, Error};
+use crate::graph::Principal;
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::Shape;
-use crate::graph::{Catalog, Principal};
 use crate::identity::accounts::Accounts;
 use crate::log;
 use crate::read::explain;
-use crate::read::load::change::{Abort, Transaction, Work};
+use crate::read::load::change::{Abort, Change, Given, Transaction, Work};
 use crate::read::load::refusal::Refusal;
 use crate::read::load::{self, DatabaseError, Failures, Loaded, Ran, Writers};
 use crate::read::plan::{Bound, BoundPlan};
 use crate::read::respond::Answered;
+use crate::read::sql::Dialect;
 use crate::write::once::{self, Begun, Once};
-use crate::write::{self, Refused, Units, Writer};
+use crate::write::{self, Refused, Turns, Units, Writer};
 
 /// The fields of a mutation, all of which are done or none.
 pub struct Doing {
@@ -159,8 +161,21 @@ impl Work for Doing {
 
 impl Doing {
     /// Does it, and says what is wrong where it is not done.
-    pub async fn run(self: &Arc<Self>, writers: &Writers) -> Result<Written, Failure> {
-        match writers.run(self.clone(), self.deadline).await {
+    pub async fn run(
+        self: &Arc<Self>,
+        writers: &Writers,
+        turns: &Turns,
+    ) -> Result<Written, Failure> {
+        let done = async {
+            // SQLite's writers take turns at all rows.
+            let _turns = match writers {
+                Writers::Postgres(_) => turns.take(&self.shared.catalog, &self.units).await,
+                Writers::Sqlite(_) => Vec::new(),
+            };
+            writers.run(self.clone(), self.deadline).await
+        };
+        let done = tokio::time::timeout_at(self.deadline.into(), done).await;
+        match done.unwrap_or(Err(DatabaseError::TimedOut.into())) {
             Ok(written) => Ok(written),
             Err(Abort::Database(error)) => Err(Failure::Field {
                 at: 0,
@@ -170,14 +185,36 @@ impl Doing {
             Err(Abort::Refused(Undone::Field { at, why })) => {
                 let errors = match why {
                     Refused::Errors(errors) => errors,
-                    Refused::Statement(failed) => {
-                        let catalog = &self.shared.catalog;
-                        refused(catalog, &failed, writers, self.deadline).await
-                    }
+                    Refused::Statement(failed) => self.refused(&failed, writers).await,
                 };
                 Err(Failure::Field { at, errors })
             }
         }
+    }
+
+    /// What the database would not have, as errors of the input.
+    async fn refused(&self, failed: &write::Failed, writers: &Writers) -> Vec<Error> {
+        let catalog = &self.shared.catalog;
+        let Some(refusal) = Refusal::of(&failed.error) else {
+            return vec![shown(&failed.error)];
+        };
+        let refusal = match refusal.complete(writers, self.deadline).await {
+            Ok(refusal) => refusal,
+            Err(error) => return vec![shown(&error)],
+        };
+        // Of several rows none is named; the one is looked for whose values another has.
+        let dialect = match writers {
+            Writers::Postgres(_) => Dialect::Postgres,
+            Writers::Sqlite(_) => Dialect::Sqlite,
+        };
+        let rules = catalog.rules(catalog.shape(&self.principal));
+        let mut at = None;
+        if let Some(change) = write::taken_by(catalog, dialect, rules, failed, &refusal) {
+            let found = writers.run(Arc::new(Look(change)), self.deadline).await;
+            let first = found.ok().and_then(|rows| rows.into_iter().next());
+            at = first.map(|row| write::place(dialect, &row[0]));
+        }
+        vec![write::explain(catalog, failed, &refusal, at)]
     }
 
     fn shown(&self, error: &DatabaseError) -> Error {
@@ -252,23 +289,6 @@ impl Doing {
     }
 }
 
-/// What the database would not have, as errors of the input.
-async fn refused(
-    catalog: &Catalog,
-    failed: &write::Failed,
-    writers: &Writers,
-    deadline: Instant,
-) -> Vec<Error> {
-    let refusal = match Refusal::of(&failed.error) {
-        Some(refusal) => refusal.complete(writers, deadline).await,
-        None => return vec![shown(&failed.error)],
-    };
-    match refusal {
-        Ok(refusal) => vec![write::explain(catalog, failed, &refusal)],
-        Err(error) => vec![shown(&error)],
-    }
-}
-
 /// What went wrong with the database, of which no more than an id is told.
 fn shown(error: &DatabaseError) -> Error {
     if let DatabaseError::ReadOnly(_) = error {
@@ -305,4 +325,16 @@ fn shown(error: &DatabaseError) -> Error {
         Code::InternalServerError,
         format!("nothing was done: internal error {id}"),
     )
+}
+
+/// A look at rows, when all that was written is taken back.
+struct Look(Change);
+
+impl Work for Look {
+    type Done = Vec<Given>;
+    type Refused = Infallible;
+
+    async fn attempt<T: Transaction>(&self, on: &T) -> Result<Vec<Given>, Abort<Infallible>> {
+        Ok(on.change(&self.0).await?)
+    }
 }

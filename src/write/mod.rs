@@ -17,10 +17,12 @@ mod bind;
 mod dry;
 pub mod once;
 mod run;
+mod turns;
 mod unit;
 
 pub use bind::{Binding, Bounds, bind};
 pub use dry::plan;
-pub use run::failure::explain;
-pub use run::{Failed, Refused, Writer};
+pub use run::failure::{explain, taken_by};
+pub use run::{Failed, Refused, Writer, place};
+pub use turns::Turns;
 pub use unit::Units;

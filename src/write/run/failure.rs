@@ -1,17 +1,23 @@
 //! What a database refuses to write, as an error that says where in the input the reason is.
 
+use std::borrow::Cow;
+
 use crate::error::{Code, Error};
-use crate::graph::{Catalog, ColumnIx, Entity, ForeignKey, Link};
+use crate::graph::rules::Rules;
+use crate::graph::{Catalog, ColumnIx, Entity, ForeignKey, Link, Principal};
+use crate::read::load::change::Change;
 use crate::read::load::refusal::Refusal;
-use crate::read::sql::change::Value;
+use crate::read::sql::Dialect;
+use crate::read::sql::change::{By, Changes, Find, Lock, Value};
 
 use super::Failed;
 
 /// The error of a statement that the database refused.
-pub fn explain(catalog: &Catalog, failed: &Failed, refusal: &Refusal) -> Error {
+/// `at` is the row whose fault it is, where that is known.
+pub fn explain(catalog: &Catalog, failed: &Failed, refusal: &Refusal, at: Option<usize>) -> Error {
     let of = &catalog.entities[failed.entity];
     match refusal {
-        Refusal::Unique { columns, .. } => taken(of, failed, columns),
+        Refusal::Unique { columns, .. } => taken(of, failed, columns, at),
         Refusal::ForeignKey { table, constraint } => {
             reference(catalog, of, failed, table.as_deref(), constraint.as_deref())
         }
@@ -36,9 +42,11 @@ pub fn explain(catalog: &Catalog, failed: &Failed, refusal: &Refusal) -> Error {
 }
 
 /// That another row has something that only one may have.
-fn taken(of: &Entity, failed: &Failed, names: &[String]) -> Error {
+fn taken(of: &Entity, failed: &Failed, names: &[String], at: Option<usize>) -> Error {
     let columns: Vec<ColumnIx> = names.iter().filter_map(|name| place(of, name)).collect();
-    let at = repeated(failed, &columns);
+    let at = at
+        .or_else(|| repeated(failed, &columns))
+        .unwrap_or_default();
     let fields: Vec<_> = columns
         .iter()
         .map(|&c| format!("`{}`", of.columns[c].field))
@@ -58,8 +66,54 @@ fn taken(of: &Entity, failed: &Failed, names: &[String]) -> Error {
     Error::new(Code::Conflict, message).of_field(path(failed, at, column))
 }
 
-/// The row of several that has the same in these columns as one before it; the first, where none has.
-fn repeated(failed: &Failed, columns: &[ColumnIx]) -> usize {
+/// What finds the rows whose values others have already, of several that were to be written.
+pub fn taken_by(
+    catalog: &Catalog,
+    dialect: Dialect,
+    rules: &Rules,
+    failed: &Failed,
+    refusal: &Refusal,
+) -> Option<Change> {
+    let Refusal::Unique { columns, .. } = refusal else {
+        return None;
+    };
+    let of = &catalog.entities[failed.entity];
+    let columns: Vec<ColumnIx> = columns.iter().filter_map(|name| place(of, name)).collect();
+    if failed.rows.len() < 2 || columns.is_empty() || repeated(failed, &columns).is_some() {
+        return None;
+    }
+    let changes = Changes {
+        catalog,
+        dialect,
+        rules,
+    };
+    let find = Find {
+        entity: failed.entity,
+        by: By::Columns(&columns),
+        reads: &[],
+        asks: &[],
+        // Whoever has them may be hidden: that they are taken is told anyhow.
+        seen: false,
+        lock: Lock::None,
+    };
+    let rows = failed.rows.iter().map(|row| {
+        let values = columns.iter().map(|column| {
+            let value = row.iter().find(|(c, _)| c == column);
+            Cow::Owned(value.map_or(Value::Null, |(_, value)| value.clone()))
+        });
+        values.collect()
+    });
+    let sql = changes.find(&find, &[]);
+    let rows = changes.rows(failed.entity, &columns, rows);
+    Some(Change {
+        values: sql.bound(dialect, Some(rows), &Principal::Anonymous),
+        sql: sql.text,
+        gives: sql.gives.to_vec(),
+    })
+}
+
+/// The row of several that has the same in these columns as one before it.
+fn repeated(failed: &Failed, columns: &[ColumnIx]) -> Option<usize> {
     let values = |row: &[(ColumnIx, Value)]| -> Vec<Option<Value>> {
         let value = |column: &ColumnIx| row.iter().find(|(c, _)| c == column);
         columns
@@ -68,9 +122,7 @@ fn repeated(failed: &Failed, columns: &[ColumnIx]) -> usize {
             .collect()
     };
     let rows: Vec<_> = failed.rows.iter().map(|row| values(row)).collect();
-    (1..rows.len())
-        .find(|&i| rows[..i].contains(&rows[i]))
-        .unwrap_or_default()
+    (1..rows.len()).find(|&i| rows[..i].contains(&rows[i]))
 }
 
 /// That a row refers to none, or others refer to one that was to go.

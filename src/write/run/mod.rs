@@ -310,7 +310,7 @@ fn holds(value: &Option<KeyValue>) -> bool {
 }
 
 /// The place of what was found among what was bound, from 0.
-fn place(dialect: Dialect, value: &Option<KeyValue>) -> usize {
+pub fn place(dialect: Dialect, value: &Option<KeyValue>) -> usize {
     let first = match dialect {
         Dialect::Postgres => 1,
         Dialect::Sqlite => 0,
