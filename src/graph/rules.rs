@@ -176,6 +176,11 @@ impl Mine {
         value_of(kind, &text)
     }
 
+    /// A moment, as a value of a column.
+    pub fn moment(kind: &Kind, moment: &str) -> Option<KeyValue> {
+        value_of(kind, moment)
+    }
+
     /// What it is for a principal, as values of a column: those of a list, or the one.
     pub fn values(&self, kind: &Kind, principal: &Principal) -> Vec<KeyValue> {
         let list = match (self, principal.known()) {
@@ -217,7 +222,8 @@ fn text_of(claim: &Claim) -> Option<String> {
     }
 }
 
-fn now() -> String {
+/// The time, in the form of [`Mine::moment`].
+pub fn now() -> String {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let micros = since.map_or(0, |since| since.as_micros() as i64);
     DateTime::from_timestamp_micros(micros)

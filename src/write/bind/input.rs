@@ -349,7 +349,7 @@ impl<'a> Binder<'a> {
         let kind = &of.columns[column].kind;
         let value = match &preset.value {
             PresetValue::Value(value) => Some(value.clone()),
-            PresetValue::Now => Mine::Now.value(kind, self.principal),
+            PresetValue::Now => Mine::moment(kind, &self.now),
             PresetValue::Me => Mine::Id.value(kind, self.principal),
             PresetValue::Claim(name) => Mine::Claim(name.clone()).value(kind, self.principal),
         };

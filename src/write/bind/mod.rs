@@ -16,7 +16,7 @@ use super::unit::{
 };
 use crate::error::{Code, Error};
 use crate::graph::keys::KeyValue;
-use crate::graph::rules::{Rules, Visibility};
+use crate::graph::rules::{self, Rules, Visibility};
 use crate::graph::writing::{Mutation, Writes};
 use crate::graph::{Catalog, ColumnIx, Entity, EntityId, Principal};
 use crate::read::plan::bind_filter;
@@ -56,6 +56,7 @@ pub fn bind(
         principal,
         bounds,
         variables,
+        now: rules::now(),
         nodes: Vec::new(),
         acts: Vec::new(),
         found: HashMap::new(),
@@ -84,6 +85,8 @@ struct Binder<'a> {
     principal: &'a Principal,
     bounds: Bounds,
     variables: &'a JsonMap,
+    /// When the request began, in whatever row it is written.
+    now: String,
     nodes: Vec<Node>,
     acts: Vec<Act>,
     /// The rows of the field at hand that are named by their keys.
