@@ -120,6 +120,8 @@ pub struct Found {
     pub within: Vec<Within>,
     /// It is only detached where it is in one of these.
     pub detached: bool,
+    /// The relations in which it is to be; where it is in them already, nothing is written for that.
+    pub attached: Vec<Within>,
 }
 
 #[derive(Debug)]
@@ -150,6 +152,8 @@ pub struct Set {
     pub relation: RelationId,
     pub parent: NodeId,
     pub members: Vec<NodeId>,
+    /// What is put into rows that are in it no longer, and stay.
+    pub presets: Vec<(ColumnIx, Given)>,
     pub path: Box<str>,
 }
 

@@ -6,7 +6,7 @@ use crate::error::{Code, Error};
 use crate::graph::condition::Mine;
 use crate::graph::keys::{KeyValue, NoValue, key_value};
 use crate::graph::rules::Visibility;
-use crate::graph::writing::{KeyMaker, PresetValue};
+use crate::graph::writing::{KeyMaker, Preset, PresetValue};
 use crate::graph::{Column, ColumnIx, EntityId, FieldSource, Kind};
 use crate::read::plan::{column_key, no_value};
 use crate::read::sql::change::Value;
@@ -78,14 +78,10 @@ impl<'a> Binder<'a> {
 
     /// Changes of a row that is there.
     pub(super) fn update(&mut self, node: NodeId, input: &Input<'a>) {
-        let entity = self.nodes[node].entity;
         let before = self.nodes[node].changes.len();
         self.fill(node, &input.fields(), false);
         if self.nodes[node].changes.len() > before {
-            let presets = self.entity(entity).writing.on_update.clone();
-            for (column, preset) in presets {
-                self.preset(node, column, &preset);
-            }
+            self.preset_update(node);
         }
         self.check(node, false);
     }
@@ -133,9 +129,7 @@ impl<'a> Binder<'a> {
             true => self.complete(node),
             false => {
                 if !self.nodes[node].changes.is_empty() {
-                    for (column, preset) in self.entity(entity).writing.on_update.clone() {
-                        self.preset(node, column, &preset);
-                    }
+                    self.preset_update(node);
                 }
                 self.check(node, false);
             }
@@ -339,30 +333,45 @@ impl<'a> Binder<'a> {
         self.check(node, true);
     }
 
-    pub(super) fn preset(
-        &mut self,
-        node: NodeId,
-        column: ColumnIx,
-        preset: &crate::graph::writing::Preset,
-    ) {
-        let of = self.entity(self.nodes[node].entity);
-        let kind = &of.columns[column].kind;
+    pub(super) fn preset(&mut self, node: NodeId, column: ColumnIx, preset: &Preset) {
+        let value = self.preset_value(self.nodes[node].entity, column, preset);
+        let changes = &mut self.nodes[node].changes;
+        changes.retain(|(c, _)| *c != column);
+        changes.extend(value.map(|value| (column, Given::Is(value))));
+    }
+
+    /// What is put into a column; nothing where whoever asks brings nothing for it, so that it is missing.
+    fn preset_value(&self, entity: EntityId, column: ColumnIx, preset: &Preset) -> Option<Value> {
+        let of = &self.entity(entity).columns[column];
+        let kind = &of.kind;
         let value = match &preset.value {
             PresetValue::Value(value) => Some(value.clone()),
             PresetValue::Now => Mine::moment(kind, &self.now),
             PresetValue::Me => Mine::Id.value(kind, self.principal),
             PresetValue::Claim(name) => Mine::Claim(name.clone()).value(kind, self.principal),
         };
-        let changes = &mut self.nodes[node].changes;
-        changes.retain(|(c, _)| *c != column);
         match value {
-            Some(value) => changes.push((column, Given::Is(Value::Is(value)))),
-            None if of.columns[column].nullable => {
-                changes.push((column, Given::Is(Value::Null)));
-            }
-            // Whoever asks brings nothing for it, so it is missing.
-            None => {}
+            Some(value) => Some(Value::Is(value)),
+            None => of.nullable.then_some(Value::Null),
         }
+    }
+
+    /// What is put into a row that is changed.
+    pub(super) fn update_presets(&self, entity: EntityId) -> Vec<(ColumnIx, Given)> {
+        let presets = self.entity(entity).writing.on_update.iter();
+        let presets = presets.filter_map(|(column, preset)| {
+            let value = self.preset_value(entity, *column, preset)?;
+            Some((*column, Given::Is(value)))
+        });
+        presets.collect()
+    }
+
+    /// Puts it into a row.
+    pub(super) fn preset_update(&mut self, node: NodeId) {
+        let presets = self.update_presets(self.nodes[node].entity);
+        let changes = &mut self.nodes[node].changes;
+        changes.retain(|(column, _)| !presets.iter().any(|(c, _)| c == column));
+        changes.extend(presets);
     }
 
     /// What the graph wants of the values of a row.

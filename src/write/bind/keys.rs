@@ -53,6 +53,7 @@ impl<'a> Binder<'a> {
             version: None,
             within: Vec::new(),
             detached: false,
+            attached: Vec::new(),
         };
         let node = self.node(entity, Origin::Found(found));
         self.use_(node, uses);

@@ -269,6 +269,7 @@ impl<'a> Binder<'a> {
                     found.detached = true;
                 }
                 self.refer_to_nothing(child, columns);
+                self.preset_update(child);
             }
         }
     }
@@ -284,10 +285,16 @@ impl<'a> Binder<'a> {
 
     fn set(&mut self, within: Within, members: Vec<NodeId>) {
         let path = self.place();
+        let relation = &self.catalog.relations[within.relation];
+        let presets = match relation.link {
+            Link::Direct { .. } => self.update_presets(relation.to),
+            Link::Through { .. } => Vec::new(),
+        };
         self.sets.push(Set {
             relation: within.relation,
             parent: within.parent,
             members,
+            presets,
             path,
         });
     }
@@ -302,6 +309,10 @@ impl<'a> Binder<'a> {
             },
         );
         self.tie(child, within);
+        if let Origin::Found(found) = &mut self.nodes[child].origin {
+            found.attached.push(within);
+            self.preset_update(child);
+        }
     }
 
     /// The key of a row that stands within a relation.

@@ -224,7 +224,7 @@ impl<T: Transaction> Writer<'_, T> {
             if found.version.is_some() {
                 columns.extend(self.entity(entity).writing.version);
             }
-            for within in &found.within {
+            for within in found.within.iter().chain(&found.attached) {
                 if let Link::Direct { columns: key } = &self.catalog.relations[within.relation].link
                 {
                     columns.extend(key);
@@ -336,22 +336,20 @@ impl<T: Transaction> Writer<'_, T> {
     async fn check_relations(&mut self, act: usize) -> Result<(), Stop> {
         let mut errors = Vec::new();
         let mut linked: Vec<(NodeId, Within)> = Vec::new();
+        // Rows to which nothing is done.
         let mut apart = Vec::new();
         for &id in &self.act(act).nodes {
             let Some(found) = self.node(id).found() else {
                 continue;
             };
+            if self.is_attached_already(id, found) && !self.dry {
+                apart.push(id);
+            }
             for within in &found.within {
                 match &self.catalog.relations[within.relation].link {
                     Link::Through { .. } => linked.push((id, *within)),
                     Link::Direct { columns } => {
-                        let relation = &self.catalog.relations[within.relation];
-                        let mut pairs = columns.iter().zip(&relation.from_columns);
-                        let is_in = pairs.all(|(&own, &of)| {
-                            let own = self.known.get(&(id, own)).cloned().flatten();
-                            let of = self.known.get(&(within.parent, of)).cloned().flatten();
-                            own.is_some() && own == of
-                        });
+                        let is_in = self.is_within(id, within, columns);
                         match (is_in || self.dry, found.detached) {
                             (true, _) => {}
                             (false, true) => {
@@ -369,6 +367,36 @@ impl<T: Transaction> Writer<'_, T> {
         self.refuse(errors)?;
         self.done.extend(apart);
         self.check_links(act, linked).await
+    }
+
+    /// Whether a row refers to the parent of a relation by these columns.
+    fn is_within(&self, id: NodeId, within: &Within, columns: &[ColumnIx]) -> bool {
+        let relation = &self.catalog.relations[within.relation];
+        let mut pairs = columns.iter().zip(&relation.from_columns);
+        pairs.all(|(&own, &of)| {
+            let own = self.known.get(&(id, own)).cloned().flatten();
+            let of = self.known.get(&(within.parent, of)).cloned().flatten();
+            own.is_some() && own == of
+        })
+    }
+
+    /// Whether nothing is to become of a row but that it is in relations in which it is.
+    fn is_attached_already(&self, id: NodeId, found: &Found) -> bool {
+        let node = self.node(id);
+        let presets = &self.entity(node.entity).writing.on_update;
+        let mut keys = Vec::new();
+        for within in &found.attached {
+            match &self.catalog.relations[within.relation].link {
+                Link::Direct { columns } if self.is_within(id, within, columns) => {
+                    keys.extend(columns);
+                }
+                _ => return false,
+            }
+        }
+        let is_for_that = |column: &ColumnIx| {
+            keys.contains(&column) || presets.iter().any(|(preset, _)| preset == column)
+        };
+        !keys.is_empty() && node.changes.iter().all(|(column, _)| is_for_that(column))
     }
 
     async fn find_matching(&mut self, act: usize, matching: &Matching) -> Result<(), Stop> {
@@ -418,6 +446,7 @@ impl<T: Transaction> Writer<'_, T> {
                 version: None,
                 within: Vec::new(),
                 detached: false,
+                attached: Vec::new(),
             };
             let id = self.add(Node {
                 act,

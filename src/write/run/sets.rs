@@ -310,10 +310,12 @@ impl<T: Transaction> Writer<'_, T> {
                 version: None,
                 within: Vec::new(),
                 detached: false,
+                attached: Vec::new(),
             };
             let mut changes: Vec<_> = nullable
                 .iter()
                 .map(|&c| (c, Given::Is(Value::Null)))
+                .chain(set.presets.iter().cloned())
                 .collect();
             if deletes {
                 changes.clear();
