@@ -118,7 +118,7 @@ impl Variables {
                 .and_then(|default| of_literal(default));
             let given = self.digits.as_ref().and_then(|digits| digits.field(name));
             if let Some(digits) = of_default.as_ref().or(given) {
-                restore(schema, &definition.ty, value, digits);
+                restore(value, digits, Some((schema, &definition.ty)));
             }
         }
     }
@@ -189,39 +189,46 @@ fn fit(schema: &Schema, ty: &Type, value: &mut JsonValue, digits: Option<&Digits
     }
 }
 
-fn restore(schema: &Schema, ty: &Type, value: &mut JsonValue, digits: &Digits) {
+/// What a value is of, where that is known.
+type Of<'s> = Option<(&'s Schema, &'s Type)>;
+
+fn restore(value: &mut JsonValue, digits: &Digits, of: Of<'_>) {
+    if of.is_some_and(|(_, ty)| ty.inner_named_type() == "JSON") {
+        return;
+    }
+    let item_of = of.map(|(schema, ty)| (schema, ty.item_type()));
     match (value, digits) {
-        (JsonValue::Array(items), Digits::Items(of_items)) if ty.is_list() => {
+        (JsonValue::Array(items), Digits::Items(of_items)) => {
             for (at, digits) in of_items {
                 if let Some(item) = items.get_mut(*at) {
-                    restore(schema, ty.item_type(), item, digits);
+                    restore(item, digits, item_of);
                 }
             }
         }
         // By GraphQL's list coercion one value stands for a list of it.
-        (JsonValue::Array(items), digits) if ty.is_list() => {
+        (JsonValue::Array(items), digits) => {
             if let [item] = &mut items[..] {
-                restore(schema, ty.item_type(), item, digits);
+                restore(item, digits, item_of);
             }
         }
         (JsonValue::Object(fields), Digits::Fields(of_fields)) => {
-            let of = schema.types.get(ty.inner_named_type());
-            let Some(ExtendedType::InputObject(of)) = of else {
-                return;
-            };
             for (name, digits) in of_fields {
-                let field = of.fields.get(&**name);
-                if let (Some(value), Some(field)) = (fields.get_mut(&**name), field) {
-                    restore(schema, &field.ty, value, digits);
+                if let Some(value) = fields.get_mut(&**name) {
+                    restore(value, digits, of.and_then(|of| field_of(of, name)));
                 }
             }
         }
-        (number @ JsonValue::Number(_), Digits::Number(text))
-            if number.is_f64() && ty.inner_named_type() != "JSON" =>
-        {
+        (number @ JsonValue::Number(_), Digits::Number(text)) if number.is_f64() => {
             *number = JsonValue::from(&**text);
         }
         _ => {}
+    }
+}
+
+fn field_of<'s>((schema, ty): (&'s Schema, &'s Type), name: &str) -> Of<'s> {
+    match schema.types.get(ty.inner_named_type())? {
+        ExtendedType::InputObject(of) => Some((schema, &*of.fields.get(name)?.ty)),
+        _ => None,
     }
 }
 
@@ -388,7 +395,13 @@ mod tests {
     fn restored(json: &str) -> Json {
         let variables = Variables::parse(json).unwrap_or_else(|e| panic!("{json}: {e}"));
         let mut values = variables.values.clone();
-        variables.restore(&mut values, &[]);
+        if let Some(Digits::Fields(fields)) = &variables.digits {
+            for (name, digits) in fields {
+                if let Some(value) = values.get_mut(&**name) {
+                    restore(value, digits, None);
+                }
+            }
+        }
         serde_json::to_value(values).unwrap()
     }
 
