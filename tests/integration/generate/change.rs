@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use entity::{comment, follow, post, post_tag, profile, tag, user};
 use proptest::{prelude::*, sample::Index};
 use sea_orm::{
-    ActiveModelTrait, DatabaseConnection, EntityTrait, IntoActiveModel, Iterable, ModelTrait,
-    PrimaryKeyToColumn, Value,
+    ActiveModelTrait, ColumnTrait, DatabaseConnection, EntityTrait, IntoActiveModel, Iterable,
+    ModelTrait, PrimaryKeyToColumn, QueryFilter, Value,
 };
 
 /// One change, as numbers and values for the columns of the row that it is about.
@@ -274,7 +274,7 @@ fn drop_orphans(data: &mut Data) {
 /// differs. Panics where a row is refused: this is a test.
 pub async fn write(db: &DatabaseConnection, old: &Data, new: &Data) {
     remove::<follow::Entity>(db, &old.follows, &new.follows).await;
-    remove::<comment::Entity>(db, &old.comments, &new.comments).await;
+    remove_comments(db, &old.comments, &new.comments).await;
     remove::<post_tag::Entity>(db, &old.post_tags, &new.post_tags).await;
     remove::<post::Entity>(db, &old.posts, &new.posts).await;
     remove::<tag::Entity>(db, &old.tags, &new.tags).await;
@@ -288,6 +288,17 @@ pub async fn write(db: &DatabaseConnection, old: &Data, new: &Data) {
     put::<post_tag::Entity>(db, &old.post_tags, &new.post_tags).await;
     put::<comment::Entity>(db, &old.comments, &new.comments).await;
     put::<follow::Entity>(db, &old.follows, &new.follows).await;
+}
+
+/// Removes the comments that are gone, all at once: none is left without the one that it answers.
+async fn remove_comments(db: &DatabaseConnection, old: &[comment::Model], new: &[comment::Model]) {
+    let is_there = |id| new.iter().any(|comment| comment.id == id);
+    let gone: Vec<i64> = old.iter().map(|comment| comment.id).collect();
+    let gone: Vec<i64> = gone.into_iter().filter(|&id| !is_there(id)).collect();
+    if !gone.is_empty() {
+        let delete = comment::Entity::delete_many().filter(comment::Column::Id.is_in(gone));
+        delete.exec(db).await.expect("the comments can be removed");
+    }
 }
 
 /// Removes the rows whose keys are gone.
