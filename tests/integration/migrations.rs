@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use backref::serve::database::Connect;
-use backref::serve::migrate::{Others, Runner};
+use backref::serve::migrate::{self, Others, Runner};
 use entity::{comment, follow, post, post_tag, profile, tag, user};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -49,7 +49,7 @@ async fn foreign_keys_change_under_the_rows() {
         let before = counted(db).await;
         for author_deletes in [true, false] {
             match author_deletes {
-                true => runner.down().await.expect("it is taken back"),
+                true => take_back(&runner, &database).await,
                 false => runner.up(Others::Refused).await.expect("it is applied"),
             }
             let found = Table::found(db, "comment").await.expect("the table");
@@ -72,6 +72,20 @@ async fn foreign_keys_change_under_the_rows() {
         let done = db.execute_unprepared(deleted).await.expect("posts go");
         assert!(done.rows_affected() > 0);
         assert_whole(db).await;
+    }
+}
+
+/// Takes back the migration that keeps what people wrote, and those after it.
+async fn take_back(runner: &Runner, database: &TestDatabase) {
+    for _ in Migrator::migrations() {
+        let status = migrate::status::<Migrator>(&database.url, &database.connection);
+        let status = status.await.expect("what is applied");
+        let kept =
+            |(name, is_applied): &(String, bool)| name.ends_with("keep_words") && *is_applied;
+        if !status.iter().any(kept) {
+            return;
+        }
+        runner.down().await.expect("it is taken back");
     }
 }
 
