@@ -13,6 +13,7 @@ use super::planner::Shared;
 use super::writing::{Doing, Failure, Step};
 use super::{Asked, Engine, Planner, Prepared, Refused, Request, Response, note_refused, refuse};
 use crate::error::{Code, Error, PathSegment};
+use crate::graph::rules::Shape;
 use crate::graph::{Kind, Principal, Subject};
 use crate::identity::accounts::{self, AccountError, Accounts, Session, SignUp};
 use crate::log;
@@ -91,6 +92,9 @@ impl Engine {
                     let signing = self.sign_up(request, asked, field, at, &mut units);
                     in_time(deadline, signing).await
                 }
+                (_, None) if steps.iter().any(|step| !matches!(step, Step::Read(_))) => {
+                    self.sign_in_later(request, asked, field, at)
+                }
                 (_, None) => {
                     let signing = self.sign_in(request, asked, field, at);
                     in_time(deadline, signing).await
@@ -163,7 +167,7 @@ impl Engine {
             return Ok(None);
         };
         let signs = |step: &Step| match step {
-            Step::SignUp(..) => true,
+            Step::SignUp(..) | Step::SignIn { .. } => true,
             Step::Read(prepared) => prepared.token.is_some(),
             Step::Write(_) => false,
         };
@@ -261,14 +265,28 @@ impl Engine {
         let input = Arguments::of(field, &asked.variables).sign_up();
         let values = accounts.new_account(input, request.from).await;
         units.fill_account(at, values.map_err(told)?);
-        let (planner, somebody) = (&self.planner, self.planner.somebody());
-        let shapes = planner.shared.catalog.shapes();
-        let payloads = shapes.filter_map(|shape| {
-            let part = Part::Payload(at);
-            let payload = planner.part(asked, part, shape, somebody.clone());
-            Some((shape, payload.ok()?))
-        });
-        Ok(Step::SignUp(payloads.collect(), accounts.clone()))
+        let payloads = self.planner.for_whoever(asked, at);
+        Ok(Step::SignUp(payloads, accounts.clone()))
+    }
+
+    /// Signs somebody in by what an earlier field may have written.
+    fn sign_in_later(
+        &self,
+        request: &Request,
+        asked: &Asked,
+        field: &Acting,
+        at: usize,
+    ) -> Result<Step, Error> {
+        let arguments = Arguments::of(field, &asked.variables);
+        let (username, password) = (arguments.text("username"), arguments.text("password"));
+        let accounts = self.accounts()?;
+        accounts.let_try(&username, request.from).map_err(told)?;
+        Ok(Step::SignIn {
+            payloads: self.planner.for_whoever(asked, at),
+            accounts: accounts.clone(),
+            username,
+            password,
+        })
     }
 
     fn accounts(&self) -> Result<&Arc<Accounts>, Error> {
@@ -460,6 +478,17 @@ impl Planner {
             payloads,
             bound: all,
         })
+    }
+
+    /// What is read of a field, for each to whom other rules apply.
+    fn for_whoever(&self, asked: &Asked, at: usize) -> Vec<(Shape, Prepared)> {
+        let somebody = self.somebody();
+        let shapes = self.shared.catalog.shapes();
+        let payloads = shapes.filter_map(|shape| {
+            let payload = self.part(asked, Part::Payload(at), shape, somebody.clone());
+            Some((shape, payload.ok()?))
+        });
+        payloads.collect()
     }
 
     /// Shows what a mutation would run, where all that it names is there, and allowed.

@@ -11,7 +11,7 @@ use crate::error::{Code, Error};
 use crate::graph::Principal;
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::Shape;
-use crate::identity::accounts::Accounts;
+use crate::identity::accounts::{Account, AccountError, Accounts, Session};
 use crate::log;
 use crate::read::explain;
 use crate::read::load::change::{Abort, Change, Given, Transaction, Work};
@@ -47,6 +47,13 @@ pub enum Step {
     Write(Prepared),
     /// It makes an account and signs in by it, as one of these shapes.
     SignUp(Vec<(Shape, Prepared)>, Arc<Accounts>),
+    /// It signs in by an account that an earlier field may have made.
+    SignIn {
+        payloads: Vec<(Shape, Prepared)>,
+        accounts: Arc<Accounts>,
+        username: String,
+        password: String,
+    },
 }
 
 /// What came of a mutation.
@@ -133,6 +140,19 @@ impl Work for Doing {
                     writer.find(at).await.map_err(of_field)?;
                     writer.apply(at).await.map_err(of_field)?;
                     let read = self.signed_up(at, &writer, payloads, accounts);
+                    let (prepared, bound) = read.map_err(of_field)?;
+                    self.read(&prepared, bound, &mut cost, on).await
+                }
+                Step::SignIn {
+                    payloads,
+                    accounts,
+                    username,
+                    password,
+                } => {
+                    let found = writer.account(username).await.map_err(of_field)?;
+                    let found = found.map(|(id, hash, role)| Account { id, hash, role });
+                    let session = accounts.sign_in_as(found, password.clone()).await;
+                    let read = self.signed_in(session, payloads);
                     let (prepared, bound) = read.map_err(of_field)?;
                     self.read(&prepared, bound, &mut cost, on).await
                 }
@@ -244,7 +264,15 @@ impl Doing {
         let columns = catalog.accounts.as_ref();
         let id = columns.and_then(|c| text(c.key)).unwrap_or_default();
         let role = columns.and_then(|c| text(c.role));
-        let session = accounts.session(id, role);
+        self.signed_in(accounts.session(id, role), payloads)
+    }
+
+    fn signed_in(
+        &self,
+        session: Result<Session, AccountError>,
+        payloads: &[(Shape, Prepared)],
+    ) -> Result<(Prepared, BoundPlan), Abort<Refused>> {
+        let catalog = &self.shared.catalog;
         let session =
             session.map_err(|error| Abort::Refused(Refused::Errors(vec![told(error)])))?;
         let shape = catalog.shape(&session.principal);

@@ -24,6 +24,7 @@ use store::Store;
 
 pub use asked::SignUp;
 pub use attempts::{Allowance, AttemptLimits};
+pub use store::Account;
 
 /// Those who may sign in, in the database that they are in.
 pub struct Accounts {
@@ -103,14 +104,27 @@ impl Accounts {
         password: String,
         from: Option<IpAddr>,
     ) -> Result<Session, AccountError> {
-        let tokens = self.signing()?;
-        self.attempts
-            .of_address(from)
-            .map_err(AccountError::TooMany)?;
-        self.attempts
-            .of_account(username)
-            .map_err(AccountError::TooMany)?;
+        self.let_try(username, from)?;
         let found = self.store.by_username(username).await?;
+        self.sign_in_as(found, password).await
+    }
+
+    /// Whether somebody may try to sign in, which counts.
+    pub fn let_try(&self, username: &str, from: Option<IpAddr>) -> Result<(), AccountError> {
+        self.signing()?;
+        let tried = self.attempts.of_address(from);
+        tried.map_err(AccountError::TooMany)?;
+        let tried = self.attempts.of_account(username);
+        tried.map_err(AccountError::TooMany)
+    }
+
+    /// Signs in by the password of an account, if it was found.
+    pub async fn sign_in_as(
+        &self,
+        found: Option<Account>,
+        password: String,
+    ) -> Result<Session, AccountError> {
+        let tokens = self.signing()?;
         let hash = found.as_ref().and_then(|account| account.hash.clone());
         let verdict = self
             .passwords

@@ -23,7 +23,7 @@ use crate::graph::{Catalog, ColumnIx, Entity, EntityId, Principal};
 use crate::read::load::change::{Abort, Change, Given as Row, Transaction};
 use crate::read::load::{DatabaseError, Ran};
 use crate::read::sql::Dialect;
-use crate::read::sql::change::{ChangeSql, Changes, Value};
+use crate::read::sql::change::{By, ChangeSql, Changes, Find, Lock, Value};
 use crate::read::sql::forms::ColumnRef;
 
 pub use count::statements;
@@ -150,6 +150,42 @@ impl<'a, T: Transaction> Writer<'a, T> {
             Gives::One(node) => self.known.get(&(node, column))?.as_ref(),
             _ => None,
         }
+    }
+
+    /// The key, the hash and the role of the account of this name, as they are now.
+    pub async fn account(
+        &mut self,
+        username: &str,
+    ) -> Result<Option<(String, Option<String>, Option<String>)>, Stop> {
+        let Some(accounts) = &self.catalog.accounts else {
+            return Ok(None);
+        };
+        let entity = accounts.entity;
+        // PostgreSQL takes no text with a zero in it, so there is no such account.
+        let name = username.replace('\0', "\u{FFFD}");
+        let name = Value::Is(KeyValue::Text(name.into()));
+        let rows = self.rows(entity, &[accounts.username], [vec![Cow::Owned(name)]]);
+        let reads = [accounts.key, accounts.password_hash, accounts.role];
+        let changes = self.changes();
+        let find = |others: &[ColumnRef]| {
+            let find = Find {
+                entity,
+                by: By::Columns(&[accounts.username]),
+                reads: &reads,
+                asks: &[],
+                seen: false,
+                lock: Lock::None,
+            };
+            changes.find(&find, others)
+        };
+        let found = self.statement("username", entity, find, Some(rows)).await?;
+        let text = |value: &Option<KeyValue>| match value {
+            Some(KeyValue::Int(number)) => Some(number.to_string()),
+            Some(KeyValue::Text(text)) => Some(text.to_string()),
+            None => None,
+        };
+        let row = found.first();
+        Ok(row.and_then(|row| Some((text(&row[1])?, text(&row[2]), text(&row[3])))))
     }
 
     /// Whether a field deletes what it gives, so that it must be read before.
