@@ -167,7 +167,12 @@ async fn what_is_written_is_in_the_file_that_is_there() {
 async fn a_file_that_is_written_keeps_a_log_unless_somebody_else_uses_it() {
     let scene = Scene::new(Backend::Sqlite).await;
     let served = file(&scene);
-    let Scene { database, .. } = scene;
+    let Scene {
+        database,
+        readers,
+        writers,
+    } = scene;
+    drop((readers, writers));
     let closed = database.connection.close_by_ref().await;
     closed.expect("it closes");
     let other = rusqlite::Connection::open(&served).expect("the file");
