@@ -181,11 +181,6 @@ impl Sqlite {
         self.replaced != self.file.replaced()
     }
 
-    /// How often the file has been replaced.
-    pub fn file_count(&self) -> u64 {
-        self.file.replaced()
-    }
-
     /// Lets go of a file that was replaced. What is wrong with the other is found when it is used.
     pub fn renew(&mut self) {
         if self.is_old()

@@ -140,7 +140,7 @@ impl Shared {
 
     /// Waits for work; nothing when there will be no more.
     fn next(&self, connection: &mut Sqlite) -> Option<(Level, Box<dyn Task>)> {
-        let mut renewed = None;
+        let mut tried = false;
         let mut state = self.state();
         loop {
             match state.queue.pop(Instant::now()) {
@@ -151,16 +151,17 @@ impl Shared {
                     state = self.state();
                 }
                 None if state.closed => return None,
-                // Once for each time that it was replaced: it may not be possible.
-                None if connection.is_old() && renewed != Some(connection.file_count()) => {
+                // It may not be possible yet, so it is tried again whenever something wakes the thread.
+                None if connection.is_old() && !tried => {
                     drop(state);
-                    renewed = Some(connection.file_count());
                     connection.renew();
+                    tried = true;
                     state = self.state();
                 }
                 None => {
                     let woken = self.changed.wait(state);
                     state = woken.unwrap_or_else(PoisonError::into_inner);
+                    tried = false;
                 }
             }
         }

@@ -276,9 +276,11 @@ impl Desk {
                 // Without one, readers would be in the way and wait, and take each write for another file. A backup that was
                 // put in the place of a file with a log need not have one.
                 Ok(true) if !connection.log.is_kept() && self.asked_for_log != count => {
-                    self.asked_for_log = count;
                     self.pool.renew();
-                    connection.keep_log(bounds)?;
+                    if !connection.keep_log(bounds)? {
+                        return Ok(self.connection.insert(connection));
+                    }
+                    self.asked_for_log = count;
                     let log = Log::of(file, &connection.connection);
                     if log.is_kept() {
                         tracing::info!("the database file keeps a write-ahead log from now on");

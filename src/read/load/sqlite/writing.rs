@@ -96,16 +96,16 @@ impl Sqlite {
         }
     }
 
-    /// Has the file keep a log, so that readers and writers are not in each other's way, unless others have it in use for
-    /// too long.
-    pub fn keep_log(&self, bounds: &Bounds) -> Result<(), DatabaseError> {
+    /// Has the file keep a log, so that readers and writers are not in each other's way; false where others have it in use
+    /// for too long.
+    pub fn keep_log(&self, bounds: &Bounds) -> Result<bool, DatabaseError> {
         let bounds = Bounds {
             deadline: bounds.deadline.min(Instant::now() + PATIENCE),
             ..bounds.clone()
         };
         match self.insist_on("PRAGMA journal_mode = WAL", &bounds) {
-            Err(DatabaseError::Sqlite(error)) if is_busy(&error) => Ok(()),
-            done => done,
+            Err(DatabaseError::Sqlite(error)) if is_busy(&error) => Ok(false),
+            done => done.map(|()| true),
         }
     }
 
