@@ -55,7 +55,8 @@ pub struct DatabaseArgs {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
     /// How many connections to the database at most; by default four a processor and at least eight. Requests
-    /// share them: most of the time two a processor are enough, the others are for statements that take long
+    /// share them: most of the time two a processor are enough, the others are for statements that take long.
+    /// Mutations have half as many beside these
     #[arg(long, env = "DATABASE_MAX_CONNECTIONS", default_value_t = default_connections(), hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..))]
     pub database_max_connections: u32,
 }

@@ -239,15 +239,18 @@ impl Desk {
                     connection.roll_back();
                     return Err(abort);
                 }
-                (Ok(done), None, Ok(true)) => {
-                    if let Err(error) = connection.commit(bounds) {
-                        connection.roll_back();
-                        return Err(error.as_shown().into());
-                    }
-                    if connection.has_written_to_what_is_there(bounds)? {
+                (Ok(done), None, Ok(true)) => match connection.commit(bounds) {
+                    Ok(()) if connection.has_written_to_what_is_there(bounds)? => {
                         return Ok(done);
                     }
-                }
+                    Ok(()) => {}
+                    Err(error) => {
+                        connection.roll_back();
+                        if connection.is_the_file()? {
+                            return Err(error.as_shown().into());
+                        }
+                    }
+                },
             }
         }
         let cause = "it is replaced again and again; put one file in its place";
