@@ -86,7 +86,14 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("write", &["graph", "error.rs", "read"]),
     (
         "engine.rs",
-        &["graph", "error.rs", "read", "identity", "engine"],
+        &[
+            "graph",
+            "error.rs",
+            "read",
+            "write",
+            "identity",
+            "engine",
+        ],
     ),
     (
         "engine",
