@@ -54,6 +54,8 @@ impl<T: Transaction> Writer<'_, T> {
     }
 
     async fn update(&mut self, key: &GroupKey, nodes: Vec<NodeId>) -> Result<(), Stop> {
+        let rule = self.rules.update(key.entity);
+        self.refuse_foregone(rule, key.entity, &nodes, "make this")?;
         let of = self.entity(key.entity);
         let all: Vec<_> = of.primary_key.iter().chain(&key.columns).copied().collect();
         let rows = nodes.iter().map(|&id| {
@@ -79,6 +81,8 @@ impl<T: Transaction> Writer<'_, T> {
     }
 
     async fn insert(&mut self, key: &GroupKey, nodes: Vec<NodeId>) -> Result<(), Stop> {
+        let rule = self.rules.create(key.entity);
+        self.refuse_foregone(rule, key.entity, &nodes, "create")?;
         let of = self.entity(key.entity);
         let wanted = self.reads(key.entity);
         let reads: Vec<_> = wanted

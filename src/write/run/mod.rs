@@ -8,6 +8,7 @@ mod count;
 mod delete;
 pub mod failure;
 mod find;
+mod foregone;
 mod levels;
 mod sets;
 
