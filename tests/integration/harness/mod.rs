@@ -102,6 +102,18 @@ impl TestDatabase {
         Self::at(&text, None).await.filled().await
     }
 
+    /// A migrated one of a server of the test's own.
+    pub async fn migrated_on(server: &Server) -> Self {
+        let text = server.create_database("").await;
+        Self::at(&text, None).await.with_tables().await
+    }
+
+    /// With connections of now, where those from before are gone.
+    pub async fn reconnect(&mut self) {
+        let connected = self.url.connect(Connect::with(4)).await;
+        self.connection = connected.expect("the database is there again");
+    }
+
     async fn at(text: &str, file: Option<TempDir>) -> Self {
         let url: Url = text.parse().expect("a URL of our own");
         let connection = url

@@ -36,11 +36,11 @@ impl Stage {
         }
     }
 
-    /// The same database under another graph.
-    pub fn of(mut self, graph: Graph) -> Self {
+    /// The same database under another graph and limits.
+    pub fn of(mut self, graph: Graph, limits: Limits) -> Self {
         self.app = {
             let _inside = self.runtime.enter();
-            TestApp::new(&self.database, graph, Limits::default())
+            TestApp::new(&self.database, graph, limits)
         };
         self
     }

@@ -89,6 +89,8 @@ impl Faults {
                 });
                 if creates(new) || creates(change) {
                     self.bad();
+                } else if !new.lists.is_empty() || !change.lists.is_empty() {
+                    self.perhaps = true;
                 }
             }
             Act::UpdateAll(_, _, change) => self.input(change, false),
@@ -200,6 +202,9 @@ impl Faults {
                 }
                 Link::ConnectOrCreate(_, new) => {
                     self.perhaps(|faults| faults.create(new, None));
+                    if creates(new) || !new.lists.is_empty() {
+                        self.bad();
+                    }
                 }
             }
         }

@@ -30,7 +30,8 @@ impl Ids {
             let column = |name| row.get(name).cloned();
             let mut signature = vec![column("body"), column("postId"), column("authorId")];
             let state = if key.0 >= FIRST_NEW { model } else { database };
-            let mut above = column("parentId");
+            // Of new rows the model's own numbers lead up.
+            let mut above = Some(state.cell(Table::Comment, key, "parentId"));
             for _ in 0..depth {
                 let Some(Cell::Int(parent)) = above else {
                     break;

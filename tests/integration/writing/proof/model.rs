@@ -56,6 +56,9 @@ pub fn verdict(state: &State, actor: Actor, request: &Request) -> Verdict {
     let (mut codes, perhaps) = faults::of(request, actor);
     if !codes.is_empty() {
         if actor == Actor::Anonymous {
+            codes.extend([FORBIDDEN, UNAUTHENTICATED]);
+        }
+        if perhaps {
             codes.insert(FORBIDDEN);
         }
         return Verdict::Refused(codes);
@@ -92,6 +95,15 @@ impl Model {
     pub fn number(&mut self) -> i64 {
         self.next += 1;
         self.next - 1
+    }
+
+    /// The key that an id names.
+    pub fn key_of(&self, id: &Id) -> Option<Key> {
+        match id {
+            Id::Row(_, key) | Id::Bare(key) => Some(*key),
+            Id::New(name) => self.names.get(name).map(|(_, key)| *key),
+            Id::Garbage => None,
+        }
     }
 
     fn field(&mut self, field: &Field) -> Result<Shown, Not> {

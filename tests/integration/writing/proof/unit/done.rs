@@ -35,6 +35,8 @@ impl Unit<'_> {
             after.of_mut(*table).insert(*key, row.clone());
         }
         let forbidden = self.never || !self.may_be(&after);
+        // Rules first: whoever may not write a row is not told whose values it has.
+        let taken = self.taken || is_double(&after);
         match (forbidden, restricted) {
             (true, true) => return Err(Not::Refused([FORBIDDEN, CONFLICT].into())),
             (true, false) => return Err(Not::Refused([FORBIDDEN].into())),
@@ -44,7 +46,7 @@ impl Unit<'_> {
         if dangles(&after) {
             return Err(Not::Open("a key leads nowhere"));
         }
-        if self.taken || is_double(&after) {
+        if taken {
             return Err(match self.or_creates {
                 true => Not::Open("what is created is there by then"),
                 false => Not::Refused([CONFLICT].into()),

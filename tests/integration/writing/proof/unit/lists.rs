@@ -8,6 +8,13 @@ use super::{Unit, presets};
 
 impl Unit<'_> {
     pub(super) fn list(&mut self, key: Key, relation: &Relation, many: &Many) {
+        let comes = many.connect.iter().chain(many.set.iter().flatten());
+        let (model, goes) = (&self.model, &many.disconnect);
+        let same = |one: &Id, other: &Id| model.key_of(one) == model.key_of(other);
+        let mut both = comes.filter(|id| goes.iter().any(|other| same(id, other)));
+        if both.next().is_some() {
+            self.open("connected and disconnected");
+        }
         for new in &many.create {
             match relation.way {
                 Way::Many(column) => {

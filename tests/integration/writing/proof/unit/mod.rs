@@ -78,11 +78,7 @@ impl<'m> Unit<'m> {
     }
 
     fn look(&self, id: &Id, table: Table) -> Option<Key> {
-        let key = match id {
-            Id::Row(_, key) | Id::Bare(key) => *key,
-            Id::New(name) => self.model.names.get(name).map(|(_, key)| *key)?,
-            Id::Garbage => return None,
-        };
+        let key = self.model.key_of(id)?;
         let is_new = key.0 >= FIRST_NEW && self.model.state.row(table, key).is_none();
         let sees = self.model.actor.sees(&self.model.state, table, key);
         (is_new || sees).then_some(key)
@@ -167,7 +163,10 @@ impl<'m> Unit<'m> {
         }
         for (column, id) in &input.ids {
             let refers = input.table.refers().iter().find(|r| r.0 == *column);
-            let to = refers.map_or(Table::User, |refers| refers.1);
+            // What is a key is no column of the model.
+            let Some(&(_, to, _)) = refers else {
+                continue;
+            };
             match id {
                 None => cells.push((*column, Cell::Null)),
                 Some(id) => {
