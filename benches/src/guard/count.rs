@@ -13,7 +13,7 @@ use backref::{
     read::{
         load::{
             Database,
-            postgres::{Connector, PostgresPool},
+            postgres::{Connector, PostgresPool, Purpose},
         },
         plan::Limits,
     },
@@ -78,7 +78,7 @@ async fn count_all(postgres: SocketAddr, directory: &Path) -> Result<()> {
     let limits = Limits::default();
     let catalog = blog::graph().build()?;
     let schema = Schema::new(&catalog, limits.default_page())?;
-    let connector = Connector::new(&canned.url(), None)?;
+    let connector = Connector::new(&canned.url(), Purpose::Reading, None)?;
     let database = Database::Postgres(PostgresPool::new(connector, 1));
     let engine = Engine::new(Planner::new(catalog, schema, limits), database, TIMEOUT);
     let planner = engine.planner();
