@@ -112,7 +112,7 @@ impl Answer {
 }
 
 /// Where two texts part.
-fn difference(expected: &str, found: &str) -> String {
+pub fn difference(expected: &str, found: &str) -> String {
     let pairs = expected.chars().zip(found.chars());
     let at = pairs.take_while(|(a, b)| a == b).count();
     let excerpt = |text: &str| -> String {
@@ -126,7 +126,7 @@ fn difference(expected: &str, found: &str) -> String {
 /// What is left of an answer when the ways to write the same content are taken out of it: an object
 /// whose only key is `nodes` is that list, an id is the text of its key, a status is in lower case, an
 /// instant is its microseconds.
-fn reduce(key: Option<&str>, value: Value) -> Value {
+pub fn reduce(key: Option<&str>, value: Value) -> Value {
     match (key, value) {
         (_, Value::Object(mut fields)) => match (fields.len(), fields.remove("nodes")) {
             (1, Some(nodes)) => reduce(key, nodes),

@@ -3,7 +3,7 @@
 //!
 //! `queries` and then `floor`, `textbook` and `peers` say what is compared, `trial` how; the floors and
 //! the textbook are this program too, started as processes of their own, so that CPU time can be told
-//! apart. `torn` and `overload` attack Backref alone. `guard` is for CI: it counts instructions, not time.
+//! apart. `torn`, `overload` and `writes::contention` attack Backref alone. `guard` is for CI: it counts instructions, not time.
 
 mod queries;
 
@@ -20,6 +20,7 @@ mod trial;
 mod overload;
 mod signed;
 mod torn;
+mod writes;
 
 mod guard;
 
@@ -116,6 +117,10 @@ enum Other {
     SignIn(overload::SignInOptions),
     /// Measure an author who is signed in against an anonymous reader whose answers are the same
     Signed(signed::SignedOptions),
+    /// Measure what changes cost, against the same statements by hand and the peers' mutations
+    Writes(writes::WritesOptions),
+    /// Have many write the same few rows, and look for errors and lost updates
+    Contention(writes::ContentionOptions),
     /// Count the instructions that requests take, and compare them with what they should take
     Guard(guard::Options),
     #[command(hide = true)]
@@ -193,6 +198,8 @@ async fn main() -> ExitCode {
         Some(Other::Abandon(own)) => unless_stopped(overload::abandon(own)).await,
         Some(Other::SignIn(own)) => unless_stopped(overload::sign_in(own)).await,
         Some(Other::Signed(own)) => unless_stopped(signed::run(own)).await,
+        Some(Other::Writes(own)) => unless_stopped(writes::run(own)).await,
+        Some(Other::Contention(own)) => unless_stopped(writes::contention(own)).await,
         Some(Other::Guard(own)) => unless_stopped(guard::run(own)).await,
         Some(Other::Count(own)) => guard::count(own).await,
         Some(server) => serve(server).await,
@@ -211,8 +218,10 @@ async fn serve(server: &Other) -> Result<()> {
     use floor::Moment::{Request, Statement};
     let (own, router) = match server {
         Other::Sqlx(own) => {
-            let router = floor::sqlx::router(&own.database_url, own.pool, Statement);
-            (own, router.await?)
+            let router = floor::sqlx::router(&own.database_url, own.pool, Statement).await?;
+            // Half as many write as read, as in Backref.
+            let writing = floor::sqlx_writing::router(&own.database_url, own.pool.div_ceil(2))?;
+            (own, router.merge(writing))
         }
         Other::SqlxSnapshot(own) => {
             let router = floor::sqlx::router(&own.database_url, own.pool, Request);
@@ -226,7 +235,11 @@ async fn serve(server: &Other) -> Result<()> {
             let router = floor::tokio_postgres::router(&own.database_url, Request);
             (own, router.await?)
         }
-        Other::Rusqlite(own) => (own, floor::rusqlite::router(&own.database_url)?),
+        Other::Rusqlite(own) => {
+            let writing = floor::rusqlite_writing::router(&own.database_url)?;
+            let router = floor::rusqlite::router(&own.database_url)?;
+            (own, router.merge(writing))
+        }
         Other::RusqliteStepped(own) => (own, floor::rusqlite_stepped::router(&own.database_url)?),
         Other::Textbook(own) => {
             let router = textbook::router(&own.database_url, own.pool);

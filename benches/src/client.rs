@@ -112,7 +112,8 @@ pub fn request(address: SocketAddr, document: &str) -> Vec<u8> {
     post(address, "/graphql", None, &body)
 }
 
-fn post(address: SocketAddr, path: &str, token: Option<&str>, body: &str) -> Vec<u8> {
+/// A request to a path, on behalf of whom the token is for.
+pub fn post(address: SocketAddr, path: &str, token: Option<&str>, body: &str) -> Vec<u8> {
     let authorization = token.map_or_else(String::new, |token| {
         format!("authorization: Bearer {token}\r\n")
     });

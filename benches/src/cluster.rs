@@ -14,8 +14,9 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes and starts the cluster. Its database is empty.
-    pub fn start() -> Result<Self> {
+    /// Makes and starts the cluster. Its database is empty. Durable, it has what was committed on the disk
+    /// before it says so.
+    pub fn start(is_durable: bool) -> Result<Self> {
         let port = free_port()?;
         let debian = Path::new("/usr/lib/postgresql/15/bin");
         let bin = if debian.is_dir() {
@@ -46,10 +47,11 @@ impl Cluster {
             "-N",
         ];
         cluster.run("initdb", &initdb)?;
-        // Nothing but the queries may use CPU time, hence no vacuum in the background.
+        let fsync = if is_durable { "on" } else { "off" };
+        // Nothing but the queries may use CPU time, hence no vacuum in the background, nor checkpoints.
         let settings = format!(
-            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off \
-             -c autovacuum=off -c shared_buffers=256MB -c max_wal_size=4GB -c max_connections=300"
+            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync={fsync} \
+             -c checkpoint_timeout=1h -c autovacuum=off -c shared_buffers=256MB -c max_wal_size=4GB -c max_connections=300"
         );
         // Installations without the contributed modules refuse to start with one. The many lengths of
         // the textbook's IN lists are as many entries.

@@ -151,10 +151,20 @@ async fn start_own(
         let settings = [("RUST_LOG", "warn")];
         return start_backref(programs.backref, database, options.pool, &settings).await;
     }
-    let mut command = Command::new(programs.own);
-    command.arg(own.name).env_clear();
-    command.args(["--pool", &options.pool.to_string()]);
-    start(command, own.name, database).await
+    start_floor(programs.own, own.name, database, options.pool).await
+}
+
+/// This program as one of the servers that it is.
+pub async fn start_floor(
+    program: &Path,
+    name: &str,
+    database: &Database,
+    pool: u32,
+) -> Result<Server> {
+    let mut command = Command::new(program);
+    command.arg(name).env_clear();
+    command.args(["--pool", &pool.to_string()]);
+    start(command, name, database).await
 }
 
 /// The `backref` program with settings of its environment.

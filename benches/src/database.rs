@@ -15,19 +15,20 @@ use std::{
 };
 use tempfile::TempDir;
 
+/// What a temporary database is filled with, and how it keeps what is written.
+#[derive(Clone, Copy)]
+pub struct Content {
+    /// A tenth as many users and three times as many comments are beside them.
+    pub posts: u32,
+    /// PostgreSQL waits for its disk. SQLite does as each server tells it.
+    pub is_durable: bool,
+}
+
 /// The content that performance figures of this project are about.
-const CONTENT: [&str; 10] = [
-    "--users",
-    "10000",
-    "--posts",
-    "100000",
-    "--comments",
-    "300000",
-    "--tags",
-    "500",
-    "--seed",
-    "1",
-];
+const CONTENT: Content = Content {
+    posts: 100_000,
+    is_durable: false,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -82,11 +83,16 @@ enum Temporary {
 impl Database {
     /// A temporary database of the kind given, migrated and filled by the `backref` program.
     pub async fn temporary(kind: Kind, backref: &Path) -> Result<Self> {
+        Self::filled(kind, backref, CONTENT).await
+    }
+
+    /// The same with another content.
+    pub async fn filled(kind: Kind, backref: &Path, content: Content) -> Result<Self> {
         match kind {
             Kind::Postgres => {
-                let cluster = Cluster::start()?;
+                let cluster = Cluster::start(content.is_durable)?;
                 let url = cluster.url.clone();
-                fill(backref, &url).await?;
+                fill(backref, &url, content).await?;
                 let mut connection = PgConnection::connect(&url).await?;
                 connection.execute("VACUUM ANALYZE").await?;
                 // Where the extension is not installed, statements are not counted.
@@ -102,23 +108,69 @@ impl Database {
                     .tempdir()?;
                 let file = directory.path().join("blog.db");
                 let url = format!("sqlite://{}", file.display());
-                fill(backref, &url).await?;
+                fill(backref, &url, content).await?;
                 let connection = rusqlite::Connection::open(&file)?;
                 // As Backref's own embedded file is kept.
                 connection.execute_batch(
                     "PRAGMA journal_mode = WAL; ANALYZE; PRAGMA wal_checkpoint(TRUNCATE);",
                 )?;
-                let database = Self {
-                    kind,
-                    url,
-                    version: rusqlite::version().to_owned(),
-                    users: Arc::default(),
-                    counters: Counters::Inside,
-                    temporary: Temporary::File { directory, file },
-                };
-                database.with_users().await
+                Self::sqlite(url, directory, file).await
             }
         }
+    }
+
+    async fn sqlite(url: String, directory: TempDir, file: PathBuf) -> Result<Self> {
+        let database = Self {
+            kind: Kind::Sqlite,
+            url,
+            version: rusqlite::version().to_owned(),
+            users: Arc::default(),
+            counters: Counters::Inside,
+            temporary: Temporary::File { directory, file },
+        };
+        database.with_users().await
+    }
+
+    /// Other databases with the same rows: on PostgreSQL in the same cluster, which ends with this one. Nobody
+    /// may be connected to it meanwhile.
+    pub async fn copies(&mut self, names: &[&str]) -> Result<Vec<Self>> {
+        let mut copies = Vec::new();
+        if let Some(file) = self.file() {
+            for _ in names {
+                let directory = tempfile::Builder::new()
+                    .prefix("backref-bench-")
+                    .tempdir()?;
+                let copy = directory.path().join("blog.db");
+                std::fs::copy(file, &copy)?;
+                let url = format!("sqlite://{}", copy.display());
+                copies.push(Self::sqlite(url, directory, copy).await?);
+            }
+            return Ok(copies);
+        }
+        let (server, own) = self
+            .url
+            .rsplit_once('/')
+            .ok_or("a URL without a database")?;
+        let (server, own) = (server.to_owned(), own.to_owned());
+        let mut connection = PgConnection::connect(&format!("{server}/template1")).await?;
+        if let Counters::Postgres {
+            connection: own, ..
+        } = &mut self.counters
+        {
+            // A connection elsewhere takes its place, since a template may have none.
+            let elsewhere = PgConnection::connect(&format!("{server}/template1")).await?;
+            std::mem::replace(own, elsewhere).close().await?;
+        }
+        for name in names {
+            let sql = format!(r#"CREATE DATABASE "{name}" TEMPLATE "{own}""#);
+            connection
+                .execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql)))
+                .await?;
+            let url = format!("{server}/{name}");
+            copies.push(Self::existing(&url).await?);
+        }
+        connection.close().await?;
+        Ok(copies)
     }
 
     /// A PostgreSQL database that has been migrated and filled before.
@@ -205,6 +257,31 @@ impl Database {
         }
     }
 
+    /// The answer to a statement of the bench's own: texts.
+    pub async fn texts(&mut self, sql: String) -> Result<Vec<String>> {
+        match &mut self.counters {
+            Counters::Postgres { connection, .. } => {
+                let texts = sqlx::query_scalar(sqlx::AssertSqlSafe(sql));
+                Ok(texts.fetch_all(connection).await?)
+            }
+            Counters::Inside => {
+                let file = self.file().ok_or("the database has no file")?;
+                let connection = rusqlite::Connection::open(file)?;
+                let mut statement = connection.prepare(&sql)?;
+                let texts = statement.query_map([], |row| row.get(0))?;
+                Ok(texts.collect::<Result<_, _>>()?)
+            }
+        }
+    }
+
+    /// Has what was written brought to its place, so that this is nobody's work later.
+    pub async fn settle(&mut self) -> Result<()> {
+        match self.kind {
+            Kind::Postgres => self.execute("CHECKPOINT").await,
+            Kind::Sqlite => self.execute("PRAGMA wal_checkpoint(TRUNCATE)").await,
+        }
+    }
+
     /// The process above all others of a PostgreSQL on this machine.
     pub fn postmaster(&self) -> Option<u32> {
         match self.counters {
@@ -255,8 +332,13 @@ impl Database {
 }
 
 /// Migrates and fills a database with the `backref` program.
-async fn fill(backref: &Path, url: &str) -> Result<()> {
-    for arguments in [&["migrate", "up"][..], &[&["seed"][..], &CONTENT].concat()] {
+async fn fill(backref: &Path, url: &str, content: Content) -> Result<()> {
+    let count = |count: u32| count.to_string();
+    let (users, posts) = (count(content.posts / 10), count(content.posts));
+    let comments = count(content.posts * 3);
+    let mut seed = vec!["seed", "--users", &users, "--posts", &posts];
+    seed.extend(["--comments", &comments, "--tags", "500", "--seed", "1"]);
+    for arguments in [&["migrate", "up"][..], &seed] {
         let status = tokio::process::Command::new(backref)
             .args(arguments)
             .env("DATABASE_URL", url)

@@ -28,6 +28,9 @@ struct Description {
     /// For a query that the peer cannot express, why.
     #[serde(default)]
     missing: HashMap<String, String>,
+    /// The documents of what it can write.
+    #[serde(default)]
+    writes: HashMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -46,6 +49,7 @@ pub struct Peer {
     path: String,
     queries: HashMap<String, Asked>,
     missing: HashMap<String, String>,
+    writes: HashMap<String, String>,
     /// Why it could not be installed.
     absent: Option<String>,
 }
@@ -97,6 +101,7 @@ impl Peer {
             path: description.path,
             queries: description.queries,
             missing: description.missing,
+            writes: description.writes,
             absent,
         })
     }
@@ -113,6 +118,16 @@ impl Peer {
             user: asked.user,
             token: None,
         })
+    }
+
+    /// Where it takes requests.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The documents of what it can write, by the names of `writes`.
+    pub fn writes(&self) -> &HashMap<String, String> {
+        &self.writes
     }
 
     /// Starts it on a database; what it writes goes into a file. Fails with the reason why it is not run.

@@ -43,6 +43,7 @@ pub struct Cell {
 }
 
 /// One measured run of one query on one server. CPU times in microseconds a request.
+#[derive(Clone)]
 pub struct Sample {
     pub requests_per_second: f64,
     pub p50_ms: f64,

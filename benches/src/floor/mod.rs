@@ -8,10 +8,13 @@
 
 mod postgres;
 mod sqlite;
+mod writing;
 
 pub mod rusqlite;
 pub mod rusqlite_stepped;
+pub mod rusqlite_writing;
 pub mod sqlx;
+pub mod sqlx_writing;
 pub mod tokio_postgres;
 
 use axum::{

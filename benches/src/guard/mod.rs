@@ -68,7 +68,7 @@ async fn measure(keep: Option<&Path>) -> Result<Vec<Figure>> {
     let valgrind = Command::new("valgrind").arg("--version").output().await;
     valgrind
         .map_err(|error| format!("valgrind does not start: {error}; apt-get install valgrind"))?;
-    let cluster = Cluster::start()?;
+    let cluster = Cluster::start(false)?;
     fill(&cluster.url).await?;
     let postgres: PgConnectOptions = cluster.url.parse()?;
     let postgres = format!("{}:{}", postgres.get_host(), postgres.get_port());

@@ -10,9 +10,19 @@ use std::{path::Path, process::Command};
 
 pub use terminal::print;
 
-/// Writes the files that the README shows.
+/// What the section of `results.md` begins with that `writes` writes.
+pub const WRITING: &str = "## Writing";
+
+/// Writes the files that the README shows. The section of another command stays.
 pub fn write(results: &Results, folder: &Path) -> Result<()> {
-    std::fs::write(folder.join("results.md"), markdown::render(results))?;
+    let file = folder.join("results.md");
+    let mut text = markdown::render(results);
+    let before = std::fs::read_to_string(&file).unwrap_or_default();
+    if let Some(at) = before.find(WRITING) {
+        text.push('\n');
+        text.push_str(&before[at..]);
+    }
+    std::fs::write(file, text)?;
     std::fs::write(folder.join("results.svg"), chart::render(results))?;
     Ok(())
 }
@@ -31,7 +41,7 @@ pub fn machine(databases: &[String]) -> Result<String> {
     Ok(words.join(", "))
 }
 
-fn number(value: Option<f64>, digits: usize) -> String {
+pub fn number(value: Option<f64>, digits: usize) -> String {
     value.map_or("-".to_owned(), |value| format!("{value:.digits$}"))
 }
 
