@@ -38,8 +38,12 @@ impl LifecycleHooksInterface for AnonymousReader {
         &self,
         context: &ResolverContext,
         entity: &str,
-        _: OperationType,
+        operation: OperationType,
     ) -> Option<Condition> {
+        // Who writes may change everything.
+        if !matches!(operation, OperationType::Read) {
+            return None;
+        }
         let published = || Condition::all().add(posts::Column::Status.eq(PostStatus::Published));
         // A list at the root gives its own name, in the plural, a relation the name of its entity.
         match entity {
@@ -69,9 +73,10 @@ impl LifecycleHooksInterface for AnonymousReader {
         &self,
         context: &ResolverContext,
         entity: &str,
-        _: OperationType,
+        operation: OperationType,
     ) -> GuardAction {
-        let of_a_post = matches!(entity, "Post" | "Comment");
+        let of_a_post =
+            matches!(operation, OperationType::Read) && matches!(entity, "Post" | "Comment");
         if of_a_post && context.path_node.is_some_and(|node| node.parent.is_none()) {
             return GuardAction::Block(None);
         }
