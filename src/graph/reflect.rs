@@ -13,6 +13,7 @@ use sea_orm::{
 };
 
 use super::definition::short;
+use super::hooks::{self, Fits};
 use super::{EnumType, JoinCondition, Kind, names};
 
 /// An entity as declared, before relations are resolved.
@@ -28,6 +29,7 @@ pub(super) struct RawEntity {
     pub unique_keys: Vec<(String, Vec<String>)>,
     /// What somebody wrote of it: `comment = "…"`.
     pub comment: Option<String>,
+    pub fits: Fits,
 }
 
 pub(super) struct RawColumn {
@@ -111,6 +113,7 @@ pub(super) fn read<E: EntityTrait>(entity: E) -> RawEntity {
             .collect(),
         comment: entity.comment().and_then(written),
         makes_key: E::PrimaryKey::auto_increment(),
+        fits: hooks::fits::<E>,
         unique_keys: unique_keys(entity),
         module,
     };

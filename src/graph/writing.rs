@@ -1,6 +1,9 @@
 //! What may be written of an entity, and what the graph makes of it: read from SeaORM's traits, and declared beside the
 //! rules for reading.
 
+use std::sync::Arc;
+
+use super::hooks::{Fits, Hooks};
 use super::keys::KeyValue;
 use super::validate::{Changed, Check, Problem, RowCheck};
 use super::{ColumnIx, Entity, EntityId, Principal, RelationId, names};
@@ -27,6 +30,12 @@ pub struct Writing {
     pub checks: Vec<(ColumnIx, Check)>,
     /// What rows must be.
     pub row_checks: Vec<RowCheck>,
+    /// What SeaORM's entity has run for each row that is written.
+    pub hooks: Option<Arc<dyn Hooks>>,
+    /// The columns that need not be given, since its hooks do.
+    pub made_by_hooks: Vec<ColumnIx>,
+    /// Of which types its columns are in Rust.
+    pub fits: Option<Fits>,
 }
 
 impl Writing {

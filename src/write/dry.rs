@@ -9,7 +9,7 @@ use super::unit::Units;
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::Rules;
 use crate::graph::{Catalog, EntityId, Kind, Principal};
-use crate::read::load::change::{Change, Given, Transaction};
+use crate::read::load::change::{Change, Foreign, ForeignRows, Given, Transaction};
 use crate::read::load::rows::Rows;
 use crate::read::load::{Connection, DatabaseError, Statement};
 use crate::read::plan::Level;
@@ -104,6 +104,15 @@ impl<const POSTGRES: bool> Transaction for Dry<POSTGRES> {
                 .collect()
         };
         Ok((0..rows).map(row).collect())
+    }
+
+    /// No hook runs here.
+    async fn foreign(
+        &self,
+        _: &Foreign,
+        _: impl Fn(&str) -> Option<Kind> + Send,
+    ) -> Result<ForeignRows, DatabaseError> {
+        Ok(ForeignRows::default())
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use sea_orm::{ColumnTrait, EntityTrait, IdenStatic, RelationTrait, Value};
+use sea_orm::{
+    ColumnTrait, EntityTrait, IdenStatic, IntoActiveModel, RelationTrait, TryIntoModel, Value,
+};
 
 use super::{ColumnKey, Graph, RelationKey, column_key, relation_key};
 use crate::graph::Principal;
+use crate::graph::hooks::{self, Hooks};
 use crate::graph::policy::{Declared, Me, Row, Rule};
 use crate::graph::reflect::TableKey;
 use crate::graph::validate::{Changed, Check, Invalid, RowCheck};
@@ -26,6 +29,8 @@ pub(in crate::graph) struct Declarations {
     pub checks: Vec<(ColumnKey, Check)>,
     pub row_checks: Vec<(TableKey, RowCheck)>,
     pub pairs: Vec<(RelationKey, String, String)>,
+    pub hooks: Vec<(TableKey, Arc<dyn Hooks>)>,
+    pub made_by_hooks: Vec<ColumnKey>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,6 +213,26 @@ impl Graph {
         self.writing
             .row_checks
             .push((key, RowCheck(Arc::new(check))));
+        self
+    }
+
+    /// The entity's own hooks run for each row that is written: `before_save`, `after_save`, `before_delete` and
+    /// `after_delete` of its `ActiveModelBehavior`. Without this none of them does.
+    pub fn hooks<E>(mut self, entity: E) -> Self
+    where
+        E: EntityTrait,
+        E::ActiveModel: TryIntoModel<E::Model> + Send + 'static,
+        E::Model: IntoActiveModel<E::ActiveModel> + Send + 'static,
+    {
+        let key = TableKey::of(&entity.table_ref());
+        let hooks = Arc::new(hooks::Of::new(entity));
+        self.writing.hooks.push((key, hooks));
+        self
+    }
+
+    /// The entity's hooks give the column a value where a new row has none, so none need be given.
+    pub fn made_by_hooks<C: ColumnTrait>(mut self, column: C) -> Self {
+        self.writing.made_by_hooks.push(column_key(&column));
         self
     }
 }

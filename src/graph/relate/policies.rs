@@ -4,14 +4,13 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::Value;
-use sea_orm::sea_query::OptionEnum;
 
 use super::Work;
 use crate::graph::condition::{Filter, Reach};
 use crate::graph::keys::{KeyValue, NoValue, key_value};
 use crate::graph::policy::{Declared, Me, Named, Row, Term};
 use crate::graph::rules::{Class, Classes, Rules, Visibility};
-use crate::graph::{ColumnIx, EntityId, FieldSource, Kind, Link, RelationId};
+use crate::graph::{ColumnIx, EntityId, FieldSource, Kind, Link, RelationId, orm};
 
 impl Work<'_> {
     /// Asks every rule on behalf of every class of principals: nobody, and each role that some rule asks for.
@@ -338,33 +337,5 @@ fn joined(
 
 /// A value as the text that ids and conditions have of it; the error of null is without words.
 pub(super) fn text(value: Value) -> Result<String, Option<NoValue>> {
-    let text = match value {
-        Value::String(text) => text,
-        Value::Char(letter) => letter.map(String::from),
-        Value::Enum(OptionEnum::Some(value)) => Some(value.value.to_string()),
-        Value::Bool(is) => is.map(|v| v.to_string()),
-        Value::TinyInt(number) => number.map(|v| v.to_string()),
-        Value::SmallInt(number) => number.map(|v| v.to_string()),
-        Value::Int(number) => number.map(|v| v.to_string()),
-        Value::BigInt(number) => number.map(|v| v.to_string()),
-        Value::TinyUnsigned(number) => number.map(|v| v.to_string()),
-        Value::SmallUnsigned(number) => number.map(|v| v.to_string()),
-        Value::Unsigned(number) => number.map(|v| v.to_string()),
-        Value::BigUnsigned(number) => number.map(|v| v.to_string()),
-        Value::Float(number) => number.map(|v| v.to_string()),
-        Value::Double(number) => number.map(|v| v.to_string()),
-        Value::Decimal(number) => number.map(|v| v.to_string()),
-        Value::Uuid(uuid) => uuid.map(|v| v.to_string()),
-        Value::ChronoDate(date) => date.map(|v| v.to_string()),
-        Value::ChronoTime(time) => time.map(|v| v.to_string()),
-        Value::ChronoDateTime(time) => time.map(|v| v.and_utc().to_rfc3339()),
-        Value::ChronoDateTimeUtc(time) => time.map(|v| v.to_rfc3339()),
-        Value::ChronoDateTimeLocal(time) => time.map(|v| v.to_rfc3339()),
-        Value::ChronoDateTimeWithTimeZone(time) => time.map(|v| v.to_rfc3339()),
-        Value::Bytes(bytes) => {
-            bytes.map(|bytes| bytes.iter().map(|b| format!("{b:02x}")).collect())
-        }
-        _ => None,
-    };
-    text.ok_or(None)
+    orm::text(&value).ok_or(None)
 }

@@ -7,7 +7,7 @@ use sea_orm::Value;
 use super::Work;
 use super::policies::text;
 use crate::graph::definition::writing::{Operation, Put, When};
-use crate::graph::definition::{ColumnKey, RelationKey};
+use crate::graph::definition::{ColumnKey, RelationKey, short};
 use crate::graph::keys::{KeyValue, key_value};
 use crate::graph::names::{self, Named};
 use crate::graph::reflect::{Made, TableKey};
@@ -37,6 +37,7 @@ impl Work<'_> {
         self.ways();
         self.hidden_columns();
         self.checks();
+        self.hooks();
     }
 
     /// What is in no schema is given by relations alone.
@@ -192,7 +193,11 @@ impl Work<'_> {
             let entity = &mut self.catalog_entities[id];
             let mut possible = true;
             for (ix, raw_column) in raw.columns.iter().enumerate() {
+                let by_hooks = self.graph.writing.made_by_hooks.iter();
                 let is_made = raw_column.made != Made::Nothing
+                    || by_hooks
+                        .filter(|key| key.table == raw.table)
+                        .any(|key| key.column == raw_column.name)
                     || entity.writing.preset(ix, true).is_some()
                     || (entity.primary_key == [ix] && entity.writing.key != KeyMaker::Given);
                 let column = &mut entity.columns[ix];
@@ -298,6 +303,41 @@ impl Work<'_> {
         }
         for (table, _) in &graph.writing.without {
             self.entity_of(table);
+        }
+    }
+
+    fn hooks(&mut self) {
+        let graph = self.graph;
+        let raw = graph.entities.iter().map(|raw| raw.fits);
+        for (entity, fits) in self.catalog_entities.iter_mut().zip(raw) {
+            entity.writing.fits = Some(fits);
+        }
+        for (table, hooks) in &graph.writing.hooks {
+            let Some(id) = self.entity_of(table) else {
+                continue;
+            };
+            let entity = &mut self.catalog_entities[id];
+            let mut columns = entity.columns.iter();
+            match columns.find(|column| column.kind.element().is_some()) {
+                Some(list) => self.mistakes.push(format!(
+                    "{}: `.hooks(…)`: its column `{}` is a list, which hooks are not given yet; leave it out",
+                    entity.module, list.name
+                )),
+                None => entity.writing.hooks = Some(hooks.clone()),
+            }
+        }
+        for key in &graph.writing.made_by_hooks {
+            let Some((id, column)) = self.place(key) else {
+                continue;
+            };
+            let entity = &mut self.catalog_entities[id];
+            entity.writing.made_by_hooks.push(column);
+            if entity.writing.hooks.is_none() {
+                self.mistakes.push(format!(
+                    "`.made_by_hooks({key})` needs `.hooks({}::Entity)`",
+                    short(&entity.module)
+                ));
+            }
         }
     }
 

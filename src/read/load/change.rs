@@ -34,10 +34,35 @@ pub(super) fn given(kind: &Kind, raw: &Raw<'_>) -> Result<Option<KeyValue>, Data
     }
 }
 
+/// A statement of somebody else's: a hook's. What is bound is text to PostgreSQL, whatever it is there.
+#[derive(Debug)]
+pub struct Foreign {
+    pub sql: Arc<str>,
+    pub values: Vec<BindValue>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct ForeignRows {
+    /// The names of columns, and their kinds as far as the database tells.
+    pub columns: Vec<(String, Option<Kind>)>,
+    pub rows: Vec<Vec<Option<KeyValue>>>,
+    pub changed: u64,
+    /// The key of the last row that SQLite has made.
+    pub last_key: i64,
+}
+
 /// A transaction that writes. Payloads are read on it as on every connection.
 pub trait Transaction: Connection {
     /// Runs a statement, and gives its rows.
     fn change(&self, change: &Change) -> impl Future<Output = Result<Vec<Given>, DatabaseError>>;
+
+    /// Runs a statement of somebody else's. `kind` is what is known of a column by its name, where the database does not tell.
+    fn foreign(
+        &self,
+        statement: &Foreign,
+        kind: impl Fn(&str) -> Option<Kind> + Send,
+    ) -> impl Future<Output = Result<ForeignRows, DatabaseError>>;
 }
 
 /// What is done in a transaction: once, or again from its beginning where others were in its way.

@@ -306,7 +306,8 @@ impl<'a> Binder<'a> {
         self.make(node);
         let of = self.entity(self.nodes[node].entity);
         for (ix, column) in of.columns.iter().enumerate() {
-            let is_made = of.writing.key == KeyMaker::Database && of.primary_key == [ix];
+            let is_made = (of.writing.key == KeyMaker::Database && of.primary_key == [ix])
+                || of.writing.made_by_hooks.contains(&ix);
             if column.nullable || column.written.has_default || is_made || self.has(node, ix) {
                 continue;
             }

@@ -15,6 +15,8 @@ pub fn statements(
     act: &Act,
     order: &Order,
 ) -> u64 {
+    // What a hook is given of a row is read.
+    let hooked = |entity: EntityId| u64::from(catalog.entities[entity].writing.hooks.is_some());
     let mut found = BTreeSet::new();
     let mut links = BTreeSet::new();
     let mut deleted = BTreeSet::new();
@@ -57,7 +59,7 @@ pub fn statements(
                 let of = &catalog.entities[relation.to].columns;
                 match columns.iter().any(|&c| of[c].nullable) {
                     true => {
-                        all += 1;
+                        all += 1 + 2 * hooked(relation.to);
                         checked.insert(relation.to);
                     }
                     false => {
@@ -71,7 +73,7 @@ pub fn statements(
         all += 1;
         match &matching.changes {
             Some(changes) => {
-                all += 1;
+                all += 1 + 2 * hooked(matching.entity);
                 let written = changes.iter().map(|(column, _)| *column);
                 if asks(
                     rules,
@@ -96,10 +98,13 @@ pub fn statements(
         .keys()
         .map(|key| match key.operation {
             Operation::InsertUnless(_) => 2,
-            Operation::Upsert(_) => 3,
+            Operation::Upsert(_) => 3 + hooked(key.entity),
+            Operation::Update => 1 + hooked(key.entity),
             _ => 1,
         })
         .sum::<u64>();
+    let saved: BTreeSet<EntityId> = order.groups.keys().map(|key| key.entity).collect();
+    all += saved.into_iter().map(hooked).sum::<u64>();
     let patches: HashSet<(EntityId, ColumnIx)> = order
         .patches
         .iter()

@@ -4,18 +4,21 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use sea_orm::sea_query::ForeignKeyAction;
 
 use super::find::{Question, questions, referring};
+use super::hooks::Leaving;
 use super::{Stop, Writer, forbidden, holds};
 use crate::error::{Code, Error};
+use crate::graph::hooks::Hooks;
 use crate::graph::keys::KeyValue;
 use crate::graph::{ColumnIx, EntityId, ForeignKey, Link};
 use crate::read::load::change::Transaction;
 use crate::read::sql::change::{By, Find, Lock, Value};
 use crate::read::sql::forms::ColumnRef;
-use crate::write::unit::{NodeId, Origin, Uses};
+use crate::write::unit::{Found, Given, GroupKey, Key, Node, NodeId, Operation, Origin, Uses};
 
 /// How many rounds rows are followed that refer to rows of their own kind, or in a circle.
 pub(super) const ROUNDS: u64 = 16;
@@ -24,7 +27,7 @@ pub(super) const ROUNDS: u64 = 16;
 #[derive(Default)]
 struct Going {
     keys: HashSet<Vec<KeyValue>>,
-    rows: Vec<Vec<KeyValue>>,
+    rows: Vec<Leaving>,
 }
 
 /// A row on its way: its entity, and its values by column.
@@ -33,7 +36,7 @@ struct Parent {
     values: Vec<(ColumnIx, Option<KeyValue>)>,
 }
 
-impl<T: Transaction> Writer<'_, T> {
+impl<'a, T: Transaction> Writer<'a, T> {
     /// Deletes what a field asks, and what goes with it.
     pub(super) async fn delete_all(&mut self, act: usize) -> Result<(), Stop> {
         let mut going: BTreeMap<EntityId, Going> = BTreeMap::new();
@@ -50,7 +53,7 @@ impl<T: Transaction> Writer<'_, T> {
             };
             let of = going.entry(entity).or_default();
             if of.keys.insert(key.clone()) {
-                of.rows.push(key);
+                of.rows.push((key, self.node(id).path.clone()));
                 let values = self.known.iter().filter(|((node, _), _)| *node == id);
                 let values = values.map(|((_, column), value)| (*column, value.clone()));
                 let parent = Parent {
@@ -81,10 +84,19 @@ impl<T: Transaction> Writer<'_, T> {
             }
             next = found;
         }
-        for entity in self.children_first(&going) {
+        let order = self.children_first(&going);
+        let mut hooked = Vec::new();
+        for &entity in &order {
+            let leaving = going.get(&entity).map_or(&[][..], |going| &going.rows);
+            hooked.push(match self.hooks(entity) {
+                None => Vec::new(),
+                Some(hooks) => Box::pin(self.before_delete(hooks, entity, leaving)).await?,
+            });
+        }
+        for (entity, hooked) in order.into_iter().zip(hooked) {
             let rows = going.remove(&entity).unwrap_or_default().rows;
             let of = self.entity(entity);
-            let rows = rows.into_iter().map(|key| {
+            let rows = rows.into_iter().map(|(key, _)| {
                 let parts = key.into_iter().map(|part| Cow::Owned(Value::Is(part)));
                 parts.collect()
             });
@@ -94,6 +106,9 @@ impl<T: Transaction> Writer<'_, T> {
             let own = nodes.remove(&entity).unwrap_or_default();
             let ran = self.statement(&first, entity, write, Some(rows)).await;
             ran.map_err(|error| self.failed(error, entity, &own, true))?;
+            if let Some(hooks) = self.hooks(entity) {
+                Box::pin(self.after_delete(hooks, entity, hooked)).await?;
+            }
         }
         Ok(())
     }
@@ -182,7 +197,7 @@ impl<T: Transaction> Writer<'_, T> {
             });
             let own: Vec<_> = own.collect();
             if going.keys.insert(own.clone()) {
-                going.rows.push(own);
+                going.rows.push((own, parent.path.clone()));
                 found.entry(from).or_default().push(Parent {
                     path: parent.path.clone(),
                     values,
@@ -195,7 +210,7 @@ impl<T: Transaction> Writer<'_, T> {
     /// Has rows refer to nothing that referred to what goes.
     async fn let_go(
         &mut self,
-        _act: usize,
+        act: usize,
         from: EntityId,
         key: &ForeignKey,
         parents: &[Parent],
@@ -212,6 +227,10 @@ impl<T: Transaction> Writer<'_, T> {
         if rows.is_empty() {
             return Ok(());
         }
+        if let Some(hooks) = self.hooks(from) {
+            let letting = self.let_go_each(hooks, act, from, columns, rows);
+            return Box::pin(letting).await;
+        }
         let all: Vec<_> = of.primary_key.iter().chain(&columns).copied().collect();
         let rows = rows.into_iter().map(|(_, row)| {
             let own = row.into_iter();
@@ -224,6 +243,52 @@ impl<T: Transaction> Writer<'_, T> {
         let write = |_: &[ColumnRef]| changes.update(from, &columns, None);
         self.run(from, &[], write, rows).await?;
         Ok(())
+    }
+
+    /// Has rows let go that have hooks.
+    async fn let_go_each(
+        &mut self,
+        hooks: &'a Arc<dyn Hooks>,
+        act: usize,
+        from: EntityId,
+        columns: Vec<ColumnIx>,
+        rows: Vec<(&Parent, Vec<Option<KeyValue>>)>,
+    ) -> Result<(), Stop> {
+        let key = &self.entity(from).primary_key;
+        let mut nodes = Vec::new();
+        for (parent, row) in rows {
+            let found = Found {
+                key: Key::Is(row.iter().flatten().cloned().collect()),
+                uses: Uses {
+                    update: true,
+                    ..Uses::default()
+                },
+                version: None,
+                within: Vec::new(),
+                attached: Vec::new(),
+                detached: false,
+            };
+            let nulls = columns.iter().map(|&c| (c, Given::Is(Value::Null)));
+            let id = self.add(Node {
+                act,
+                entity: from,
+                origin: Origin::Found(found),
+                changes: nulls.collect(),
+                path: parent.path.clone(),
+                trusted: true,
+            });
+            self.remember(id, key, &row);
+            // It is written here, and not with what the field names.
+            self.done.insert(id);
+            nodes.push(id);
+        }
+        let key = GroupKey {
+            level: 0,
+            operation: Operation::Update,
+            entity: from,
+            columns,
+        };
+        self.save(hooks, key, nodes).await
     }
 
     /// The rows that refer to others by a key, each with the one that it refers to.
@@ -323,11 +388,16 @@ pub(super) fn statements(catalog: &crate::graph::Catalog, entity: EntityId) -> u
                         false => circle |= from == next,
                     }
                 }
-                Some(ForeignKeyAction::SetNull) => asked += 2,
+                Some(ForeignKeyAction::SetNull) => {
+                    asked += 2 + 2 * u64::from(catalog.entities[from].writing.hooks.is_some());
+                }
                 _ => {}
             }
         }
     }
     let rounds = if circle { ROUNDS } else { 1 };
-    asked * rounds + reached.len() as u64
+    let hooked = reached
+        .iter()
+        .filter(|&&e| catalog.entities[e].writing.hooks.is_some());
+    asked * rounds + (reached.len() + hooked.count()) as u64
 }

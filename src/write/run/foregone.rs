@@ -3,6 +3,8 @@
 //! It is asked before the database is, so that whoever may not write a row is told that, and not which of its values
 //! others have already. What is not known here is asked of the row once it is written (`check`).
 
+use std::borrow::Cow;
+
 use super::{Stop, Writer, forbidden};
 use crate::graph::condition::{Compare, Filter};
 use crate::graph::keys::KeyValue;
@@ -109,9 +111,14 @@ impl<T: Transaction> Writer<'_, T> {
 
     /// What a column will be, if that is written: null, or a value.
     fn to_be(&self, id: NodeId, column: ColumnIx) -> Option<Option<KeyValue>> {
-        let mut changes = self.node(id).changes.iter();
-        let (_, given) = changes.find(|(c, _)| *c == column)?;
-        match &*self.value(given) {
+        let value = match self.hooked.get(&id) {
+            Some(changes) => Cow::Borrowed(&changes.iter().find(|(c, _)| *c == column)?.1),
+            None => {
+                let mut changes = self.node(id).changes.iter();
+                self.value(&changes.find(|(c, _)| *c == column)?.1)
+            }
+        };
+        match &*value {
             Value::Null => Some(None),
             Value::Is(value) => Some(Some(value.clone())),
             Value::List(_) => None,

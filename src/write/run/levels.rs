@@ -30,17 +30,28 @@ impl<T: Transaction> Writer<'_, T> {
             return Ok(());
         };
         for (key, nodes) in ordered.groups {
-            match key.operation {
-                Operation::Update => self.update(&key, nodes).await?,
-                Operation::Insert => self.insert(&key, nodes).await?,
-                Operation::Link => self.insert_unless(&key, nodes, None).await?,
-                Operation::InsertUnless(unique) | Operation::Upsert(unique) => {
-                    self.insert_unless(&key, nodes, Some(unique)).await?;
-                }
+            match self.hooks(key.entity) {
+                None => self.write(&key, nodes).await?,
+                Some(hooks) => Box::pin(self.save(hooks, key, nodes)).await?,
             }
         }
         self.patch(ordered.patches).await?;
-        self.check(&written).await
+        self.check(&written).await?;
+        match self.saved.is_empty() {
+            true => Ok(()),
+            false => Box::pin(self.after_save()).await,
+        }
+    }
+
+    pub(super) async fn write(&mut self, key: &GroupKey, nodes: Vec<NodeId>) -> Result<(), Stop> {
+        match key.operation {
+            Operation::Update => self.update(key, nodes).await,
+            Operation::Insert => self.insert(key, nodes).await,
+            Operation::Link => self.insert_unless(key, nodes, None).await,
+            Operation::InsertUnless(unique) | Operation::Upsert(unique) => {
+                self.insert_unless(key, nodes, Some(unique)).await
+            }
+        }
     }
 
     /// The rows of a field that are written, and need to be.
@@ -263,19 +274,26 @@ impl<T: Transaction> Writer<'_, T> {
             let Origin::Upsert { changes, .. } = &node.origin else {
                 continue;
             };
+            let changes = changes.iter();
+            let changes = changes.map(|(c, given)| (*c, self.value(given).into_owned()));
+            let changes: Vec<_> = changes.collect();
             if changes.is_empty() {
                 continue;
             }
-            let mut columns: Vec<_> = changes.iter().map(|(column, _)| *column).collect();
-            columns.sort_unstable();
+            let mut changes = match self.hooks(entity) {
+                None => changes,
+                Some(hooks) => Box::pin(self.before_instead(hooks, id, changes)).await?,
+            };
+            if changes.is_empty() {
+                continue;
+            }
+            changes.sort_unstable_by_key(|(column, _)| *column);
             let of = self.entity(entity);
+            let columns: Vec<_> = changes.iter().map(|(column, _)| *column).collect();
             let all: Vec<_> = of.primary_key.iter().chain(&columns).copied().collect();
             let key = self.key(id).unwrap_or_default().into_iter();
             let key = key.map(|part| Cow::Owned(Value::Is(part)));
-            let given = columns.iter().map(|column| {
-                let given = changes.iter().find(|(c, _)| c == column);
-                given.map_or(Cow::Owned(Value::Null), |(_, given)| self.value(given))
-            });
+            let given = changes.iter().map(|(_, value)| Cow::Borrowed(value));
             let row: Vec<_> = key.chain(given).collect();
             let rows = self.rows(entity, &all, [row]);
             let changes = self.changes();
@@ -349,6 +367,9 @@ impl<T: Transaction> Writer<'_, T> {
             return Abort::Database(error);
         }
         let rows = nodes.iter().map(|&id| {
+            if let Some(changes) = self.hooked.get(&id) {
+                return changes.clone();
+            }
             let changes = self.node(id).changes.iter();
             changes
                 .map(|(column, given)| (*column, self.value(given).into_owned()))

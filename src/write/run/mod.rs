@@ -9,6 +9,8 @@ mod delete;
 pub mod failure;
 mod find;
 mod foregone;
+mod foreign;
+mod hooks;
 mod levels;
 mod sets;
 
@@ -73,6 +75,10 @@ pub struct Writer<'a, T> {
     /// Rows that were to be made and were there: those that are meant instead, and those that were changed.
     instead: HashSet<NodeId>,
     updated: HashSet<NodeId>,
+    /// What is written of rows whose entity has hooks, once these have seen it.
+    hooked: HashMap<NodeId, Vec<(ColumnIx, Value)>>,
+    /// Rows of such entities that are written, and whether they are new.
+    saved: Vec<(NodeId, bool)>,
     /// Whether everything named is taken to be there, and allowed.
     dry: bool,
     pub ran: Vec<RanOf>,
@@ -124,6 +130,8 @@ impl<'a, T: Transaction> Writer<'a, T> {
             done: HashSet::new(),
             instead: HashSet::new(),
             updated: HashSet::new(),
+            hooked: HashMap::new(),
+            saved: Vec::new(),
             dry: false,
             ran: Vec::new(),
         }
@@ -266,6 +274,11 @@ impl<'a, T: Transaction> Writer<'a, T> {
     }
 
     fn given(&self, node: NodeId, column: ColumnIx) -> Cow<'_, Value> {
+        if let Some(changes) = self.hooked.get(&node) {
+            let mut changes = changes.iter();
+            let found = changes.find(|(c, _)| *c == column);
+            return found.map_or(Cow::Owned(Value::Null), |(_, value)| Cow::Borrowed(value));
+        }
         let mut changes = self.node(node).changes.iter();
         match changes.find(|(c, _)| *c == column) {
             Some((_, given)) => self.value(given),

@@ -3,6 +3,7 @@
 mod bounds;
 mod content;
 mod contention;
+mod hooks;
 mod inputs;
 mod killed;
 mod proof;

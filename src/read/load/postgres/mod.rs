@@ -3,6 +3,7 @@
 
 mod asked;
 mod connect;
+mod foreign;
 mod pool;
 mod session;
 mod tls;

@@ -11,11 +11,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::error::SqlState;
 
 use super::asked::Asked;
+use super::foreign;
 use super::session::{Owner, Session};
 use super::values::{self, Parameter};
 use super::writers::PostgresWriters;
-use crate::graph::Catalog;
-use crate::read::load::change::{Change, Given, Transaction};
+use crate::graph::{Catalog, Kind};
+use crate::read::load::change::{Change, Foreign, ForeignRows, Given, Transaction};
 use crate::read::load::rows::Rows;
 use crate::read::load::{Connection, DatabaseError, Restart, Statement};
 use crate::read::plan::Level;
@@ -269,6 +270,18 @@ impl Transaction for PostgresTransaction {
         let parameters = change.values.iter().map(Parameter::of).collect();
         let read = async |found| values::given(&change.gives, found).await;
         self.ask(&change.sql, parameters, read).await
+    }
+
+    async fn foreign(
+        &self,
+        statement: &Foreign,
+        _: impl Fn(&str) -> Option<Kind> + Send,
+    ) -> Result<ForeignRows, DatabaseError> {
+        let parameters = statement.values.iter().map(Parameter::of).collect();
+        self.ask(&statement.sql, parameters, async |found| {
+            foreign::rows(found).await
+        })
+        .await
     }
 }
 

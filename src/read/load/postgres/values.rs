@@ -65,7 +65,7 @@ pub async fn given(gives: &[Kind], found: RowStream) -> Result<Vec<change::Given
 }
 
 /// A value of any type as it was received.
-pub struct Wire<'r>(Option<&'r [u8]>);
+pub struct Wire<'r>(pub Option<&'r [u8]>);
 
 impl<'r> FromSql<'r> for Wire<'r> {
     fn from_sql(_: &Type, bytes: &'r [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {

@@ -4,15 +4,16 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use rusqlite::ErrorCode;
+use rusqlite::types::ValueRef;
 
-use super::super::change::{self, Change, Given, Transaction};
+use super::super::change::{self, Change, Foreign, ForeignRows, Given, Transaction};
 use super::super::rows::Rows;
 use super::super::{Connection, DatabaseError, Statement};
 use super::connection::Sqlite;
 use super::heard::unheard;
 use super::values::{bind_value, raw};
 use super::watch::Bounds;
-use crate::graph::Catalog;
+use crate::graph::{Catalog, Kind};
 use crate::read::plan::Level;
 use crate::read::sql::Dialect;
 use crate::read::sql::forms::ColumnRef;
@@ -71,6 +72,15 @@ impl Connection for SqliteTransaction<'_> {
 impl Transaction for SqliteTransaction<'_> {
     async fn change(&self, change: &Change) -> Result<Vec<Given>, DatabaseError> {
         let done = self.connection.change(change);
+        self.note(done.map_err(|error| self.connection.explain(error)))
+    }
+
+    async fn foreign(
+        &self,
+        statement: &Foreign,
+        kind: impl Fn(&str) -> Option<Kind> + Send,
+    ) -> Result<ForeignRows, DatabaseError> {
+        let done = self.connection.foreign(statement, kind);
         self.note(done.map_err(|error| self.connection.explain(error)))
     }
 }
@@ -142,6 +152,89 @@ impl Sqlite {
             rows.push(values.collect::<Result<Given, DatabaseError>>()?);
         }
         Ok(rows)
+    }
+}
+
+impl Sqlite {
+    fn foreign(
+        &self,
+        statement: &Foreign,
+        kind: impl Fn(&str) -> Option<Kind>,
+    ) -> Result<ForeignRows, DatabaseError> {
+        if self.watch.stops(0) {
+            return Err(DatabaseError::TimedOut);
+        }
+        self.forms.forget();
+        let mut prepared = self.connection.prepare_cached(&statement.sql)?;
+        let columns = prepared.columns().into_iter();
+        let columns = columns.map(|column| {
+            let name = column.name();
+            let kind = kind(name).or_else(|| column.decl_type().and_then(declared));
+            (name.to_owned(), kind)
+        });
+        let columns: Vec<_> = columns.collect();
+        let values = statement.values.iter().map(bind_value);
+        let mut found = prepared.query(rusqlite::params_from_iter(values))?;
+        let mut rows = Vec::new();
+        while let Some(row) = found.next()? {
+            let value = |(i, (_, kind)): (usize, &(String, Option<Kind>))| {
+                let value = row.get_ref(i)?;
+                let kind = kind.clone().unwrap_or_else(|| held(value));
+                change::given(&kind, &raw(&kind, value))
+            };
+            let values = columns.iter().enumerate().map(value);
+            rows.push(values.collect::<Result<_, DatabaseError>>()?);
+        }
+        drop(found);
+        Ok(ForeignRows {
+            columns,
+            rows,
+            changed: self.connection.changes(),
+            last_key: self.connection.last_insert_rowid(),
+        })
+    }
+}
+
+/// What a column holds, by what it is declared as: in the words of SeaORM's migrations.
+fn declared(of: &str) -> Option<Kind> {
+    let of = of.to_ascii_lowercase();
+    let kinds = [
+        ("bool", Kind::Boolean),
+        ("bigint", Kind::BigInt),
+        ("int", Kind::Int),
+        ("uuid", Kind::Uuid),
+        ("timestamp_with_timezone", Kind::DateTime { zoned: true }),
+        ("timestamptz", Kind::DateTime { zoned: true }),
+        ("timestamp", Kind::DateTime { zoned: false }),
+        ("datetime", Kind::DateTime { zoned: false }),
+        ("date", Kind::Date),
+        ("time", Kind::Time),
+        ("json", Kind::Json),
+        ("real", Kind::Float { single: false }),
+        ("float", Kind::Float { single: true }),
+        ("double", Kind::Float { single: false }),
+        (
+            "decimal",
+            Kind::Decimal {
+                scale: None,
+                money: false,
+            },
+        ),
+        ("blob", Kind::Bytes),
+        ("text", Kind::Text),
+        ("char", Kind::Text),
+    ];
+    let found = kinds.into_iter().find(|(word, _)| of.contains(word));
+    found.map(|(_, kind)| kind)
+}
+
+/// What a value is where nothing is declared.
+fn held(value: ValueRef<'_>) -> Kind {
+    match value {
+        ValueRef::Integer(_) => Kind::BigInt,
+        ValueRef::Real(_) => Kind::Float { single: false },
+        ValueRef::Blob(_) => Kind::Bytes,
+        ValueRef::Null | ValueRef::Text(_) => Kind::Text,
     }
 }
 
