@@ -86,14 +86,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("write", &["graph", "error.rs", "read"]),
     (
         "engine.rs",
-        &[
-            "graph",
-            "error.rs",
-            "read",
-            "write",
-            "identity",
-            "engine",
-        ],
+        &["graph", "error.rs", "read", "write", "identity", "engine"],
     ),
     (
         "engine",

@@ -12,7 +12,7 @@ use crate::graph::rules::Visibility;
 use crate::graph::{ColumnIx, EntityId, Kind};
 use crate::read::load::change::Transaction;
 use crate::read::sql::change::Value;
-use crate::write::unit::NodeId;
+use crate::write::unit::{Given, NodeId};
 
 impl<T: Transaction> Writer<'_, T> {
     /// Refuses rows that may not be as they are to be.
@@ -115,7 +115,14 @@ impl<T: Transaction> Writer<'_, T> {
             Some(changes) => Cow::Borrowed(&changes.iter().find(|(c, _)| *c == column)?.1),
             None => {
                 let mut changes = self.node(id).changes.iter();
-                self.value(&changes.find(|(c, _)| *c == column)?.1)
+                let (_, given) = changes.find(|(c, _)| *c == column)?;
+                if let Given::Of(row, of) = given
+                    && !self.known.contains_key(&(*row, *of))
+                {
+                    // The row that it refers to is made behind this one.
+                    return None;
+                }
+                self.value(given)
             }
         };
         match &*value {

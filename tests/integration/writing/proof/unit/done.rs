@@ -1,7 +1,5 @@
 //! What there is when a unit of work is done, and whether it may be.
 
-use std::collections::BTreeSet;
-
 use super::super::model::{CONFLICT, FORBIDDEN, Not};
 use super::super::rules::Act;
 use super::super::tables::{Cell, Key, Row, State, Table};
@@ -35,9 +33,11 @@ impl Unit<'_> {
             after.of_mut(*table).insert(*key, row.clone());
         }
         let forbidden = self.never || !self.may_be(&after);
-        // Rules first: whoever may not write a row is not told whose values it has.
-        let taken = self.taken || is_double(&after);
-        match (forbidden, restricted) {
+        let mut clashing = doubles(&after);
+        clashing.extend(&self.taken);
+        // Rules first: whoever may not write a row is not told which of its values are taken.
+        let told = clashing.iter().any(|row| self.may_be_written(row, &after));
+        match (forbidden, restricted || (forbidden && told)) {
             (true, true) => return Err(Not::Refused([FORBIDDEN, CONFLICT].into())),
             (true, false) => return Err(Not::Refused([FORBIDDEN].into())),
             (false, true) => return Err(Not::Refused([CONFLICT].into())),
@@ -46,7 +46,7 @@ impl Unit<'_> {
         if dangles(&after) {
             return Err(Not::Open("a key leads nowhere"));
         }
-        if taken {
+        if !clashing.is_empty() {
             return Err(match self.or_creates {
                 true => Not::Open("what is created is there by then"),
                 false => Not::Refused([CONFLICT].into()),
@@ -108,16 +108,20 @@ impl Unit<'_> {
 
     /// Whether rows may be as they are now.
     fn may_be(&self, after: &State) -> bool {
-        let actor = self.model.actor;
-        let updated = self
-            .updates
-            .iter()
-            .filter(|(_, columns)| !columns.is_empty());
-        let mut updated = updated.map(|((table, key), _)| (Act::Update, table, key));
-        let inserted = self.inserts.keys();
-        let mut inserted = inserted.map(|(table, key)| (Act::Create, table, key));
-        updated.all(|(act, table, key)| actor.may(act, after, *table, *key))
-            && inserted.all(|(act, table, key)| actor.may(act, after, *table, *key))
+        let updated = self.updates.iter();
+        let updated = updated.filter(|(_, columns)| !columns.is_empty());
+        let mut written = updated.map(|(row, _)| row).chain(self.inserts.keys());
+        written.all(|row| self.may_be_written(row, after))
+    }
+
+    /// Whether a row that is written may be as it is now.
+    fn may_be_written(&self, row: &(Table, Key), after: &State) -> bool {
+        let act = match self.inserts.contains_key(row) {
+            true => Act::Create,
+            false if self.updates.contains_key(row) => Act::Update,
+            false => return false,
+        };
+        self.model.actor.may(act, after, row.0, row.1)
     }
 }
 
@@ -158,14 +162,18 @@ fn dangles(state: &State) -> bool {
     !dangling(state).is_empty()
 }
 
-/// Whether two rows have what one may have.
-fn is_double(state: &State) -> bool {
-    Table::ALL.iter().any(|table| {
-        table.unique().iter().any(|column| {
-            let rows = state.of(*table).values();
-            let values: Vec<_> = rows.filter_map(|row| row.get(column)).collect();
-            let distinct: BTreeSet<_> = values.iter().collect();
-            distinct.len() < values.len()
-        })
-    })
+/// The rows that have what only one may have.
+fn doubles(state: &State) -> Vec<(Table, Key)> {
+    let mut doubles = Vec::new();
+    for table in Table::ALL {
+        for column in table.unique() {
+            for (key, row) in state.of(table) {
+                let value = row.get(column);
+                if value.is_some_and(|value| state.having(table, column, value).len() > 1) {
+                    doubles.push((table, *key));
+                }
+            }
+        }
+    }
+    doubles
 }

@@ -22,8 +22,8 @@ pub struct Unit<'m> {
     never: bool,
     /// Whether something is made only where it is not there.
     or_creates: bool,
-    /// Whether a key is taken that is given.
-    taken: bool,
+    /// New rows whose key, which is given, is taken.
+    taken: Vec<(Table, Key)>,
 }
 
 /// A column that the row above gives to a new one, or its key.
@@ -43,7 +43,7 @@ impl<'m> Unit<'m> {
             inserts: BTreeMap::new(),
             never: false,
             or_creates: false,
-            taken: false,
+            taken: Vec::new(),
         }
     }
 
@@ -240,7 +240,9 @@ impl<'m> Unit<'m> {
         }
         let there = self.model.state.row(table, key).is_some();
         // A profile that its user has already.
-        self.taken |= there || self.inserts.contains_key(&(table, key));
+        if there || self.inserts.contains_key(&(table, key)) {
+            self.taken.push((table, key));
+        }
         self.inserts.insert((table, key), row);
         for (field, many) in &new.lists {
             self.list(key, table.relation(field), many);
