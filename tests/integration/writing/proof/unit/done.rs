@@ -12,6 +12,9 @@ impl Unit<'_> {
             if self.never {
                 self.codes.insert(FORBIDDEN);
             }
+            if let Ok(true) = self.deleted(&mut self.model.state.clone()) {
+                self.codes.insert(CONFLICT);
+            }
             return Err(Not::Refused(self.codes));
         }
         if let Some(why) = self.open {

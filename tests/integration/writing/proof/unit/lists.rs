@@ -59,12 +59,12 @@ impl Unit<'_> {
             }
         }
         for (id, change, expected) in &many.update {
-            if let Some(far) = self.among(&current, id, relation.to) {
+            if let Some(far) = self.among(&current, id, relation.to, (Act::Update, *expected)) {
                 self.update(relation.to, far, change, *expected);
             }
         }
         for id in &many.delete {
-            if let Some(far) = self.among(&current, id, relation.to) {
+            if let Some(far) = self.among(&current, id, relation.to, (Act::Delete, None)) {
                 self.delete(relation.to, far, None);
             }
         }
@@ -79,13 +79,26 @@ impl Unit<'_> {
         self.deletes.insert((table, key));
     }
 
-    fn among(&mut self, current: &[Key], id: &Id, table: Table) -> Option<Key> {
+    /// A row that must be among those of a relation. What else is wrong with it may be told first.
+    fn among(
+        &mut self,
+        current: &[Key],
+        id: &Id,
+        table: Table,
+        (act, expected): (Act, Option<i64>),
+    ) -> Option<Key> {
         let far = self.found(id, table)?;
-        if !current.contains(&far) {
-            self.codes.insert(NOT_FOUND);
-            return None;
+        if current.contains(&far) {
+            return Some(far);
         }
-        Some(far)
+        self.codes.insert(NOT_FOUND);
+        if self.may(act, table, far) {
+            self.expects(table, far, expected);
+        }
+        if act == Act::Delete {
+            self.deletes.insert((table, far));
+        }
+        None
     }
 
     /// The rows that a relation leads to before.
