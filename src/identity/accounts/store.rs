@@ -11,7 +11,7 @@ use crate::graph::accounts::Asked;
 use crate::graph::condition::Mine;
 use crate::graph::keys::KeyValue;
 use crate::graph::validate::Check;
-use crate::graph::{Catalog, ColumnIx, Entity, Kind, Principal};
+use crate::graph::{Catalog, ColumnIx, Entity, Kind, rules};
 
 pub struct Store {
     connection: DatabaseConnection,
@@ -139,8 +139,9 @@ impl Store {
         let texts = self.columns.iter().copied().zip(self.given(input));
         let texts = texts.map(|(column, text)| (column, KeyValue::Text(text.into())));
         let hash = (self.hash_column, KeyValue::Text(hash.into()));
+        let now = rules::now();
         let times = self.made_at.iter().filter_map(|(column, kind)| {
-            let now = Mine::Now.value(kind, &Principal::Anonymous)?;
+            let now = Mine::moment(kind, &now)?;
             Some((*column, now))
         });
         texts.chain([hash]).chain(times).collect()
