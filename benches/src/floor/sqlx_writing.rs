@@ -8,6 +8,7 @@ use super::{
 use crate::Result;
 use axum::{Router, body::Bytes, extract::DefaultBodyLimit, extract::State, routing::post};
 use chrono::{DateTime, Utc};
+use foldhash::HashMap;
 use sqlx::{
     PgConnection, PgPool, Row,
     postgres::{PgPoolOptions, PgRow},
@@ -50,8 +51,8 @@ const INSERT_LINKS: &str = "INSERT INTO post_tag (post_id, tag_id) \
 
 const POST: &str = "SELECT id, title, slug, status, version, author_id FROM post WHERE id = $1";
 
-const POSTS: &str = "SELECT k.ord, p.id, p.slug, p.version, p.author_id \
-     FROM unnest($1::bigint[]) WITH ORDINALITY AS k(key, ord) JOIN post p ON p.id = k.key ORDER BY k.ord";
+/// In whatever order.
+const POSTS: &str = "SELECT id, slug, version, author_id FROM post WHERE id = ANY($1)";
 
 const USERS_NAMES: &str = r#"SELECT id, name FROM "user" WHERE id = ANY($1)"#;
 
@@ -160,16 +161,18 @@ async fn w3(State(pool): State<PgPool>, body: Bytes) -> Answer {
     let keys = create(&mut transaction, &inputs).await?;
     link(&mut transaction, &inputs, &keys).await?;
     let rows = all(&mut transaction, POSTS, &keys).await?;
-    let authors = distinct(rows.iter().map(|row| row.get(4)));
+    let authors = distinct(rows.iter().map(|row| row.get(3)));
     let author_rows = all(&mut transaction, USERS_NAMES, &authors).await?;
     transaction.commit().await?;
     let authors = users_by_id(author_rows.iter().map(|row| (row.get(0), row.get(1))));
-    let posts = rows.iter().map(|row| SlugWithAuthor {
-        id: Id("Post", row.get(1)),
-        slug: row.get(2),
-        version: row.get(3),
-        author: authors[&row.get(4)],
-    });
+    let posts = in_order(&rows, &keys)?
+        .into_iter()
+        .map(|row| SlugWithAuthor {
+            id: Id("Post", row.get(0)),
+            slug: row.get(1),
+            version: row.get(2),
+            author: authors[&row.get(3)],
+        });
     answer(CreatePosts {
         create_posts: posts.collect(),
     })
@@ -181,10 +184,10 @@ async fn p3(State(pool): State<PgPool>, body: Bytes) -> Answer {
     let keys = create(&mut transaction, &inputs).await?;
     let rows = all(&mut transaction, POSTS, &keys).await?;
     transaction.commit().await?;
-    let posts = rows.iter().map(|row| Slug {
-        id: Id("Post", row.get(1)),
-        slug: row.get(2),
-        version: row.get(3),
+    let posts = in_order(&rows, &keys)?.into_iter().map(|row| Slug {
+        id: Id("Post", row.get(0)),
+        slug: row.get(1),
+        version: row.get(2),
     });
     answer(CreatePosts {
         create_posts: posts.collect(),
@@ -284,6 +287,13 @@ async fn all(
     keys: &[i64],
 ) -> sqlx::Result<Vec<PgRow>> {
     sqlx::query(sql).bind(keys).fetch_all(connection).await
+}
+
+/// Rows in the order of their keys, each of which has one.
+fn in_order<'a>(rows: &'a [PgRow], keys: &[i64]) -> Outcome<Vec<&'a PgRow>> {
+    found(keys.len(), rows.len())?;
+    let by_key: HashMap<i64, &PgRow> = rows.iter().map(|row| (row.get(0), row)).collect();
+    Ok(keys.iter().map(|key| by_key[key]).collect())
 }
 
 fn plain(row: &PgRow) -> PlainPost<'_> {

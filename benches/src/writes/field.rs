@@ -35,6 +35,8 @@ pub struct Field {
     pub kind: Kind,
     pub version: String,
     pub contenders: Vec<Contender>,
+    /// Which works are.
+    pub asked: Vec<bool>,
     /// Peers that are not run, and why.
     pub absent: Vec<(String, String)>,
     /// What they are copies of, which is stopped after them.
@@ -168,6 +170,7 @@ impl Field {
             kind,
             version: template.version.clone(),
             contenders,
+            asked: WORKS.iter().map(|work| options.has(work)).collect(),
             absent,
             _template: template,
             _logs: logs,

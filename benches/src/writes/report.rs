@@ -31,28 +31,22 @@ struct Row {
 impl Figures {
     pub fn of(field: &Field) -> Self {
         let mut rows = Vec::new();
-        let mut absent: Vec<String> = Vec::new();
-        for (name, reason) in &field.absent {
-            absent.push(format!("{name}: {reason}"));
-        }
         for (w, work) in WORKS.iter().enumerate() {
             let ours = field.contenders.first().map(|first| &first.cells[w]);
             let Some(Ok(ours)) = ours else { continue };
             for contender in &field.contenders {
-                match &contender.cells[w] {
-                    Ok(samples) => rows.push(Row {
+                if let Ok(samples) = &contender.cells[w] {
+                    rows.push(Row {
                         work: w,
                         name: contender.name.clone(),
                         role: contender.role,
-                        samples: samples.iter().map(Sample::clone).collect(),
+                        samples: samples.clone(),
                         ratio: median_ratio(samples, ours, Sample::total_cpu),
-                    }),
-                    Err(reason) => {
-                        absent.push(format!("{}, {}: {reason}", contender.name, work.name))
-                    }
+                    });
                 }
             }
         }
+        let absent = absent(field);
         Self {
             kind: field.kind,
             version: field.version.clone(),
@@ -129,6 +123,33 @@ impl Row {
             of(|sample| Some(sample.p99_ms), 2),
         ]
     }
+}
+
+/// What is not run, and why: in one line where it is the same for several.
+fn absent(field: &Field) -> Vec<String> {
+    let absent = field.absent.iter();
+    let mut lines: Vec<_> = absent
+        .map(|(name, reason)| format!("{name}: {reason}"))
+        .collect();
+    for contender in &field.contenders {
+        let mut reasons: Vec<(&str, String)> = Vec::new();
+        let asked = WORKS.iter().zip(&contender.cells).zip(&field.asked);
+        for ((work, cell), _) in asked.filter(|(_, asked)| **asked) {
+            match (cell, reasons.last_mut()) {
+                (Ok(_), _) => {}
+                (Err(reason), Some((known, works))) if known == reason => {
+                    works.push_str(", ");
+                    works.push_str(work.name);
+                }
+                (Err(reason), _) => reasons.push((reason, work.name.to_owned())),
+            }
+        }
+        let reasons = reasons.iter();
+        lines.extend(
+            reasons.map(|(reason, works)| format!("{}, {works}: {reason}", contender.name)),
+        );
+    }
+    lines
 }
 
 /// Each target, and whether it is met.
