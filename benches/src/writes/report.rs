@@ -31,7 +31,7 @@ struct Row {
 impl Figures {
     pub fn of(field: &Field) -> Self {
         let mut rows = Vec::new();
-        for (w, work) in WORKS.iter().enumerate() {
+        for w in 0..WORKS.len() {
             let ours = field.contenders.first().map(|first| &first.cells[w]);
             let Some(Ok(ours)) = ours else { continue };
             for contender in &field.contenders {
