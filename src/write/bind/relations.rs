@@ -381,14 +381,20 @@ impl<'a> Binder<'a> {
             return None;
         }
         if let Some(&known) = self.links.get(&(junction, parent, child)) {
-            if matches!(self.nodes[known].origin, Origin::Link) != makes {
+            if matches!(self.nodes[known].origin, Origin::Unlink) == makes {
                 self.fail(Error::input(
                     "this row is to be connected and disconnected in the same input; ask for one of the two",
                 ));
             }
             return Some(known);
         }
+        let is_made = |node: NodeId| {
+            let node = &self.nodes[node];
+            matches!(node.origin, Origin::New) && node.act == self.acts.len()
+        };
         let origin = match makes {
+            // What is new is linked to nothing yet.
+            true if is_made(parent) || is_made(child) => Origin::New,
             true => Origin::Link,
             false => Origin::Unlink,
         };

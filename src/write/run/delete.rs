@@ -54,8 +54,10 @@ impl<'a, T: Transaction> Writer<'a, T> {
             let of = going.entry(entity).or_default();
             if of.keys.insert(key.clone()) {
                 of.rows.push((key, self.node(id).path.clone()));
-                let values = self.known.iter().filter(|((node, _), _)| *node == id);
-                let values = values.map(|((_, column), value)| (*column, value.clone()));
+                let values = self.keys_of(entity).into_iter().map(|column| {
+                    let value = self.known.get(&(id, column)).cloned().flatten();
+                    (column, value)
+                });
                 let parent = Parent {
                     path: self.node(id).path.clone(),
                     values: values.collect(),
@@ -345,7 +347,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
     }
 
     /// The primary key, and what others refer to of it.
-    fn keys_of(&self, entity: EntityId) -> Vec<ColumnIx> {
+    pub(super) fn keys_of(&self, entity: EntityId) -> Vec<ColumnIx> {
         let mut columns = self.reads(entity);
         for (_, key) in referring(self.catalog, entity) {
             columns.extend(&key.to_columns);

@@ -162,7 +162,10 @@ impl<T: Transaction> Writer<'_, T> {
         let alone = deleted.count() < 2;
         let questions = questions(self.catalog, self.rules, entity, uses, written, alone);
         let asks: Vec<_> = questions.iter().map(Question::ask).collect();
-        let mut reads = self.reads(entity);
+        let mut reads = match uses.delete {
+            true => self.keys_of(entity),
+            false => self.reads(entity),
+        };
         let more = self.compared(entity, &named);
         reads.extend(
             more.into_iter()
@@ -410,7 +413,10 @@ impl<T: Transaction> Writer<'_, T> {
         let written = matching.changes.iter().flatten().map(|(column, _)| *column);
         let questions = questions(self.catalog, self.rules, entity, uses, written, false);
         let asks: Vec<_> = questions.iter().map(Question::ask).collect();
-        let reads = self.reads(entity);
+        let reads = match uses.delete {
+            true => self.keys_of(entity),
+            false => self.reads(entity),
+        };
         let changes = self.changes();
         let most = u64::from(self.most) + 1;
         let find = |others: &[_]| {

@@ -1,7 +1,7 @@
 //! Rows are written level by level: what depends on nothing that is made first.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::find::{Question, questions};
 use super::{Failed, Refused, Stop, Writer, forbidden, holds, place};
@@ -84,8 +84,10 @@ impl<T: Transaction> Writer<'_, T> {
         // What it referred to before is not what it does now.
         for &id in &nodes {
             for &column in columns {
-                let value = self.plain(id, column);
-                self.known.insert((id, column), value);
+                if self.known.contains_key(&(id, column)) {
+                    let value = self.plain(id, column);
+                    self.known.insert((id, column), value);
+                }
             }
         }
         Ok(())
@@ -96,10 +98,8 @@ impl<T: Transaction> Writer<'_, T> {
         self.refuse_foregone(rule, key.entity, &nodes, "create")?;
         let of = self.entity(key.entity);
         let wanted = self.reads(key.entity);
-        let reads: Vec<_> = wanted
-            .into_iter()
-            .filter(|c| !key.columns.contains(c))
-            .collect();
+        let (given, reads): (Vec<_>, Vec<_>) =
+            wanted.into_iter().partition(|c| key.columns.contains(c));
         let made_by_database = of.writing.key == KeyMaker::Database
             && of.primary_key.iter().all(|c| reads.contains(c));
         // What is told apart by its key is returned with it.
@@ -114,7 +114,7 @@ impl<T: Transaction> Writer<'_, T> {
         let write = |_: &[ColumnRef]| changes.insert(entity, columns, Unless::Never, &returned);
         let mut found = self.run(entity, &nodes, write, rows).await?;
         for &id in &nodes {
-            for &column in columns {
+            for &column in &given {
                 let value = self.plain(id, column);
                 self.known.insert((id, column), value);
             }
@@ -132,25 +132,26 @@ impl<T: Transaction> Writer<'_, T> {
             }
             return Ok(());
         }
-        self.remember_by_key(entity, &of.primary_key, &returned, &nodes, found);
+        if !found.is_empty() {
+            self.remember_by_key(&of.primary_key, &returned, &nodes, found);
+        }
         Ok(())
     }
 
     /// What was returned of rows that are told apart by these columns.
     fn remember_by_key(
         &mut self,
-        _entity: EntityId,
         key: &[ColumnIx],
         returned: &[ColumnIx],
         nodes: &[NodeId],
         found: Vec<Row>,
-    ) -> Vec<NodeId> {
+    ) -> HashSet<NodeId> {
         let own = nodes.iter().map(|&id| {
             let parts = key.iter().map(|&c| self.plain(id, c));
             (parts.collect::<Vec<_>>(), id)
         });
         let own: HashMap<_, _> = own.collect();
-        let mut remembered = Vec::new();
+        let mut remembered = HashSet::new();
         for row in found {
             let parts = key.iter().map(|c| {
                 let at = returned.iter().position(|r| r == c)?;
@@ -158,7 +159,7 @@ impl<T: Transaction> Writer<'_, T> {
             });
             if let Some(&id) = own.get(&parts.collect::<Vec<_>>()) {
                 self.remember(id, returned, &row);
-                remembered.push(id);
+                remembered.insert(id);
             }
         }
         remembered
@@ -190,7 +191,7 @@ impl<T: Transaction> Writer<'_, T> {
         let write =
             |_: &[ColumnRef]| changes.insert(entity, given, Unless::Taken(columns), &returned);
         let found = self.run(entity, &nodes, write, rows).await?;
-        let made = self.remember_by_key(entity, columns, &returned, &nodes, found);
+        let made = self.remember_by_key(columns, &returned, &nodes, found);
         let there: Vec<_> = nodes.into_iter().filter(|id| !made.contains(id)).collect();
         if unique.is_none() {
             // It was linked already.

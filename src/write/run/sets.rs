@@ -284,7 +284,10 @@ impl<T: Transaction> Writer<'_, T> {
             false,
         );
         let asks: Vec<_> = questions.iter().map(Question::ask).collect();
-        let reads = self.reads(to);
+        let reads = match deletes {
+            true => self.keys_of(to),
+            false => self.reads(to),
+        };
         let found = self
             .of_parents(to, columns, &relation.from_columns, sets, &reads, &asks)
             .await?;
