@@ -92,7 +92,7 @@ struct Binder<'a> {
     /// The rows of the field at hand that are named by their keys.
     found: HashMap<(EntityId, Vec<KeyValue>), NodeId>,
     /// The junctions' rows of the field at hand, by the rows that they join.
-    links: HashMap<(EntityId, NodeId, NodeId), NodeId>,
+    links: HashMap<(EntityId, Vec<(ColumnIx, NodeId)>), NodeId>,
     /// The new rows that inputs have named.
     names: HashMap<(EntityId, String), NodeId>,
     sets: Vec<Set>,

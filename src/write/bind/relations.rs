@@ -380,7 +380,13 @@ impl<'a> Binder<'a> {
         if !self.may(rule, junction, what) {
             return None;
         }
-        if let Some(&known) = self.links.get(&(junction, parent, child)) {
+        // By its columns: a row may be joined to another in both directions, and the same link be named from either end.
+        let near_key = near.iter().map(|&column| (column, parent));
+        let far_key = far.iter().map(|&column| (column, child));
+        let mut key: Vec<_> = near_key.chain(far_key).collect();
+        key.sort_unstable();
+        let key = (junction, key);
+        if let Some(&known) = self.links.get(&key) {
             if matches!(self.nodes[known].origin, Origin::Unlink) == makes {
                 self.fail(Error::input(
                     "this row is to be connected and disconnected in the same input; ask for one of the two",
@@ -399,7 +405,7 @@ impl<'a> Binder<'a> {
             false => Origin::Unlink,
         };
         let link = self.node(junction, origin);
-        self.links.insert((junction, parent, child), link);
+        self.links.insert(key, link);
         self.refer(link, near, parent, &relation.from_columns);
         self.refer(link, far, child, columns);
         if makes {

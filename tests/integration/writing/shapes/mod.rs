@@ -227,3 +227,18 @@ async fn a_circle_without_a_nullable_key_is_refused_or_done_whole() {
         }
     }
 }
+
+/// Two rows of one type can be joined in both directions by one input.
+#[tokio::test]
+async fn two_users_follow_each_other() {
+    let create = r#"mutation { createUser(input: { username: "mutual", name: "M", email: "m@example.org",
+        following: { connect: ["User:6"] }, followers: { connect: ["User:6"] } }) {
+        following { id } followers { id } } }"#;
+    for backend in Backend::all() {
+        let (_database, app) = super::blog(backend).await;
+        let made = app.ask(&somebody("admin", 1), create, &json!({})).await;
+        let other = json!([{ "id": "User:6" }]);
+        let both = json!({ "following": other, "followers": other });
+        assert_eq!(made.data()["createUser"], both, "{backend:?}");
+    }
+}
