@@ -91,6 +91,7 @@ impl<const POSTGRES: bool> Transaction for Dry<POSTGRES> {
         let rows = match change.values.first() {
             Some(BindValue::Text(rows)) => serde_json::from_str::<Vec<serde::de::IgnoredAny>>(rows)
                 .map_or(1, |rows| rows.len()),
+            Some(BindValue::Ints(keys)) => keys.len(),
             _ => 1,
         };
         if change.gives.is_empty() {

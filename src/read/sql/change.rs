@@ -5,7 +5,8 @@
 //!
 //! | | PostgreSQL | SQLite |
 //! |---|---|---|
-//! | rows to be changed | `json_array_elements($1) … json_populate_record(NULL::t, v) r JOIN t ON t.key = r.key … FOR UPDATE` | `json_each(?1) k CROSS JOIN t ON t.key = k.value ->> 0` |
+//! | rows to be changed, by one integer | `unnest($1) WITH ORDINALITY e(k, ord) JOIN t ON t.key = e.k … FOR UPDATE` | `json_each(?1) k CROSS JOIN t ON t.key = k.value ->> 0` |
+//! | by any other key | `json_array_elements($1) … json_populate_record(NULL::t, v) r JOIN t ON t.key = r.key … FOR UPDATE` | the same |
 //! | insert | `INSERT INTO t (…) SELECT r.… … ORDER BY ord RETURNING …` | the same |
 //! | update | `UPDATE t SET … FROM … WHERE t.key = r.key` | the same |
 //! | delete | `DELETE FROM t USING … WHERE t.key = r.key` | `DELETE FROM t WHERE key IN (SELECT …)` |
@@ -50,10 +51,9 @@ impl ChangeSql {
     pub fn bound(
         &self,
         dialect: Dialect,
-        rows: Option<String>,
+        rows: Option<BindValue>,
         principal: &Principal,
     ) -> Vec<BindValue> {
-        let rows = rows.map(|rows| BindValue::Text(rows.into()));
         let values = super::mine::values_for(&self.values, dialect, principal);
         rows.into_iter().chain(values.into_owned()).collect()
     }
@@ -142,13 +142,17 @@ impl Changes<'_> {
                 };
                 reads.push(place.to_owned());
                 gives.push(Kind::BigInt);
+                let is_array = self.is_array(find.entity, columns);
                 let equal = columns.iter().enumerate().map(|(i, &c)| {
-                    let value = self.given(of, c, i);
+                    let value = match is_array {
+                        true => "e.k".to_owned(),
+                        false => self.given(of, c, i),
+                    };
                     writer.as_rule(|w| format!("{} = {value}", w.column(t, c)))
                 });
                 let equal: Vec<_> = equal.collect();
                 rows = rows.between(
-                    &self.source(find.entity),
+                    &self.source(find.entity, is_array),
                     &format!(" ON {}", equal.join(" AND ")),
                 );
             }
@@ -291,6 +295,10 @@ impl Changes<'_> {
         let of = &self.catalog.entities[entity];
         let target = writer.qualified(entity);
         let text = match self.dialect {
+            Dialect::Postgres if self.is_array(entity, &of.primary_key) => {
+                let key = names(of, &of.primary_key);
+                format!("DELETE FROM {target} WHERE {key} = ANY($1::bigint[])")
+            }
             Dialect::Postgres => {
                 let equal = of.primary_key.iter().map(|&c| {
                     let column = quoted(&of.columns[c].name);
@@ -319,8 +327,45 @@ impl Changes<'_> {
         writer.changed(text, Vec::new())
     }
 
-    /// The rows to bind: for each the values of these columns.
+    /// Whether rows are found by these columns of theirs in an array: a key of one integer, on PostgreSQL.
+    fn is_array(&self, entity: EntityId, columns: &[ColumnIx]) -> bool {
+        let of = &self.catalog.entities[entity];
+        let is_integer = |c: &ColumnIx| of.columns[*c].kind.is_integer();
+        self.dialect == Dialect::Postgres
+            && columns == of.primary_key
+            && columns.len() == 1
+            && columns.iter().all(is_integer)
+    }
+
+    /// The keys to bind by which rows are found or deleted.
+    pub fn keys<'v>(
+        &self,
+        entity: EntityId,
+        columns: &[ColumnIx],
+        rows: impl IntoIterator<Item = Vec<Cow<'v, Value>>>,
+    ) -> BindValue {
+        if !self.is_array(entity, columns) {
+            return self.rows(entity, columns, rows);
+        }
+        let keys = rows.into_iter().map(|row| match row.first().map(|v| &**v) {
+            Some(Value::Is(KeyValue::Int(key))) => *key,
+            // Of no row.
+            _ => i64::MIN,
+        });
+        BindValue::Ints(keys.collect())
+    }
+
+    /// The rows to bind that are inserted, or what others become: for each the values of these columns.
     pub fn rows<'v>(
+        &self,
+        entity: EntityId,
+        columns: &[ColumnIx],
+        rows: impl IntoIterator<Item = Vec<Cow<'v, Value>>>,
+    ) -> BindValue {
+        BindValue::Text(self.json(entity, columns, rows).into())
+    }
+
+    fn json<'v>(
         &self,
         entity: EntityId,
         columns: &[ColumnIx],
@@ -395,8 +440,11 @@ impl Changes<'_> {
     }
 
     /// The bound rows, before the table that they are joined to.
-    fn source(&self, entity: EntityId) -> String {
+    fn source(&self, entity: EntityId, is_array: bool) -> String {
         match self.dialect {
+            Dialect::Postgres if is_array => {
+                "unnest($1::bigint[]) WITH ORDINALITY AS e(k, ord) JOIN ".to_owned()
+            }
             Dialect::Postgres => {
                 let target = Writer::to_change(self, 1, &[]).qualified(entity);
                 format!(

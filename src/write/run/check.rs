@@ -63,7 +63,7 @@ impl<T: Transaction> Writer<'_, T> {
             let own = self.key(id).unwrap_or_default().into_iter();
             own.map(|part| Cow::Owned(Value::Is(part))).collect()
         });
-        let rows = self.rows(entity, key, rows);
+        let rows = self.keys_to_bind(entity, key, rows);
         let changes = self.changes();
         let find = |others: &[_]| {
             let find = Find {

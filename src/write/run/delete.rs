@@ -102,7 +102,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
                 let parts = key.into_iter().map(|part| Cow::Owned(Value::Is(part)));
                 parts.collect()
             });
-            let rows = self.rows(entity, &of.primary_key, rows);
+            let rows = self.keys_to_bind(entity, &of.primary_key, rows);
             let changes = self.changes();
             let write = |_: &[ColumnRef]| changes.delete(entity);
             let own = nodes.remove(&entity).unwrap_or_default();
@@ -311,7 +311,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             });
             values.collect()
         });
-        let rows = self.rows(from, &key.columns, bound);
+        let rows = self.keys_to_bind(from, &key.columns, bound);
         let changes = self.changes();
         let find = |others: &[_]| {
             let find = Find {

@@ -104,7 +104,7 @@ pub fn taken_by(
         values.collect()
     });
     let sql = changes.find(&find, &[]);
-    let rows = changes.rows(failed.entity, &columns, rows);
+    let rows = changes.keys(failed.entity, &columns, rows);
     Some(Change {
         values: sql.bound(dialect, Some(rows), &Principal::Anonymous),
         sql: sql.text,

@@ -183,7 +183,7 @@ impl<T: Transaction> Writer<'_, T> {
             parts.map(|part| Cow::Owned(Value::Is(part))).collect()
         });
         let key = &of.primary_key;
-        let rows = self.rows(entity, key, keys);
+        let rows = self.keys_to_bind(entity, key, keys);
         let path = named.first().map(|(_, id)| self.node(*id).path.to_string());
         let changes = self.changes();
         let find = |others: &[_]| {

@@ -293,7 +293,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             let parts = key.iter().cloned();
             parts.map(|part| Cow::Owned(Value::Is(part))).collect()
         });
-        let rows = self.rows(entity, &of.primary_key, bound);
+        let rows = self.keys_to_bind(entity, &of.primary_key, bound);
         let changes = self.changes();
         let find = |others: &[_]| {
             let find = Find {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::find::{Question, questions};
-use super::{Failed, Refused, Stop, Writer, forbidden, holds, place};
+use super::{Bound, Failed, Refused, Stop, Writer, forbidden, holds, place};
 use crate::error::{Code, Error};
 use crate::graph::keys::KeyValue;
 use crate::graph::writing::KeyMaker;
@@ -227,7 +227,10 @@ impl<T: Transaction> Writer<'_, T> {
         let questions = questions(self.catalog, self.rules, entity, uses, written, true);
         let asks: Vec<_> = questions.iter().map(Question::ask).collect();
         let reads = self.reads(entity);
-        let rows = self.values(entity, columns, &nodes);
+        let keys = nodes
+            .iter()
+            .map(|&id| columns.iter().map(|&c| self.given(id, c)).collect());
+        let rows = self.keys_to_bind(entity, columns, keys);
         let changes = self.changes();
         let find = |others: &[_]| {
             let find = Find {
@@ -335,7 +338,7 @@ impl<T: Transaction> Writer<'_, T> {
         Ok(())
     }
 
-    fn values(&self, entity: EntityId, columns: &[ColumnIx], nodes: &[NodeId]) -> (String, usize) {
+    fn values(&self, entity: EntityId, columns: &[ColumnIx], nodes: &[NodeId]) -> Bound {
         let rows = nodes
             .iter()
             .map(|&id| columns.iter().map(|&c| self.given(id, c)).collect());
@@ -348,7 +351,7 @@ impl<T: Transaction> Writer<'_, T> {
         entity: EntityId,
         nodes: &[NodeId],
         write: impl Fn(&[ColumnRef]) -> ChangeSql,
-        rows: (String, usize),
+        rows: Bound,
     ) -> Result<Vec<Row>, Stop> {
         let path = nodes.first().map(|&id| self.node(id).path.to_string());
         let ran = self

@@ -25,9 +25,9 @@ use crate::graph::rules::Rules;
 use crate::graph::{Catalog, ColumnIx, Entity, EntityId, Principal};
 use crate::read::load::change::{Abort, Change, Given as Row, Transaction};
 use crate::read::load::{DatabaseError, Ran};
-use crate::read::sql::Dialect;
 use crate::read::sql::change::{By, ChangeSql, Changes, Find, Lock, Value};
 use crate::read::sql::forms::ColumnRef;
+use crate::read::sql::{BindValue, Dialect};
 
 pub use count::statements;
 
@@ -92,6 +92,9 @@ pub struct RanOf {
 }
 
 type Stop = Abort<Refused>;
+
+/// What is bound of rows, and how many there are.
+type Bound = (BindValue, usize);
 
 impl<'a, T: Transaction> Writer<'a, T> {
     pub fn new(
@@ -173,7 +176,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
         // PostgreSQL takes no text with a zero in it, so there is no such account.
         let name = username.replace('\0', "\u{FFFD}");
         let name = Value::Is(KeyValue::Text(name.into()));
-        let rows = self.rows(entity, &[accounts.username], [vec![Cow::Owned(name)]]);
+        let rows = self.keys_to_bind(entity, &[accounts.username], [vec![Cow::Owned(name)]]);
         let reads = [accounts.key, accounts.password_hash, accounts.role];
         let changes = self.changes();
         let find = |others: &[ColumnRef]| {
@@ -292,7 +295,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
         path: &str,
         entity: EntityId,
         write: impl Fn(&[ColumnRef]) -> ChangeSql,
-        rows: Option<(String, usize)>,
+        rows: Option<Bound>,
     ) -> Result<Vec<Row>, DatabaseError> {
         let mut sql = write(&[]);
         if !sql.compared.is_empty() {
@@ -322,17 +325,30 @@ impl<'a, T: Transaction> Writer<'a, T> {
         Ok(found)
     }
 
-    /// Rows of these columns to bind.
+    /// Rows of these columns to bind, and how many there are.
     fn rows<'v>(
         &self,
         entity: EntityId,
         columns: &[ColumnIx],
         rows: impl IntoIterator<Item = Vec<Cow<'v, Value>>>,
-    ) -> (String, usize) {
+    ) -> Bound {
         let mut count = 0;
         let counted = rows.into_iter().inspect(|_| count += 1);
-        let json = self.changes().rows(entity, columns, counted);
-        (json, count)
+        let rows = self.changes().rows(entity, columns, counted);
+        (rows, count)
+    }
+
+    /// Keys of these columns to bind, by which rows are found or deleted, and how many there are.
+    fn keys_to_bind<'v>(
+        &self,
+        entity: EntityId,
+        columns: &[ColumnIx],
+        keys: impl IntoIterator<Item = Vec<Cow<'v, Value>>>,
+    ) -> Bound {
+        let mut count = 0;
+        let counted = keys.into_iter().inspect(|_| count += 1);
+        let keys = self.changes().keys(entity, columns, counted);
+        (keys, count)
     }
 
     /// Refuses what is wrong, if anything is.

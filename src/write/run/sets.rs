@@ -95,7 +95,7 @@ impl<T: Transaction> Writer<'_, T> {
             parts.collect()
         });
         let key = &of.primary_key;
-        let rows = self.rows(junction, key, keys);
+        let rows = self.keys_to_bind(junction, key, keys);
         let changes = self.changes();
         let find = |others: &[_]| {
             let find = Find {
@@ -354,7 +354,7 @@ impl<T: Transaction> Writer<'_, T> {
             });
             values.collect()
         });
-        let rows = self.rows(entity, columns, parents);
+        let rows = self.keys_to_bind(entity, columns, parents);
         let changes = self.changes();
         let find = |others: &[_]| {
             let find = Find {

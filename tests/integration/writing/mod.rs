@@ -8,6 +8,7 @@ mod inputs;
 mod killed;
 mod proof;
 mod shapes;
+mod shown;
 
 use backref::graph::{Principal, Subject};
 
