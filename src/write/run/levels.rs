@@ -259,6 +259,12 @@ impl<T: Transaction> Writer<'_, T> {
                 errors.push(forbidden(message, &self.node(id).path));
             }
         }
+        let hidden = nodes
+            .iter()
+            .zip(&is_there)
+            .filter(|(_, is_there)| !**is_there);
+        let hidden: Vec<_> = hidden.map(|(&id, _)| id).collect();
+        self.refuse_foregone(self.rules.create(entity), entity, &hidden, "create")?;
         for (&id, is_there) in nodes.iter().zip(&is_there) {
             if !is_there {
                 // It has the key and is not seen, so all that can be told is that the key is taken.

@@ -107,11 +107,14 @@ impl Ids {
     }
 }
 
-/// Whether all ids are known.
+/// Whether all ids are known, and the moment: what was changed and then deleted has kept neither.
 pub fn is_known(state: &State) -> bool {
     Table::ALL.iter().all(|table| {
-        let mut keys = state.of(*table).keys();
-        keys.all(|key| key.0 < FIRST_NEW && key.1 < FIRST_NEW)
+        let mut rows = state.of(*table).iter();
+        rows.all(|(key, row)| {
+            let is_open = row.values().any(|cell| *cell == Cell::Now);
+            key.0 < FIRST_NEW && key.1 < FIRST_NEW && !is_open
+        })
     })
 }
 

@@ -153,6 +153,16 @@ impl<'a> Play<'a> {
                 return Err(format!("{code} beside data"));
             }
         }
+        // A row of which one field says two things that cannot both be, somewhere in its input.
+        let message = answer["errors"][0]["message"].as_str().unwrap_or_default();
+        let torn = [
+            "is to be deleted, and something else",
+            "is given twice, and not alike",
+        ];
+        if torn.iter().any(|words| message.contains(words)) {
+            *tally.open.entry("two things of one row").or_default() += 1;
+            return Ok(());
+        }
         match (expected, code) {
             (Verdict::Refused(codes), Some(code)) if codes.contains(code) => {
                 *tally.refused.entry(code.to_owned()).or_default() += 1;

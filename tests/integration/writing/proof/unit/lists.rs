@@ -15,6 +15,9 @@ impl Unit<'_> {
         if both.next().is_some() {
             self.open("connected and disconnected");
         }
+        if many.set.is_some() && !many.connect.is_empty() {
+            self.open("set and connected");
+        }
         for new in &many.create {
             match relation.way {
                 Way::Many(column) => {
