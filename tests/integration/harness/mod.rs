@@ -138,9 +138,17 @@ impl TestDatabase {
         Self::empty(backend).await.with_tables().await
     }
 
+    /// By one connection, as the server's own migrations go: each of several would learn of the others' tables later.
     async fn with_tables(self) -> Self {
-        let applied = Migrator::up(&self.connection, None).await;
+        let one = self.url.connect(Connect::with(1)).await;
+        let one = one.expect("a connection of our own");
+        if self._file.is_some() {
+            let quick = one.execute_unprepared("PRAGMA synchronous = OFF").await;
+            quick.expect("SQLite's own settings");
+        }
+        let applied = Migrator::up(&one, None).await;
         applied.expect("migrations apply");
+        one.close().await.expect("it is closed");
         self
     }
 

@@ -106,60 +106,52 @@ async fn a_file_that_may_not_be_written_is_not_and_that_is_said() {
     }
 }
 
-/// What is written after another file was put in its place is in that one, and read from it.
+/// What is written after another file was put in its place is in that one, and read from it. (Of one that is copied over it,
+/// `starting::replaced` asks the server.)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_written_is_in_the_file_that_is_there() {
-    type Put = fn(&PathBuf, &PathBuf);
-    let puts: [Put; 2] = [
-        |backup, file| fs::rename(backup, file).expect("a move over it"),
-        |backup, file| {
-            fs::copy(backup, file).expect("a copy over it");
-        },
-    ];
-    for (i, put) in puts.into_iter().enumerate() {
-        let scene = Scene::new(Backend::Sqlite).await;
-        scene
-            .database
-            .connection
-            .close_by_ref()
-            .await
-            .expect("it closes");
-        let served = file(&scene);
-        let backup = served.with_extension("backup");
-        scene.run(script([add(1, 1)])).await.expect("it is done");
+    let scene = Scene::new(Backend::Sqlite).await;
+    scene
+        .database
+        .connection
+        .close_by_ref()
+        .await
+        .expect("it closes");
+    let served = file(&scene);
+    let backup = served.with_extension("backup");
+    scene.run(script([add(1, 1)])).await.expect("it is done");
+    scene.readers.ping().await.expect("it answers");
+    let other = rusqlite::Connection::open(&served).expect("the file");
+    other
+        .execute("VACUUM INTO ?1", [backup.to_str()])
+        .expect("a backup");
+    scene.run(script([add(1, 1)])).await.expect("it is done");
+    other
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .expect("a checkpoint");
+    drop(other);
+    fs::rename(&backup, &served).expect("a move over it");
+    let soon = Instant::now() + Duration::from_secs(20);
+    for _ in 0..3 {
+        let work = Arc::new(script([add(1, 10)]));
+        let done = scene.writers.run(work, soon).await;
+        done.unwrap_or_else(|e| panic!("{e:?}"));
         scene.readers.ping().await.expect("it answers");
-        let other = rusqlite::Connection::open(&served).expect("the file");
-        other
-            .execute("VACUUM INTO ?1", [backup.to_str()])
-            .expect("a backup");
-        scene.run(script([add(1, 1)])).await.expect("it is done");
-        other
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-            .expect("a checkpoint");
-        drop(other);
-        put(&backup, &served);
-        let soon = Instant::now() + Duration::from_secs(20);
-        for _ in 0..3 {
-            let work = Arc::new(script([add(1, 10)]));
-            let done = scene.writers.run(work, soon).await;
-            done.unwrap_or_else(|e| panic!("{i}: {e:?}"));
-            scene.readers.ping().await.expect("it answers");
-        }
-        let other = rusqlite::Connection::open(&served).expect("the file");
-        let n: i64 = other
-            .query_row("SELECT n FROM counter WHERE id = 1", [], |row| row.get(0))
-            .expect("a number");
-        assert_eq!(n, 31, "{i}");
-        let sound: String = other
-            .query_row("PRAGMA integrity_check", [], |row| row.get(0))
-            .expect("a check");
-        assert_eq!(sound, "ok");
-        // With a log again, as the file before.
-        let mode: String = other
-            .query_row("PRAGMA journal_mode", [], |row| row.get(0))
-            .expect("a mode");
-        assert_eq!(mode, "wal");
     }
+    let other = rusqlite::Connection::open(&served).expect("the file");
+    let n: i64 = other
+        .query_row("SELECT n FROM counter WHERE id = 1", [], |row| row.get(0))
+        .expect("a number");
+    assert_eq!(n, 31);
+    let sound: String = other
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .expect("a check");
+    assert_eq!(sound, "ok");
+    // With a log again, as the file before.
+    let mode: String = other
+        .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+        .expect("a mode");
+    assert_eq!(mode, "wal");
 }
 
 /// Writers and readers of a file without a log are in each other's way.
