@@ -66,7 +66,7 @@ impl<T: Transaction> Writer<'_, T> {
 
     async fn update(&mut self, key: &GroupKey, nodes: Vec<NodeId>) -> Result<(), Stop> {
         let rule = self.rules.update(key.entity);
-        self.refuse_foregone(rule, key.entity, &nodes, "make this")?;
+        self.refuse_foregone(rule, key.entity, &nodes, "turn this into")?;
         let of = self.entity(key.entity);
         let all: Vec<_> = of.primary_key.iter().chain(&key.columns).copied().collect();
         let rows = nodes.iter().map(|&id| {
