@@ -66,6 +66,36 @@ pub struct Request {
     pub idempotency_key: Option<String>,
 }
 
+impl Request {
+    /// One that has nothing but its document.
+    pub fn new(query: impl Into<String>) -> Self {
+        Request {
+            query: query.into(),
+            ..Request::default()
+        }
+    }
+
+    /// With the values of its variables, as anything that is a JSON object: `json!({ "id": 1 })`.
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn with_variables(
+        self,
+        variables: impl serde::Serialize,
+    ) -> Result<Self, serde_json::Error> {
+        let variables = serde_json::from_value(serde_json::to_value(variables)?)?;
+        Ok(Request { variables, ..self })
+    }
+
+    /// Which of the document's operations is asked, where it has several.
+    pub fn with_operation_name(self, operation_name: Option<String>) -> Self {
+        Request {
+            operation_name,
+            ..self
+        }
+    }
+}
+
 fn null_as_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<JsonMap, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
@@ -80,6 +110,13 @@ pub struct Response {
     pub retry_after: Option<Duration>,
     /// Its idempotency key is that of another request.
     pub key_is_taken: bool,
+}
+
+impl Response {
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
 }
 
 impl Engine {

@@ -3,6 +3,7 @@
 //! Start with `blog`, where the graph in the box is declared, then follow a query through `engine`, which
 //! prepares, binds, loads and writes it; the parts of `read` do one step each.
 
+#[cfg(feature = "blog")]
 pub mod blog;
 pub mod graph;
 pub mod schema;
@@ -14,8 +15,16 @@ pub mod read;
 mod write;
 
 pub mod doctor;
+mod embed;
 pub mod identity;
+#[cfg(feature = "cli")]
+mod program;
 pub mod serve;
 
+pub use embed::{Backref, Builder, OpenError};
 pub use engine::{Engine, Request, Response};
-pub use graph::{Catalog, Graph};
+pub use graph::{Catalog, Graph, Principal, Subject};
+#[cfg(feature = "cli")]
+pub use program::{Fill, Program, serve};
+pub use read::plan::Limits;
+pub use {axum, sea_orm};

@@ -16,6 +16,7 @@
 //!    and the primary key: pages of that relation are then read straight from the index.
 //! 2. Add its `mod` line and its line in [`Migrator::migrations`], last.
 
+pub use backref_migration as support;
 pub use sea_orm_migration::prelude::{DbErr, MigrationTrait, MigratorTrait, SchemaManager};
 
 mod m20260101_000001_create_user;
@@ -29,7 +30,6 @@ mod m20260101_000008_create_post_search;
 mod m20260101_000009_index_other_times;
 mod m20260101_000010_keep_words;
 mod m20260101_000011_create_backref_answer;
-pub mod support;
 
 /// Runs the migrations below in their order, and back.
 pub struct Migrator;

@@ -12,8 +12,13 @@
 //! What somebody has written is not deleted by the way: not with its author, and an answer not with what it answers. Comments
 //! are a part of their post, and go with it.
 
+#[cfg(feature = "cli")]
+mod program;
 pub mod sample;
 pub mod seed;
+
+#[cfg(feature = "cli")]
+pub use program::program;
 
 use entity::user::Role;
 use entity::{comment, follow, post, post_tag, profile, tag, user};
@@ -23,6 +28,7 @@ use crate::graph::policy::{Me, Rule};
 use crate::graph::validate::Check;
 use crate::graph::{Graph, Preset};
 
+/// The graph of the publishing database.
 pub fn graph() -> Graph {
     writing(reading())
 }

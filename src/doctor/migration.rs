@@ -36,7 +36,7 @@ pub fn file(steps: &[&Step]) -> String {
         {
             up.push_str(last);
             down.insert_str(0, first);
-            uses = "use crate::support::{create_search, drop_search};\n";
+            uses = "use backref_migration::{create_search, drop_search};\n";
         }
     }
     let statements = sqlite.iter().rev().flat_map(|(_, down)| down.iter());

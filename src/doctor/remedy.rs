@@ -5,7 +5,6 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 
-use migration::support;
 use sea_orm::DbBackend;
 use sea_orm::sea_query::{
     ColumnDef, ForeignKeyAction, PostgresQueryBuilder, SqliteQueryBuilder, Table,
@@ -288,7 +287,7 @@ impl Remedies {
             "create_search",
             &["manager", &table_code, &key_code, &columns_code],
         );
-        let made = support::search_statements(backend, table, key, &columns);
+        let made = backref_migration::search_statements(backend, table, key, &columns);
         if !has_parts {
             return Remedy::Statements(Step {
                 sql: made,
@@ -298,7 +297,7 @@ impl Remedies {
                 },
             });
         }
-        let dropped = support::drop_search_statements(backend, table);
+        let dropped = backref_migration::drop_search_statements(backend, table);
         Remedy::Statements(Step {
             sql: dropped.into_iter().chain(made).collect(),
             code: Code::Search {

@@ -1,6 +1,6 @@
 //! Full-text indexes: what the database has of one, what that lacks, and what the lack costs.
 //!
-//! An index is what `migration::support::create_search` makes, and its parts are known by the names that this
+//! An index is what `backref_migration::create_search` makes, and its parts are known by the names that this
 //! gives them. What a trigger does is judged by the columns it reads and no further.
 
 use std::collections::HashSet;

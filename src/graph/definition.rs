@@ -229,7 +229,7 @@ impl Graph {
 
     /// Makes an entity's rows searchable by the words in these columns, the weightiest first. The database
     /// keeps the index, a table called as the entity's with `_search` behind it, which a migration creates
-    /// with `migration::support::create_search`.
+    /// with `backref_migration::create_search`.
     pub fn search<E: EntityTrait>(
         mut self,
         entity: E,

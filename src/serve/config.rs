@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use super::connections::Settings;
 use super::listen::Listen;
 use super::migrate::Others;
+use super::open::usual_connections;
 use crate::identity::tokens::{Algorithm, ClaimPath};
 use crate::read::plan::{DocumentLimits, Limits};
 
@@ -57,13 +58,8 @@ pub struct DatabaseArgs {
     /// How many connections to the database at most; by default four a processor and at least eight. Requests
     /// share them: most of the time two a processor are enough, the others are for statements that take long.
     /// Mutations have half as many beside these
-    #[arg(long, env = "DATABASE_MAX_CONNECTIONS", default_value_t = default_connections(), hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "DATABASE_MAX_CONNECTIONS", default_value_t = usual_connections(), hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..))]
     pub database_max_connections: u32,
-}
-
-fn default_connections() -> u32 {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    u32::try_from(4 * processors).map_or(u32::MAX, |most| most.max(8))
 }
 
 #[derive(Debug, Args)]
@@ -105,6 +101,15 @@ pub struct Serve {
     /// Without it a GET is refused if it says that another site's page made it
     #[arg(long, env = "REQUIRE_PREFLIGHT", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub require_preflight: bool,
+    /// The origins of other sites whose pages may ask, with cookies too: https://app.example,https://admin.example; or *
+    /// for all, without cookies. By default there are none
+    #[arg(
+        long,
+        env = "CORS_ORIGINS",
+        value_name = "ORIGINS",
+        value_delimiter = ','
+    )]
+    pub cors_origins: Vec<String>,
     /// Ask the database for the role of whoever shows a token, at each request: who is demoted is so at once, and who is
     /// deleted is refused. Without it a role holds as long as the token that has it
     #[arg(long, env = "ROLE_FROM_DATABASE", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]

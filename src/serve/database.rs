@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use migration::Migrator;
 use sea_orm::{ConnectOptions, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr};
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnectOptions;
 
-use super::migrate::{self, Runner};
+use super::migrate::{self, Migrations, Runner};
 use super::url::File;
 use crate::read::load::postgres::{
     Connector, PostgresPool, PostgresWriters, Purpose, without_pgbouncer,
@@ -36,7 +35,8 @@ pub enum SetupError {
     #[error("{file} cannot be used as an SQLite database: {cause}")]
     Unusable { file: PathBuf, cause: String },
     #[error(
-        "there is no database file {0}; `backref migrate up --database-url sqlite://{0}` makes one"
+        "there is no database file {0}; `{program} migrate up --database-url sqlite://{0}` makes one",
+        program = super::name::get()
     )]
     NoFile(PathBuf),
     #[error(
@@ -44,7 +44,8 @@ pub enum SetupError {
     )]
     InMemory,
     #[error(
-        "the database {url} lacks {pending} migration(s); run `backref migrate up {option}`, or start with --migrate"
+        "the database {url} lacks {pending} migration(s); run `{} migrate up {option}`, or start with --migrate",
+        super::name::get()
     )]
     Unmigrated {
         url: String,
@@ -141,9 +142,6 @@ pub struct HalfApplied {
 
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The embedded database: a file beside the server, created, migrated and filled when new.
-pub const EMBEDDED_FILE: &str = "backref.db";
 
 /// How to connect.
 #[derive(Debug, Clone, Copy)]
@@ -429,10 +427,11 @@ pub fn is_busy(error: &DbErr) -> bool {
 
 /// Refuses a database that lacks migrations. It only asks: what is refused is left as it was.
 pub async fn require_migrated(
+    migrations: Migrations,
     url: &Url,
     connection: &DatabaseConnection,
 ) -> Result<(), SetupError> {
-    match pending_migrations(url, connection).await?.len() {
+    match pending_migrations(migrations, url, connection).await?.len() {
         0 => Ok(()),
         pending => Err(SetupError::Unmigrated {
             url: url.shown(),
@@ -447,10 +446,11 @@ pub async fn require_migrated(
 /// # Errors
 /// Where it cannot be told, because the database does not say.
 pub async fn pending_migrations(
+    migrations: Migrations,
     url: &Url,
     connection: &DatabaseConnection,
 ) -> Result<Vec<String>, SetupError> {
-    let all = migrate::status::<Migrator>(url, connection).await?;
+    let all = migrate::status(migrations, url, connection).await?;
     let pending = all.into_iter().filter(|(_, is_applied)| !is_applied);
     Ok(pending.map(|(name, _)| name).collect())
 }
@@ -458,6 +458,7 @@ pub async fn pending_migrations(
 /// Opens the embedded database, which is made when it is not there, or empty. Of two starts one makes it, and the
 /// other waits; one that is killed leaves nothing that is in the next one's way.
 pub async fn embedded(
+    migrations: Migrations,
     path: &Path,
     fill: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(), DbErr>,
 ) -> Result<Url, SetupError> {
@@ -466,7 +467,7 @@ pub async fn embedded(
     let is_there = path.exists();
     let file = path.to_path_buf();
     let made = async {
-        let runner = Runner::open::<Migrator>(&url, true).await?;
+        let runner = Runner::open(migrations, &url, true).await?;
         runner.make(fill).await?;
         runner.keep_log().await?;
         runner.close().await

@@ -1,12 +1,17 @@
 //! Serving: flags, the database behind a URL, HTTP. What an answer is, is decided elsewhere.
 
+#[cfg(feature = "cli")]
 pub mod config;
 pub mod connections;
+pub mod cors;
 pub mod database;
 pub mod descriptors;
 pub mod http;
+#[cfg(feature = "cli")]
 pub mod identity;
 pub mod listen;
 pub mod migrate;
+pub mod name;
+pub mod open;
 pub mod stop;
 pub mod url;

@@ -115,7 +115,25 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "identity",
         ],
     ),
+    (
+        "program",
+        &[
+            "graph",
+            "schema",
+            "log.rs",
+            "read",
+            "engine.rs",
+            "identity",
+            "doctor",
+            "serve",
+        ],
+    ),
+    (
+        "embed",
+        &["graph", "schema", "read", "engine.rs", "identity", "serve"],
+    ),
     ("blog", &["graph"]),
+    ("blog/program.rs", &["blog", "program", "serve"]),
     ("lib.rs", &["engine.rs", "graph"]),
     ("main.rs", &[]),
 ];

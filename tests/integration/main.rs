@@ -9,6 +9,7 @@ mod cursors;
 mod damaged;
 mod differential;
 mod doctor;
+mod embedding;
 mod explain;
 mod failures;
 mod forms;
@@ -40,6 +41,3 @@ mod transactions;
 mod values;
 mod variables;
 mod writing;
-
-/// Where a migration that the doctor prints finds it, as in its own crate.
-use migration::support;

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use backref::serve::database::Connect;
-use backref::serve::migrate::{self, Others, Runner};
+use backref::serve::migrate::{self, Migrations, Others, Runner};
 use entity::{comment, follow, post, post_tag, profile, tag, user};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -43,7 +43,7 @@ async fn foreign_keys_change_under_the_rows() {
     for backend in Backend::all() {
         let database = TestDatabase::sample(backend).await;
         let db = &database.connection;
-        let runner = Runner::open::<Migrator>(&database.url, false)
+        let runner = Runner::open(Migrations::of::<Migrator>(), &database.url, false)
             .await
             .expect("a runner");
         let before = counted(db).await;
@@ -78,7 +78,11 @@ async fn foreign_keys_change_under_the_rows() {
 /// Takes back the migration that keeps what people wrote, and those after it.
 async fn take_back(runner: &Runner, database: &TestDatabase) {
     for _ in Migrator::migrations() {
-        let status = migrate::status::<Migrator>(&database.url, &database.connection);
+        let status = migrate::status(
+            Migrations::of::<Migrator>(),
+            &database.url,
+            &database.connection,
+        );
         let status = status.await.expect("what is applied");
         let kept =
             |(name, is_applied): &(String, bool)| name.ends_with("keep_words") && *is_applied;

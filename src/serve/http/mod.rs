@@ -14,23 +14,27 @@ mod ready;
 mod repeated;
 mod request;
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, VARY};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
+use axum::{BoxError, Router};
 use serde::Serialize;
 use tower::util::MapResponseLayer;
 use tower_http::CompressionLevel;
+use tower_http::body::UnsyncBoxBody;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
+use super::cors::Origins;
 use super::stop::Stop;
 use crate::engine::{Engine, Request};
 use crate::error::{Code, Error};
@@ -58,6 +62,8 @@ pub struct ServerOptions {
     pub lacks: Vec<Lack>,
     /// Whether a GET must show that no page of another site made it, rather than only not say so.
     pub require_preflight: bool,
+    /// Whose pages may ask, besides the server's own.
+    pub origins: Origins,
     /// Once it has begun, the server is not ready for new requests.
     pub stop: Stop,
 }
@@ -73,6 +79,7 @@ impl Default for ServerOptions {
             explain: false,
             lacks: Vec::new(),
             require_preflight: false,
+            origins: Origins::None,
             stop: Stop::default(),
         }
     }
@@ -91,30 +98,68 @@ pub struct Lack {
 
 /// Everything the server answers.
 pub fn router(engine: Arc<Engine>, options: &ServerOptions) -> Router {
-    let graphql = post(graphql)
-        .get(graphql_by_get)
-        .options(answer::methods)
-        .fallback(answer::other_method);
-    let mut router = Router::new()
-        .route("/graphql", graphql)
+    let router = asked(options)
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .fallback(answer::nothing_here);
-    if options.graphiql {
-        router = router.merge(graphiql::routes(options.explain));
+    completed(router, engine, options)
+}
+
+/// GraphQL, and GraphiQL if it is served, for an application that has routes of its own.
+pub fn routes(engine: Arc<Engine>, options: &ServerOptions) -> Router {
+    completed(asked(options), engine, options)
+}
+
+/// GraphQL at whichever path somebody gives it.
+pub fn service<S>(engine: Arc<Engine>, options: &ServerOptions) -> MethodRouter<S> {
+    let served = Served::of(engine, options);
+    let service = methods().layer(layers());
+    match options.origins.layer() {
+        Some(cors) => service.layer(cors).with_state(served),
+        None => service.with_state(served),
     }
-    router
-        // Together, from the outermost: axum boxes what each call of `layer` makes of a route.
-        .layer((
-            MapResponseLayer::new(answer::complete),
-            CatchPanicLayer::custom(answer::panicked),
-            compression(),
-        ))
-        .with_state(Served {
-            readiness: Arc::new(Readiness::of(engine.clone())),
-            engine,
-            options: Arc::new(options.clone()),
-        })
+}
+
+fn asked(options: &ServerOptions) -> Router<Served> {
+    let router = Router::new().route("/graphql", methods());
+    match options.graphiql {
+        true => router.merge(graphiql::routes(options.explain)),
+        false => router,
+    }
+}
+
+fn methods() -> MethodRouter<Served> {
+    post(graphql)
+        .get(graphql_by_get)
+        .options(answer::methods)
+        .fallback(answer::other_method)
+}
+
+fn completed(router: Router<Served>, engine: Arc<Engine>, options: &ServerOptions) -> Router {
+    let router = router.layer(layers());
+    let router = match options.origins.layer() {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router.with_state(Served::of(engine, options))
+}
+
+/// An answer, as it comes from the layer that catches panics.
+type Caught = axum::http::Response<UnsyncBoxBody<Bytes, BoxError>>;
+
+type Layers = (
+    MapResponseLayer<fn(Caught) -> Caught>,
+    CatchPanicLayer<fn(Box<dyn Any + Send + 'static>) -> Response>,
+    CompressionLayer<SizeAbove>,
+);
+
+/// Together, from the outermost: axum boxes what each call of `layer` makes of a route.
+fn layers() -> Layers {
+    (
+        MapResponseLayer::new(answer::complete),
+        CatchPanicLayer::custom(answer::panicked),
+        compression(),
+    )
 }
 
 /// Compresses what is worth it for those who ask, quickly rather than well: most of the gain is in the names that
@@ -167,7 +212,8 @@ async fn graphql_by_get(State(served): State<Served>, request: axum::extract::Re
     let Some(media) = negotiate::accepted(&head.headers) else {
         return answer::not_acceptable();
     };
-    if !origin::is_welcome(&head.headers, &head.uri, served.requires_preflight()) {
+    let welcome = origin::is_welcome(&head.headers, &head.uri, served.requires_preflight());
+    if !welcome && !served.options.origins.welcome(&head.headers) {
         return answer::bad_request(media, origin::REFUSED);
     }
     let query = head.uri.query().unwrap_or_default();
@@ -180,6 +226,14 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 impl Served {
+    fn of(engine: Arc<Engine>, options: &ServerOptions) -> Self {
+        Served {
+            readiness: Arc::new(Readiness::of(engine.clone())),
+            engine,
+            options: Arc::new(options.clone()),
+        }
+    }
+
     /// Whether a request asks what it costs, and may.
     fn explains(&self, headers: &HeaderMap) -> bool {
         self.options.explain && headers.get("x-backref-explain").is_some_and(|v| v == "1")

@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use migration::{MigrationTrait, SchemaManager};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseTransaction, DbBackend, DbErr, Statement,
 };
+use sea_orm_migration::{MigrationTrait, SchemaManager};
 
 use super::tables::quoted;
 

@@ -9,22 +9,57 @@ mod record;
 mod tables;
 mod turn;
 
-use migration::{MigrationTrait, MigratorTrait, SchemaManager};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, TransactionTrait,
 };
+use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
 
 use self::interrupted::Effects;
 use self::record::Record;
 use self::turn::Turns;
 use super::database::{Connect, HalfApplied, SetupError, Url};
 
+/// The migrations of a program.
+#[derive(Debug, Clone, Copy)]
+pub struct Migrations {
+    all: fn() -> Vec<Box<dyn MigrationTrait>>,
+    /// The table in which they are recorded.
+    table: fn() -> String,
+}
+
+impl Migrations {
+    /// Those of SeaORM's migrator.
+    pub fn of<M: MigratorTrait>() -> Self {
+        Migrations {
+            all: M::migrations,
+            table: || M::migration_table_name().to_string(),
+        }
+    }
+
+    /// Of a program that has none: its tables are somebody else's.
+    pub fn none() -> Self {
+        Migrations {
+            all: Vec::new,
+            table: || "seaql_migrations".to_owned(),
+        }
+    }
+
+    pub fn is_none(self) -> bool {
+        (self.all)().is_empty()
+    }
+}
+
 /// The names of a database's migrations, each with whether it is applied. Only reads.
-pub async fn status<M: MigratorTrait>(
+pub async fn status(
+    migrations: Migrations,
     url: &Url,
     connection: &DatabaseConnection,
 ) -> Result<Vec<(String, bool)>, SetupError> {
-    let record = Record::of::<M>();
+    let all = (migrations.all)();
+    if all.is_empty() {
+        return Ok(Vec::new());
+    }
+    let record = Record::of(migrations);
     let applied = match url.is_pooled() {
         true => {
             // A session of the pooler's may know statements of others by the names that are used here.
@@ -37,7 +72,6 @@ pub async fn status<M: MigratorTrait>(
         false => record.read(url, connection).await?,
     };
     let applied = applied.unwrap_or_default();
-    let all = M::migrations();
     let names = all.iter().map(|m| m.name().to_owned());
     Ok(names
         .map(|name| {
@@ -70,7 +104,7 @@ enum Step {
 
 impl Runner {
     /// Connects. `create` makes an SQLite file that does not exist.
-    pub async fn open<M: MigratorTrait>(url: &Url, create: bool) -> Result<Self, SetupError> {
+    pub async fn open(migrations: Migrations, url: &Url, create: bool) -> Result<Self, SetupError> {
         let settings = Connect {
             migrating: true,
             ..Connect::with(1).creating(create)
@@ -78,8 +112,8 @@ impl Runner {
         Ok(Runner {
             url: url.clone(),
             connection: url.connect(settings).await?,
-            migrations: M::migrations(),
-            record: Record::of::<M>(),
+            migrations: (migrations.all)(),
+            record: Record::of(migrations),
         })
     }
 

@@ -2,10 +2,10 @@
 
 use std::time::SystemTime;
 
-use migration::MigratorTrait;
 use sea_orm::sea_query::{ColumnDef, Expr, ExprTrait, Query, Table};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
+use super::Migrations;
 use crate::serve::database::{SetupError, Url, sql_state};
 
 pub struct Record {
@@ -13,9 +13,9 @@ pub struct Record {
 }
 
 impl Record {
-    pub fn of<M: MigratorTrait>() -> Self {
+    pub fn of(migrations: Migrations) -> Self {
         Record {
-            table: M::migration_table_name().to_string(),
+            table: (migrations.table)(),
         }
     }
 

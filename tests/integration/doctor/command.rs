@@ -1,5 +1,6 @@
 //! The command itself: what it prints, how it exits, and that it leaves everything as it was.
 
+use backref::serve::migrate::Migrations;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -125,9 +126,13 @@ async fn a_file_without_tables_gets_none() {
 async fn it_leaves_a_file_and_its_folder_as_they_were() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("backref.db");
-    backref::serve::database::embedded(&file, backref::blog::sample::fill)
-        .await
-        .expect("the embedded database");
+    backref::serve::database::embedded(
+        Migrations::of::<migration::Migrator>(),
+        &file,
+        backref::blog::sample::fill,
+    )
+    .await
+    .expect("the embedded database");
     let look = || {
         let entries = std::fs::read_dir(folder.path()).expect("the folder");
         let names = entries.map(|entry| entry.expect("an entry").file_name());

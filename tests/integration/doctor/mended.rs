@@ -1,6 +1,6 @@
 //! What `backref doctor` found missing.
 
-use crate::support::{create_search, drop_search};
+use backref_migration::{create_search, drop_search};
 use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
 
 #[derive(DeriveMigrationName)]

@@ -11,6 +11,7 @@ mod tables;
 
 use backref::doctor::{Finding, Remedy, Report, Severity, examine};
 use backref::serve::database::Connect;
+use backref::serve::migrate::Migrations;
 use backref::{Catalog, Graph};
 use migration::support::drop_search_statements;
 use migration::{MigratorTrait, SchemaManager};
@@ -413,9 +414,13 @@ async fn pending_migrations_come_before_any_other() {
         .await
         .expect("it goes back");
     run(&database, "DROP INDEX comment_created_at_id_idx").await;
-    let pending = backref::serve::database::pending_migrations(&database.url, &database.connection)
-        .await
-        .expect("the record can be read");
+    let pending = backref::serve::database::pending_migrations(
+        Migrations::of::<migration::Migrator>(),
+        &database.url,
+        &database.connection,
+    )
+    .await
+    .expect("the record can be read");
     let found = report(&database, blog::graph()).await;
     assert!(found.migration().is_some());
     let found = found.with_pending(pending);

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -31,10 +32,26 @@ impl Program {
     }
 
     pub fn serve_at(url: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_backref"));
+        command.args(["--database-url", url]).args(arguments);
+        Self::start(command)
+    }
+
+    /// One of the examples, which `cargo test` builds, over a database if one is named.
+    pub fn example(name: &str, url: Option<&str>, arguments: &[&str]) -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_backref"));
+        let mut command = Command::new(program.with_file_name("examples").join(name));
+        command.args(arguments).env_remove("DATABASE_URL");
+        if let Some(url) = url {
+            command.env("DATABASE_URL", url);
+        }
+        Self::start(command)
+    }
+
+    fn start(mut command: Command) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_backref"))
-            .args(["--database-url", url, "--listen", "127.0.0.1:0"])
-            .args(arguments)
+        let mut child = command
+            .env("LISTEN", "127.0.0.1:0")
             .current_dir(folder.path())
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
@@ -87,9 +104,16 @@ impl Program {
 
     /// Sends a query on a connection of its own, without waiting for the answer.
     pub fn send(&self, query: &str) -> TcpStream {
+        self.send_with(query, "accept: */*")
+    }
+
+    /// With a header of the test's own.
+    fn send_with(&self, query: &str, header: &str) -> TcpStream {
         let body = json!({ "query": query }).to_string();
         let mut stream = self.connect();
-        let head = "POST /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json";
+        let head = format!(
+            "POST /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{header}\r\ncontent-type: application/json"
+        );
         write!(
             stream,
             "{head}\r\ncontent-length: {}\r\n\r\n{body}",
@@ -101,6 +125,11 @@ impl Program {
 
     pub fn ask(&self, query: &str) -> Value {
         answer(self.send(query))
+    }
+
+    /// With a header: `authorization: Bearer …`.
+    pub fn ask_with(&self, query: &str, header: &str) -> Value {
+        answer(self.send_with(query, header))
     }
 
     /// The status of a GET.

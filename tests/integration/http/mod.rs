@@ -9,6 +9,7 @@ mod streams;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use backref::read::plan::Limits;
+use backref::serve::migrate::Migrations;
 use http_body_util::BodyExt;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
@@ -345,8 +346,12 @@ async fn a_database_that_fails_is_reported_by_an_id_and_not_by_its_words() {
         assert!(answer.json()["data"].is_null());
         let answer = app.query("{ __typename }").await;
         assert_eq!(answer.text, r#"{"data":{"__typename":"Query"}}"#);
-        let unmigrated =
-            backref::serve::database::require_migrated(&database.url, &database.connection).await;
+        let unmigrated = backref::serve::database::require_migrated(
+            Migrations::of::<migration::Migrator>(),
+            &database.url,
+            &database.connection,
+        )
+        .await;
         let message = unmigrated.expect_err("there are no tables").to_string();
         assert!(message.contains("backref migrate up"), "{message}");
     }

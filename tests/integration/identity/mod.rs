@@ -4,7 +4,7 @@ mod accounts;
 mod flags;
 mod jwks;
 mod layers;
-mod signing;
+pub mod signing;
 mod tokens;
 mod viewer;
 

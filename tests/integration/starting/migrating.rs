@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use backref::serve::migrate::{Others, Runner};
+use backref::serve::migrate::{Migrations, Others, Runner};
 use migration::{DbErr, MigrationTrait, Migrator, MigratorTrait, SchemaManager};
 use sea_orm::{ConnectionTrait, Statement};
 use sea_orm_migration::prelude::MigrationName;
@@ -151,7 +151,7 @@ async fn count(db: &impl ConnectionTrait, of: &str) -> i64 {
 async fn of_a_migration_that_fails_nothing_is_kept() {
     for backend in Backend::all() {
         let (database, _) = empty(backend).await;
-        let runner = Runner::open::<Fails>(&database.url, true)
+        let runner = Runner::open(Migrations::of::<Fails>(), &database.url, true)
             .await
             .expect("a connection");
         let error = runner
@@ -172,7 +172,7 @@ async fn of_a_migration_that_fails_nothing_is_kept() {
 #[tokio::test]
 async fn a_table_is_rebuilt_with_the_rows_that_refer_to_it() {
     let (database, _) = empty(Backend::Sqlite).await;
-    let runner = Runner::open::<Rebuilds>(&database.url, true)
+    let runner = Runner::open(Migrations::of::<Rebuilds>(), &database.url, true)
         .await
         .expect("a connection");
     runner.up(Others::Refused).await.expect("it migrates");
@@ -183,7 +183,7 @@ async fn a_table_is_rebuilt_with_the_rows_that_refer_to_it() {
 #[tokio::test]
 async fn a_migration_that_leaves_rows_without_what_they_refer_to_is_taken_back() {
     let (database, _) = empty(Backend::Sqlite).await;
-    let runner = Runner::open::<Breaks>(&database.url, true)
+    let runner = Runner::open(Migrations::of::<Breaks>(), &database.url, true)
         .await
         .expect("a connection");
     let error = runner
@@ -202,7 +202,7 @@ async fn a_migration_that_leaves_rows_without_what_they_refer_to_is_taken_back()
 async fn a_migration_may_forbid_its_transaction() {
     for backend in Backend::all() {
         let (database, _) = empty(backend).await;
-        let runner = Runner::open::<Outside>(&database.url, true)
+        let runner = Runner::open(Migrations::of::<Outside>(), &database.url, true)
             .await
             .expect("a connection");
         runner.up(Others::Refused).await.expect("it migrates");

@@ -1,0 +1,128 @@
+//! Backref as an executor of async-graphql's, so that its integrations serve it.
+
+use std::any::TypeId;
+use std::sync::Arc;
+
+use async_graphql::{Data, PathSegment, Pos, ServerError, Value};
+use futures_util::stream::{BoxStream, StreamExt};
+use serde::Deserialize;
+
+use super::Backref;
+use crate::engine::Request;
+use crate::graph::Principal;
+
+/// A request asks as the [`Principal`] among its data, which `request.data(principal)` puts there; without one as
+/// nobody known.
+impl async_graphql::Executor for Backref {
+    async fn execute(&self, request: async_graphql::Request) -> async_graphql::Response {
+        let principal = principal_of(&request.data).unwrap_or_default();
+        self.answer(request, principal).await
+    }
+
+    /// A query or a mutation, as the one answer of its stream.
+    fn execute_stream(
+        &self,
+        request: async_graphql::Request,
+        session_data: Option<Arc<Data>>,
+    ) -> BoxStream<'static, async_graphql::Response> {
+        let of_session = || session_data.as_deref().and_then(principal_of);
+        let principal = principal_of(&request.data).or_else(of_session);
+        let backref = self.clone();
+        let answer = async move { backref.answer(request, principal.unwrap_or_default()).await };
+        futures_util::stream::once(answer).boxed()
+    }
+}
+
+fn principal_of(data: &Data) -> Option<Principal> {
+    let found = data.get(&TypeId::of::<Principal>())?;
+    found.downcast_ref::<Principal>().cloned()
+}
+
+impl Backref {
+    async fn answer(
+        &self,
+        request: async_graphql::Request,
+        principal: Principal,
+    ) -> async_graphql::Response {
+        let asked = Request::new(request.query)
+            .with_operation_name(request.operation_name)
+            .with_variables(request.variables);
+        match asked {
+            Ok(asked) => of_body(&self.execute(&asked, principal).await.body),
+            Err(error) => failed(format!("the variables are no JSON: {error}")),
+        }
+    }
+}
+
+/// The parts of a response's body.
+#[derive(Deserialize)]
+struct Body {
+    #[serde(default)]
+    data: Value,
+    #[serde(default)]
+    errors: Vec<BodyError>,
+    #[serde(default)]
+    extensions: std::collections::BTreeMap<String, Value>,
+}
+
+#[derive(Deserialize)]
+struct BodyError {
+    message: String,
+    #[serde(default)]
+    locations: Vec<Location>,
+    #[serde(default)]
+    path: Vec<Step>,
+    #[serde(default)]
+    extensions: std::collections::BTreeMap<String, Value>,
+}
+
+#[derive(Deserialize)]
+struct Location {
+    line: usize,
+    column: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Step {
+    Index(usize),
+    Field(String),
+}
+
+fn of_body(body: &[u8]) -> async_graphql::Response {
+    let body: Body = match serde_json::from_slice(body) {
+        Ok(body) => body,
+        Err(error) => return failed(format!("the response is no JSON: {error}")),
+    };
+    let mut response = async_graphql::Response::new(body.data);
+    response.errors = body.errors.into_iter().map(error).collect();
+    response.extensions = body.extensions;
+    response
+}
+
+fn error(error: BodyError) -> ServerError {
+    let locations = error.locations.into_iter();
+    let steps = error.path.into_iter();
+    let mut made = ServerError::new(error.message, None);
+    made.locations = locations
+        .map(|Location { line, column }| Pos { line, column })
+        .collect();
+    made.path = steps
+        .map(|step| match step {
+            Step::Index(index) => PathSegment::Index(index),
+            Step::Field(name) => PathSegment::Field(name),
+        })
+        .collect();
+    if !error.extensions.is_empty() {
+        let mut extensions = async_graphql::ErrorExtensionValues::default();
+        for (name, value) in error.extensions {
+            extensions.set(name, value);
+        }
+        made.extensions = Some(extensions);
+    }
+    made
+}
+
+fn failed(message: String) -> async_graphql::Response {
+    async_graphql::Response::from_errors(vec![ServerError::new(message, None)])
+}

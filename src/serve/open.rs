@@ -1,0 +1,82 @@
+//! From a graph and a database to an engine that answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::database::{Connect, SetupError, Url};
+use crate::engine::{Engine, Planner};
+use crate::identity::accounts::{Accounts, AttemptLimits};
+use crate::identity::tokens::Tokens;
+
+/// What an engine is made of.
+pub struct Opening {
+    pub url: Url,
+    pub planner: Planner,
+    /// To the database, for reading, at most.
+    pub max_connections: u32,
+    /// What a request may take.
+    pub timeout: Duration,
+    /// For how long the answers of requests with an idempotency key are kept.
+    pub keep: Duration,
+    /// By which people who sign in are known, if they can.
+    pub tokens: Option<Arc<Tokens>>,
+    /// Whether accounts are asked for roles at each request.
+    pub asks_for_roles: bool,
+}
+
+pub struct Opened {
+    pub engine: Arc<Engine>,
+    /// Where somebody can sign in, or is asked for.
+    pub accounts: Option<Arc<Accounts>>,
+}
+
+impl Opening {
+    /// Opens the connections. The database is asked whether it answers.
+    pub async fn open(self) -> Result<Opened, SetupError> {
+        let accounts = self.accounts().await?;
+        let Opening {
+            url,
+            planner,
+            max_connections,
+            timeout,
+            keep,
+            ..
+        } = self;
+        let readers = url.readers(max_connections, Some(timeout))?;
+        readers.ping().await?;
+        let writers = url.writers(&readers, max_connections, Some(timeout))?;
+        let engine = Engine::new(planner, readers, timeout)
+            .with_writers(writers)
+            .keeping_answers(keep);
+        let engine = match &accounts {
+            Some(accounts) => engine.with_accounts(accounts.clone()),
+            None => engine,
+        };
+        Ok(Opened {
+            engine: Arc::new(engine),
+            accounts,
+        })
+    }
+
+    /// The accounts of the database, where somebody can sign in or roles are asked for.
+    async fn accounts(&self) -> Result<Option<Arc<Accounts>>, SetupError> {
+        let signs = self.tokens.as_ref().is_some_and(|t| t.can_sign());
+        if !signs && !self.asks_for_roles {
+            return Ok(None);
+        }
+        let connection = self.url.connect(Connect::writing(WRITERS)).await?;
+        let catalog = self.planner.catalog();
+        let limits = AttemptLimits::default();
+        let accounts = Accounts::of(catalog, connection, self.tokens.clone(), limits);
+        Ok(accounts.map(Arc::new))
+    }
+}
+
+/// Connections for what is asked of accounts.
+const WRITERS: u32 = 4;
+
+/// How many connections for reading where nobody has said: four a processor, and at least eight.
+pub fn usual_connections() -> u32 {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(4 * processors).map_or(u32::MAX, |most| most.max(8))
+}

@@ -1,0 +1,197 @@
+//! A graph in somebody's own application: his routes, his sessions, his async-graphql, his pages on other origins.
+
+mod examples;
+mod origins;
+
+use async_graphql::Executor;
+use axum::body::Body;
+use axum::extract::Request as Ask;
+use axum::http::request::Parts;
+use axum::http::{Request, StatusCode};
+use axum::middleware::{Next, from_fn};
+use axum::routing::get;
+use axum::{Router, response::Response};
+use backref::graph::Subject;
+use backref::{Backref, OpenError, Principal};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::harness::{Backend, TestDatabase, blog};
+
+async fn open(database: &TestDatabase) -> Backref {
+    let api = Backref::builder(blog::graph()).database(database.url.shown());
+    api.open().await.expect("it opens")
+}
+
+async fn ask(app: &Router, request: Request<Body>) -> (StatusCode, String) {
+    let answer = app.clone().oneshot(request).await.expect("an answer");
+    let status = answer.status();
+    let body = answer.into_body().collect().await.expect("a body");
+    let text = String::from_utf8(body.to_bytes().to_vec());
+    (status, text.expect("UTF-8"))
+}
+
+fn post(path: &str) -> axum::http::request::Builder {
+    Request::post(path).header("content-type", "application/json")
+}
+
+fn body(query: &str) -> Body {
+    Body::from(json!({ "query": query }).to_string())
+}
+
+#[tokio::test]
+async fn its_routes_stand_beside_an_applications_own() {
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let api = open(&database).await;
+        let app: Router<u8> = Router::new()
+            .route("/", get(|| async { "mine" }))
+            .route("/api/graph", api.service())
+            .fallback(|| async { (StatusCode::NOT_FOUND, "nothing of mine") });
+        let app = app.with_state(7).merge(api.router());
+        let query = "{ tags(limit: 1) { id } }";
+        let known = ask(&app, post("/graphql").body(body(query)).expect("one")).await;
+        assert_eq!(known.0, StatusCode::OK, "{}", known.1);
+        assert!(
+            known.1.starts_with(r#"{"data":{"tags":[{"id":"#),
+            "{}",
+            known.1
+        );
+        let other = ask(&app, post("/api/graph").body(body(query)).expect("one")).await;
+        assert_eq!(other, known);
+        for (path, says) in [("/", "mine"), ("/graphiql/x", "nothing of mine")] {
+            let answer = ask(&app, Request::get(path).body(Body::empty()).expect("one")).await;
+            assert_eq!(answer.1, says);
+        }
+        let typed = ask(
+            &app,
+            Request::put("/api/graph").body(Body::empty()).expect("one"),
+        )
+        .await;
+        assert_eq!(typed.0, StatusCode::METHOD_NOT_ALLOWED);
+    }
+}
+
+/// A session that somebody's own layer has found.
+#[derive(Clone)]
+struct Session {
+    user: i32,
+}
+
+async fn with_session(mut request: Ask, next: Next) -> Response {
+    let cookie = request
+        .headers()
+        .get("cookie")
+        .and_then(|c| c.to_str().ok());
+    let user = cookie.and_then(|c| c.strip_prefix("session=")?.parse().ok());
+    if let Some(user) = user {
+        request.extensions_mut().insert(Session { user });
+    }
+    next.run(request).await
+}
+
+#[tokio::test]
+async fn whoever_a_session_knows_asks() {
+    let database = TestDatabase::sample(Backend::Sqlite).await;
+    let of_session = |request: &Parts| {
+        let user = request.extensions.get::<Session>().map(|s| s.user);
+        async move {
+            Ok(match user {
+                Some(user) => Principal::subject(Subject::new(user.to_string())),
+                None => Principal::Anonymous,
+            })
+        }
+    };
+    let api = Backref::builder(blog::graph())
+        .database(database.url.shown())
+        .principal(of_session)
+        .open()
+        .await
+        .expect("it opens");
+    let app = Router::new()
+        .merge(api.router())
+        .layer(from_fn(with_session));
+    let query = "{ viewer { id } }";
+    let as_one = post("/graphql")
+        .header("cookie", "session=2")
+        .body(body(query));
+    let answer = ask(&app, as_one.expect("one")).await;
+    assert_eq!(answer.1, r#"{"data":{"viewer":{"id":"User:2"}}}"#);
+    let nobody = ask(&app, post("/graphql").body(body(query)).expect("one")).await;
+    assert_eq!(nobody.1, r#"{"data":{"viewer":null}}"#);
+    // A browser sends cookies whosever page makes it ask.
+    let by_link = Request::get("/graphql?query=%7B__typename%7D").header("cookie", "session=2");
+    let refused = ask(&app, by_link.body(Body::empty()).expect("one")).await;
+    assert_eq!(refused.0, StatusCode::BAD_REQUEST, "{}", refused.1);
+}
+
+#[tokio::test]
+async fn async_graphql_serves_it() {
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let api = open(&database).await;
+        let app: Router =
+            Router::new().route_service("/served", async_graphql_axum::GraphQL::new(api.clone()));
+        let query = "{ users(limit: 2) { username posts(limit: 1) { title } } }";
+        let own = post("/served");
+        let served = ask(&app, own.body(body(query)).expect("one")).await;
+        let own = api
+            .execute(&backref::Request::new(query), Principal::Anonymous)
+            .await;
+        let served: Value = serde_json::from_str(&served.1).expect("JSON");
+        assert_eq!(served, own.json());
+
+        let wrong =
+            async_graphql::Request::new("query Q($n: Int!) { users(limit: $n) { id nme } }");
+        let wrong = Executor::execute(&api, wrong).await;
+        let own = api
+            .execute(
+                &backref::Request::new("query Q($n: Int!) { users(limit: $n) { id nme } }"),
+                Principal::Anonymous,
+            )
+            .await;
+        let served = serde_json::to_value(&wrong).expect("JSON");
+        assert_eq!(served["errors"], own.json()["errors"]);
+
+        let as_one =
+            async_graphql::Request::new("query Q($n: ID!) { viewer { id } user(id: $n) { id } }");
+        let as_one = as_one
+            .variables(async_graphql::Variables::from_json(json!({ "n": 3 })))
+            .data(Principal::subject(Subject::new("2")));
+        let answer = serde_json::to_value(Executor::execute(&api, as_one).await).expect("JSON");
+        assert_eq!(
+            answer["data"],
+            json!({ "viewer": { "id": "User:2" }, "user": { "id": "User:3" } })
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_says_why() {
+    let database = TestDatabase::sample(Backend::Sqlite).await;
+    let unnamed = Backref::builder(blog::graph()).open().await;
+    assert!(matches!(unnamed, Err(OpenError::NoDatabase)));
+    let empty = backref::Graph::new().hide(entity::post::Column::Title);
+    let wrong = Backref::builder(empty)
+        .database(database.url.shown())
+        .open()
+        .await;
+    assert!(matches!(wrong, Err(OpenError::Graph(_))));
+    let gone = Backref::builder(blog::graph())
+        .database("sqlite:///nowhere/at/all.db")
+        .open()
+        .await;
+    let says = gone.err().expect("no such file").to_string();
+    assert!(says.contains("/nowhere/at/all.db"), "{says}");
+    let origin = Backref::builder(blog::graph())
+        .database(database.url.shown())
+        .cors_origins(["https://app.example/"])
+        .open()
+        .await;
+    let says = origin.err().expect("no origin").to_string();
+    assert!(
+        says.contains("`https://app.example/` is no origin"),
+        "{says}"
+    );
+}
