@@ -504,8 +504,7 @@ impl Planner {
             Unplanned::Field(_, errors) => errors,
         })?;
         let catalog = &self.shared.catalog;
-        let rules = catalog.rules(catalog.shape(principal));
-        let writes = write::plan(catalog, rules, principal, &planned.units, dialect);
+        let writes = write::plan(catalog, principal, &planned.units, dialect);
         let mut all = Explained {
             bound: planned.bound,
             fields: Vec::new(),

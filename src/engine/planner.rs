@@ -24,6 +24,7 @@ use crate::read::plan::{self, BoundPlan, Document, Limits, Part, Plan, Variables
 use crate::read::respond::{Answer, Answered};
 use crate::read::sql::Dialect;
 use crate::schema::Schema;
+use crate::write::Kept;
 
 /// The part of the way that needs no database.
 pub struct Planner {
@@ -37,6 +38,8 @@ pub struct Planner {
 pub(super) struct Shared {
     pub catalog: Catalog,
     schema: Schema,
+    /// Statements of mutations.
+    pub changes: Kept,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -119,7 +122,11 @@ impl Asked {
 impl Planner {
     pub fn new(catalog: Catalog, schema: Schema, limits: Limits) -> Self {
         Planner {
-            shared: Arc::new(Shared { catalog, schema }),
+            shared: Arc::new(Shared {
+                catalog,
+                schema,
+                changes: Kept::default(),
+            }),
             limits,
             documents: Cache::with_weighter(1024, CACHE, DocumentWeight),
             plans: Cache::with_weighter(1024, CACHE, PlanWeight),

@@ -91,8 +91,8 @@ impl Work for Doing {
 
     async fn attempt<T: Transaction>(&self, on: &T) -> Result<Written, Stop> {
         let catalog = &self.shared.catalog;
-        let rules = catalog.rules(catalog.shape(&self.principal));
-        let mut writer = Writer::new(catalog, rules, &self.principal, &self.units, self.most, on);
+        let writer = Writer::new(catalog, &self.principal, &self.units, self.most, on);
+        let mut writer = writer.keeping(&self.shared.changes);
         if let Some(once) = &self.once {
             match once.begin(on).await? {
                 Begun::New => {}

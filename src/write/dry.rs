@@ -7,13 +7,12 @@ use futures_util::FutureExt;
 use super::run::Writer;
 use super::unit::Units;
 use crate::graph::keys::KeyValue;
-use crate::graph::rules::Rules;
 use crate::graph::{Catalog, EntityId, Kind, Principal};
 use crate::read::load::change::{Change, Foreign, ForeignRows, Given, Transaction};
 use crate::read::load::rows::Rows;
 use crate::read::load::{Connection, DatabaseError, Statement};
 use crate::read::plan::Level;
-use crate::read::sql::{BindValue, Dialect};
+use crate::read::sql::Dialect;
 
 /// A statement that would be run.
 #[derive(Debug)]
@@ -29,25 +28,23 @@ pub struct Planned {
 /// The statements of each field, in their order.
 pub fn plan(
     catalog: &Catalog,
-    rules: &Rules,
     principal: &Principal,
     units: &Units,
     dialect: Dialect,
 ) -> Vec<Vec<Planned>> {
     match dialect {
-        Dialect::Postgres => planned(catalog, rules, principal, units, &Dry::<true>::default()),
-        Dialect::Sqlite => planned(catalog, rules, principal, units, &Dry::<false>::default()),
+        Dialect::Postgres => planned(catalog, principal, units, &Dry::<true>::default()),
+        Dialect::Sqlite => planned(catalog, principal, units, &Dry::<false>::default()),
     }
 }
 
 fn planned<T: Transaction>(
     catalog: &Catalog,
-    rules: &Rules,
     principal: &Principal,
     units: &Units,
     on: &T,
 ) -> Vec<Vec<Planned>> {
-    let mut writer = Writer::new(catalog, rules, principal, units, 1, on).dry();
+    let mut writer = Writer::new(catalog, principal, units, 1, on).dry();
     let acts = 0..units.acts.len();
     let each = acts.map(|act| {
         let doing = async {
@@ -88,12 +85,7 @@ impl<const POSTGRES: bool> Connection for Dry<POSTGRES> {
 impl<const POSTGRES: bool> Transaction for Dry<POSTGRES> {
     /// A row for each that is bound: its place, and values of which no two are alike.
     async fn change(&self, change: &Change) -> Result<Vec<Given>, DatabaseError> {
-        let rows = match change.values.first() {
-            Some(BindValue::Text(rows)) => serde_json::from_str::<Vec<serde::de::IgnoredAny>>(rows)
-                .map_or(1, |rows| rows.len()),
-            Some(BindValue::Ints(keys)) => keys.len(),
-            _ => 1,
-        };
+        let rows = change.rows.max(1);
         if change.gives.is_empty() {
             return Ok(Vec::new());
         }

@@ -15,6 +15,7 @@
 
 mod bind;
 mod dry;
+mod kept;
 pub mod once;
 mod run;
 mod turns;
@@ -22,6 +23,7 @@ mod unit;
 
 pub use bind::{Binding, Bounds, bind};
 pub use dry::plan;
+pub use kept::Kept;
 pub use run::failure::{explain, taken_by};
 pub use run::{Failed, Refused, Writer, place};
 pub use turns::Turns;

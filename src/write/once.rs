@@ -130,8 +130,13 @@ async fn run<T: Transaction>(
     values: Vec<BindValue>,
     gives: Vec<Kind>,
 ) -> Result<Vec<Given>, DatabaseError> {
-    let sql = sql.into();
-    on.change(&Change { sql, values, gives }).await
+    let change = Change {
+        sql: sql.into(),
+        values,
+        rows: 0,
+        gives: gives.into(),
+    };
+    on.change(&change).await
 }
 
 fn binds(dialect: Dialect) -> [&'static str; 5] {

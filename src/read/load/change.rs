@@ -13,7 +13,9 @@ use crate::read::sql::BindValue;
 pub struct Change {
     pub sql: Arc<str>,
     pub values: Vec<BindValue>,
-    pub gives: Vec<Kind>,
+    /// How many rows are bound.
+    pub rows: usize,
+    pub gives: Arc<[Kind]>,
 }
 
 /// A row of a statement, each value as keys are kept; `None` is null.

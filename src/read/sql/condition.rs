@@ -136,7 +136,7 @@ impl Writer<'_> {
         let column = self.comparable(t, ix);
         let values = BindValue::list(kind.is_integer(), values, |text| match self.dialect {
             Dialect::Postgres => can_be(kind, text).then(|| text.into()),
-            Dialect::Sqlite => Some(sqlite_text(kind, text)),
+            Dialect::Sqlite => Some(sqlite_text(kind, text).into()),
         });
         let texts = match &values {
             BindValue::Texts(texts) => texts.clone(),
@@ -378,7 +378,7 @@ impl Writer<'_> {
     fn bind_key(&self, kind: &Kind, value: &KeyValue) -> String {
         self.bound(match value {
             KeyValue::Int(i) => BindValue::Int(*i),
-            KeyValue::Text(text) => BindValue::Text(sqlite_text(kind, text)),
+            KeyValue::Text(text) => BindValue::Text(sqlite_text(kind, text).into()),
         })
     }
 

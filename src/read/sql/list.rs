@@ -76,15 +76,37 @@ pub(super) fn literal(dialect: Dialect, value: &BindValue) -> String {
 
 /// PostgreSQL's text of an array.
 fn array(items: &[Option<KeyValue>]) -> String {
-    let item = |item: &Option<KeyValue>| match item {
-        None => "NULL".to_owned(),
-        Some(KeyValue::Int(i)) => i.to_string(),
-        Some(KeyValue::Text(text)) => {
-            format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    let mut out = "{".to_owned();
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            out.push(',');
         }
-    };
-    let items: Vec<_> = items.iter().map(item).collect();
-    format!("{{{}}}", items.join(","))
+        push_item(&mut out, item.as_ref());
+    }
+    out.push('}');
+    out
+}
+
+/// An item of it.
+pub(super) fn push_item(out: &mut String, item: Option<&KeyValue>) {
+    match item {
+        None => out.push_str("NULL"),
+        Some(KeyValue::Int(i)) => out.push_str(itoa::Buffer::new().format(*i)),
+        Some(KeyValue::Text(text)) => {
+            out.push('"');
+            for part in text.split_inclusive(['"', '\\']) {
+                match part.strip_suffix(['"', '\\']) {
+                    Some(before) => {
+                        out.push_str(before);
+                        out.push('\\');
+                        out.push_str(&part[before.len()..]);
+                    }
+                    None => out.push_str(part),
+                }
+            }
+            out.push('"');
+        }
+    }
 }
 
 pub(super) fn json(of: &Kind, items: &[Option<KeyValue>]) -> String {

@@ -47,7 +47,7 @@ impl Brought {
         let kind = &self.kind;
         let bound = |text: &str| match dialect {
             Dialect::Postgres => text.into(),
-            Dialect::Sqlite => sqlite_text(kind, text),
+            Dialect::Sqlite => sqlite_text(kind, text).into(),
         };
         if self.list {
             let values = self.value.values(kind, principal);

@@ -106,14 +106,15 @@ pub fn asked_keys<'k>(
     let bound = kinds.zip(keys).map(|(kind, keys)| match keys {
         KeyColumn::Int(keys) => KeyColumn::Int(keys.clone()),
         KeyColumn::Text(keys) => {
-            KeyColumn::Text(keys.iter().map(|key| sqlite_text(kind, key)).collect())
+            let texts = keys.iter().map(|key| sqlite_text(kind, key).into());
+            KeyColumn::Text(texts.collect())
         }
     });
     Cow::Owned(bound.collect())
 }
 
 /// The text that is bound of a value on SQLite, which compares texts where PostgreSQL has types.
-pub(super) fn sqlite_text(kind: &Kind, text: &str) -> Box<str> {
+pub(super) fn sqlite_text<'t>(kind: &Kind, text: &'t str) -> Cow<'t, str> {
     match kind {
         Kind::Date | Kind::DateTime { .. } => moment::among_texts(text).into(),
         Kind::Time => moment::among_times(text).into(),

@@ -8,7 +8,7 @@ use super::{Stop, Writer, forbidden, holds, place};
 use crate::graph::rules::Visibility;
 use crate::graph::{ColumnIx, EntityId};
 use crate::read::load::change::Transaction;
-use crate::read::sql::change::{Ask, By, Find, Lock, Value};
+use crate::read::sql::change::{Ask, Deed, Find, Lock, Look, Task, Value};
 use crate::write::unit::{NodeId, Origin, Uses};
 
 impl<T: Transaction> Writer<'_, T> {
@@ -50,7 +50,7 @@ impl<T: Transaction> Writer<'_, T> {
         let written: Vec<ColumnIx> = written.collect();
         let questions = questions(self.catalog, self.rules, entity, uses, written, true);
         let create = match self.rules.create(entity) {
-            Visibility::Where(rule) if some_new => Some(Ask::Rule(rule)),
+            Visibility::Where(_) if some_new => Some(Ask::May(Deed::Create)),
             _ => None,
         };
         if questions.is_empty() && create.is_none() {
@@ -63,21 +63,19 @@ impl<T: Transaction> Writer<'_, T> {
             let own = self.key(id).unwrap_or_default().into_iter();
             own.map(|part| Cow::Owned(Value::Is(part))).collect()
         });
-        let rows = self.keys_to_bind(entity, key, rows);
-        let changes = self.changes();
-        let find = |others: &[_]| {
-            let find = Find {
-                entity,
-                by: By::Columns(key),
-                reads: &[],
-                asks: &asks,
+        let rows = self.rows(entity, key, rows);
+        let find = Task::Find(Find {
+            entity,
+            by: key.clone(),
+            look: Look {
+                reads: Vec::new(),
+                asks,
                 seen: false,
                 lock: Lock::None,
-            };
-            changes.find(&find, others)
-        };
+            },
+        });
         let path = self.node(nodes[0]).path.to_string();
-        let found = self.statement(&path, entity, find, Some(rows)).await?;
+        let found = self.statement(&path, find, rows).await?;
         let mut errors = Vec::new();
         for row in found {
             let Some(&id) = nodes.get(place(T::DIALECT, &row[0])) else {
@@ -93,12 +91,12 @@ impl<T: Transaction> Writer<'_, T> {
             }
             for (question, answer) in questions.iter().zip(answers) {
                 match question {
-                    Question::Update(_) if !new && !holds(answer) => {
+                    Question::Update if !new && !holds(answer) => {
                         let message = format!("you may not change this {} so", of.one());
                         errors.push(forbidden(message, &node.path));
                     }
                     // What the graph itself puts there needs no leave.
-                    Question::Write(column, _) if !holds(answer) && self.is_given(id, *column) => {
+                    Question::Write(column) if !holds(answer) && self.is_given(id, *column) => {
                         let field = &of.columns[*column].field;
                         let message = format!("you may not write `{field}` of this {}", of.one());
                         errors.push(forbidden(message, &format!("{}.{field}", node.path)));

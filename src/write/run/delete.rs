@@ -16,8 +16,7 @@ use crate::graph::hooks::Hooks;
 use crate::graph::keys::KeyValue;
 use crate::graph::{ColumnIx, EntityId, ForeignKey, Link};
 use crate::read::load::change::Transaction;
-use crate::read::sql::change::{By, Find, Lock, Value};
-use crate::read::sql::forms::ColumnRef;
+use crate::read::sql::change::{Find, Lock, Look, Task, Value};
 use crate::write::unit::{Found, Given, GroupKey, Key, Node, NodeId, Operation, Origin, Uses};
 
 /// How many rounds rows are followed that refer to rows of their own kind, or in a circle.
@@ -102,11 +101,10 @@ impl<'a, T: Transaction> Writer<'a, T> {
                 let parts = key.into_iter().map(|part| Cow::Owned(Value::Is(part)));
                 parts.collect()
             });
-            let rows = self.keys_to_bind(entity, &of.primary_key, rows);
-            let changes = self.changes();
-            let write = |_: &[ColumnRef]| changes.delete(entity);
+            let rows = self.rows(entity, &of.primary_key, rows);
             let own = nodes.remove(&entity).unwrap_or_default();
-            let ran = self.statement(&first, entity, write, Some(rows)).await;
+            let delete = Task::Delete { entity };
+            let ran = self.statement(&first, delete, rows).await;
             ran.map_err(|error| self.failed(error, entity, &own, true))?;
             if let Some(hooks) = self.hooks(entity) {
                 Box::pin(self.after_delete(hooks, entity, hooked)).await?;
@@ -175,7 +173,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             false => {
                 let all = questions(self.catalog, self.rules, from, uses, [], false);
                 let rules = all.into_iter();
-                rules.filter(|q| matches!(q, Question::Delete(_))).collect()
+                rules.filter(|q| matches!(q, Question::Delete)).collect()
             }
         };
         let rows = self
@@ -241,9 +239,12 @@ impl<'a, T: Transaction> Writer<'a, T> {
             own.take(of.primary_key.len()).chain(nulls).collect()
         });
         let rows = self.rows(from, &all, rows);
-        let changes = self.changes();
-        let write = |_: &[ColumnRef]| changes.update(from, &columns, None);
-        self.run(from, &[], write, rows).await?;
+        let update = Task::Update {
+            entity: from,
+            columns,
+            grows: None,
+        };
+        self.run(&[], update, rows).await?;
         Ok(())
     }
 
@@ -311,23 +312,21 @@ impl<'a, T: Transaction> Writer<'a, T> {
             });
             values.collect()
         });
-        let rows = self.keys_to_bind(from, &key.columns, bound);
-        let changes = self.changes();
-        let find = |others: &[_]| {
-            let find = Find {
-                entity: from,
-                by: By::Columns(&key.columns),
-                reads,
-                asks: &asks,
+        let rows = self.rows(from, &key.columns, bound);
+        let find = Task::Find(Find {
+            entity: from,
+            by: key.columns.clone(),
+            look: Look {
+                reads: reads.to_vec(),
+                asks,
                 // What is not seen goes too, or keeps what it refers to.
                 seen: false,
                 lock: Lock::Update,
-            };
-            changes.find(&find, others)
-        };
+            },
+        });
         let path = parents.first().map(|p| p.path.to_string());
         let found = self
-            .statement(&path.unwrap_or_default(), from, find, Some(rows))
+            .statement(&path.unwrap_or_default(), find, rows)
             .await?;
         let found = found.into_iter().filter_map(|mut row| {
             let parent = parents.get(super::place(T::DIALECT, &row[0]))?;

@@ -8,7 +8,7 @@ use crate::graph::{Catalog, ColumnIx, Entity, ForeignKey, Link, Principal};
 use crate::read::load::change::Change;
 use crate::read::load::refusal::Refusal;
 use crate::read::sql::Dialect;
-use crate::read::sql::change::{By, Changes, Find, Lock, Value};
+use crate::read::sql::change::{Changes, Find, Lock, Look, Task, Value};
 
 use super::Failed;
 
@@ -87,28 +87,29 @@ pub fn taken_by(
         dialect,
         rules,
     };
-    let find = Find {
-        entity: failed.entity,
-        by: By::Columns(&columns),
-        reads: &[],
-        asks: &[],
-        // Whoever has them may be hidden: that they are taken is told anyhow.
-        seen: false,
-        lock: Lock::None,
+    let value = |row: usize, i: usize| {
+        let mut values = failed.rows[row].iter();
+        let found = values.find(|(c, _)| *c == columns[i]);
+        found.map_or(Cow::Owned(Value::Null), |(_, value)| Cow::Borrowed(value))
     };
-    let rows = failed.rows.iter().map(|row| {
-        let values = columns.iter().map(|column| {
-            let value = row.iter().find(|(c, _)| c == column);
-            Cow::Owned(value.map_or(Value::Null, |(_, value)| value.clone()))
-        });
-        values.collect()
+    let rows = changes.rows(failed.entity, &columns, failed.rows.len(), value);
+    let find = Task::Find(Find {
+        entity: failed.entity,
+        by: columns,
+        look: Look {
+            reads: Vec::new(),
+            asks: Vec::new(),
+            // Whoever has them may be hidden: that they are taken is told anyhow.
+            seen: false,
+            lock: Lock::None,
+        },
     });
-    let sql = changes.find(&find, &[]);
-    let rows = changes.keys(failed.entity, &columns, rows);
+    let sql = changes.write(&find, rows.packing, &[]);
     Some(Change {
-        values: sql.bound(dialect, Some(rows), &Principal::Anonymous),
+        values: sql.bound(dialect, rows.binds, &Principal::Anonymous),
+        rows: rows.count,
         sql: sql.text,
-        gives: sql.gives.to_vec(),
+        gives: sql.gives,
     })
 }
 

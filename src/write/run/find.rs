@@ -2,25 +2,25 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sea_orm::sea_query::ForeignKeyAction;
 
 use super::{Stop, Writer, forbidden, holds, not_found, place};
 use crate::error::{Code, Error};
-use crate::graph::condition::Filter;
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::{Rules, Visibility};
 use crate::graph::{Catalog, ColumnIx, EntityId, ForeignKey, Link};
 use crate::read::load::change::Transaction;
-use crate::read::sql::change::{Ask, By, Find, Lock, Value};
+use crate::read::sql::change::{Ask, BoundRows, Deed, Find, Lock, Look, Task, Value};
 use crate::write::unit::{Found, Given, Key, Matching, Node, NodeId, Origin, Uses, Within};
 
 /// A question to a row, and what it is for.
 pub(super) enum Question<'c> {
-    Update(&'c Filter),
-    Delete(&'c Filter),
-    Connect(&'c Filter),
-    Write(ColumnIx, &'c Filter),
+    Update,
+    Delete,
+    Connect,
+    Write(ColumnIx),
     /// Rows refer to it, of which whoever asks sees some, or none.
     Held {
         from: EntityId,
@@ -29,17 +29,17 @@ pub(super) enum Question<'c> {
     },
 }
 
-impl<'c> Question<'c> {
-    pub(super) fn ask(&self) -> Ask<'c> {
+impl Question<'_> {
+    pub(super) fn ask(&self) -> Ask {
         match self {
-            Question::Update(rule)
-            | Question::Delete(rule)
-            | Question::Connect(rule)
-            | Question::Write(_, rule) => Ask::Rule(rule),
+            Question::Update => Ask::May(Deed::Update),
+            Question::Delete => Ask::May(Deed::Delete),
+            Question::Connect => Ask::May(Deed::Connect),
+            Question::Write(column) => Ask::May(Deed::Write(*column)),
             Question::Held { from, key, seen } => Ask::Referred {
                 from: *from,
-                columns: &key.columns,
-                to_columns: &key.to_columns,
+                columns: key.columns.clone(),
+                to_columns: key.to_columns.clone(),
                 seen: *seen,
             },
         }
@@ -49,27 +49,28 @@ impl<'c> Question<'c> {
 /// What is to be known of the rows of an entity that are used so.
 pub(super) fn questions<'c>(
     catalog: &'c Catalog,
-    rules: &'c Rules,
+    rules: &Rules,
     entity: EntityId,
     uses: Uses,
     written: impl IntoIterator<Item = ColumnIx>,
     alone: bool,
 ) -> Vec<Question<'c>> {
     let mut questions = Vec::new();
-    let mut ask = |wanted: bool, rule: &'c Visibility, question: fn(&'c Filter) -> Question<'c>| {
-        if let (true, Visibility::Where(filter)) = (wanted, rule) {
-            questions.push(question(filter));
+    for (wanted, rule, question) in [
+        (uses.update, rules.update(entity), Question::Update),
+        (uses.delete, rules.delete(entity), Question::Delete),
+        (uses.connect, rules.connect(entity), Question::Connect),
+    ] {
+        if let (true, Visibility::Where(_)) = (wanted, rule) {
+            questions.push(question);
         }
-    };
-    ask(uses.update, rules.update(entity), Question::Update);
-    ask(uses.delete, rules.delete(entity), Question::Delete);
-    ask(uses.connect, rules.connect(entity), Question::Connect);
+    }
     let mut written: Vec<_> = written.into_iter().collect();
     written.sort_unstable();
     written.dedup();
     for column in written {
-        if let Visibility::Where(filter) = rules.write_column(entity, column) {
-            questions.push(Question::Write(column, filter));
+        if let Visibility::Where(_) = rules.write_column(entity, column) {
+            questions.push(Question::Write(column));
         }
     }
     if uses.delete {
@@ -174,6 +175,7 @@ impl<T: Transaction> Writer<'_, T> {
         );
         let hides = self.catalog.entities[entity].policy.can_hide();
         let lock = match uses {
+            _ if self.locks_itself(&named) => Lock::None,
             Uses { update: true, .. } | Uses { delete: true, .. } => Lock::Update,
             _ if hides || !questions.is_empty() => Lock::Share,
             _ => Lock::None,
@@ -183,22 +185,20 @@ impl<T: Transaction> Writer<'_, T> {
             parts.map(|part| Cow::Owned(Value::Is(part))).collect()
         });
         let key = &of.primary_key;
-        let rows = self.keys_to_bind(entity, key, keys);
+        let rows = self.rows(entity, key, keys);
         let path = named.first().map(|(_, id)| self.node(*id).path.to_string());
-        let changes = self.changes();
-        let find = |others: &[_]| {
-            let find = Find {
-                entity,
-                by: By::Columns(key),
-                reads: &reads,
-                asks: &asks,
+        let find = Task::Find(Find {
+            entity,
+            by: key.clone(),
+            look: Look {
+                reads: reads.clone(),
+                asks,
                 seen: true,
                 lock,
-            };
-            changes.find(&find, others)
-        };
+            },
+        });
         let path = path.unwrap_or_default();
-        let rows = self.statement(&path, entity, find, Some(rows)).await?;
+        let rows = self.statement(&path, find, rows).await?;
         let mut errors = Vec::new();
         let mut is_there = vec![false; named.len()];
         for row in rows {
@@ -217,6 +217,22 @@ impl<T: Transaction> Writer<'_, T> {
             }
         }
         self.refuse(errors)
+    }
+
+    /// Whether what is found is one row that is changed in any case. Its update locks it, and fails if somebody has
+    /// changed it since it was looked at; so it need not be locked before.
+    fn locks_itself(&self, named: &[(Vec<KeyValue>, NodeId)]) -> bool {
+        let [(_, id)] = named else {
+            return false;
+        };
+        let node = self.node(*id);
+        let is_left = |found: &Found| {
+            let related = found.within.iter().chain(&found.attached);
+            found.uses.connect || found.detached || related.count() > 0
+        };
+        let is_changed = node.is_written() && !node.found().is_some_and(is_left);
+        // Hooks may leave it as it is, and are to see it as it stays.
+        is_changed && self.hooks(node.entity).is_none()
     }
 
     /// The columns that are compared of rows which are found: their version, and their keys in relations.
@@ -261,10 +277,10 @@ impl<T: Transaction> Writer<'_, T> {
         for (question, answer) in questions.iter().zip(answers) {
             let holds = holds(answer);
             let refused = match question {
-                Question::Update(_) if found.uses.update && !holds => "change",
-                Question::Delete(_) if found.uses.delete && !holds => "delete",
-                Question::Connect(_) if found.uses.connect && !holds => "refer to",
-                Question::Write(column, _) if !holds => {
+                Question::Update if found.uses.update && !holds => "change",
+                Question::Delete if found.uses.delete && !holds => "delete",
+                Question::Connect if found.uses.connect && !holds => "refer to",
+                Question::Write(column) if !holds => {
                     if node.changes.iter().any(|(c, _)| c == column) {
                         let field = &of.columns[*column].field;
                         let message = format!("you may not write `{field}` of this {}", of.one());
@@ -419,18 +435,18 @@ impl<T: Transaction> Writer<'_, T> {
         };
         let changes = self.changes();
         let most = u64::from(self.most) + 1;
-        let find = |others: &[_]| {
-            let find = Find {
-                entity,
-                by: By::Filter(&matching.filter, most),
-                reads: &reads,
-                asks: &asks,
-                seen: true,
-                lock: Lock::Update,
-            };
-            changes.find(&find, others)
+        let look = Look {
+            reads: reads.clone(),
+            asks,
+            seen: true,
+            lock: Lock::Update,
         };
-        let rows = self.statement("where", entity, find, None).await?;
+        let write = |others: &[_]| {
+            let sql = changes.matching(entity, &matching.filter, most, &look, others);
+            Arc::new(sql)
+        };
+        let rows = BoundRows::default();
+        let rows = self.written_statement("where", entity, write, rows).await?;
         if rows.len() as u64 >= most {
             let message = format!(
                 "more than {} {} match; choose fewer with `where`",

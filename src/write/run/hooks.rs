@@ -19,7 +19,7 @@ use crate::graph::{ColumnIx, Entity, EntityId, Kind, orm};
 use crate::read::load::change::{Abort, Foreign, Given as Values, Transaction};
 use crate::read::load::{DatabaseError, Ran};
 use crate::read::sql::Dialect;
-use crate::read::sql::change::{By, Find, Lock, Value};
+use crate::read::sql::change::{Find, Lock, Look, Task, Value};
 use crate::write::unit::{GroupKey, NodeId, Operation};
 
 /// A row on its way out, by its key, with its place in the input.
@@ -293,21 +293,19 @@ impl<'a, T: Transaction> Writer<'a, T> {
             let parts = key.iter().cloned();
             parts.map(|part| Cow::Owned(Value::Is(part))).collect()
         });
-        let rows = self.keys_to_bind(entity, &of.primary_key, bound);
-        let changes = self.changes();
-        let find = |others: &[_]| {
-            let find = Find {
-                entity,
-                by: By::Columns(&of.primary_key),
-                reads: &all,
-                asks: &[],
+        let rows = self.rows(entity, &of.primary_key, bound);
+        let find = Task::Find(Find {
+            entity,
+            by: of.primary_key.clone(),
+            look: Look {
+                reads: all,
+                asks: Vec::new(),
                 seen: false,
                 lock: Lock::None,
-            };
-            changes.find(&find, others)
-        };
+            },
+        });
         let mut found = vec![None; keys.len()];
-        for mut row in self.statement(path, entity, find, Some(rows)).await? {
+        for mut row in self.statement(path, find, rows).await? {
             let at = super::place(T::DIALECT, &row[0]);
             row.remove(0);
             if let Some(found) = found.get_mut(at) {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::find::{Question, questions};
-use super::{Bound, Failed, Refused, Stop, Writer, forbidden, holds, place};
+use super::{Failed, Refused, Stop, Writer, forbidden, holds, place};
 use crate::error::{Code, Error};
 use crate::graph::keys::KeyValue;
 use crate::graph::writing::KeyMaker;
@@ -12,9 +12,7 @@ use crate::graph::{ColumnIx, EntityId};
 use crate::read::load::DatabaseError;
 use crate::read::load::change::{Abort, Given as Row, Transaction};
 use crate::read::load::refusal::Refusal;
-use crate::read::sql::change::ChangeSql;
-use crate::read::sql::change::{By, Find, Lock, Unless, Value};
-use crate::read::sql::forms::ColumnRef;
+use crate::read::sql::change::{BoundRows, Find, Lock, Look, Task, Unless, Value};
 use crate::write::unit::{Given, GroupKey, NodeId, Operation, Origin, Uses, order};
 
 impl<T: Transaction> Writer<'_, T> {
@@ -76,14 +74,15 @@ impl<T: Transaction> Writer<'_, T> {
             own.chain(given).collect()
         });
         let rows = self.rows(key.entity, &all, rows);
-        let changes = self.changes();
-        let grows = of.writing.version;
-        let (entity, columns) = (key.entity, &key.columns);
-        let write = |_: &[ColumnRef]| changes.update(entity, columns, grows);
-        self.run(entity, &nodes, write, rows).await?;
+        let update = Task::Update {
+            entity: key.entity,
+            columns: key.columns.clone(),
+            grows: of.writing.version,
+        };
+        self.run(&nodes, update, rows).await?;
         // What it referred to before is not what it does now.
         for &id in &nodes {
-            for &column in columns {
+            for &column in &key.columns {
                 if self.known.contains_key(&(id, column)) {
                     let value = self.plain(id, column);
                     self.known.insert((id, column), value);
@@ -109,10 +108,13 @@ impl<T: Transaction> Writer<'_, T> {
             returned.dedup();
         }
         let rows = self.values(key.entity, &key.columns, &nodes);
-        let changes = self.changes();
-        let (entity, columns) = (key.entity, &key.columns);
-        let write = |_: &[ColumnRef]| changes.insert(entity, columns, Unless::Never, &returned);
-        let mut found = self.run(entity, &nodes, write, rows).await?;
+        let insert = Task::Insert {
+            entity: key.entity,
+            columns: key.columns.clone(),
+            unless: Unless::Never,
+            reads: returned.clone(),
+        };
+        let mut found = self.run(&nodes, insert, rows).await?;
         for &id in &nodes {
             for &column in &given {
                 let value = self.plain(id, column);
@@ -186,11 +188,13 @@ impl<T: Transaction> Writer<'_, T> {
                 .collect::<Vec<_>>(),
         );
         let rows = self.values(key.entity, &key.columns, &nodes);
-        let changes = self.changes();
-        let (entity, given) = (key.entity, &key.columns);
-        let write =
-            |_: &[ColumnRef]| changes.insert(entity, given, Unless::Taken(columns), &returned);
-        let found = self.run(entity, &nodes, write, rows).await?;
+        let insert = Task::Insert {
+            entity: key.entity,
+            columns: key.columns.clone(),
+            unless: Unless::Taken(columns.clone()),
+            reads: returned.clone(),
+        };
+        let found = self.run(&nodes, insert, rows).await?;
         let made = self.remember_by_key(columns, &returned, &nodes, found);
         let there: Vec<_> = nodes.into_iter().filter(|id| !made.contains(id)).collect();
         if unique.is_none() {
@@ -230,21 +234,19 @@ impl<T: Transaction> Writer<'_, T> {
         let keys = nodes
             .iter()
             .map(|&id| columns.iter().map(|&c| self.given(id, c)).collect());
-        let rows = self.keys_to_bind(entity, columns, keys);
-        let changes = self.changes();
-        let find = |others: &[_]| {
-            let find = Find {
-                entity,
-                by: By::Columns(columns),
-                reads: &reads,
-                asks: &asks,
+        let rows = self.rows(entity, columns, keys);
+        let find = Task::Find(Find {
+            entity,
+            by: columns.to_vec(),
+            look: Look {
+                reads: reads.clone(),
+                asks,
                 seen: true,
                 lock: if upserts { Lock::Update } else { Lock::Share },
-            };
-            changes.find(&find, others)
-        };
+            },
+        });
         let path = self.node(nodes[0]).path.to_string();
-        let rows = self.statement(&path, entity, find, Some(rows)).await?;
+        let rows = self.statement(&path, find, rows).await?;
         let mut errors = Vec::new();
         let mut is_there = vec![false; nodes.len()];
         for row in rows {
@@ -306,10 +308,12 @@ impl<T: Transaction> Writer<'_, T> {
             let given = changes.iter().map(|(_, value)| Cow::Borrowed(value));
             let row: Vec<_> = key.chain(given).collect();
             let rows = self.rows(entity, &all, [row]);
-            let changes = self.changes();
-            let grows = of.writing.version;
-            let write = |_: &[ColumnRef]| changes.update(entity, &columns, grows);
-            self.run(entity, &[id], write, rows).await?;
+            let update = Task::Update {
+                entity,
+                columns,
+                grows: of.writing.version,
+            };
+            self.run(&[id], update, rows).await?;
             // It was changed, and not made.
             self.updated.insert(id);
         }
@@ -336,33 +340,32 @@ impl<T: Transaction> Writer<'_, T> {
                 key.chain([self.value(given)]).collect()
             });
             let rows = self.rows(entity, &all, rows);
-            let changes = self.changes();
-            let write = |_: &[ColumnRef]| changes.update(entity, &[column], None);
+            let update = Task::Update {
+                entity,
+                columns: vec![column],
+                grows: None,
+            };
             let nodes: Vec<_> = patches.iter().map(|(id, _)| *id).collect();
-            self.run(entity, &nodes, write, rows).await?;
+            self.run(&nodes, update, rows).await?;
         }
         Ok(())
     }
 
-    fn values(&self, entity: EntityId, columns: &[ColumnIx], nodes: &[NodeId]) -> Bound {
-        let rows = nodes
-            .iter()
-            .map(|&id| columns.iter().map(|&c| self.given(id, c)).collect());
-        self.rows(entity, columns, rows)
+    fn values(&self, entity: EntityId, columns: &[ColumnIx], nodes: &[NodeId]) -> BoundRows {
+        let value = |row: usize, i: usize| self.given(nodes[row], columns[i]);
+        self.changes().rows(entity, columns, nodes.len(), value)
     }
 
     /// Runs a statement that writes these rows; what the database will not have of it is remembered with them.
     pub(super) async fn run(
         &mut self,
-        entity: EntityId,
         nodes: &[NodeId],
-        write: impl Fn(&[ColumnRef]) -> ChangeSql,
-        rows: Bound,
+        task: Task,
+        rows: BoundRows,
     ) -> Result<Vec<Row>, Stop> {
+        let entity = task.entity();
         let path = nodes.first().map(|&id| self.node(id).path.to_string());
-        let ran = self
-            .statement(&path.unwrap_or_default(), entity, write, Some(rows))
-            .await;
+        let ran = self.statement(&path.unwrap_or_default(), task, rows).await;
         ran.map_err(|error| self.failed(error, entity, nodes, false))
     }
 

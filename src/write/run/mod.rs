@@ -16,18 +16,22 @@ mod sets;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Instant;
 
+use foldhash::fast::RandomState;
+
+use super::kept::{self, Kept};
 use super::unit::{Act, Given, Gives, Node, NodeId, Units};
 use crate::error::{Code, Error};
 use crate::graph::keys::KeyValue;
-use crate::graph::rules::Rules;
+use crate::graph::rules::{Rules, Shape};
 use crate::graph::{Catalog, ColumnIx, Entity, EntityId, Principal};
 use crate::read::load::change::{Abort, Change, Given as Row, Transaction};
 use crate::read::load::{DatabaseError, Ran};
-use crate::read::sql::change::{By, ChangeSql, Changes, Find, Lock, Value};
+use crate::read::sql::Dialect;
+use crate::read::sql::change::{BoundRows, ChangeSql, Changes, Find, Lock, Look, Task, Value};
 use crate::read::sql::forms::ColumnRef;
-use crate::read::sql::{BindValue, Dialect};
 
 pub use count::statements;
 
@@ -53,16 +57,19 @@ pub struct Failed {
 }
 
 /// A column of a row, as its value is kept.
-type Known = HashMap<(NodeId, ColumnIx), Option<KeyValue>>;
+type Known = HashMap<(NodeId, ColumnIx), Option<KeyValue>, RandomState>;
 
 /// Writes on a transaction what a request asks.
 pub struct Writer<'a, T> {
     catalog: &'a Catalog,
+    shape: Shape,
     rules: &'a Rules,
     principal: &'a Principal,
     units: &'a Units,
     most: u32,
     on: &'a T,
+    /// Statements that were written before.
+    kept: Option<&'a Kept>,
     /// Rows that only the database could name.
     more: Vec<Node>,
     known: Known,
@@ -71,7 +78,7 @@ pub struct Writer<'a, T> {
     /// The rows of the field at hand that a condition has found.
     matching: Vec<NodeId>,
     /// Rows that need not be written after all.
-    done: HashSet<NodeId>,
+    done: HashSet<NodeId, RandomState>,
     /// Rows that were to be made and were there: those that are meant instead, and those that were changed.
     instead: HashSet<NodeId>,
     updated: HashSet<NodeId>,
@@ -93,18 +100,15 @@ pub struct RanOf {
 
 type Stop = Abort<Refused>;
 
-/// What is bound of rows, and how many there are.
-type Bound = (BindValue, usize);
-
 impl<'a, T: Transaction> Writer<'a, T> {
     pub fn new(
         catalog: &'a Catalog,
-        rules: &'a Rules,
         principal: &'a Principal,
         units: &'a Units,
         most: u32,
         on: &'a T,
     ) -> Self {
+        let shape = catalog.shape(principal);
         let mut wanted: HashMap<EntityId, BTreeSet<ColumnIx>> = HashMap::new();
         for node in &units.nodes {
             for (to, column) in node.refers_to() {
@@ -121,22 +125,32 @@ impl<'a, T: Transaction> Writer<'a, T> {
         }
         Writer {
             catalog,
-            rules,
+            shape,
+            rules: catalog.rules(shape),
             principal,
             units,
             most,
             on,
+            kept: None,
             more: Vec::new(),
-            known: HashMap::new(),
+            known: HashMap::default(),
             wanted,
             matching: Vec::new(),
-            done: HashSet::new(),
+            done: HashSet::default(),
             instead: HashSet::new(),
             updated: HashSet::new(),
             hooked: HashMap::new(),
             saved: Vec::new(),
             dry: false,
             ran: Vec::new(),
+        }
+    }
+
+    /// The same with statements that were written before.
+    pub fn keeping(self, kept: &'a Kept) -> Self {
+        Writer {
+            kept: Some(kept),
+            ..self
         }
     }
 
@@ -176,21 +190,19 @@ impl<'a, T: Transaction> Writer<'a, T> {
         // PostgreSQL takes no text with a zero in it, so there is no such account.
         let name = username.replace('\0', "\u{FFFD}");
         let name = Value::Is(KeyValue::Text(name.into()));
-        let rows = self.keys_to_bind(entity, &[accounts.username], [vec![Cow::Owned(name)]]);
+        let rows = self.rows(entity, &[accounts.username], [vec![Cow::Owned(name)]]);
         let reads = [accounts.key, accounts.password_hash, accounts.role];
-        let changes = self.changes();
-        let find = |others: &[ColumnRef]| {
-            let find = Find {
-                entity,
-                by: By::Columns(&[accounts.username]),
-                reads: &reads,
-                asks: &[],
+        let find = Task::Find(Find {
+            entity,
+            by: vec![accounts.username],
+            look: Look {
+                reads: reads.to_vec(),
+                asks: Vec::new(),
                 seen: false,
                 lock: Lock::None,
-            };
-            changes.find(&find, others)
-        };
-        let found = self.statement("username", entity, find, Some(rows)).await?;
+            },
+        });
+        let found = self.statement("username", find, rows).await?;
         let text = |value: &Option<KeyValue>| match value {
             Some(KeyValue::Int(number)) => Some(number.to_string()),
             Some(KeyValue::Text(text)) => Some(text.to_string()),
@@ -289,13 +301,39 @@ impl<'a, T: Transaction> Writer<'a, T> {
         }
     }
 
-    /// Runs a statement. Where SQLite holds values in other forms than are compared, it is written for them.
+    /// Runs a statement that does this.
     async fn statement(
         &mut self,
         path: &str,
+        task: Task,
+        rows: BoundRows,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let changes = self.changes();
+        let key = kept::Key {
+            shape: self.shape,
+            packing: rows.packing,
+            task,
+        };
+        let kept = self.kept;
+        let write = |others: &[ColumnRef]| {
+            let write = || changes.write(&key.task, key.packing, others);
+            match kept {
+                // What SQLite holds in other forms need not be there the next time.
+                Some(kept) if others.is_empty() => kept.get_or_write(&key, write),
+                _ => Arc::new(write()),
+            }
+        };
+        self.written_statement(path, key.task.entity(), write, rows)
+            .await
+    }
+
+    /// Runs a statement. Where SQLite holds values in other forms than are compared, it is written for them.
+    async fn written_statement(
+        &mut self,
+        path: &str,
         entity: EntityId,
-        write: impl Fn(&[ColumnRef]) -> ChangeSql,
-        rows: Option<Bound>,
+        write: impl Fn(&[ColumnRef]) -> Arc<ChangeSql>,
+        rows: BoundRows,
     ) -> Result<Vec<Row>, DatabaseError> {
         let mut sql = write(&[]);
         if !sql.compared.is_empty() {
@@ -304,11 +342,11 @@ impl<'a, T: Transaction> Writer<'a, T> {
                 sql = write(&others);
             }
         }
-        let (rows, keys) = rows.map_or((None, 0), |(rows, keys)| (Some(rows), keys));
         let change = Change {
-            values: sql.bound(T::DIALECT, rows, self.principal),
-            sql: sql.text,
-            gives: sql.gives.to_vec(),
+            values: sql.bound(T::DIALECT, rows.binds, self.principal),
+            rows: rows.count,
+            sql: sql.text.clone(),
+            gives: sql.gives.clone(),
         };
         let started = Instant::now();
         let found = self.on.change(&change).await?;
@@ -317,7 +355,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             entity,
             ran: Ran {
                 sql: change.sql,
-                keys,
+                keys: change.rows,
                 rows: found.len(),
                 took: started.elapsed(),
             },
@@ -325,30 +363,19 @@ impl<'a, T: Transaction> Writer<'a, T> {
         Ok(found)
     }
 
-    /// Rows of these columns to bind, and how many there are.
+    /// Rows of these columns to bind.
     fn rows<'v>(
         &self,
         entity: EntityId,
         columns: &[ColumnIx],
         rows: impl IntoIterator<Item = Vec<Cow<'v, Value>>>,
-    ) -> Bound {
-        let mut count = 0;
-        let counted = rows.into_iter().inspect(|_| count += 1);
-        let rows = self.changes().rows(entity, columns, counted);
-        (rows, count)
-    }
-
-    /// Keys of these columns to bind, by which rows are found or deleted, and how many there are.
-    fn keys_to_bind<'v>(
-        &self,
-        entity: EntityId,
-        columns: &[ColumnIx],
-        keys: impl IntoIterator<Item = Vec<Cow<'v, Value>>>,
-    ) -> Bound {
-        let mut count = 0;
-        let counted = keys.into_iter().inspect(|_| count += 1);
-        let keys = self.changes().keys(entity, columns, counted);
-        (keys, count)
+    ) -> BoundRows {
+        let rows: Vec<_> = rows.into_iter().collect();
+        let value = |row: usize, i: usize| match rows[row].get(i) {
+            Some(value) => Cow::Borrowed(&**value),
+            None => Cow::Owned(Value::Null),
+        };
+        self.changes().rows(entity, columns, rows.len(), value)
     }
 
     /// Refuses what is wrong, if anything is.

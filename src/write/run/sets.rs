@@ -9,7 +9,7 @@ use crate::graph::keys::KeyValue;
 use crate::graph::rules::Visibility;
 use crate::graph::{ColumnIx, EntityId, Link, RelationId};
 use crate::read::load::change::Transaction;
-use crate::read::sql::change::{By, Find, Lock, Value};
+use crate::read::sql::change::{Ask, Find, Lock, Look, Task, Value};
 use crate::write::unit::{Found, Given, Key, Node, NodeId, Origin, Set, Uses, Within};
 
 /// A junction's row that is looked for.
@@ -85,7 +85,7 @@ impl<T: Transaction> Writer<'_, T> {
     ) -> Result<(), Stop> {
         let of = self.entity(junction);
         let questions = match self.rules.delete(junction) {
-            Visibility::Where(rule) => vec![Question::Delete(rule)],
+            Visibility::Where(_) => vec![Question::Delete],
             _ => Vec::new(),
         };
         let asks: Vec<_> = questions.iter().map(Question::ask).collect();
@@ -95,22 +95,20 @@ impl<T: Transaction> Writer<'_, T> {
             parts.collect()
         });
         let key = &of.primary_key;
-        let rows = self.keys_to_bind(junction, key, keys);
-        let changes = self.changes();
-        let find = |others: &[_]| {
-            let find = Find {
-                entity: junction,
-                by: By::Columns(key),
-                reads: &[],
-                asks: &asks,
+        let rows = self.rows(junction, key, keys);
+        let find = Task::Find(Find {
+            entity: junction,
+            by: key.clone(),
+            look: Look {
+                reads: Vec::new(),
+                asks,
                 seen: true,
                 lock: Lock::Update,
-            };
-            changes.find(&find, others)
-        };
+            },
+        });
         let path = looked.first().map(|l| self.node(l.node).path.to_string());
         let found = self
-            .statement(&path.unwrap_or_default(), junction, find, Some(rows))
+            .statement(&path.unwrap_or_default(), find, rows)
             .await?;
         let mut is_there = vec![None; looked.len()];
         for row in found {
@@ -176,19 +174,19 @@ impl<T: Transaction> Writer<'_, T> {
             return Ok(());
         };
         let rule = match self.rules.delete(*junction) {
-            Visibility::Where(rule) => Some(Question::Delete(rule)),
+            Visibility::Where(_) => Some(Question::Delete),
             _ => None,
         };
         let mut asks: Vec<_> = rule.iter().map(Question::ask).collect();
-        asks.push(crate::read::sql::change::Ask::Referred {
+        asks.push(Ask::Referred {
             from: relation.to,
-            columns,
-            to_columns: far,
+            columns: columns.clone(),
+            to_columns: far.clone(),
             seen: true,
         });
         let reads: Vec<_> = near.iter().chain(far).copied().collect();
         let found = self
-            .of_parents(*junction, near, &relation.from_columns, sets, &reads, &asks)
+            .of_parents(*junction, near, &relation.from_columns, sets, &reads, asks)
             .await?;
         let mut errors = Vec::new();
         for (set, row) in found {
@@ -289,7 +287,7 @@ impl<T: Transaction> Writer<'_, T> {
             false => self.reads(to),
         };
         let found = self
-            .of_parents(to, columns, &relation.from_columns, sets, &reads, &asks)
+            .of_parents(to, columns, &relation.from_columns, sets, &reads, asks)
             .await?;
         let key = &of.primary_key;
         let mut errors = Vec::new();
@@ -345,7 +343,7 @@ impl<T: Transaction> Writer<'_, T> {
         from_columns: &[ColumnIx],
         sets: &[&'s Set],
         reads: &[ColumnIx],
-        asks: &[crate::read::sql::change::Ask<'_>],
+        asks: Vec<Ask>,
     ) -> Result<Vec<(&'s Set, Vec<Option<KeyValue>>)>, Stop> {
         let parents = sets.iter().map(|set| {
             let values = from_columns.iter().map(|&c| {
@@ -354,22 +352,20 @@ impl<T: Transaction> Writer<'_, T> {
             });
             values.collect()
         });
-        let rows = self.keys_to_bind(entity, columns, parents);
-        let changes = self.changes();
-        let find = |others: &[_]| {
-            let find = Find {
-                entity,
-                by: By::Columns(columns),
-                reads,
+        let rows = self.rows(entity, columns, parents);
+        let find = Task::Find(Find {
+            entity,
+            by: columns.to_vec(),
+            look: Look {
+                reads: reads.to_vec(),
                 asks,
                 seen: true,
                 lock: Lock::Update,
-            };
-            changes.find(&find, others)
-        };
+            },
+        });
         let path = sets.first().map(|set| set.path.to_string());
         let found = self
-            .statement(&path.unwrap_or_default(), entity, find, Some(rows))
+            .statement(&path.unwrap_or_default(), find, rows)
             .await?;
         let found = found.into_iter().filter_map(|mut row| {
             let set = sets.get(place(T::DIALECT, &row[0]))?;

@@ -136,6 +136,7 @@ fn change<const V: usize, const G: usize>(
     Change {
         sql: sql.into(),
         values: values.into(),
+        rows: 0,
         gives: gives.into(),
     }
 }

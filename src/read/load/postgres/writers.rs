@@ -150,7 +150,8 @@ impl PostgresWriters {
                 BindValue::Text(schema.into()),
                 BindValue::Text(index.into()),
             ],
-            gives: vec![Kind::Text],
+            rows: 0,
+            gives: [Kind::Text].into(),
         };
         let mut transaction = self.begin(deadline).await?;
         let found = within(deadline, transaction.change(&asked)).await?;

@@ -35,14 +35,14 @@ pub fn bind(statement: &Statement<'_>) -> Option<Box<dyn ToSql>> {
     }
 }
 
-pub fn bind_value(value: &BindValue) -> Box<dyn ToSql> {
+pub fn bind_value(value: &BindValue) -> Box<dyn ToSql + '_> {
     match value {
         // What is brought along has been filled in.
         BindValue::Null { .. } | BindValue::Brought(_) => Box::new(Null),
         BindValue::Int(v) => Box::new(*v),
         BindValue::Float(v) => Box::new(*v),
-        BindValue::Text(v) => Box::new(v.to_string()),
-        BindValue::Bytes(v) => Box::new(v.to_vec()),
+        BindValue::Text(v) => Box::new(&**v),
+        BindValue::Bytes(v) => Box::new(&**v),
         BindValue::Ints(v) => Box::new(json_list(v.iter().map(i64::to_string))),
         BindValue::Texts(v) => {
             let items = v.iter().map(|s| serde_json::Value::from(&**s).to_string());

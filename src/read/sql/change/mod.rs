@@ -1,0 +1,506 @@
+//! SQL of writers: rows that are to be changed, and the statements that change them.
+//!
+//! `k` are the rows that are bound, where they are many (`rows`); one row is a bind for each value.
+//!
+//! | | one | many |
+//! |---|---|---|
+//! | find | `SELECT 1, … FROM t WHERE t.key = $1` | `SELECT k.ord, … FROM k JOIN t ON t.key = k.c0 ORDER BY k.ord` |
+//! | insert | `INSERT INTO t (…) VALUES ($1, …)` | `INSERT INTO t (…) SELECT k.c0, … FROM k ORDER BY k.ord` |
+//! | update | `UPDATE t SET … WHERE t.key = $1` | `UPDATE t SET … FROM k WHERE t.key = k.c0` |
+//! | delete | `DELETE FROM t WHERE t.key = $1` | `DELETE FROM t USING k WHERE t.key = k.c0` |
+//!
+//! SQLite has no `USING`, so there it is `DELETE FROM t WHERE key IN (SELECT … FROM k)`. What is found may be locked, and
+//! inserts give what they have made (`RETURNING`).
+//!
+//! **Invariant:** what changes rows names them by their keys, which `find` has given out with what the rules say of
+//! each.
+
+mod rows;
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+pub use rows::{BoundRows, Packing};
+
+use super::forms::ColumnRef;
+use super::visible::Rows;
+use super::{BindValue, Dialect, Established, Table, Writer, quoted};
+use crate::graph::condition::Filter;
+use crate::graph::keys::KeyValue;
+use crate::graph::rules::{Rules, Visibility};
+use crate::graph::{Catalog, ColumnIx, Entity, EntityId, Kind, Principal};
+
+/// A value that is written into a column.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    Null,
+    Is(KeyValue),
+    List(Vec<Option<KeyValue>>),
+}
+
+/// A statement of a writer's.
+#[derive(Debug, Clone)]
+pub struct ChangeSql {
+    pub text: Arc<str>,
+    /// Bound behind the rows.
+    pub values: Arc<[BindValue]>,
+    /// What its rows give.
+    pub gives: Arc<[Kind]>,
+    /// The columns that are compared as they are written, where SQLite may hold other forms.
+    pub compared: Arc<[ColumnRef]>,
+}
+
+impl ChangeSql {
+    /// All that is bound, on behalf of a principal.
+    pub fn bound(
+        &self,
+        dialect: Dialect,
+        rows: Vec<BindValue>,
+        principal: &Principal,
+    ) -> Vec<BindValue> {
+        let mut all = rows;
+        all.extend_from_slice(&super::mine::values_for(&self.values, dialect, principal));
+        all
+    }
+}
+
+/// What a statement of a writer's is to do. It is written by what this says and by nothing else, so it can be kept by
+/// that.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Task {
+    /// Finds rows by those that are bound.
+    Find(Find),
+    /// Inserts rows of these columns, and gives `reads` of each that is new.
+    Insert {
+        entity: EntityId,
+        columns: Vec<ColumnIx>,
+        unless: Unless,
+        reads: Vec<ColumnIx>,
+    },
+    /// Updates rows by their keys, which are bound before `columns`; `grows` grows by one.
+    Update {
+        entity: EntityId,
+        columns: Vec<ColumnIx>,
+        grows: Option<ColumnIx>,
+    },
+    /// Deletes rows by their keys.
+    Delete { entity: EntityId },
+}
+
+/// Rows that are looked at by a writer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Find {
+    pub entity: EntityId,
+    /// These columns are equal to those of a row that is bound; the first value of what is found is its place.
+    pub by: Vec<ColumnIx>,
+    pub look: Look,
+}
+
+/// What is looked at of rows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Look {
+    /// The columns that are read, as they are.
+    pub reads: Vec<ColumnIx>,
+    /// What is to be known of each row: 1 where it holds.
+    pub asks: Vec<Ask>,
+    /// Only those that whoever asks sees.
+    pub seen: bool,
+    pub lock: Lock,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Ask {
+    /// Whether this may be done to it, as it is.
+    May(Deed),
+    /// Rows refer to it by these columns, and to these of its own; whether whoever asks sees one, or there is one.
+    Referred {
+        from: EntityId,
+        columns: Vec<ColumnIx>,
+        to_columns: Vec<ColumnIx>,
+        seen: bool,
+    },
+}
+
+/// What a rule may forbid of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Deed {
+    Create,
+    Update,
+    Delete,
+    Connect,
+    Write(ColumnIx),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lock {
+    None,
+    /// Nobody changes it before this transaction ends.
+    Share,
+    /// It is to be changed.
+    Update,
+}
+
+/// What becomes of a row to insert that there is already.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Unless {
+    /// It is an error.
+    Never,
+    /// It is left out, where these columns are those of another.
+    Taken(Vec<ColumnIx>),
+}
+
+impl Task {
+    pub fn entity(&self) -> EntityId {
+        match self {
+            Task::Find(find) => find.entity,
+            Task::Insert { entity, .. } | Task::Update { entity, .. } | Task::Delete { entity } => {
+                *entity
+            }
+        }
+    }
+}
+
+/// Writes changes of one catalog for one database.
+#[derive(Clone, Copy)]
+pub struct Changes<'a> {
+    pub catalog: &'a Catalog,
+    pub dialect: Dialect,
+    pub rules: &'a Rules,
+}
+
+impl Changes<'_> {
+    /// The statement that does this with rows bound like this, where the columns `others` hold values in other forms than
+    /// the written one.
+    pub fn write(&self, task: &Task, packing: Packing, others: &[ColumnRef]) -> ChangeSql {
+        match task {
+            Task::Find(find) => self.find(find, packing, others),
+            Task::Insert {
+                entity,
+                columns,
+                unless,
+                reads,
+            } => self.insert(*entity, columns, packing, unless, reads),
+            Task::Update {
+                entity,
+                columns,
+                grows,
+            } => self.update(*entity, columns, packing, *grows),
+            Task::Delete { entity } => self.delete(*entity, packing),
+        }
+    }
+
+    fn find(&self, find: &Find, packing: Packing, others: &[ColumnRef]) -> ChangeSql {
+        let Find { entity, by, look } = find;
+        let writer = Writer::to_change(self, self.binds(packing, by.len()), others);
+        let t = writer.table(*entity);
+        let rows = writer.looked_at(t, look);
+        let equal = by.iter().enumerate().map(|(i, &c)| {
+            let value = self.given(packing, *entity, c, i);
+            writer.as_rule(|w| format!("{} = {value}", w.column(t, c)))
+        });
+        let equal: Vec<_> = equal.collect();
+        let rows = match packing {
+            Packing::Values => rows.tied(equal),
+            Packing::Arrays | Packing::Json => {
+                let join = match self.dialect {
+                    Dialect::Postgres => "JOIN",
+                    Dialect::Sqlite => "CROSS JOIN",
+                };
+                let table = self.table(packing, *entity, by);
+                let on = format!(" ON {}", equal.join(" AND "));
+                rows.between(&format!("{table} {join} "), &on)
+            }
+        };
+        let (reads, mut gives) = writer.read_of_each(t, look);
+        let mut text = format!("SELECT {}", self.ordinal(packing));
+        gives.insert(0, Kind::BigInt);
+        for read in &reads {
+            let _ = write!(text, ", {read}");
+        }
+        text.push_str(&rows.written());
+        // Locks are taken in the order of the rows.
+        if self.dialect == Dialect::Postgres && packing != Packing::Values {
+            text.push_str(" ORDER BY k.ord");
+        }
+        text.push_str(self.locking(look.lock));
+        writer.changed(text, gives)
+    }
+
+    /// Finds rows that match a condition of the client's, so many at most.
+    pub fn matching(
+        &self,
+        entity: EntityId,
+        filter: &Filter,
+        most: u64,
+        look: &Look,
+        others: &[ColumnRef],
+    ) -> ChangeSql {
+        let writer = Writer::to_change(self, 0, others);
+        let t = writer.table(entity);
+        let of = writer.entity(t);
+        let rows = writer.looked_at(t, look);
+        let rows = rows.only(writer.condition(t, filter));
+        let (reads, gives) = writer.read_of_each(t, look);
+        let key = of.primary_key.iter();
+        let key = key.map(|&c| writer.as_rule(|w| w.column(t, c)));
+        let text = format!(
+            "SELECT {}{} ORDER BY {} LIMIT {most}{}",
+            reads.join(", "),
+            rows.written(),
+            key.collect::<Vec<_>>().join(", "),
+            self.locking(look.lock)
+        );
+        writer.changed(text, gives)
+    }
+
+    fn locking(&self, lock: Lock) -> &'static str {
+        match (self.dialect, lock) {
+            (Dialect::Sqlite, _) | (_, Lock::None) => "",
+            (_, Lock::Share) => " FOR SHARE OF t0",
+            (_, Lock::Update) => " FOR UPDATE OF t0",
+        }
+    }
+
+    fn insert(
+        &self,
+        entity: EntityId,
+        columns: &[ColumnIx],
+        packing: Packing,
+        unless: &Unless,
+        reads: &[ColumnIx],
+    ) -> ChangeSql {
+        let writer = Writer::to_change(self, self.binds(packing, columns.len()), &[]);
+        let of = &self.catalog.entities[entity];
+        let given = columns.iter().enumerate();
+        let given = given.map(|(i, &c)| self.given(packing, entity, c, i));
+        let given = given.collect::<Vec<_>>().join(", ");
+        let target = writer.qualified(entity);
+        let into = match columns {
+            [] => String::new(),
+            columns => format!(" ({})", names(of, columns)),
+        };
+        let values = match (columns, packing, self.dialect) {
+            ([], ..) => "DEFAULT VALUES".to_owned(),
+            (_, Packing::Values, _) => format!("VALUES ({given})"),
+            (_, _, Dialect::Postgres) => {
+                let table = self.table(packing, entity, columns);
+                // Keys that the database makes are to grow with the rows.
+                let order = match of.primary_key.iter().all(|c| columns.contains(c)) {
+                    true => "",
+                    false => " ORDER BY k.ord",
+                };
+                format!("SELECT {given} FROM {table}{order}")
+            }
+            // `json_each` gives a list from its first item on. There is a condition, so that SQLite does not take
+            // `ON CONFLICT` for that of a join.
+            (_, _, Dialect::Sqlite) => {
+                let table = self.table(packing, entity, columns);
+                format!("SELECT {given} FROM {table} WHERE TRUE")
+            }
+        };
+        let conflict = match unless {
+            Unless::Never => String::new(),
+            Unless::Taken(columns) => {
+                format!(" ON CONFLICT ({}) DO NOTHING", names(of, columns))
+            }
+        };
+        let (returning, gives) = writer.returning(entity, reads);
+        let text = format!("INSERT INTO {target}{into} {values}{conflict}{returning}");
+        writer.changed(text, gives)
+    }
+
+    fn update(
+        &self,
+        entity: EntityId,
+        columns: &[ColumnIx],
+        packing: Packing,
+        grows: Option<ColumnIx>,
+    ) -> ChangeSql {
+        let of = &self.catalog.entities[entity];
+        let key = &of.primary_key;
+        let all: Vec<_> = key.iter().chain(columns).copied().collect();
+        let writer = Writer::to_change(self, self.binds(packing, all.len()), &[]);
+        let target = writer.qualified(entity);
+        let given = |i: usize| match (packing, self.dialect) {
+            (Packing::Json, Dialect::Sqlite) => format!("k.c{i}"),
+            _ => self.given(packing, entity, all[i], i),
+        };
+        let mut sets: Vec<_> = columns
+            .iter()
+            .enumerate()
+            .map(|(i, &c)| {
+                let column = quoted(&of.columns[c].name);
+                format!("{column} = {}", given(key.len() + i))
+            })
+            .collect();
+        if let Some(grows) = grows {
+            let column = quoted(&of.columns[grows].name);
+            sets.push(format!("{column} = t0.{column} + 1"));
+        }
+        let from = match (packing, self.dialect) {
+            (Packing::Values, _) => String::new(),
+            (_, Dialect::Postgres) => format!(" FROM {}", self.table(packing, entity, &all)),
+            (_, Dialect::Sqlite) => {
+                let values = all.iter().enumerate();
+                let values =
+                    values.map(|(i, &c)| format!("{} AS c{i}", self.given(packing, entity, c, i)));
+                let values: Vec<_> = values.collect();
+                format!(
+                    " FROM (SELECT {} FROM json_each(?1) k) k",
+                    values.join(", ")
+                )
+            }
+        };
+        let equal = key
+            .iter()
+            .enumerate()
+            .map(|(i, &c)| format!("t0.{} = {}", quoted(&of.columns[c].name), given(i)));
+        let equal: Vec<_> = equal.collect();
+        let text = format!(
+            "UPDATE {target} AS t0 SET {}{from} WHERE {}",
+            sets.join(", "),
+            equal.join(" AND ")
+        );
+        writer.changed(text, Vec::new())
+    }
+
+    fn delete(&self, entity: EntityId, packing: Packing) -> ChangeSql {
+        let of = &self.catalog.entities[entity];
+        let key = &of.primary_key;
+        let writer = Writer::to_change(self, self.binds(packing, key.len()), &[]);
+        let target = writer.qualified(entity);
+        let given = key.iter().enumerate();
+        let given = given.map(|(i, &c)| self.given(packing, entity, c, i));
+        let given: Vec<_> = given.collect();
+        let text = match (packing, self.dialect) {
+            (Packing::Json, Dialect::Sqlite) => {
+                let columns = names(of, key);
+                let columns = match key.len() {
+                    1 => columns,
+                    _ => format!("({columns})"),
+                };
+                format!(
+                    "DELETE FROM {target} WHERE {columns} IN (SELECT {} FROM json_each(?1) k)",
+                    given.join(", ")
+                )
+            }
+            _ => {
+                let using = match packing {
+                    Packing::Values => String::new(),
+                    _ => format!(" USING {}", self.table(packing, entity, key)),
+                };
+                let equal = key.iter().zip(&given);
+                let equal = equal
+                    .map(|(&c, given)| format!("t0.{} = {given}", quoted(&of.columns[c].name)));
+                let equal = equal.collect::<Vec<_>>().join(" AND ");
+                format!("DELETE FROM {target} AS t0{using} WHERE {equal}")
+            }
+        };
+        writer.changed(text, Vec::new())
+    }
+}
+
+impl<'a> Writer<'a> {
+    /// A statement with so many binds before its values.
+    fn to_change(changes: &Changes<'a>, bound: usize, others: &'a [ColumnRef]) -> Self {
+        Writer::new(
+            changes.catalog,
+            changes.dialect,
+            changes.rules,
+            bound + 1,
+            others,
+        )
+    }
+
+    /// The rows of a table that are looked at.
+    fn looked_at(&self, t: Table, look: &Look) -> Rows {
+        let established = match look.seen {
+            true => Established::Nothing,
+            false => Established::Row,
+        };
+        self.rows_of(t, established)
+    }
+
+    /// What is read of each, and of what kinds it is.
+    fn read_of_each(&self, t: Table, look: &Look) -> (Vec<String>, Vec<Kind>) {
+        let columns = look.reads.iter();
+        let columns = columns.map(|&c| {
+            let read = self.as_rule(|w| w.readable(t, c));
+            (read, self.entity(t).columns[c].kind.clone())
+        });
+        let asks = look.asks.iter().map(|ask| {
+            let holds = self.asked_of(t, ask);
+            (format!("CASE WHEN {holds} THEN 1 ELSE 0 END"), Kind::Int)
+        });
+        columns.chain(asks).unzip()
+    }
+
+    fn asked_of(&self, t: Table, ask: &Ask) -> String {
+        match ask {
+            Ask::May(deed) => match self.rule_of(t.entity, *deed) {
+                Visibility::All => "TRUE".to_owned(),
+                Visibility::Nothing => "FALSE".to_owned(),
+                Visibility::Where(filter) => self.rule(t, filter),
+            },
+            Ask::Referred {
+                from,
+                columns,
+                to_columns,
+                seen,
+            } => {
+                let referring = self.table(*from);
+                let established = match seen {
+                    true => Established::Nothing,
+                    false => Established::Row,
+                };
+                let tied = self.as_rule(|w| w.all_equal((referring, columns), (t, to_columns)));
+                let rows = self.rows_of(referring, established).tied([tied]);
+                rows.exist(self.dialect)
+            }
+        }
+    }
+
+    fn rule_of(&self, entity: EntityId, deed: Deed) -> &'a Visibility {
+        match deed {
+            Deed::Create => self.rules.create(entity),
+            Deed::Update => self.rules.update(entity),
+            Deed::Delete => self.rules.delete(entity),
+            Deed::Connect => self.rules.connect(entity),
+            Deed::Write(column) => self.rules.write_column(entity, column),
+        }
+    }
+
+    fn returning(&self, entity: EntityId, reads: &[ColumnIx]) -> (String, Vec<Kind>) {
+        if reads.is_empty() {
+            return (String::new(), Vec::new());
+        }
+        let of = &self.catalog.entities[entity];
+        let columns = reads.iter().map(|&c| {
+            let name = quoted(&of.columns[c].name);
+            match super::read_cast(&of.columns[c].kind) {
+                Some(cast) if self.dialect == Dialect::Postgres => format!("{name}::{cast}"),
+                _ => name,
+            }
+        });
+        let columns: Vec<_> = columns.collect();
+        let kinds = reads.iter().map(|&c| of.columns[c].kind.clone());
+        (
+            format!(" RETURNING {}", columns.join(", ")),
+            kinds.collect(),
+        )
+    }
+
+    fn changed(self, text: String, gives: Vec<Kind>) -> ChangeSql {
+        ChangeSql {
+            text: text.into(),
+            values: self.values.into_inner().into(),
+            gives: gives.into(),
+            compared: self.compared.into_inner().into(),
+        }
+    }
+}
+
+fn names(of: &Entity, columns: &[ColumnIx]) -> String {
+    let names = columns.iter().map(|&c| quoted(&of.columns[c].name));
+    names.collect::<Vec<_>>().join(", ")
+}
