@@ -215,7 +215,7 @@ fn is_line(text: &str, most: usize) -> bool {
 #[derive(Debug, Clone, Copy)]
 pub struct Changed<'a> {
     pub(super) entity: &'a Entity,
-    pub(super) values: &'a [(ColumnIx, Option<KeyValue>)],
+    pub(super) values: &'a [(ColumnIx, Option<&'a KeyValue>)],
     pub(super) is_new: bool,
 }
 
@@ -251,11 +251,11 @@ impl<'a> Changed<'a> {
         }
     }
 
-    fn value<C: ColumnTrait + IdenStatic>(&self, column: C) -> Option<&'a Option<KeyValue>> {
+    fn value<C: ColumnTrait + IdenStatic>(&self, column: C) -> Option<Option<&'a KeyValue>> {
         let name = column.as_str();
         let mut values = self.values.iter();
         let found = values.find(|(ix, _)| self.entity.columns[*ix].name == name);
-        found.map(|(_, value)| value)
+        found.map(|(_, value)| *value)
     }
 }
 

@@ -48,7 +48,7 @@ impl Writing {
     pub fn problems(
         &self,
         entity: &Entity,
-        values: &[(ColumnIx, Option<KeyValue>)],
+        values: &[(ColumnIx, Option<&KeyValue>)],
         is_new: bool,
         principal: &Principal,
     ) -> Vec<Problem> {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
+
 use crate::graph::condition::Filter;
 use crate::graph::keys::KeyValue;
 use crate::graph::{ColumnIx, EntityId, RelationId};
@@ -254,7 +256,7 @@ pub fn order<'n>(
         .collect();
     let mut sorting = Sorting {
         node: &node,
-        levels: HashMap::new(),
+        levels: HashMap::default(),
         patches: Vec::new(),
     };
     while let Err(circle) = sorting.levels(&written) {
@@ -266,13 +268,13 @@ pub fn order<'n>(
         };
         sorting.patches.push(*left);
     }
-    let mut groups: BTreeMap<GroupKey, Group> = BTreeMap::new();
+    let mut groups: HashMap<GroupKey, Group, RandomState> = HashMap::default();
+    let mut columns = Vec::new();
     for &id in &written {
         let of = node(id);
-        let columns = of.changes.iter().map(|(column, _)| *column);
-        let mut columns: Vec<_> = columns
-            .filter(|&column| !sorting.is_left(id, column))
-            .collect();
+        let own = of.changes.iter().map(|(column, _)| *column);
+        columns.clear();
+        columns.extend(own.filter(|&column| !sorting.is_left(id, column)));
         columns.sort_unstable();
         let key = GroupKey {
             level: sorting.levels.get(&id).copied().unwrap_or_default(),
@@ -280,17 +282,27 @@ pub fn order<'n>(
             entity: of.entity,
             columns,
         };
-        groups.entry(key).or_default().push(id);
+        // Most rows are of a group that there is, so the key is seldom kept.
+        columns = match groups.get_mut(&key) {
+            Some(group) => {
+                group.push(id);
+                key.columns
+            }
+            None => {
+                groups.insert(key, vec![id]);
+                Vec::new()
+            }
+        };
     }
     Ok(Order {
-        groups,
+        groups: groups.into_iter().collect(),
         patches: sorting.patches,
     })
 }
 
 struct Sorting<'s, N> {
     node: &'s N,
-    levels: HashMap<NodeId, usize>,
+    levels: HashMap<NodeId, usize, RandomState>,
     patches: Vec<Edge>,
 }
 
@@ -298,8 +310,10 @@ impl<'n, N: Fn(NodeId) -> &'n Node> Sorting<'_, N> {
     /// The levels of all, or a circle.
     fn levels(&mut self, written: &[NodeId]) -> Result<(), Vec<Edge>> {
         self.levels.clear();
+        self.levels.reserve(written.len());
+        let mut above = Vec::new();
         for &id in written {
-            self.level(id, &mut Vec::new())?;
+            self.level(id, &mut above)?;
         }
         Ok(())
     }

@@ -299,11 +299,12 @@ fn all_that_is_wrong_with_a_row_is_told_at_once() {
             .position(|c| c.name == name)
             .expect("it")
     };
-    let text = |text: &str| Some(KeyValue::Text(text.into()));
+    let text = |text: &str| KeyValue::Text(text.into());
+    let [title, slug, body] = ["a\nb", "No Slug", ""].map(text);
     let values = [
-        (at("title"), text("a\nb")),
-        (at("slug"), text("No Slug")),
-        (at("body"), text("")),
+        (at("title"), Some(&title)),
+        (at("slug"), Some(&slug)),
+        (at("body"), Some(&body)),
         (at("published_at"), None),
     ];
     let problems = post
@@ -334,7 +335,7 @@ fn all_that_is_wrong_with_a_row_is_told_at_once() {
         .expect("it");
     let problems = user.writing.problems(
         user,
-        &[(username, text("Ada"))],
+        &[(username, Some(&text("Ada")))],
         false,
         &Principal::Anonymous,
     );

@@ -16,6 +16,9 @@ pub struct Input<'a> {
     variables: &'a JsonMap,
 }
 
+/// A field of it, with its name.
+pub type Field<'a> = (Cow<'a, str>, Input<'a>);
+
 impl<'a> Input<'a> {
     /// That of an argument; null where it was left out.
     pub fn of(argument: Option<&'a Value>, variables: &'a JsonMap) -> Self {
@@ -36,22 +39,27 @@ impl<'a> Input<'a> {
     }
 
     /// The fields that are given.
-    pub fn fields(&self) -> Vec<(String, Input<'a>)> {
+    pub fn fields(&self) -> Vec<Field<'a>> {
         match (&self.literal, &self.json) {
             (Some(Value::Object(fields)), _) => fields
                 .iter()
                 .filter(|(_, value)| evaluate(value, self.variables).is_some())
-                .map(|(name, value)| (name.to_string(), Input::of(Some(value), self.variables)))
+                .map(|(name, value)| {
+                    let name = Cow::Borrowed(name.as_str());
+                    (name, Input::of(Some(value), self.variables))
+                })
                 .collect(),
             (_, Cow::Borrowed(json)) => {
                 let fields = json.as_object().into_iter().flatten();
                 let fields = fields.map(|(name, value)| (name.as_str(), Cow::Borrowed(value)));
-                fields.map(|(n, v)| (n.to_owned(), self.part(v))).collect()
+                fields.map(|(n, v)| (n.into(), self.part(v))).collect()
             }
             (_, Cow::Owned(json)) => {
                 let fields = json.as_object().into_iter().flatten();
                 let fields = fields.map(|(name, value)| (name.as_str(), Cow::Owned(value.clone())));
-                fields.map(|(n, v)| (n.to_owned(), self.part(v))).collect()
+                fields
+                    .map(|(n, v)| (n.to_owned().into(), self.part(v)))
+                    .collect()
             }
         }
     }

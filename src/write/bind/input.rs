@@ -1,6 +1,6 @@
 //! The columns of a row that is made or changed.
 
-use super::given::Input;
+use super::given::{Field, Input};
 use super::{Binder, Given, Node, NodeId, Origin, Uses};
 use crate::error::{Code, Error};
 use crate::graph::condition::Mine;
@@ -41,7 +41,7 @@ impl<'a> Binder<'a> {
     pub(super) fn new_node(
         &mut self,
         entity: EntityId,
-        fields: &[(String, Input<'a>)],
+        fields: &[Field<'a>],
         origin: Origin,
     ) -> Option<NodeId> {
         if !self.may(self.rules.create(entity), entity, "create") {
@@ -118,7 +118,7 @@ impl<'a> Binder<'a> {
                     let message = format!(
                         "{why}, so only columns and `connect` of what they refer to can stand here; ask for `{name}` in a mutation of its own"
                     );
-                    self.below(name.as_str(), |b| b.fail(Error::input(message)));
+                    self.below(name, |b| b.fail(Error::input(message)));
                     return None;
                 }
             }
@@ -155,19 +155,19 @@ impl<'a> Binder<'a> {
         }
     }
 
-    fn fill(&mut self, node: NodeId, fields: &[(String, Input<'a>)], new: bool) {
+    fn fill(&mut self, node: NodeId, fields: &[Field<'a>], new: bool) {
         let entity = self.nodes[node].entity;
         for (name, value) in fields {
             let Some(part) = self.part(entity, name) else {
                 continue;
             };
-            self.path.push(name.clone());
+            let outside = self.enter(name);
             match part {
                 Part::Name => {}
                 Part::Column(column) => self.column(node, column, value, name == "id"),
                 Part::Relation(relation) => self.relation(node, relation, value, new),
             }
-            self.path.pop();
+            self.path.truncate(outside);
         }
     }
 
@@ -383,7 +383,7 @@ impl<'a> Binder<'a> {
         }
         let changes = self.nodes[node].changes.iter();
         let values = changes.filter_map(|(column, given)| match given {
-            Given::Is(Value::Is(value)) => Some((*column, Some(value.clone()))),
+            Given::Is(Value::Is(value)) => Some((*column, Some(value))),
             Given::Is(Value::Null) => Some((*column, None)),
             _ => None,
         });

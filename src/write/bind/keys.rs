@@ -170,8 +170,8 @@ impl<'a> Binder<'a> {
             ..Uses::default()
         };
         let to = self.catalog.relations[relation].to;
-        let target = self.below(name.as_str(), |b| b.named(to, &id, uses))?;
-        self.below(name.as_str(), |b| b.link(me, relation, target, joins));
+        let target = self.below(name, |b| b.named(to, &id, uses))?;
+        self.below(name, |b| b.link(me, relation, target, joins));
         Some((Gives::One(target), None))
     }
 }

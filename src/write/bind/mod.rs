@@ -10,6 +10,7 @@ use std::collections::HashMap;
 
 use apollo_compiler::response::{JsonMap, JsonValue};
 use apollo_compiler::{Name, ast};
+use foldhash::fast::RandomState;
 
 use super::unit::{
     Act, Found, Given, Gives, Key, Matching, Node, NodeId, Order, Origin, Set, Units, Uses, order,
@@ -59,12 +60,12 @@ pub fn bind(
         now: rules::now(),
         nodes: Vec::new(),
         acts: Vec::new(),
-        found: HashMap::new(),
-        links: HashMap::new(),
+        found: HashMap::default(),
+        links: HashMap::default(),
         names: HashMap::new(),
         sets: Vec::new(),
         errors: Vec::new(),
-        path: Vec::new(),
+        path: String::new(),
         nested: 0,
     };
     for (at, field) in fields.iter().enumerate() {
@@ -90,14 +91,15 @@ struct Binder<'a> {
     nodes: Vec<Node>,
     acts: Vec<Act>,
     /// The rows of the field at hand that are named by their keys.
-    found: HashMap<(EntityId, Vec<KeyValue>), NodeId>,
+    found: HashMap<(EntityId, Vec<KeyValue>), NodeId, RandomState>,
     /// The junctions' rows of the field at hand, by the rows that they join.
-    links: HashMap<(EntityId, Vec<(ColumnIx, NodeId)>), NodeId>,
+    links: HashMap<(EntityId, Vec<(ColumnIx, NodeId)>), NodeId, RandomState>,
     /// The new rows that inputs have named.
     names: HashMap<(EntityId, String), NodeId>,
     sets: Vec<Set>,
     errors: Vec<Error>,
-    path: Vec<String>,
+    /// Where in the input we are: `input.posts.create.0`
+    path: String,
     /// How many relations deep.
     nested: usize,
 }
@@ -239,24 +241,33 @@ impl<'a> Binder<'a> {
             return Vec::new();
         }
         let bound = items.iter().enumerate().filter_map(|(i, item)| {
-            self.path.push(i.to_string());
+            let outside = self.enter(itoa::Buffer::new().format(i));
             let bound = bind(self, item);
-            self.path.pop();
+            self.path.truncate(outside);
             bound
         });
         bound.collect()
     }
 
-    fn below<T>(&mut self, step: impl Into<String>, bind: impl FnOnce(&mut Self) -> T) -> T {
-        self.path.push(step.into());
+    fn below<T>(&mut self, step: impl AsRef<str>, bind: impl FnOnce(&mut Self) -> T) -> T {
+        let outside = self.enter(step.as_ref());
         let bound = bind(self);
-        self.path.pop();
+        self.path.truncate(outside);
         bound
     }
 
-    /// `input.posts.create.0`
+    /// Goes a step down the input, and gives how long the path was before.
+    fn enter(&mut self, step: &str) -> usize {
+        let outside = self.path.len();
+        if outside > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(step);
+        outside
+    }
+
     fn place(&self) -> Box<str> {
-        self.path.join(".").into()
+        self.path.as_str().into()
     }
 
     /// An error of what is at hand.
@@ -302,10 +313,11 @@ impl<'a> Binder<'a> {
 
     /// The row of the field at hand with this key.
     fn found(&mut self, entity: EntityId, key: Vec<KeyValue>, uses: Uses) -> NodeId {
-        let known = self.found.get(&(entity, key.clone())).copied();
+        let key = (entity, key);
+        let known = self.found.get(&key).copied();
         let node = known.unwrap_or_else(|| {
             let found = Found {
-                key: Key::Is(key.clone()),
+                key: Key::Is(key.1.clone()),
                 uses: Uses::default(),
                 version: None,
                 within: Vec::new(),
@@ -313,7 +325,7 @@ impl<'a> Binder<'a> {
                 attached: Vec::new(),
             };
             let node = self.node(entity, Origin::Found(found));
-            self.found.insert((entity, key), node);
+            self.found.insert(key, node);
             node
         });
         self.use_(node, uses);

@@ -44,9 +44,7 @@ impl<'a> Binder<'a> {
             return;
         }
         for (name, value) in input.fields() {
-            let target = self.below(name.as_str(), |b| {
-                b.target(relation.to, &name, &value, None)
-            });
+            let target = self.below(&name, |b| b.target(relation.to, &name, &value, None));
             if let (Some(target), Link::Direct { columns }) = (target, &relation.link) {
                 self.refer(node, &relation.from_columns, target, columns);
             }
@@ -67,12 +65,12 @@ impl<'a> Binder<'a> {
         }
         let to = self.catalog.relations[id].to;
         for (name, value) in input.fields() {
-            self.path.push(name.clone());
+            let outside = self.enter(&name);
             let child = self.target(to, &name, &value, Some(within));
             if let (Some(child), false) = (child, name == "create") {
                 self.change_key(child, within);
             }
-            self.path.pop();
+            self.path.truncate(outside);
         }
     }
 
@@ -111,8 +109,8 @@ impl<'a> Binder<'a> {
             if value.is_null() {
                 continue;
             }
-            self.path.push(name.clone());
-            match name.as_str() {
+            let outside = self.enter(&name);
+            match &*name {
                 "create" => {
                     self.each(&value, |b, item| {
                         let within_key = (!through).then_some(within);
@@ -171,7 +169,7 @@ impl<'a> Binder<'a> {
                 }
                 _ => {}
             }
-            self.path.pop();
+            self.path.truncate(outside);
         }
     }
 
@@ -213,7 +211,7 @@ impl<'a> Binder<'a> {
         let link = self.link(within.parent, within.relation, child, true)?;
         let edge = field("edge")?;
         let junction = self.nodes[link].entity;
-        self.path.push("edge".to_owned());
+        let outside = self.enter("edge");
         for (name, value) in edge.fields() {
             let of = self.entity(junction);
             let column = of.columns.iter().position(|c| c.field == name && !c.hidden);
@@ -224,7 +222,7 @@ impl<'a> Binder<'a> {
                     true => Ok(Value::Null),
                     false => self.value(&of.columns[column], &value),
                 };
-                self.path.push(name);
+                let outside = self.enter(&name);
                 match given {
                     Ok(value) => {
                         self.nodes[link].changes.retain(|(c, _)| *c != column);
@@ -232,10 +230,10 @@ impl<'a> Binder<'a> {
                     }
                     Err(error) => self.fail(error),
                 }
-                self.path.pop();
+                self.path.truncate(outside);
             }
         }
-        self.path.pop();
+        self.path.truncate(outside);
         Some(())
     }
 
