@@ -39,6 +39,7 @@ impl Units {
                 changes.retain(|(c, _)| *c != column);
                 changes.push((column, Given::Is(Value::Is(value))));
             }
+            self.acts[act].order = None;
         }
     }
 }
@@ -52,6 +53,8 @@ pub struct Act {
     /// Rows that are found by a condition.
     pub matching: Option<Matching>,
     pub gives: Gives,
+    /// In which order its rows are written, where nothing turns out to be otherwise than its input says.
+    pub order: Option<Order>,
     /// The most statements that it runs.
     pub statements: u64,
 }

@@ -347,7 +347,13 @@ impl<'a> Binder<'a> {
         let kind = &of.kind;
         let value = match &preset.value {
             PresetValue::Value(value) => Some(value.clone()),
-            PresetValue::Now => Mine::moment(kind, &self.now),
+            PresetValue::Now => {
+                let mut moments = self.moments.borrow_mut();
+                let moment = moments.entry((entity, column));
+                moment
+                    .or_insert_with(|| Mine::moment(kind, &self.now))
+                    .clone()
+            }
             PresetValue::Me => Mine::Id.value(kind, self.principal),
             PresetValue::Claim(name) => Mine::Claim(name.clone()).value(kind, self.principal),
         };

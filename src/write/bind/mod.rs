@@ -6,6 +6,7 @@ mod input;
 mod keys;
 mod relations;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use apollo_compiler::response::{JsonMap, JsonValue};
@@ -58,6 +59,7 @@ pub fn bind(
         bounds,
         variables,
         now: rules::now(),
+        moments: RefCell::default(),
         nodes: Vec::new(),
         acts: Vec::new(),
         found: HashMap::default(),
@@ -86,8 +88,9 @@ struct Binder<'a> {
     principal: &'a Principal,
     bounds: Bounds,
     variables: &'a JsonMap,
-    /// When the request began, in whatever row it is written.
+    /// When the request began, in whatever row it is written, and as values of columns.
     now: String,
+    moments: RefCell<HashMap<(EntityId, ColumnIx), Option<KeyValue>, RandomState>>,
     nodes: Vec<Node>,
     acts: Vec<Act>,
     /// The rows of the field at hand that are named by their keys.
@@ -117,10 +120,15 @@ impl<'a> Binder<'a> {
             sets: std::mem::take(&mut self.sets),
             matching,
             gives,
+            order: None,
             statements: 0,
         };
-        if self.errors.is_empty() {
-            act.statements = self.statements(&act);
+        if self.errors.is_empty()
+            && let Some(order) = self.ordered(&act.nodes)
+        {
+            act.statements =
+                super::run::statements(self.catalog, self.rules, &self.nodes, &act, &order);
+            act.order = Some(order);
         }
         self.acts.push(act);
     }
@@ -401,13 +409,6 @@ impl<'a> Binder<'a> {
                 self.fail(Error::input(message).of_field(path));
             }
         }
-    }
-
-    /// The most statements that a field runs.
-    fn statements(&mut self, act: &Act) -> u64 {
-        let ordered = self.ordered(&act.nodes);
-        let Some(order) = ordered else { return 0 };
-        super::run::statements(self.catalog, self.rules, &self.nodes, act, &order)
     }
 
     fn ordered(&mut self, ids: &[NodeId]) -> Option<Order> {

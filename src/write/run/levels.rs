@@ -13,32 +13,42 @@ use crate::read::load::DatabaseError;
 use crate::read::load::change::{Abort, Given as Row, Transaction};
 use crate::read::load::refusal::Refusal;
 use crate::read::sql::change::{BoundRows, Find, Lock, Look, Task, Unless, Value};
-use crate::write::unit::{Given, GroupKey, NodeId, Operation, Origin, Uses, order};
+use crate::write::unit::{Circle, Given, GroupKey, NodeId, Operation, Order, Origin, Uses, order};
 
 impl<T: Transaction> Writer<'_, T> {
     /// Does what a field asks of the rows that it names and makes.
     pub async fn apply(&mut self, act: usize) -> Result<(), Stop> {
         self.delete_all(act).await?;
         let written = self.written(act);
-        let catalog = self.catalog;
-        let nullable =
-            |entity: EntityId, column: ColumnIx| catalog.entities[entity].columns[column].nullable;
-        let Ok(ordered) = order(&written, |id| self.node(id), nullable) else {
-            // It was ordered before anything ran.
-            return Ok(());
+        let again;
+        let order = match &self.act(act).order {
+            Some(order) if self.done.is_empty() && self.more.is_empty() => order,
+            _ => {
+                // There is no circle that was not found before anything ran.
+                again = self.order(&written).unwrap_or_default();
+                &again
+            }
         };
-        for (key, nodes) in ordered.groups {
+        for (key, nodes) in &order.groups {
+            let nodes = nodes.clone();
             match self.hooks(key.entity) {
-                None => self.write(&key, nodes).await?,
-                Some(hooks) => Box::pin(self.save(hooks, key, nodes)).await?,
+                None => self.write(key, nodes).await?,
+                Some(hooks) => Box::pin(self.save(hooks, key.clone(), nodes)).await?,
             }
         }
-        self.patch(ordered.patches).await?;
+        self.patch(&order.patches).await?;
         self.check(&written).await?;
         match self.saved.is_empty() {
             true => Ok(()),
             false => Box::pin(self.after_save()).await,
         }
+    }
+
+    fn order(&self, written: &[NodeId]) -> Result<Order, Circle> {
+        let catalog = self.catalog;
+        let nullable =
+            |entity: EntityId, column: ColumnIx| catalog.entities[entity].columns[column].nullable;
+        order(written, |id| self.node(id), nullable)
     }
 
     pub(super) async fn write(&mut self, key: &GroupKey, nodes: Vec<NodeId>) -> Result<(), Stop> {
@@ -115,8 +125,10 @@ impl<T: Transaction> Writer<'_, T> {
             reads: returned.clone(),
         };
         let mut found = self.run(&nodes, insert, rows).await?;
+        // What others refer to; their keys are found where they were given.
+        let referred = self.wanted.get(&key.entity).cloned().unwrap_or_default();
         for &id in &nodes {
-            for &column in &given {
+            for &column in given.iter().filter(|c| referred.contains(c)) {
                 let value = self.plain(id, column);
                 self.known.insert((id, column), value);
             }
@@ -323,10 +335,10 @@ impl<T: Transaction> Writer<'_, T> {
     /// Writes what had to be null at first, because rows refer to each other.
     async fn patch(
         &mut self,
-        patches: Vec<(NodeId, ColumnIx, (NodeId, ColumnIx))>,
+        patches: &[(NodeId, ColumnIx, (NodeId, ColumnIx))],
     ) -> Result<(), Stop> {
         let mut by_column: HashMap<(EntityId, ColumnIx), Vec<(NodeId, Given)>> = HashMap::new();
-        for (id, column, (to, of)) in patches {
+        for &(id, column, (to, of)) in patches {
             let entity = self.node(id).entity;
             let patch = (id, Given::Of(to, of));
             by_column.entry((entity, column)).or_default().push(patch);

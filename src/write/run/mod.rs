@@ -255,13 +255,14 @@ impl<'a, T: Transaction> Writer<'a, T> {
         }
     }
 
-    /// The primary key of a row that is there.
+    /// The primary key of a row that is there, or was given one.
     fn key(&self, node: NodeId) -> Option<Vec<KeyValue>> {
         let of = self.entity(self.node(node).entity);
-        let parts = of.primary_key.iter();
-        parts
-            .map(|&column| self.known.get(&(node, column)).cloned().flatten())
-            .collect()
+        let part = |&column: &ColumnIx| match self.known.get(&(node, column)) {
+            Some(known) => known.clone(),
+            None => self.plain(node, column),
+        };
+        of.primary_key.iter().map(part).collect()
     }
 
     /// The columns of an entity that are to be known of each of its rows.
