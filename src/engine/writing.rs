@@ -1,5 +1,6 @@
 //! What a mutation does in its transaction.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
@@ -127,7 +128,10 @@ impl Work for Doing {
                         true => {
                             let bound = read(&writer);
                             let answered = self.read(prepared, bound, &mut cost, on).await?;
-                            writer.apply(at).await.map_err(of_field)?;
+                            // What cannot be shown is not deleted either.
+                            if answered.fields().is_some() && answered.errors.is_empty() {
+                                writer.apply(at).await.map_err(of_field)?;
+                            }
                             Ok(answered)
                         }
                         false => {
@@ -162,7 +166,7 @@ impl Work for Doing {
                 _ => {
                     return Err(Abort::Refused(Undone::Field {
                         at,
-                        why: Refused::Errors(answered.errors),
+                        why: Refused::Errors(once_each(answered.errors)),
                     }));
                 }
             }
@@ -305,7 +309,8 @@ impl Doing {
             self.deadline,
             on,
         );
-        let loaded: Vec<Loaded> = loading.await;
+        let mut loaded: Vec<Loaded> = loading.await;
+        name_cause(&mut loaded);
         if self.explain.is_some() {
             let ran = loaded.iter().enumerate();
             cost.extend(ran.filter_map(|(i, level)| {
@@ -315,6 +320,26 @@ impl Doing {
         }
         Ok(shared.write_bound(prepared, &bound, &loaded))
     }
+}
+
+/// Whatever else is asked when a statement fails fails with it, since the transaction is over: that is no cause of its own.
+fn name_cause(loaded: &mut [Loaded]) {
+    let mut failed = loaded.iter().filter_map(|level| level.failed.as_ref());
+    let Some(cause) = failed.find(|failed| !failed.error.is_of_others()).cloned() else {
+        return;
+    };
+    for failed in loaded.iter_mut().filter_map(|level| level.failed.as_mut()) {
+        if failed.error.is_of_others() {
+            *failed = cause.clone();
+        }
+    }
+}
+
+/// Errors of which each says something else.
+fn once_each(mut errors: Vec<Error>) -> Vec<Error> {
+    let mut said = HashSet::new();
+    errors.retain(|error| said.insert(error.message.clone()));
+    errors
 }
 
 /// What went wrong with the database, of which no more than an id is told.
