@@ -5,6 +5,7 @@
 
 mod app;
 pub mod blog;
+mod faulty;
 mod pgbouncer;
 mod postgres;
 mod process;
@@ -13,6 +14,7 @@ mod stage;
 mod statements;
 
 pub use app::{Answer, TestApp};
+pub use faulty::{Fault, FaultyWay};
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Server, own_server};
 pub use process::{Program, answer};

@@ -22,7 +22,6 @@ pub enum Way {
 }
 
 pub struct Proxy {
-    address: SocketAddr,
     way: watch::Sender<Way>,
     connections: Arc<AtomicUsize>,
 }
@@ -30,19 +29,14 @@ pub struct Proxy {
 impl Proxy {
     /// A way to this database, of which its URL is from now on.
     pub async fn before(database: &mut TestDatabase) -> Self {
-        let url = database.url.shown();
-        let (start, rest) = url.split_once('@').expect("a user");
-        let (host, name) = rest.split_once('/').expect("a name");
-        let proxy = Proxy::to(host.parse().expect("an address")).await;
-        let through = format!("{start}@{}/{name}", proxy.address);
-        database.url = through.parse::<Url>().expect("a URL");
-        proxy
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let own = listener.local_addr().expect("its address");
+        let target = detour(database, own);
+        Proxy::to(target, listener)
     }
 
-    async fn to(target: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    fn to(target: SocketAddr, listener: TcpListener) -> Self {
         let proxy = Proxy {
-            address: listener.local_addr().expect("its address"),
             way: watch::Sender::new(Way::Open),
             connections: Arc::default(),
         };
@@ -64,6 +58,17 @@ impl Proxy {
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
+}
+
+/// Has the URL of a database lead to this address, and returns where it led before.
+pub fn detour(database: &mut TestDatabase, own: SocketAddr) -> SocketAddr {
+    let url = database.url.shown();
+    let (start, rest) = url.split_once('@').expect("a user");
+    let (host, name) = rest.split_once('/').expect("a name");
+    let target = host.parse().expect("an address");
+    let through = format!("{start}@{own}/{name}");
+    database.url = through.parse::<Url>().expect("a URL");
+    target
 }
 
 async fn carry(client: TcpStream, target: SocketAddr, mut way: watch::Receiver<Way>) {

@@ -104,8 +104,15 @@ fn time(minutes: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_740_000_000 + minutes / 2 * 60, 0).expect("a time")
 }
 
-const TABLES: [&str; 7] = [
-    "user", "profile", "post", "tag", "post_tag", "comment", "follow",
+pub const TABLES: [&str; 8] = [
+    "user",
+    "profile",
+    "post",
+    "tag",
+    "post_tag",
+    "comment",
+    "follow",
+    "backref_answer",
 ];
 
 /// Ids of new rows are no less.
@@ -177,7 +184,8 @@ fn quoted(table: &str) -> String {
             "created_at",
             "updated_at",
         ],
-        _ => &["follower_id", "followee_id", "created_at"],
+        "follow" => &["follower_id", "followee_id", "created_at"],
+        _ => &["owner", "key", "digest", "answer", "made_at"],
     };
     let columns = columns.iter().map(|column| format!("quote(\"{column}\")"));
     columns.collect::<Vec<_>>().join(" || ',' || ")
