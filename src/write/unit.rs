@@ -145,7 +145,7 @@ pub struct Uses {
 }
 
 /// Being reached from a row along a relation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Within {
     pub relation: RelationId,
     pub parent: NodeId,

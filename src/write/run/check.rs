@@ -48,7 +48,14 @@ impl<T: Transaction> Writer<'_, T> {
             .iter()
             .flat_map(|&id| self.node(id).changes.iter().map(|(c, _)| *c));
         let written: Vec<ColumnIx> = written.collect();
-        let questions = questions(self.catalog, self.rules, entity, uses, written, true);
+        let questions = questions(
+            self.catalog,
+            self.rules,
+            entity,
+            uses,
+            written,
+            &self.deletes,
+        );
         let create = match self.rules.create(entity) {
             Visibility::Where(_) if some_new => Some(Ask::May(Deed::Create)),
             _ => None,

@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::delete;
+use super::held::Deletes;
+use super::within::is_exact;
 use crate::graph::rules::{Rules, Visibility};
 use crate::graph::{Catalog, ColumnIx, EntityId, Link};
 use crate::write::unit::{Act, Node, Operation, Order, Origin};
@@ -21,6 +23,7 @@ pub fn statements(
     let mut links = BTreeSet::new();
     let mut deleted = BTreeSet::new();
     let mut checked = BTreeSet::new();
+    let mut compared = BTreeSet::new();
     for &id in &act.nodes {
         let node = &nodes[id];
         match &node.origin {
@@ -30,9 +33,13 @@ pub fn statements(
                     deleted.insert(node.entity);
                 }
                 for within in &of.within {
-                    if let Link::Through { junction, .. } = &catalog.relations[within.relation].link
-                    {
-                        links.insert(*junction);
+                    let relation = &catalog.relations[within.relation];
+                    match &relation.link {
+                        Link::Through { junction, .. } => drop(links.insert(*junction)),
+                        Link::Direct { .. } if !is_exact(catalog, relation) => {
+                            compared.insert(within.relation);
+                        }
+                        Link::Direct { .. } => {}
                     }
                 }
             }
@@ -46,7 +53,7 @@ pub fn statements(
             checked.insert(node.entity);
         }
     }
-    let mut all = (found.len() + links.len()) as u64;
+    let mut all = (found.len() + links.len() + compared.len()) as u64;
     let relations: HashSet<_> = act.sets.iter().map(|set| set.relation).collect();
     for relation in relations {
         let relation = &catalog.relations[relation];
@@ -93,6 +100,7 @@ pub fn statements(
         .iter()
         .map(|&entity| delete::statements(catalog, entity))
         .sum::<u64>();
+    all += Deletes::of(catalog, nodes, act).statements(catalog);
     all += order
         .groups
         .keys()

@@ -8,15 +8,16 @@ use std::sync::Arc;
 
 use sea_orm::sea_query::ForeignKeyAction;
 
-use super::find::{Question, questions, referring};
+use super::find::referring;
 use super::hooks::Leaving;
 use super::{Stop, Writer, forbidden, holds};
 use crate::error::{Code, Error};
 use crate::graph::hooks::Hooks;
 use crate::graph::keys::KeyValue;
+use crate::graph::rules::Visibility;
 use crate::graph::{ColumnIx, EntityId, ForeignKey, Link};
 use crate::read::load::change::Transaction;
-use crate::read::sql::change::{Find, Lock, Look, Task, Value};
+use crate::read::sql::change::{Ask, Deed, Find, Lock, Look, Task, Value};
 use crate::write::unit::{Found, Given, GroupKey, Key, Node, NodeId, Operation, Origin, Uses};
 
 /// How many rounds rows are followed that refer to rows of their own kind, or in a circle.
@@ -24,14 +25,17 @@ pub(super) const ROUNDS: u64 = 16;
 
 /// Rows of one entity that go, by their keys.
 #[derive(Default)]
-struct Going {
-    keys: HashSet<Vec<KeyValue>>,
+pub(super) struct Going {
+    pub keys: HashSet<Vec<KeyValue>>,
     rows: Vec<Leaving>,
+    /// The same, once it is known what refers to them.
+    pub parents: Vec<Parent>,
 }
 
-/// A row on its way: its entity, and its values by column.
-struct Parent {
-    path: Box<str>,
+/// A row on its way: its values by column, and whether it goes with another that is named.
+pub(super) struct Parent {
+    pub path: Box<str>,
+    pub along: bool,
     values: Vec<(ColumnIx, Option<KeyValue>)>,
 }
 
@@ -59,6 +63,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
                 });
                 let parent = Parent {
                     path: self.node(id).path.clone(),
+                    along: false,
                     values: values.collect(),
                 };
                 next.entry(entity).or_default().push(parent);
@@ -80,11 +85,13 @@ impl<'a, T: Transaction> Writer<'a, T> {
             }
             let mut found: BTreeMap<EntityId, Vec<Parent>> = BTreeMap::new();
             for (entity, parents) in next {
-                self.follow(act, entity, parents, &mut going, &mut found)
+                self.follow(act, entity, &parents, &mut going, &mut found)
                     .await?;
+                going.entry(entity).or_default().parents.extend(parents);
             }
             next = found;
         }
+        self.refuse_held(&going).await?;
         let order = self.children_first(&going);
         let mut hooked = Vec::new();
         for &entity in &order {
@@ -135,7 +142,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
         &mut self,
         act: usize,
         entity: EntityId,
-        parents: Vec<Parent>,
+        parents: &[Parent],
         going: &mut BTreeMap<EntityId, Going>,
         found: &mut BTreeMap<EntityId, Vec<Parent>>,
     ) -> Result<(), Stop> {
@@ -143,10 +150,10 @@ impl<'a, T: Transaction> Writer<'a, T> {
         for (from, key) in referring(catalog, entity) {
             match key.on_delete {
                 Some(ForeignKeyAction::Cascade) => {
-                    self.follow_key(from, key, &parents, going, found).await?;
+                    self.follow_key(from, key, parents, going, found).await?;
                 }
                 Some(ForeignKeyAction::SetNull) => {
-                    self.let_go(act, from, key, &parents).await?;
+                    self.let_go(act, from, key, parents).await?;
                 }
                 _ => {}
             }
@@ -164,25 +171,17 @@ impl<'a, T: Transaction> Writer<'a, T> {
     ) -> Result<(), Stop> {
         let of = self.entity(from);
         let reads = self.keys_of(from);
-        let uses = Uses {
-            delete: true,
-            ..Uses::default()
-        };
-        let asked = match self.is_owned(from, key) {
-            true => Vec::new(),
-            false => {
-                let all = questions(self.catalog, self.rules, from, uses, [], false);
-                let rules = all.into_iter();
-                rules.filter(|q| matches!(q, Question::Delete)).collect()
-            }
+        let asked = match self.rules.delete(from) {
+            Visibility::Where(_) if !self.is_owned(from, key) => vec![Ask::May(Deed::Delete)],
+            _ => Vec::new(),
         };
         let rows = self
-            .referring_rows(from, key, parents, &reads, &asked)
+            .referring_rows(from, key, parents, &reads, asked)
             .await?;
         let going = going.entry(from).or_default();
         for (parent, row) in rows {
             let allowed = row[reads.len()..].iter().all(holds);
-            let forbids = *self.rules.delete(from) == crate::graph::rules::Visibility::Nothing;
+            let forbids = *self.rules.delete(from) == Visibility::Nothing;
             if !allowed || (forbids && !self.is_owned(from, key)) {
                 let message = format!(
                     "this cannot be deleted: with it would go {} that you may not delete",
@@ -200,6 +199,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
                 going.rows.push((own, parent.path.clone()));
                 found.entry(from).or_default().push(Parent {
                     path: parent.path.clone(),
+                    along: true,
                     values,
                 });
             }
@@ -223,7 +223,9 @@ impl<'a, T: Transaction> Writer<'a, T> {
             .filter(|&c| of.columns[c].nullable)
             .collect();
         let reads = of.primary_key.clone();
-        let rows = self.referring_rows(from, key, parents, &reads, &[]).await?;
+        let rows = self
+            .referring_rows(from, key, parents, &reads, Vec::new())
+            .await?;
         if rows.is_empty() {
             return Ok(());
         }
@@ -295,15 +297,14 @@ impl<'a, T: Transaction> Writer<'a, T> {
     }
 
     /// The rows that refer to others by a key, each with the one that it refers to.
-    async fn referring_rows<'p>(
+    pub(super) async fn referring_rows<'p>(
         &mut self,
         from: EntityId,
         key: &ForeignKey,
         parents: &'p [Parent],
         reads: &[ColumnIx],
-        questions: &[Question<'_>],
+        asks: Vec<Ask>,
     ) -> Result<Vec<(&'p Parent, Vec<Option<KeyValue>>)>, Stop> {
-        let asks: Vec<_> = questions.iter().map(Question::ask).collect();
         let bound = parents.iter().map(|parent| {
             let values = key.to_columns.iter().map(|c| {
                 let value = parent.values.iter().find(|(column, _)| column == c);

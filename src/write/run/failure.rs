@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use crate::error::{Code, Error};
 use crate::graph::rules::Rules;
-use crate::graph::{Catalog, ColumnIx, Entity, ForeignKey, Link, Principal};
+use crate::graph::{Catalog, ColumnIx, Entity, Principal};
 use crate::read::load::change::Change;
 use crate::read::load::refusal::Refusal;
 use crate::read::sql::Dialect;
 use crate::read::sql::change::{Changes, Find, Lock, Look, Task, Value};
 
-use super::Failed;
+use super::{Failed, held};
 
 /// The error of a statement that the database refused.
 /// `at` is the row whose fault it is, where that is known.
@@ -18,9 +18,7 @@ pub fn explain(catalog: &Catalog, failed: &Failed, refusal: &Refusal, at: Option
     let of = &catalog.entities[failed.entity];
     match refusal {
         Refusal::Unique { columns, .. } => taken(of, failed, columns, at),
-        Refusal::ForeignKey { table, constraint } => {
-            reference(catalog, of, failed, table.as_deref(), constraint.as_deref())
-        }
+        Refusal::ForeignKey { .. } => reference(of, failed),
         Refusal::NotNull { column, .. } => {
             let column = column.as_ref().and_then(|name| place(of, name));
             of_column(of, failed, column, "is never null; give it a value")
@@ -126,45 +124,13 @@ fn repeated(failed: &Failed, columns: &[ColumnIx]) -> Option<usize> {
     (1..rows.len()).find(|&i| rows[..i].contains(&rows[i]))
 }
 
-/// That a row refers to none, or others refer to one that was to go.
-fn reference(
-    catalog: &Catalog,
-    of: &Entity,
-    failed: &Failed,
-    table: Option<&str>,
-    _constraint: Option<&str>,
-) -> Error {
+/// That a row refers to none, or others refer to one that was to go: they came in between, and may be hidden.
+fn reference(of: &Entity, failed: &Failed) -> Error {
     if failed.deletes {
-        let holder = table.and_then(|table| holder(catalog, failed, table));
-        let message = match holder {
-            Some(holder) => format!(
-                "this {} cannot be deleted: it still has {holder}; delete those first",
-                of.one()
-            ),
-            None => format!(
-                "this {} cannot be deleted: something else refers to it",
-                of.one()
-            ),
-        };
-        return Error::new(Code::Conflict, message).of_field(path(failed, 0, None));
+        return held::conflict(of, None).of_field(path(failed, 0, None));
     }
     let message = format!("this {} refers to something that is not there", of.one());
     Error::new(Code::NotFound, message).of_field(path(failed, 0, None))
-}
-
-/// The relation by which rows of a table refer to what was to go.
-fn holder(catalog: &Catalog, failed: &Failed, table: &str) -> Option<String> {
-    let from = catalog.entities.iter().position(|e| e.table == table)?;
-    let keys = catalog.entities[from].foreign_keys.iter();
-    let key: &ForeignKey = keys.clone().find(|key| key.to == failed.entity)?;
-    let relation = catalog.relations.iter().find(|r| {
-        let direct = match &r.link {
-            Link::Direct { columns } => *columns == key.columns,
-            Link::Through { .. } => false,
-        };
-        r.from == failed.entity && r.to == from && !r.holds_key && direct
-    })?;
-    Some(format!("`{}`", relation.name))
 }
 
 fn of_column(of: &Entity, failed: &Failed, column: Option<ColumnIx>, why: &str) -> Error {

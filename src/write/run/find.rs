@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use sea_orm::sea_query::ForeignKeyAction;
 
+use super::held::{self, Deletes};
 use super::{Stop, Writer, forbidden, holds, not_found, place};
 use crate::error::{Code, Error};
 use crate::graph::keys::KeyValue;
@@ -13,7 +14,7 @@ use crate::graph::rules::{Rules, Visibility};
 use crate::graph::{Catalog, ColumnIx, EntityId, ForeignKey, Link};
 use crate::read::load::change::Transaction;
 use crate::read::sql::change::{Ask, BoundRows, Deed, Find, Lock, Look, Task, Value};
-use crate::write::unit::{Found, Given, Key, Matching, Node, NodeId, Origin, Uses, Within};
+use crate::write::unit::{Found, Given, Key, Matching, Node, NodeId, Origin, Uses};
 
 /// A question to a row, and what it is for.
 pub(super) enum Question<'c> {
@@ -53,7 +54,7 @@ pub(super) fn questions<'c>(
     entity: EntityId,
     uses: Uses,
     written: impl IntoIterator<Item = ColumnIx>,
-    alone: bool,
+    deletes: &Deletes,
 ) -> Vec<Question<'c>> {
     let mut questions = Vec::new();
     for (wanted, rule, question) in [
@@ -74,7 +75,8 @@ pub(super) fn questions<'c>(
         }
     }
     if uses.delete {
-        let held = restricting(catalog, entity).filter(|(from, _)| alone || *from != entity);
+        let held =
+            restricting(catalog, entity).filter(|(from, _)| !deletes.may_take(entity, *from));
         questions.extend(
             held.flat_map(|(from, key)| {
                 [true, false].map(|seen| Question::Held { from, key, seen })
@@ -113,6 +115,7 @@ impl<T: Transaction> Writer<'_, T> {
     pub async fn find(&mut self, act: usize) -> Result<(), Stop> {
         self.matching.clear();
         let of_act = self.act(act);
+        self.deletes = Deletes::of(self.catalog, &self.units.nodes, of_act);
         let mut by_entity: BTreeMap<EntityId, Vec<(Vec<KeyValue>, NodeId)>> = BTreeMap::new();
         for &id in &of_act.nodes {
             let Some(found) = self.node(id).found() else {
@@ -157,11 +160,14 @@ impl<T: Transaction> Writer<'_, T> {
             .iter()
             .flat_map(|(_, id)| self.node(*id).changes.iter().map(|(c, _)| *c));
         let written: Vec<_> = written.collect();
-        let deleted = named
-            .iter()
-            .filter(|(_, id)| self.node(*id).found().is_some_and(|f| f.uses.delete));
-        let alone = deleted.count() < 2;
-        let questions = questions(self.catalog, self.rules, entity, uses, written, alone);
+        let questions = questions(
+            self.catalog,
+            self.rules,
+            entity,
+            uses,
+            written,
+            &self.deletes,
+        );
         let asks: Vec<_> = questions.iter().map(Question::ask).collect();
         let mut reads = match uses.delete {
             true => self.keys_of(entity),
@@ -308,17 +314,7 @@ impl<T: Transaction> Writer<'_, T> {
             }
         }
         if let (true, Some((seen, holder))) = (errors.is_empty(), held) {
-            let message = match seen {
-                true => format!(
-                    "this {} cannot be deleted: it still has {holder}; delete those first",
-                    of.one()
-                ),
-                false => format!(
-                    "this {} cannot be deleted: something else refers to it",
-                    of.one()
-                ),
-            };
-            errors.push(Error::new(Code::Conflict, message).of_field(&*node.path));
+            errors.push(held::conflict(of, seen.then_some(holder)).of_field(&*node.path));
         }
         errors
     }
@@ -336,88 +332,6 @@ impl<T: Transaction> Writer<'_, T> {
         Error::new(Code::Conflict, message).of_field("expectedVersion")
     }
 
-    /// The relation by which rows hold another: `posts`.
-    fn holder(&self, from: EntityId, key: &ForeignKey) -> String {
-        let relation = self.catalog.relations.iter().find(|r| {
-            let direct = match &r.link {
-                Link::Direct { columns } => *columns == key.columns,
-                Link::Through { .. } => false,
-            };
-            r.from == key.to && r.to == from && !r.holds_key && direct
-        });
-        match relation {
-            Some(relation) => format!("`{}`", relation.name),
-            None => self.entity(from).many(),
-        }
-    }
-
-    /// Refuses rows that are not in the relation in which they are named.
-    async fn check_relations(&mut self, act: usize) -> Result<(), Stop> {
-        let mut errors = Vec::new();
-        let mut linked: Vec<(NodeId, Within)> = Vec::new();
-        // Rows to which nothing is done.
-        let mut apart = Vec::new();
-        for &id in &self.act(act).nodes {
-            let Some(found) = self.node(id).found() else {
-                continue;
-            };
-            if self.is_attached_already(id, found) && !self.dry {
-                apart.push(id);
-            }
-            for within in &found.within {
-                match &self.catalog.relations[within.relation].link {
-                    Link::Through { .. } => linked.push((id, *within)),
-                    Link::Direct { columns } => {
-                        let is_in = self.is_within(id, within, columns);
-                        match (is_in || self.dry, found.detached) {
-                            (true, _) => {}
-                            (false, true) => {
-                                apart.push(id);
-                            }
-                            (false, false) => {
-                                let of = self.entity(self.node(id).entity);
-                                errors.push(not_found(of, &self.node(id).path));
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        self.refuse(errors)?;
-        self.done.extend(apart);
-        self.check_links(act, linked).await
-    }
-
-    /// Whether a row refers to the parent of a relation by these columns.
-    fn is_within(&self, id: NodeId, within: &Within, columns: &[ColumnIx]) -> bool {
-        let relation = &self.catalog.relations[within.relation];
-        let mut pairs = columns.iter().zip(&relation.from_columns);
-        pairs.all(|(&own, &of)| {
-            let own = self.known.get(&(id, own)).cloned().flatten();
-            let of = self.known.get(&(within.parent, of)).cloned().flatten();
-            own.is_some() && own == of
-        })
-    }
-
-    /// Whether nothing is to become of a row but that it is in relations in which it is.
-    fn is_attached_already(&self, id: NodeId, found: &Found) -> bool {
-        let node = self.node(id);
-        let presets = &self.entity(node.entity).writing.on_update;
-        let mut keys = Vec::new();
-        for within in &found.attached {
-            match &self.catalog.relations[within.relation].link {
-                Link::Direct { columns } if self.is_within(id, within, columns) => {
-                    keys.extend(columns);
-                }
-                _ => return false,
-            }
-        }
-        let is_for_that = |column: &ColumnIx| {
-            keys.contains(&column) || presets.iter().any(|(preset, _)| preset == column)
-        };
-        !keys.is_empty() && node.changes.iter().all(|(column, _)| is_for_that(column))
-    }
-
     async fn find_matching(&mut self, act: usize, matching: &Matching) -> Result<(), Stop> {
         let entity = matching.entity;
         let of = self.entity(entity);
@@ -427,7 +341,14 @@ impl<T: Transaction> Writer<'_, T> {
             connect: false,
         };
         let written = matching.changes.iter().flatten().map(|(column, _)| *column);
-        let questions = questions(self.catalog, self.rules, entity, uses, written, false);
+        let questions = questions(
+            self.catalog,
+            self.rules,
+            entity,
+            uses,
+            written,
+            &self.deletes,
+        );
         let asks: Vec<_> = questions.iter().map(Question::ask).collect();
         let reads = match uses.delete {
             true => self.keys_of(entity),

@@ -240,7 +240,14 @@ impl<T: Transaction> Writer<'_, T> {
             _ => Vec::new(),
         });
         let written: Vec<_> = written.collect();
-        let questions = questions(self.catalog, self.rules, entity, uses, written, true);
+        let questions = questions(
+            self.catalog,
+            self.rules,
+            entity,
+            uses,
+            written,
+            &self.deletes,
+        );
         let asks: Vec<_> = questions.iter().map(Question::ask).collect();
         let reads = self.reads(entity);
         let keys = nodes

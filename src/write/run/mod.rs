@@ -10,9 +10,11 @@ pub mod failure;
 mod find;
 mod foregone;
 mod foreign;
+mod held;
 mod hooks;
 mod levels;
 mod sets;
+mod within;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -34,6 +36,7 @@ use crate::read::sql::change::{BoundRows, ChangeSql, Changes, Find, Lock, Look, 
 use crate::read::sql::forms::ColumnRef;
 
 pub use count::statements;
+use held::Deletes;
 
 /// Why nothing is written.
 #[derive(Debug)]
@@ -77,6 +80,8 @@ pub struct Writer<'a, T> {
     wanted: HashMap<EntityId, BTreeSet<ColumnIx>>,
     /// The rows of the field at hand that a condition has found.
     matching: Vec<NodeId>,
+    /// Of which entities it deletes rows.
+    deletes: Deletes,
     /// Rows that need not be written after all.
     done: HashSet<NodeId, RandomState>,
     /// Rows that were to be made and were there: those that are meant instead, and those that were changed.
@@ -136,6 +141,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             known: HashMap::default(),
             wanted,
             matching: Vec::new(),
+            deletes: Deletes::default(),
             done: HashSet::default(),
             instead: HashSet::new(),
             updated: HashSet::new(),

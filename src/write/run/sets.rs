@@ -279,7 +279,7 @@ impl<T: Transaction> Writer<'_, T> {
             to,
             uses,
             nullable.iter().copied(),
-            false,
+            &self.deletes,
         );
         let asks: Vec<_> = questions.iter().map(Question::ask).collect();
         let reads = match deletes {

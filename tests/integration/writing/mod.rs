@@ -3,6 +3,7 @@
 mod bounds;
 mod content;
 mod contention;
+mod deleting;
 mod faults;
 mod hooks;
 mod inputs;

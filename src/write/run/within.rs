@@ -1,0 +1,156 @@
+//! Rows that must be in a relation, or are in it already.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+
+use super::{Stop, Writer, not_found, place};
+use crate::graph::{Catalog, ColumnIx, Kind, Link, Relation, RelationId};
+use crate::read::load::change::Transaction;
+use crate::read::sql::change::{Find, Lock, Look, Task, Value};
+use crate::write::unit::{Found, NodeId, Within};
+
+/// Whether the keys of a relation are equal only where their bytes are. Others their database compares: `ab` and `AB` may
+/// be one.
+pub(super) fn is_exact(catalog: &Catalog, relation: &Relation) -> bool {
+    let of = &catalog.entities[relation.from];
+    let mut columns = relation.from_columns.iter();
+    columns.all(|&c| matches!(of.columns[c].kind, Kind::Int | Kind::BigInt | Kind::Uuid))
+}
+
+impl<T: Transaction> Writer<'_, T> {
+    /// Refuses rows that are not in the relation in which they are named.
+    pub(super) async fn check_relations(&mut self, act: usize) -> Result<(), Stop> {
+        let mut linked: Vec<(NodeId, Within)> = Vec::new();
+        // Rows to which nothing is done.
+        let mut idle = Vec::new();
+        let mut apart = Vec::new();
+        for &id in &self.act(act).nodes {
+            let Some(found) = self.node(id).found() else {
+                continue;
+            };
+            if self.is_attached_already(id, found) && !self.dry {
+                idle.push(id);
+            }
+            for within in &found.within {
+                match &self.catalog.relations[within.relation].link {
+                    Link::Through { .. } => linked.push((id, *within)),
+                    Link::Direct { columns } if !self.is_within(id, within, columns) => {
+                        apart.push((id, *within));
+                    }
+                    Link::Direct { .. } => {}
+                }
+            }
+        }
+        let alike = self.alike(&apart).await?;
+        let mut errors = Vec::new();
+        for (id, within) in apart {
+            if alike.contains(&(id, within)) || self.dry {
+                continue;
+            }
+            match self.node(id).found().is_some_and(|found| found.detached) {
+                true => idle.push(id),
+                false => {
+                    let of = self.entity(self.node(id).entity);
+                    errors.push(not_found(of, &self.node(id).path));
+                }
+            }
+        }
+        self.refuse(errors)?;
+        self.done.extend(idle);
+        self.check_links(act, linked).await
+    }
+
+    /// Those rows whose key is their parent's to the database, though they are written differently.
+    async fn alike(
+        &mut self,
+        apart: &[(NodeId, Within)],
+    ) -> Result<HashSet<(NodeId, Within)>, Stop> {
+        let mut by_relation: BTreeMap<RelationId, Vec<(NodeId, Within)>> = BTreeMap::new();
+        for (id, within) in apart {
+            if !is_exact(self.catalog, &self.catalog.relations[within.relation]) {
+                let of = by_relation.entry(within.relation).or_default();
+                of.push((*id, *within));
+            }
+        }
+        let mut alike = HashSet::new();
+        for (relation, rows) in by_relation {
+            alike.extend(self.alike_in(relation, rows).await?);
+        }
+        Ok(alike)
+    }
+
+    async fn alike_in(
+        &mut self,
+        id: RelationId,
+        rows: Vec<(NodeId, Within)>,
+    ) -> Result<Vec<(NodeId, Within)>, Stop> {
+        let relation = &self.catalog.relations[id];
+        let Link::Direct { columns } = &relation.link else {
+            return Ok(Vec::new());
+        };
+        let entity = relation.to;
+        // A row by its own key, and by that which it is to have of its parent.
+        let own = self.entity(entity).primary_key.iter();
+        let own: Vec<_> = own.copied().filter(|c| !columns.contains(c)).collect();
+        let all: Vec<_> = own.iter().chain(columns).copied().collect();
+        let bound = rows.iter().map(|(node, within)| {
+            let own = own.iter().map(|&c| (*node, c));
+            let of_parent = relation.from_columns.iter().map(|&c| (within.parent, c));
+            let values = own.chain(of_parent).map(|key| {
+                let value = self.known.get(&key).cloned().flatten();
+                Cow::Owned(value.map_or(Value::Null, Value::Is))
+            });
+            values.collect()
+        });
+        let bound = self.rows(entity, &all, bound);
+        let find = Task::Find(Find {
+            entity,
+            by: all,
+            look: Look {
+                reads: Vec::new(),
+                asks: Vec::new(),
+                seen: true,
+                lock: Lock::None,
+            },
+        });
+        let path = rows
+            .first()
+            .map(|(node, _)| self.node(*node).path.to_string());
+        let path = path.unwrap_or_default();
+        let found = self.statement(&path, find, bound).await?;
+        let found = found
+            .iter()
+            .filter_map(|row| rows.get(place(T::DIALECT, &row[0])));
+        Ok(found.copied().collect())
+    }
+
+    /// Whether a row refers to the parent of a relation by these columns.
+    fn is_within(&self, id: NodeId, within: &Within, columns: &[ColumnIx]) -> bool {
+        let relation = &self.catalog.relations[within.relation];
+        let mut pairs = columns.iter().zip(&relation.from_columns);
+        pairs.all(|(&own, &of)| {
+            let own = self.known.get(&(id, own)).cloned().flatten();
+            let of = self.known.get(&(within.parent, of)).cloned().flatten();
+            own.is_some() && own == of
+        })
+    }
+
+    /// Whether nothing is to become of a row but that it is in relations in which it is.
+    fn is_attached_already(&self, id: NodeId, found: &Found) -> bool {
+        let node = self.node(id);
+        let presets = &self.entity(node.entity).writing.on_update;
+        let mut keys = Vec::new();
+        for within in &found.attached {
+            match &self.catalog.relations[within.relation].link {
+                Link::Direct { columns } if self.is_within(id, within, columns) => {
+                    keys.extend(columns);
+                }
+                _ => return false,
+            }
+        }
+        let is_for_that = |column: &ColumnIx| {
+            keys.contains(&column) || presets.iter().any(|(preset, _)| preset == column)
+        };
+        !keys.is_empty() && node.changes.iter().all(|(column, _)| is_for_that(column))
+    }
+}
