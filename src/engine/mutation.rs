@@ -409,6 +409,7 @@ impl Planner {
             document,
             operation,
             variables,
+            digits,
         } = asked;
         let conditions = document.conditions(operation, variables)?;
         let Shared { catalog, .. } = &*self.shared;
@@ -429,7 +430,11 @@ impl Planner {
             depth: limits.depth,
         };
         let rules = catalog.rules(shape);
-        let bound = write::bind(catalog, rules, principal, bounds, &bindings, variables);
+        let given = write::Variables {
+            values: variables,
+            digits,
+        };
+        let bound = write::bind(catalog, rules, principal, bounds, &bindings, given);
         let units = match bound {
             Ok(units) => units,
             Err((at, errors)) => {

@@ -20,7 +20,7 @@ use crate::graph::rules::Shape;
 use crate::graph::{Catalog, Principal};
 use crate::read::explain::{self, Explained};
 use crate::read::load::{Learnt, Loaded};
-use crate::read::plan::{self, BoundPlan, Document, Limits, Part, Plan, Variables};
+use crate::read::plan::{self, AllDigits, BoundPlan, Document, Limits, Part, Plan, Variables};
 use crate::read::respond::{Answer, Answered};
 use crate::read::sql::Dialect;
 use crate::schema::Schema;
@@ -110,6 +110,8 @@ pub struct Asked {
     pub(super) document: Arc<Document>,
     pub(super) operation: Node<Operation>,
     pub(super) variables: Valid<JsonMap>,
+    /// Of the variables of a mutation: what is written as JSON keeps them.
+    pub(super) digits: AllDigits,
 }
 
 impl Asked {
@@ -184,10 +186,15 @@ impl Planner {
         let operation = document.operation(request.operation_name.as_deref());
         let operation = operation.map_err(|e| vec![e])?.clone();
         let variables = self.variables(&document, &operation, &request.variables)?;
+        let digits = match operation.is_mutation() {
+            true => request.variables.digits(&operation.variables),
+            false => AllDigits::default(),
+        };
         Ok(Asked {
             document,
             operation,
             variables,
+            digits,
         })
     }
 
@@ -225,6 +232,7 @@ impl Planner {
             document,
             operation,
             variables,
+            ..
         } = asked;
         let Known { plan, learnt } = self.plan(asked, part, shape)?;
         let introspection = match plan.introspects {
@@ -282,6 +290,7 @@ impl Planner {
             document,
             operation,
             variables,
+            ..
         } = asked;
         let conditions = document.conditions(operation, variables)?;
         let key = PlanKey {

@@ -21,7 +21,7 @@ mod run;
 mod turns;
 mod unit;
 
-pub use bind::{Binding, Bounds, bind};
+pub use bind::{Binding, Bounds, Variables, bind};
 pub use dry::plan;
 pub use kept::Kept;
 pub use run::failure::{explain, taken_by};

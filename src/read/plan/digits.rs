@@ -25,8 +25,8 @@ pub struct Variables {
 }
 
 /// Where numbers stand of which a float would lose something, and how they are written.
-#[derive(Debug)]
-enum Digits {
+#[derive(Debug, Clone)]
+pub enum Digits {
     Number(Box<str>),
     Items(Vec<(usize, Digits)>),
     Fields(Vec<(Box<str>, Digits)>),
@@ -112,15 +112,63 @@ impl Variables {
             let Some(value) = coerced.get_mut(name) else {
                 continue;
             };
-            let default = definition.default_value.as_ref();
-            let of_default = default
-                .filter(|_| !self.values.contains_key(name))
-                .and_then(|default| of_literal(default));
-            let given = self.digits.as_ref().and_then(|digits| digits.field(name));
-            if let Some(digits) = of_default.as_ref().or(given) {
-                restore(value, digits, Some((schema, &definition.ty)));
+            if let Some(digits) = self.of(definition) {
+                restore(value, &digits, Some((schema, &definition.ty)));
             }
         }
+    }
+
+    /// The digits of all variables.
+    pub fn digits(&self, definitions: &[Node<VariableDefinition>]) -> AllDigits {
+        let all = definitions.iter().filter_map(|definition| {
+            let digits = self.of(definition)?.into_owned();
+            Some((definition.name.as_str().into(), digits))
+        });
+        AllDigits(all.collect())
+    }
+
+    fn of(&self, definition: &VariableDefinition) -> Option<Cow<'_, Digits>> {
+        let name = definition.name.as_str();
+        let default = definition.default_value.as_ref();
+        let of_default = default
+            .filter(|_| !self.values.contains_key(name))
+            .and_then(|default| of_literal(default));
+        let given = || self.digits.as_ref().and_then(|digits| digits.field(name));
+        of_default
+            .map(Cow::Owned)
+            .or_else(|| given().map(Cow::Borrowed))
+    }
+}
+
+/// The digits of each variable of a request, as it was given or by its default.
+#[derive(Debug, Default)]
+pub struct AllDigits(Vec<(Box<str>, Digits)>);
+
+impl AllDigits {
+    pub fn of(&self, variable: &str) -> Option<&Digits> {
+        let found = self.0.iter().find(|(name, _)| **name == *variable);
+        found.map(|(_, digits)| digits)
+    }
+}
+
+/// A value as JSON, whose numbers are written as they were given.
+pub fn json_text(value: &JsonValue, digits: Option<&Digits>) -> String {
+    match (value, digits) {
+        (JsonValue::Number(_), Some(Digits::Number(text))) => text.to_string(),
+        (JsonValue::Array(items), Some(digits @ Digits::Items(_))) => {
+            let items = items.iter().enumerate();
+            let items = items.map(|(at, item)| json_text(item, digits.item(at)));
+            format!("[{}]", items.collect::<Vec<_>>().join(","))
+        }
+        (JsonValue::Object(fields), Some(digits @ Digits::Fields(_))) => {
+            let fields = fields.iter().map(|(name, value)| {
+                let digits = digits.field(name.as_str());
+                let name = JsonValue::from(name.as_str());
+                format!("{name}:{}", json_text(value, digits))
+            });
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+        }
+        (value, _) => value.to_string(),
     }
 }
 
@@ -142,16 +190,17 @@ impl<'de> Deserialize<'de> for Variables {
 }
 
 impl Digits {
-    fn field(&self, name: &str) -> Option<&Digits> {
+    pub fn field(&self, name: &str) -> Option<&Digits> {
         let Digits::Fields(fields) = self else {
             return None;
         };
         fields.iter().find(|(n, _)| **n == *name).map(|(_, of)| of)
     }
 
-    fn item(&self, at: usize) -> Option<&Digits> {
+    /// Those of an item of a list, or of the one value that stands for a list of it.
+    pub fn item(&self, at: usize) -> Option<&Digits> {
         let Digits::Items(items) = self else {
-            return None;
+            return (at == 0).then_some(self);
         };
         items.iter().find(|(i, _)| *i == at).map(|(_, of)| of)
     }

@@ -34,7 +34,7 @@ pub use bind::{
     key_of_id, key_of_text, no_value, text_of,
 };
 pub use build::{Acting, Action, build, mutation};
-pub use digits::Variables;
+pub use digits::{AllDigits, Digits, Variables, json_text};
 pub use document::{Document, DocumentLimits};
 pub use filter::bind as bind_filter;
 pub use filter::evaluate;

@@ -319,6 +319,11 @@ impl<'a> Binder<'a> {
                 }
                 _ => None,
             });
+            // What is given and is wrong has been said.
+            let mut steps = relation.into_iter().chain([&column.field]);
+            if steps.any(|step| self.has_failed(step)) {
+                continue;
+            }
             let shown = of.field(&column.field).is_some();
             let (step, wanted) = match (relation, shown) {
                 (Some(relation), true) => (

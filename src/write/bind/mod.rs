@@ -9,7 +9,7 @@ mod relations;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use apollo_compiler::response::{JsonMap, JsonValue};
+use apollo_compiler::response::JsonValue;
 use apollo_compiler::{Name, ast};
 use foldhash::fast::RandomState;
 
@@ -23,6 +23,7 @@ use crate::graph::writing::{Mutation, Writes};
 use crate::graph::{Catalog, ColumnIx, Entity, EntityId, Principal};
 use crate::read::plan::bind_filter;
 use given::Input;
+pub use given::Variables;
 
 /// A field of a mutation that writes, with its arguments as they are written.
 pub enum Binding<'a> {
@@ -50,7 +51,7 @@ pub fn bind(
     principal: &Principal,
     bounds: Bounds,
     fields: &[Option<Binding<'_>>],
-    variables: &JsonMap,
+    variables: Variables<'_>,
 ) -> Result<Units, (usize, Vec<Error>)> {
     let mut binder = Binder {
         catalog,
@@ -87,7 +88,7 @@ struct Binder<'a> {
     rules: &'a Rules,
     principal: &'a Principal,
     bounds: Bounds,
-    variables: &'a JsonMap,
+    variables: Variables<'a>,
     /// When the request began, in whatever row it is written, and as values of columns.
     now: String,
     moments: RefCell<HashMap<(EntityId, ColumnIx), Option<KeyValue>, RandomState>>,
@@ -288,6 +289,14 @@ impl<'a> Binder<'a> {
                 None => error.of_field(place),
             });
         }
+    }
+
+    /// Whether something is wrong with a field of what is at hand.
+    fn has_failed(&self, step: &str) -> bool {
+        let place = format!("{}.{step}", self.place());
+        let fields = self.errors.iter().filter_map(|e| e.field.as_deref());
+        let mut rests = fields.filter_map(|field| field.strip_prefix(&*place));
+        rests.any(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 
     /// Whether something may be done to any row at all.

@@ -11,6 +11,7 @@ mod killed;
 mod proof;
 mod shapes;
 mod shown;
+mod values;
 
 use backref::graph::{Principal, Subject};
 

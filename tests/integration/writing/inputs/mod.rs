@@ -36,6 +36,30 @@ async fn a_wrong_input_is_named_and_leaves_no_trace() {
     }
 }
 
+/// What is wrong with what a new row refers to is said, and not that the row refers to nothing.
+#[tokio::test]
+async fn what_is_wrong_is_said_once() {
+    let post = r#"{ title: "T", slug: "s", body: "B", tags: { create: [{ name: "n" }] } }"#;
+    let links = [
+        format!("post: {{ connectOrCreate: {{ on: SLUG, create: {post} }} }}"),
+        r#"post: { connect: "Tag:1" }"#.to_owned(),
+        r#"postId: "new:nobody""#.to_owned(),
+        format!(
+            r#"post: {{ create: {{ title: "{}", slug: "s", body: "B" }} }}"#,
+            "x".repeat(300)
+        ),
+        r#"post: null"#.to_owned(),
+    ];
+    let (_database, app) = blog(Backend::Sqlite).await;
+    for link in links {
+        let query =
+            format!("mutation {{ createComment(input: {{ body: \"B\", {link} }}) {{ id }} }}");
+        let answer = app.ask(&somebody("admin", 1), &query, &json!({})).await;
+        let errors = answer.json()["errors"].as_array().map(Vec::len);
+        assert_eq!(errors, Some(1), "{query}: {}", answer.text);
+    }
+}
+
 #[tokio::test]
 async fn what_is_wrong_in_a_later_field_takes_back_the_earlier_ones() {
     for backend in Backend::all() {

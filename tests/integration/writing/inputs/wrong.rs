@@ -78,6 +78,7 @@ pub fn wrong() -> Vec<Wrong> {
         of_values(),
         of_rules(),
         of_size(),
+        of_contradictions(),
     ]
     .into_iter()
     .flatten()
@@ -507,6 +508,73 @@ fn of_size() -> Vec<Wrong> {
             } }),
             BAD,
             &["create.tags", "create.tags.create", "create.tags.create.0"],
+        ),
+    ]
+}
+
+/// What is asked of the same rows, and cannot be done to them at once.
+fn of_contradictions() -> Vec<Wrong> {
+    let upsert = "mutation($create: PostCreate!, $on: PostKey!) {
+        upsertPost(create: $create, update: {}, on: $on) { id } }";
+    vec![
+        by_admin(
+            "connected and disconnected",
+            UPDATE,
+            change(
+                "Post:1",
+                json!({ "tags": { "connect": ["Tag:3"], "disconnect": ["Tag:3"] } }),
+            ),
+            BAD,
+            &["input.tags.disconnect.0"],
+        ),
+        by_admin(
+            "an upsert by a key that does not exist",
+            upsert,
+            json!({ "create": { "title": "T", "slug": "s", "body": "B" }, "on": "TITLE" }),
+            BAD,
+            &["on"],
+        ),
+        by_admin(
+            "an upsert by a key that is not given",
+            upsert,
+            json!({ "create": { "title": "T", "body": "B" }, "on": "SLUG" }),
+            BAD,
+            &["create.slug"],
+        ),
+        by_admin(
+            "a version beyond all versions",
+            UPDATE,
+            json!({ "id": "Post:3", "input": { "title": "T" }, "expectedVersion": 3_000_000_000_u64 }),
+            BAD,
+            &["expectedVersion"],
+        ),
+        by_admin(
+            "a disconnect of what must have one",
+            UPDATE_USER,
+            change("User:2", json!({ "posts": { "disconnect": ["Post:1"] } })),
+            BAD,
+            &["input.posts.disconnect"],
+        ),
+        by_admin(
+            "an end of several of which others hold one",
+            r#"mutation { deleteUsers(where: { role: { eq: READER } }) { count } }"#,
+            json!({}),
+            "CONFLICT",
+            &["where"],
+        ),
+        by_admin(
+            "many changed to the same unique value",
+            r#"mutation { updatePosts(where: { status: { eq: PUBLISHED } }, input: { slug: "same" }) { count } }"#,
+            json!({}),
+            "CONFLICT",
+            &["where", "where.slug", "input.slug"],
+        ),
+        by_admin(
+            "a change within many",
+            "mutation($input: PostUpdate!) { updatePosts(where: {}, input: $input) { count } }",
+            json!({ "input": { "tags": { "create": [{ "name": "n" }] } } }),
+            BAD,
+            &["input.tags"],
         ),
     ]
 }
