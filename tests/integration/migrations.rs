@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use backref::serve::database::Connect;
 use backref::serve::migrate::{self, Migrations, Others, Runner};
 use entity::{comment, follow, post, post_tag, profile, tag, user};
-use migration::{Migrator, MigratorTrait};
+use migration::support::set_on_delete;
+use migration::{Migrator, MigratorTrait, SchemaManager};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, Iterable,
     PrimaryKeyToColumn, QueryResult, RelationDef, RelationTrait, Statement,
@@ -35,6 +36,37 @@ async fn fresh_drops_what_is_there() {
         Migrator::fresh(&connection).await.unwrap();
         assert_eq!(user::Entity::find().all(&connection).await.unwrap(), []);
     }
+}
+
+/// SQLite's connections know tables by the number of their definitions, of which none may come twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_makes_tables_beside_a_changing_key_is_found_by_all() {
+    let database = TestDatabase::migrated(Backend::Sqlite).await;
+    let one = || async { database.url.connect(Connect::with(1)).await.unwrap() };
+    let (changes, makes, reads) = (one().await, one().await, one().await);
+    for connection in [&changes, &makes] {
+        let quick = connection.execute_unprepared("PRAGMA synchronous = OFF");
+        quick.await.unwrap();
+    }
+    let changing = tokio::spawn(async move {
+        let manager = SchemaManager::new(&changes);
+        let mut actions = [ForeignKeyAction::NoAction, ForeignKeyAction::Cascade];
+        for _ in 0..60 {
+            let target = ("user", "id");
+            let changed = set_on_delete(&manager, "post", "author_id", target, actions.clone());
+            changed.await.unwrap();
+            actions.reverse();
+        }
+    });
+    let mut made = 0;
+    while !changing.is_finished() || made < 20 {
+        let make = format!("CREATE TABLE made_{made} (it INTEGER)");
+        makes.execute_unprepared(&make).await.unwrap();
+        let read = format!("SELECT * FROM made_{made}");
+        reads.execute_unprepared(&read).await.unwrap();
+        made += 1;
+    }
+    changing.await.expect("no panic");
 }
 
 /// The migration that keeps what people wrote changes foreign keys of a database that is in use, and nothing else.

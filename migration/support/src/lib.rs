@@ -4,7 +4,7 @@
 
 use sea_orm_migration::{
     prelude::*,
-    sea_orm::{DbBackend, Statement},
+    sea_orm::{DbBackend, Statement, TransactionTrait},
     sea_query::extension::postgres::Type,
 };
 
@@ -85,20 +85,20 @@ pub async fn set_on_delete(
         );
         return run(manager, vec![statement]).await;
     }
-    let version = "SELECT schema_version AS version FROM pragma_schema_version";
-    let version = Statement::from_string(DbBackend::Sqlite, version);
-    let version = db.query_one_raw(version).await?;
-    let version: i64 = version.map_or(Ok(0), |row| row.try_get("", "version"))?;
-    // All in one, so that it is one connection's. Others read the definitions anew, since their version is another.
+    // In one transaction, in which a table comes and goes: with that SQLite counts the definitions on, so that other
+    // connections read them anew. To count on ourselves could give them a number that somebody's table has had meanwhile,
+    // and who has read the definitions under that number would not find what was made since.
     let change = format!(
         "PRAGMA writable_schema = ON;
         UPDATE sqlite_schema SET sql = replace(sql, '{key} {from}', '{key} {to}')
         WHERE type = 'table' AND name = '{table}';
-        PRAGMA schema_version = {};
-        PRAGMA writable_schema = RESET;",
-        version + 1
+        CREATE TABLE backref_counts_on (it INTEGER);
+        DROP TABLE backref_counts_on;
+        PRAGMA writable_schema = RESET;"
     );
-    db.execute_unprepared(&change).await?;
+    let transaction = db.begin().await?;
+    transaction.execute_unprepared(&change).await?;
+    transaction.commit().await?;
     let found = Statement::from_string(
         DbBackend::Sqlite,
         format!(
