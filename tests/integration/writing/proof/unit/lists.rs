@@ -62,12 +62,12 @@ impl Unit<'_> {
             }
         }
         for (id, change, expected) in &many.update {
-            if let Some(far) = self.among(&current, id, relation.to, (Act::Update, *expected)) {
+            if let Some(far) = self.among(&current, id, relation.to) {
                 self.update(relation.to, far, change, *expected);
             }
         }
         for id in &many.delete {
-            if let Some(far) = self.among(&current, id, relation.to, (Act::Delete, None)) {
+            if let Some(far) = self.among(&current, id, relation.to) {
                 self.delete(relation.to, far, None);
             }
         }
@@ -82,26 +82,14 @@ impl Unit<'_> {
         self.deletes.insert((table, key));
     }
 
-    /// A row that must be among those of a relation. What else is wrong with it may be told first.
-    fn among(
-        &mut self,
-        current: &[Key],
-        id: &Id,
-        table: Table,
-        (act, expected): (Act, Option<i64>),
-    ) -> Option<Key> {
+    /// A row that must be among those of a relation. What else is wrong with it, and with what is said below it, may be told
+    /// first.
+    fn among(&mut self, current: &[Key], id: &Id, table: Table) -> Option<Key> {
         let far = self.found(id, table)?;
-        if current.contains(&far) {
-            return Some(far);
+        if !current.contains(&far) {
+            self.codes.insert(NOT_FOUND);
         }
-        self.codes.insert(NOT_FOUND);
-        if self.may(act, table, far) {
-            self.expects(table, far, expected);
-        }
-        if act == Act::Delete {
-            self.deletes.insert((table, far));
-        }
-        None
+        Some(far)
     }
 
     /// The rows that a relation leads to before.
