@@ -190,6 +190,18 @@ pub fn plural(name: &str) -> String {
     free(inflect(name.trim_end_matches('_'), 2), &LOGIC)
 }
 
+/// What a list is called by its variant: `Post` → `posts`; `PostsByEditor` is several already.
+pub fn list(variant: &str) -> String {
+    let name = field(variant);
+    let is_several = |(head, by): (&str, &str)| {
+        by.starts_with(|c: char| c.is_ascii_uppercase()) && plural(head) == head
+    };
+    match name.split_once("By").is_some_and(is_several) {
+        true => name,
+        false => plural(&name),
+    }
+}
+
 /// `orderDetails` → `order details`, for sentences.
 pub fn words(name: &str) -> String {
     name.to_snake_case().replace('_', " ")
@@ -363,6 +375,9 @@ mod tests {
         ] {
             assert_eq!(plural(one), many);
         }
+        assert_eq!(list("Post"), "posts");
+        assert_eq!(list("PostsByEditor"), "postsByEditor");
+        assert_eq!(list("Standby"), "standbies");
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Work<'_> {
                             &self.catalog_entities[to].single,
                         )
                     } else if relation.shape == Shape::HasMany {
-                        names::plural(&names::field(&relation.variant))
+                        names::list(&relation.variant)
                     } else {
                         names::field(&relation.variant)
                     }
