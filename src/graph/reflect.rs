@@ -123,7 +123,7 @@ pub(super) fn read<E: EntityTrait>(entity: E) -> RawEntity {
 
 impl RawEntity {
     /// An array that is a key is the database's text of it, as an id must be.
-    fn keys_are_no_lists(&mut self) {
+    pub(super) fn keys_are_no_lists(&mut self) {
         let relations = self.relations.iter().flat_map(|r| &r.from_columns);
         let keys = self.primary_key.iter().chain(relations);
         for key in keys {
@@ -174,10 +174,14 @@ fn column(name: &str, def: &ColumnDef, definition: &ColumnSpec) -> RawColumn {
         nullable: def.is_null(),
         unique: def.is_unique(),
         made: made(def, definition),
-        max_length: match def.get_column_type() {
-            ColumnType::String(StringLen::N(most)) | ColumnType::Char(Some(most)) => Some(*most),
-            _ => None,
-        },
+        max_length: max_length(def.get_column_type()),
+    }
+}
+
+pub(super) fn max_length(column_type: &ColumnType) -> Option<u32> {
+    match column_type {
+        ColumnType::String(StringLen::N(most)) | ColumnType::Char(Some(most)) => Some(*most),
+        _ => None,
     }
 }
 
@@ -194,7 +198,7 @@ fn made(def: &ColumnDef, definition: &ColumnSpec) -> Made {
     }
 }
 
-fn kind(column_type: &ColumnType) -> Kind {
+pub(super) fn kind(column_type: &ColumnType) -> Kind {
     use ColumnType::*;
     match column_type {
         TinyInteger | SmallInteger | Integer | TinyUnsigned | SmallUnsigned | Year => Kind::Int,
