@@ -14,6 +14,8 @@ pub mod log;
 pub mod read;
 mod write;
 
+#[cfg(feature = "new")]
+pub mod create;
 pub mod doctor;
 mod embed;
 pub mod identity;

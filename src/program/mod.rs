@@ -2,6 +2,8 @@
 
 mod commands;
 mod logging;
+#[cfg(feature = "new")]
+mod projects;
 mod serving;
 mod signals;
 mod tables;
@@ -148,6 +150,10 @@ impl Program {
             Some(Command::Schema) => commands::print_schema(self),
             Some(Command::Token(args)) => commands::print_token(self, args).await,
             Some(Command::Explain(args)) => commands::print_plan(self, &args),
+            #[cfg(feature = "new")]
+            Some(Command::New(args)) => projects::new(args).await,
+            #[cfg(feature = "new")]
+            Some(Command::Sync(args)) => projects::sync(args).await,
             // As `diff` does, it tells by its status what it found from not having been able to look.
             Some(Command::Doctor(args)) => match commands::examine(self, args).await {
                 Ok(clean) => return ExitCode::from(u8::from(!clean)),

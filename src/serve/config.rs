@@ -47,6 +47,73 @@ pub enum Command {
     /// database is only read. Exits with 0 if nothing is missing, with 1 if something is, and with 2 if the
     /// check could not be made.
     Doctor(Doctor),
+    /// Write a project that serves a database which is there already: `backref new my-api --database-url …`
+    ///
+    /// It has the entities of all tables, with both ends of their relations, and the graph of them; `cargo run` in it
+    /// serves. What is odd in the database is told, with what was done about it. The database is only looked at.
+    #[cfg(feature = "new")]
+    New(New),
+    /// Bring the entities of a project that `backref new` wrote up to its database
+    ///
+    /// What a person wrote is left alone: src/main.rs, and each file of entities that was edited.
+    #[cfg(feature = "new")]
+    Sync(Sync),
+}
+
+#[cfg(feature = "new")]
+#[derive(Debug, Args)]
+pub struct New {
+    /// The project's folder, which is made; its last part is the project's name
+    pub folder: PathBuf,
+    /// postgres://… or sqlite://FILE, a database that is there
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: String,
+    #[command(flatten)]
+    pub choices: ChoiceArgs,
+    /// A folder with Backref's sources, for the project to depend on; without it that of the registry
+    #[arg(long, env = "BACKREF_PATH", value_name = "FOLDER")]
+    pub backref_path: Option<PathBuf>,
+}
+
+#[cfg(feature = "new")]
+#[derive(Debug, Args)]
+pub struct Sync {
+    /// The project's folder
+    #[arg(default_value = ".")]
+    pub folder: PathBuf,
+    /// postgres://… or sqlite://FILE; without it that of .cargo/config.toml in the project
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    #[command(flatten)]
+    pub choices: ChoiceArgs,
+    /// Write files anew that somebody has edited, too; the edits are lost
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[cfg(feature = "new")]
+#[derive(Debug, Clone, Args)]
+pub struct ChoiceArgs {
+    /// Take in the tables of this schema of PostgreSQL, and of no other that is not named, too; without it those of the
+    /// search path
+    #[arg(long, value_name = "SCHEMA")]
+    pub schema: Vec<String>,
+    /// What tells the rows of a view, or of a table without a primary key, apart: `film_list=fid`
+    #[arg(long, value_name = "TABLE=COLUMN,…", value_parser = table_and_columns)]
+    pub key: Vec<String>,
+    /// Do not hide this column, though it looks like a secret: `user.token_count`
+    #[arg(long, value_name = "TABLE.COLUMN")]
+    pub show: Vec<String>,
+}
+
+#[cfg(feature = "new")]
+fn table_and_columns(text: &str) -> Result<String, &'static str> {
+    match text.split_once('=') {
+        Some((table, columns)) if !table.is_empty() && !columns.is_empty() => Ok(text.to_owned()),
+        _ => Err(
+            "name a table and the columns by which its rows are told apart: TABLE=COLUMN,COLUMN",
+        ),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -96,6 +96,23 @@ impl Url {
         shown(&self.text)
     }
 
+    /// The URL as it is understood from any folder; with its password, unless it is to be shown.
+    pub fn settled(&self, to_show: bool) -> String {
+        let text = match &self.file {
+            None => self.text.clone(),
+            Some(file) => {
+                let path = std::path::absolute(&file.path).unwrap_or_else(|_| file.path.clone());
+                let query = self.text.split_once('?');
+                let query = query.map_or_else(String::new, |(_, query)| format!("?{query}"));
+                format!("sqlite://{}{query}", encoded(&path))
+            }
+        };
+        match to_show {
+            true => shown(&text),
+            false => text,
+        }
+    }
+
     /// The option that names this database to another command.
     pub fn option(&self) -> String {
         let url = self.shown();

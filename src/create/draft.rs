@@ -1,0 +1,395 @@
+//! What becomes of the tables that were found: which are entities, what they are called, and what is told of the rest.
+
+use heck::{ToSnakeCase, ToUpperCamelCase};
+use sea_orm::sea_query::ColumnType;
+
+use super::idents::{Idents, code, is_secret};
+use super::relations::Relation;
+use super::tables::{Cast, Enum, Form, Table, Tables, Unique, shown};
+use crate::graph::names;
+
+/// What somebody has said of a database beside its URL; kept in the project, so that `backref sync` knows it again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Choices {
+    /// Schemas of PostgreSQL; without one those that are searched.
+    pub schemas: Vec<String>,
+    /// Keys of tables and views that declare none: `film_list=fid`.
+    pub keys: Vec<String>,
+    /// Columns that are shown though they look like secrets: `user.token_count`.
+    pub shown: Vec<String>,
+}
+
+/// The entities that will be written, and what was odd.
+#[derive(Debug, Default)]
+pub struct Draft {
+    pub entities: Vec<Entity>,
+    pub enums: Vec<EnumDraft>,
+    pub notes: Vec<Note>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Entity {
+    /// `order_detail`
+    pub module: String,
+    pub table: Table,
+    /// What the columns are called in Rust.
+    pub fields: Vec<String>,
+    /// Whether the columns look like secrets.
+    pub hidden: Vec<bool>,
+    /// The names of fields in GraphQL that are not those of their columns.
+    pub renamed: Vec<Option<String>>,
+    pub type_name: Option<String>,
+    pub read_only: bool,
+    pub relations: Vec<Relation>,
+}
+
+#[derive(Debug, Clone)]
+pub struct EnumDraft {
+    /// `mpaa_rating`
+    pub ident: String,
+    pub of: Enum,
+    /// `Pg13`
+    pub variants: Vec<String>,
+    /// SeaORM could not tell its values apart.
+    pub as_text: bool,
+}
+
+/// Something odd, and what was done about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// `table follow`
+    pub of: String,
+    pub says: String,
+}
+
+impl Draft {
+    pub fn of(tables: Tables, choices: &Choices) -> Self {
+        let mut draft = Draft::default();
+        let mut modules = Idents::default();
+        modules.snake("sea_orm_active_enums", "table");
+        for schema in &tables.other_schemas {
+            draft.note(format!("schema {schema}"), format!(
+                "was not looked at, since it is not in the search path; --schema {schema} takes its tables in, beside --schema … for all others that are wanted"
+            ));
+        }
+        let mut idents = Idents::default();
+        let enums = tables.enums.into_iter();
+        draft.enums = enums.map(|of| enum_draft(of, &mut idents)).collect();
+        draft.texts();
+        for mut table in tables.tables {
+            enums_as_text(&mut table, &draft.enums);
+            if let Some(table) = draft.usable(table, choices) {
+                draft.entity(table, choices, &mut modules);
+            }
+        }
+        draft.unknown_choices(choices);
+        super::relations::find(&mut draft);
+        draft
+    }
+
+    pub fn note(&mut self, of: String, says: String) {
+        self.notes.push(Note { of, says });
+    }
+
+    /// The table, if there is an entity for it, with a primary key.
+    fn usable(&mut self, mut table: Table, choices: &Choices) -> Option<Table> {
+        let name = table.shown();
+        let kind = match table.form {
+            Form::Table => "table",
+            Form::View => "view",
+            Form::Materialized => "materialized view",
+            Form::Foreign => "foreign table",
+            Form::Virtual => "virtual table",
+            Form::Kept | Form::Partition => return None,
+        };
+        let of = format!("{kind} {name}");
+        if let Some(columns) = choices.key_of(&name) {
+            let unknown = columns.iter().find(|c| table.column(c).is_none());
+            if let Some(column) = unknown {
+                let columns: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).collect();
+                self.note(
+                    of,
+                    format!(
+                        "left out: --key {name}={} names no column of it, `{column}`; it has {}",
+                        columns_text(choices.key_of(&name).unwrap_or_default()),
+                        columns.join(", ")
+                    ),
+                );
+                return None;
+            }
+            table.primary_key = columns.iter().map(|c| (*c).to_owned()).collect();
+            table.makes_key = false;
+        }
+        if table.primary_key.is_empty() {
+            let never_null = |key: &&Unique| {
+                let mut columns = key.columns.iter().filter_map(|c| table.column(c));
+                columns.all(|c| !c.nullable || table.form == Form::Materialized)
+            };
+            let Some(key) = table.unique.iter().find(never_null) else {
+                let why = match table.form {
+                    Form::Table => {
+                        "has no primary key, and rows without one can be neither named nor paged through"
+                    }
+                    Form::View => "is a view, of which no key is known",
+                    Form::Materialized => "has no unique index, by which its rows could be named",
+                    _ => "has no key that is known",
+                };
+                let column = table.columns.first().map_or("id", |c| c.name.as_str());
+                self.note(of, format!(
+                    "left out: it {why}; --key '{name}={column}' (or several columns: --key '{name}=…,…') takes it in by what tells its rows apart"
+                ));
+                return None;
+            };
+            let says = format!(
+                "has no primary key; its unique key ({}) is taken for one",
+                columns_text(key.columns.iter().map(String::as_str).collect())
+            );
+            table.primary_key = key.columns.clone();
+            self.note(of.clone(), says);
+        }
+        for column in &table.primary_key {
+            if is_secret(column) && !choices.shows(&name, column) && !table.refers(column) {
+                self.note(of, format!(
+                    "left out: its primary key `{column}` looks like a secret, and every row would be named by it; --show {name}.{column} takes it in all the same"
+                ));
+                return None;
+            }
+        }
+        let key = table.primary_key.clone();
+        for column in table.columns.iter_mut().filter(|c| key.contains(&c.name)) {
+            column.nullable = false;
+        }
+        Some(table)
+    }
+
+    fn entity(&mut self, table: Table, choices: &Choices, modules: &mut Idents) {
+        let name = table.shown();
+        let wanted = match &table.schema {
+            Some(schema) => format!("{schema}_{}", table.name),
+            None => table.name.clone(),
+        };
+        let module = modules.snake(&wanted, "table");
+        let read_only = !matches!(table.form, Form::Table | Form::Foreign);
+        if read_only {
+            self.note(
+                format!("view {name}"),
+                "is read-only: nothing writes through a view".to_owned(),
+            );
+        }
+        let mut idents = Idents::default();
+        let mut fields = Vec::new();
+        let mut hidden = Vec::new();
+        for column in &table.columns {
+            let of = format!("column {name}.{}", column.name);
+            fields.push(idents.snake(&column.name, "column"));
+            let looks = is_secret(&column.name) && can_be_secret(&column.of.declared);
+            let hides = looks
+                && !choices.shows(&name, &column.name)
+                && !table.refers(&column.name)
+                && !table.primary_key.contains(&column.name);
+            hidden.push(hides);
+            if hides {
+                let needed = !column.nullable && !column.has_default() && !column.is_generated();
+                let costs = match needed {
+                    true => {
+                        "; since it must not be null, no row can be made by the API as long as it is hidden"
+                    }
+                    false => "",
+                };
+                self.note(of.clone(), format!(
+                    "looks like a secret: it is hidden, in no schema and no filter{costs}; --show {name}.{} shows it",
+                    column.name
+                ));
+            }
+        }
+        self.without_type(&table);
+        self.otherwise_in_rust(&table, &fields);
+        let renamed = vec![None; table.columns.len()];
+        self.entities.push(Entity {
+            module,
+            table,
+            fields,
+            hidden,
+            renamed,
+            type_name: None,
+            read_only,
+            relations: Vec::new(),
+        });
+    }
+
+    /// Columns whose names could not be those of fields.
+    fn otherwise_in_rust(&mut self, table: &Table, fields: &[String]) {
+        let columns = table.columns.iter().zip(fields);
+        let columns = columns.filter(|(column, field)| {
+            let plain = names::field(&column.name).to_snake_case();
+            plain.trim_matches('_') != *field || code(field) != **field
+        });
+        let columns =
+            columns.map(|(column, field)| format!("`{}` (`{}`)", column.name, code(field)));
+        let columns: Vec<String> = columns.collect();
+        if !columns.is_empty() {
+            let of = format!("table {}", table.shown());
+            self.note(of, format!(
+                "not every name of a column can be one in Rust, where these are called otherwise: {}",
+                columns.join(", ")
+            ));
+        }
+    }
+
+    fn texts(&mut self) {
+        let texts = self.enums.iter().filter(|of| of.as_text);
+        let names = texts.map(|of| shown(of.of.schema.as_deref(), &of.of.name));
+        for name in names.collect::<Vec<_>>() {
+            self.note(format!("enum {name}"), "has values that SeaORM comes to one name for: its columns are Strings in Rust, and the enum in the API".to_owned());
+        }
+    }
+
+    /// Types that SeaORM has no value for.
+    fn without_type(&mut self, table: &Table) {
+        let columns = table.columns.iter();
+        let columns = columns.filter(|c| c.of.cast.is_some() && c.of.enumeration.is_none());
+        let columns = columns.map(|c| match c.of.shown.as_str() {
+            "" => c.name.clone(),
+            shown => format!("{} ({shown})", c.name),
+        });
+        let columns: Vec<String> = columns.collect();
+        if !columns.is_empty() {
+            let of = format!("table {}", table.shown());
+            self.note(of, format!(
+                "SeaORM has no type for the column(s) {}: they are read and written as the database's text for them",
+                columns.join(", ")
+            ));
+        }
+    }
+
+    /// What was asked for and is not there.
+    fn unknown_choices(&mut self, choices: &Choices) {
+        let tables: Vec<String> = self.entities.iter().map(|e| e.table.shown()).collect();
+        let told = |note: &Note, table: &str| note.of.ends_with(&format!(" {table}"));
+        for key in &choices.keys {
+            let table = key.split('=').next().unwrap_or_default();
+            if !tables.iter().any(|t| t == table) && !self.notes.iter().any(|n| told(n, table)) {
+                self.note(
+                    format!("--key {key}"),
+                    format!("there is no table or view `{table}`; nothing was done"),
+                );
+            }
+        }
+        for shown in &choices.shown {
+            let mut columns = self.entities.iter().flat_map(|e| {
+                let name = e.table.shown();
+                e.table
+                    .columns
+                    .iter()
+                    .map(move |c| format!("{name}.{}", c.name))
+            });
+            if !columns.any(|column| column == *shown) {
+                self.note(
+                    format!("--show {shown}"),
+                    "there is no such column; nothing was done".to_owned(),
+                );
+            }
+        }
+    }
+
+    pub fn place_of(&self, schema: Option<&str>, table: &str) -> Option<usize> {
+        let wanted = shown(schema, table);
+        self.entities.iter().position(|e| e.table.shown() == wanted)
+    }
+}
+
+fn columns_text(columns: Vec<&str>) -> String {
+    columns.join(",")
+}
+
+/// A moment or a yes or no is about a secret, and none itself.
+fn can_be_secret(of: &ColumnType) -> bool {
+    !matches!(
+        of,
+        ColumnType::Boolean
+            | ColumnType::Date
+            | ColumnType::Time
+            | ColumnType::DateTime
+            | ColumnType::Timestamp
+            | ColumnType::TimestampWithTimeZone
+    )
+}
+
+impl Table {
+    /// Whether a column is a part of a foreign key: then it says which row, and nothing else.
+    fn refers(&self, column: &str) -> bool {
+        let mut keys = self.foreign_keys.iter();
+        keys.any(|key| key.columns.iter().any(|c| c == column))
+    }
+}
+
+impl Choices {
+    fn key_of(&self, table: &str) -> Option<Vec<&str>> {
+        let mut keys = self.keys.iter().filter_map(|key| key.split_once('='));
+        let (_, columns) = keys.find(|(of, _)| *of == table)?;
+        Some(columns.split(',').map(str::trim).collect())
+    }
+
+    fn shows(&self, table: &str, column: &str) -> bool {
+        self.shown
+            .iter()
+            .any(|shown| *shown == format!("{table}.{column}"))
+    }
+}
+
+fn enum_draft(of: Enum, idents: &mut Idents) -> EnumDraft {
+    let wanted = match &of.schema {
+        Some(schema) => format!("{schema}_{}", of.name),
+        None => of.name.clone(),
+    };
+    let mut own = Idents::default();
+    let names = names::enum_values(&of.values);
+    EnumDraft {
+        ident: idents.snake(&wanted, "enum"),
+        as_text: are_alike(&of.values),
+        variants: names.iter().map(|name| own.camel(name, "Value")).collect(),
+        of,
+    }
+}
+
+/// Whether SeaORM's derive would come to one name for two values, or to none: it makes them of the values themselves.
+fn are_alike(values: &[String]) -> bool {
+    let name = |value: &String| {
+        let letters = value.char_indices().map(|(at, c)| {
+            let is_letter = match at {
+                0 => c.is_alphabetic(),
+                _ => c.is_alphanumeric(),
+            };
+            match is_letter {
+                true => c.to_string(),
+                false => format!("{:#X}", u32::from(c)),
+            }
+        });
+        letters.collect::<String>().to_upper_camel_case()
+    };
+    let mut names: Vec<String> = values.iter().map(name).collect();
+    names.sort();
+    let count = names.len();
+    names.dedup();
+    names.len() < count || names.iter().any(|name| name == "Self")
+}
+
+fn enums_as_text(table: &mut Table, enums: &[EnumDraft]) {
+    for column in &mut table.columns {
+        let is_text = column
+            .of
+            .enumeration
+            .is_some_and(|place| enums[place].as_text);
+        if is_text {
+            column.of.cast = Some(Cast {
+                select: if column.of.is_list() {
+                    "text[]"
+                } else {
+                    "text"
+                }
+                .to_owned(),
+                save: Some(column.of.shown.clone()),
+            });
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Names in Rust for what a database has, whatever it is called there.
+//!
+//! They are in ASCII, and no two of a place differ in underscores or case alone, since SeaORM makes `CamelCase` of
+//! them.
+
+use std::collections::HashSet;
+
+use heck::{ToSnakeCase, ToUpperCamelCase};
+
+use crate::graph::names;
+
+/// The names that are taken in one place.
+#[derive(Debug, Default)]
+pub struct Idents {
+    taken: HashSet<String>,
+}
+
+/// Words that are no name even as `r#word`, and files that the folder of entities has already.
+const RESERVED: [&str; 10] = [
+    "self", "super", "crate", "prelude", "lib", "mod", "main", "std", "core", "sea_orm",
+];
+
+impl Idents {
+    /// A name like `order_detail` for a table, column or enum; `of` is what it is, where the name alone will not do.
+    pub fn snake(&mut self, name: &str, of: &str) -> String {
+        let plain = names::field(name).to_snake_case();
+        let plain = match plain.chars().next() {
+            None => of.to_owned(),
+            Some(first) if first.is_ascii_digit() => format!("{of}_{plain}"),
+            _ if RESERVED.contains(&plain.as_str()) => format!("{plain}_{of}"),
+            _ => plain,
+        };
+        self.free(plain, |name, number| format!("{name}_{of}{number}"))
+    }
+
+    /// A name like `OriginalLanguage` for a variant.
+    pub fn camel(&mut self, name: &str, of: &str) -> String {
+        let plain = name.to_upper_camel_case();
+        let plain = match plain.chars().next() {
+            None => of.to_owned(),
+            Some(first) if first.is_ascii_digit() => format!("{of}{plain}"),
+            _ if plain == "Self" => format!("{plain}{of}"),
+            _ => plain,
+        };
+        self.free(plain, |name, number| format!("{name}{of}{number}"))
+    }
+
+    fn free(&mut self, name: String, otherwise: impl Fn(&str, String) -> String) -> String {
+        let numbers = (1..).map(|n: u32| match n {
+            1 => otherwise(&name, String::new()),
+            n => otherwise(&name, n.to_string()),
+        });
+        let mut candidates = std::iter::once(name.clone()).chain(numbers);
+        let free = candidates.find(|c| self.taken.insert(c.to_upper_camel_case()));
+        free.unwrap_or(name)
+    }
+}
+
+/// A name as it stands in code, where a keyword of Rust needs a mark.
+pub fn code(name: &str) -> String {
+    match syn::parse_str::<syn::Ident>(name) {
+        Ok(_) => name.to_owned(),
+        Err(_) => format!("r#{name}"),
+    }
+}
+
+/// Whether a column is called as what nobody but the server should read.
+pub fn is_secret(column: &str) -> bool {
+    const PARTS: [&str; 4] = ["password", "passwd", "passphrase", "secret"];
+    const WORDS: [&str; 6] = ["token", "tokens", "pwd", "salt", "otp", "pin"];
+    let name = names::field(column).to_snake_case();
+    let words: Vec<&str> = name.split('_').collect();
+    PARTS.iter().any(|part| name.contains(part))
+        || words.iter().any(|word| WORDS.contains(word))
+        || words.last() == Some(&"hash")
+        || ["api_key", "private_key"]
+            .iter()
+            .any(|key| name.contains(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_it_is_called_it_has_a_name_of_its_own() {
+        let mut idents = Idents::default();
+        let mut name = |text: &str| idents.snake(text, "column");
+        assert_eq!(name("OrderDetail"), "order_detail");
+        assert_eq!(name("order detail"), "order_detail_column");
+        assert_eq!(name("order_detail"), "order_detail_column2");
+        assert_eq!(name("2nd"), "column_2nd");
+        assert_eq!(name("self"), "self_column");
+        assert_eq!(name("имя"), "imia");
+        assert_eq!(name("a1"), "a1");
+        assert_eq!(name("a_1"), "a_1_column");
+        assert_eq!(code(&name("type")), "r#type");
+    }
+
+    #[test]
+    fn secrets_are_told_by_their_names() {
+        for name in [
+            "password",
+            "PasswordHash",
+            "api_token",
+            "clientSecret",
+            "reset_token",
+            "pwd",
+            "file_hash",
+        ] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in ["name", "hashtag", "tokenizer", "passport", "shipping"] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
+}
