@@ -125,12 +125,17 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "engine.rs",
             "identity",
             "doctor",
+            "create",
             "serve",
         ],
     ),
     (
         "embed",
         &["graph", "schema", "read", "engine.rs", "identity", "serve"],
+    ),
+    (
+        "create",
+        &["graph", "schema", "read/plan", "read/sql", "serve"],
     ),
     ("blog", &["graph"]),
     ("blog/program.rs", &["blog", "program", "serve"]),

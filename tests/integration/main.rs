@@ -5,6 +5,8 @@ mod reference;
 mod validity_peer;
 
 mod columns;
+#[cfg(feature = "new")]
+mod create;
 mod cursors;
 mod damaged;
 mod differential;

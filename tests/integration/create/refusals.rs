@@ -1,0 +1,68 @@
+//! What is refused, with the remedy.
+
+use backref::create::{Choices, CreateError};
+
+use super::{CHINOOK, Created, new};
+use crate::harness::{Backend, TestDatabase};
+
+#[tokio::test]
+async fn nothing_is_written_over() {
+    let created = Created::of(Backend::Sqlite, CHINOOK)
+        .await
+        .expect("SQLite is here");
+    let before = created.read("src/main.rs");
+    let error = new(&created.database, &created.folder, Choices::default()).await;
+    let error = error.expect_err("it is there");
+    assert!(matches!(error, CreateError::IsThere(_)));
+    assert!(error.to_string().contains("backref sync"), "{error}");
+    assert_eq!(created.read("src/main.rs"), before);
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_project_is_said() {
+    let database = TestDatabase::empty(Backend::Sqlite).await;
+    let place = tempfile::tempdir().expect("a temporary folder");
+    for name in ["2fa", "my api", "self", "test", "größe", "backref"] {
+        let error = new(&database, &place.path().join(name), Choices::default()).await;
+        let error = error.expect_err("it is no name").to_string();
+        assert!(error.contains(&format!("`{name}`")), "{error}");
+    }
+    let folder = place.path().join("empty");
+    let error = new(&database, &folder, Choices::default())
+        .await
+        .expect_err("it has no tables");
+    assert!(
+        error
+            .to_string()
+            .contains("has no table that could be on a graph"),
+        "{error}"
+    );
+    assert!(!folder.exists());
+}
+
+#[tokio::test]
+async fn no_password_is_in_what_git_keeps() {
+    let created = Created::of(Backend::Sqlite, CHINOOK)
+        .await
+        .expect("SQLite is here");
+    let settings = created.read(".cargo/config.toml");
+    assert!(settings.contains(&format!(
+        "DATABASE_URL = {:?}",
+        created.database.url.settled(false)
+    )));
+    assert!(created.read(".gitignore").contains("/.cargo/config.toml"));
+    let url: backref::serve::database::Url = "postgres://ann:hidden@h/d?password=hidden"
+        .parse()
+        .expect("a URL");
+    assert_eq!(url.settled(true), "postgres://ann@h/d?password=***");
+    assert_eq!(
+        url.settled(false),
+        "postgres://ann:hidden@h/d?password=hidden"
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let about = std::fs::metadata(created.folder.join(".cargo/config.toml"));
+        assert_eq!(about.expect("it is there").permissions().mode() & 0o077, 0);
+    }
+}

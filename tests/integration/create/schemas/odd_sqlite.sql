@@ -1,0 +1,17 @@
+-- What is odd in a database of SQLite.
+CREATE TABLE artist (id INTEGER PRIMARY KEY, name NVARCHAR(20) NOT NULL DEFAULT 'it''s', born DATE, fee MONEY, data, "when" DATETIME DEFAULT CURRENT_TIMESTAMP);
+-- A reference that names no column, and no case.
+CREATE TABLE Song (Id integer PRIMARY KEY AUTOINCREMENT, ARTIST_ID int REFERENCES ARTIST ON DELETE CASCADE, title text UNIQUE, loud AS (upper(title)) STORED);
+CREATE TABLE "it's" (id INTEGER PRIMARY KEY, "say ""hi""" text, "$" int);
+CREATE TABLE lost (id INTEGER PRIMARY KEY, gone_id int REFERENCES gone(id));
+CREATE TABLE log (at text, what text);
+CREATE TABLE by_code (code text NOT NULL, region text NOT NULL, name text, UNIQUE (region, code));
+CREATE TABLE account (id INTEGER PRIMARY KEY, email text COLLATE NOCASE UNIQUE, password text NOT NULL, api_key text, token_expires_at DATETIME);
+CREATE UNIQUE INDEX account_lower ON account (lower(email));
+CREATE UNIQUE INDEX account_some ON account (api_key) WHERE api_key IS NOT NULL;
+CREATE TABLE pair (b int, a int, PRIMARY KEY (a, b)) WITHOUT ROWID;
+CREATE TABLE strict_one (id INTEGER PRIMARY KEY, any_value ANY, n INT, r REAL, t TEXT, b BLOB) STRICT;
+CREATE VIRTUAL TABLE song_search USING fts5(title, content='');
+CREATE VIEW loud_songs AS SELECT id, loud FROM Song;
+CREATE TABLE mutation (id INTEGER PRIMARY KEY);
+CREATE TABLE "order" (id INTEGER PRIMARY KEY, "group" text, "where" text, "or" int);

@@ -1,0 +1,197 @@
+//! A database changes, and its project follows; what a person wrote stays.
+
+use backref::create::{self, Choices, CreateError, Report, Sync};
+
+use super::{CHINOOK, Created, links};
+use crate::harness::Backend;
+
+async fn sync(created: &Created, choices: Choices, force: bool) -> Result<Report, CreateError> {
+    let options = Sync {
+        folder: created.folder.clone(),
+        url: None,
+        choices,
+        force,
+    };
+    create::sync(&options).await
+}
+
+async fn synced(created: &Created) -> Report {
+    let report = sync(created, Choices::default(), false).await;
+    report.unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn edit(created: &Created, file: &str, edit: impl Fn(String) -> String) -> String {
+    let text = edit(created.read(file));
+    std::fs::write(created.folder.join(file), &text).expect("it is written");
+    text
+}
+
+fn says(report: &Report, done: &str) -> bool {
+    report.done.iter().any(|line| line.contains(done))
+}
+
+#[tokio::test]
+async fn where_nothing_has_changed_nothing_is_written() {
+    let created = Created::of(Backend::Sqlite, CHINOOK)
+        .await
+        .expect("SQLite is here");
+    let report = synced(&created).await;
+    assert!(
+        says(&report, "nothing was written") && report.done.len() == 1,
+        "{report}"
+    );
+}
+
+#[tokio::test]
+async fn tables_and_columns_come_and_go() {
+    let created = Created::of(Backend::Sqlite, CHINOOK)
+        .await
+        .expect("SQLite is here");
+    let main = edit(&created, "src/main.rs", |text| text + "\n// Mine.\n");
+    created
+        .run(
+            "CREATE TABLE label (id INTEGER PRIMARY KEY, name text NOT NULL, api_token text);
+             ALTER TABLE Artist ADD COLUMN label_id integer REFERENCES label (id);
+             ALTER TABLE Artist DROP COLUMN Name;
+             DROP TABLE PlaylistTrack;",
+        )
+        .await;
+    let report = synced(&created).await;
+    for done in [
+        "entity/src/label.rs: added",
+        "entity/src/artist.rs: changed (+ Relation::Label, + label_id, - name)",
+        "entity/src/playlist_track.rs: removed, since its table is gone",
+        "entity/src/lib.rs: changed (+ label, - playlist_track)",
+        "src/entities.rs: changed",
+        "cargo run -- schema > schema.graphql",
+    ] {
+        assert!(says(&report, done), "{done}: {report}");
+    }
+    assert_eq!(created.read("src/main.rs"), main);
+    assert!(
+        created
+            .read("src/entities.rs")
+            .contains(".hide(entity::label::Column::ApiToken)")
+    );
+    links::check(&created);
+    assert_eq!(synced(&created).await.done.len(), 1);
+}
+
+#[tokio::test]
+async fn what_somebody_edited_is_kept_until_he_says_otherwise() {
+    let created = Created::of(Backend::Sqlite, CHINOOK)
+        .await
+        .expect("SQLite is here");
+    let hook =
+        "\nimpl Model {\n    pub fn shout(&self) -> String {\n        String::new()\n    }\n}\n";
+    let edited = edit(&created, "entity/src/artist.rs", |text| text + hook);
+    // As long as the table is as it was, there is nothing to say.
+    let report = synced(&created).await;
+    assert!(
+        report.notes.is_empty() && report.done.len() == 1,
+        "{report}"
+    );
+    created.run("ALTER TABLE Artist ADD COLUMN born date").await;
+    let report = synced(&created).await;
+    let note = report
+        .notes
+        .iter()
+        .find(|note| note.of == "entity/src/artist.rs");
+    let note = note.unwrap_or_else(|| panic!("{report}"));
+    assert!(
+        note.says.contains("(+ born)") && note.says.contains("--force"),
+        "{report}"
+    );
+    assert_eq!(created.read("entity/src/artist.rs"), edited);
+    // Nor is it removed with its table, or lost to a formatter.
+    edit(&created, "entity/src/genre.rs", |text| text + "// Mine.\n");
+    created
+        .run("DROP TABLE PlaylistTrack; DROP TABLE InvoiceLine; DROP TABLE Track")
+        .await;
+    created.run("DROP TABLE Genre").await;
+    let report = synced(&created).await;
+    let kept = report
+        .notes
+        .iter()
+        .any(|note| note.of == "entity/src/genre.rs");
+    assert!(
+        kept && created.folder.join("entity/src/genre.rs").exists(),
+        "{report}"
+    );
+    let report = sync(&created, Choices::default(), true)
+        .await
+        .expect("it is written");
+    assert!(
+        says(&report, "entity/src/artist.rs: changed (+ born)"),
+        "{report}"
+    );
+    assert!(!created.read("entity/src/artist.rs").contains("shout"));
+    assert!(!created.folder.join("entity/src/genre.rs").exists());
+    links::check(&created);
+}
+
+#[tokio::test]
+async fn what_was_chosen_is_known_again() {
+    let sql = "CREATE TABLE user (id INTEGER PRIMARY KEY, password text, token_count int);
+               CREATE TABLE log (at text, what text); CREATE VIEW names AS SELECT id FROM user";
+    let choices = Choices {
+        keys: vec!["log=at".to_owned()],
+        ..Choices::default()
+    };
+    let created = Created::with(Backend::Sqlite, sql, choices)
+        .await
+        .expect("SQLite is here");
+    assert!(
+        created
+            .read("src/entities.rs")
+            .contains("entity::log::Entity")
+    );
+    let now = Choices {
+        keys: vec!["names=id".to_owned()],
+        shown: vec!["user.token_count".to_owned()],
+        ..Choices::default()
+    };
+    sync(&created, now, false).await.expect("it is written");
+    let list = created.read("src/entities.rs");
+    assert!(
+        list.contains("--key log=at") && list.contains("--key names=id"),
+        "{list}"
+    );
+    assert!(
+        list.contains(".read_only(entity::names::Entity)") && !list.contains("TokenCount"),
+        "{list}"
+    );
+    assert_eq!(synced(&created).await.done.len(), 1);
+    assert_eq!(created.read("src/entities.rs"), list);
+}
+
+#[tokio::test]
+async fn only_a_project_is_brought_up() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let options = Sync {
+        folder: place.path().to_owned(),
+        url: None,
+        choices: Choices::default(),
+        force: false,
+    };
+    let error = create::sync(&options)
+        .await
+        .expect_err("it is none")
+        .to_string();
+    assert!(
+        error.contains("src/entities.rs") && error.contains("backref new"),
+        "{error}"
+    );
+    let created = Created::of(Backend::Sqlite, CHINOOK)
+        .await
+        .expect("SQLite is here");
+    std::fs::remove_file(created.folder.join(".cargo/config.toml")).expect("it is there");
+    let error = sync(&created, Choices::default(), false)
+        .await
+        .expect_err("no database")
+        .to_string();
+    assert!(
+        error.contains("--database-url") && error.contains(".cargo/config.toml"),
+        "{error}"
+    );
+}
