@@ -116,11 +116,8 @@ impl Entity {
     }
 }
 
-/// What types are called, and several and one of their rows: `(Post, post, posts)`.
-pub type Called = (String, String, String);
-
-/// Gives every type and every column a name of its own.
-pub fn name_types(draft: &mut Draft) -> Vec<Called> {
+/// Gives every type and every column a name of its own, and says what one row of each is called: `post`.
+pub fn name_types(draft: &mut Draft) -> Vec<String> {
     for place in 0..draft.entities.len() {
         name_columns(draft, place);
     }
@@ -130,16 +127,14 @@ pub fn name_types(draft: &mut Draft) -> Vec<Called> {
     match build(draft, draft.entities.len(), false) {
         Ok(catalog) => {
             tell_names(draft, &catalog);
-            let called = catalog.entities.into_iter();
-            called.map(|e| (e.type_name, e.single, e.plural)).collect()
+            let entities = catalog.entities.into_iter();
+            entities.map(|entity| entity.single).collect()
         }
         Err(_) => {
-            let tables = draft.entities.iter().map(|e| {
-                let type_name = names::object(&e.table.name);
-                let (single, plural) = names::counted(&type_name);
-                (type_name, single, plural)
-            });
-            tables.collect()
+            let tables = draft.entities.iter().map(|entity| &entity.table.name);
+            tables
+                .map(|name| names::counted(&names::object(name)).0)
+                .collect()
         }
     }
 }

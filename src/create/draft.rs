@@ -221,8 +221,7 @@ impl Draft {
     fn otherwise_in_rust(&mut self, table: &Table, fields: &[String]) {
         let columns = table.columns.iter().zip(fields);
         let columns = columns.filter(|(column, field)| {
-            let plain = names::field(&column.name).to_snake_case();
-            plain.trim_matches('_') != *field || code(field) != **field
+            column.name.to_snake_case() != **field || code(field) != **field
         });
         let columns =
             columns.map(|(column, field)| format!("`{}` (`{}`)", column.name, code(field)));

@@ -23,7 +23,14 @@ const RESERVED: [&str; 10] = [
 impl Idents {
     /// A name like `order_detail` for a table, column or enum; `of` is what it is, where the name alone will not do.
     pub fn snake(&mut self, name: &str, of: &str) -> String {
-        let plain = names::field(name).to_snake_case();
+        let plain = match name.is_ascii() {
+            true => name.to_snake_case(),
+            false => String::new(),
+        };
+        let plain = match plain.is_empty() {
+            true => names::field(name).to_snake_case(),
+            false => plain,
+        };
         let plain = match plain.chars().next() {
             None => of.to_owned(),
             Some(first) if first.is_ascii_digit() => format!("{of}_{plain}"),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use heck::ToUpperCamelCase;
 
-use super::describe::{self, Called};
+use super::describe;
 use super::draft::{Draft, Entity, Note};
 use super::tables::{Table, shown};
 use crate::graph::names;
@@ -88,6 +88,11 @@ impl Taken {
             false => vec![field.to_owned()],
         };
         for variant in candidates {
+            // A digit does not begin a name.
+            let variant = match variant.starts_with(|c: char| c.is_ascii_digit()) {
+                true => format!("_{variant}"),
+                false => variant,
+            };
             let field = match is_list {
                 true => names::list(&variant),
                 false => names::field(&variant),
@@ -104,7 +109,7 @@ impl Taken {
 }
 
 /// The relations along an entity's own foreign keys.
-fn forward(draft: &mut Draft, place: usize, called: &[Called], taken: &mut Taken) {
+fn forward(draft: &mut Draft, place: usize, called: &[String], taken: &mut Taken) {
     let table = draft.entities[place].table.clone();
     let mut seen = Vec::new();
     for (ix, key) in table.foreign_keys.iter().enumerate() {
@@ -132,7 +137,7 @@ fn forward(draft: &mut Draft, place: usize, called: &[Called], taken: &mut Taken
             continue;
         }
         seen.push((to, &key.columns, &key.to_columns));
-        let single = &called[to].1;
+        let single = &called[to];
         let own = names::of_key(&key.columns, &key.to_columns, single);
         let by = key.columns.join("_").to_upper_camel_case();
         let several = table
@@ -143,6 +148,7 @@ fn forward(draft: &mut Draft, place: usize, called: &[Called], taken: &mut Taken
             (1, _) => own.clone(),
             // Of several columns, what they lead to says more than their names.
             (_, 1) => single.clone(),
+            _ if key.columns == key.to_columns => single.clone(),
             _ => own.clone(),
         };
         let target = draft.entities[to].table.clone();
@@ -209,7 +215,7 @@ fn give_way(entity: &mut Entity, key: usize, target: &Table, relation: &str, tak
 }
 
 /// The other ends of an entity's foreign keys, in the entities that they lead to.
-fn backward(draft: &mut Draft, place: usize, called: &[Called], taken: &mut [Taken]) {
+fn backward(draft: &mut Draft, place: usize, called: &[String], taken: &mut [Taken]) {
     let entity = draft.entities[place].clone();
     for relation in &entity.relations {
         let Kind::BelongsTo { key: ix } = relation.kind else {
@@ -223,14 +229,17 @@ fn backward(draft: &mut Draft, place: usize, called: &[Called], taken: &mut [Tak
         {
             continue;
         }
-        let (_, single, plural) = &called[place];
-        let base = if is_one { single } else { plural }.to_upper_camel_case();
+        let single = &called[place];
+        let base = match is_one {
+            true => single.to_upper_camel_case(),
+            false => names::plural(single).to_upper_camel_case(),
+        };
         let forward = names::field(&relation.variant);
         let others = entity.relations.iter().filter(|other| {
             other.to == relation.to && matches!(other.kind, Kind::BelongsTo { .. })
         });
         // `Film.language` is *the* language of a film, and `originalLanguage` another.
-        let is_plain = others.count() == 1 || forward == called[relation.to].1;
+        let is_plain = others.count() == 1 || forward == called[relation.to];
         let built = format!("{base}By{}", relation.variant);
         let mut candidates = vec![built.clone()];
         if is_plain {

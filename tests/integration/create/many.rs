@@ -133,10 +133,7 @@ fn both_ends(created: &Created) {
         );
         of("Cover{n}", &["book"]);
         of("Genre{n}", &["book{n}s"]);
-        of(
-            "Shelf{n}",
-            &["copy{n}sByRoomAndPlace", "copy{n}sByOldRoomAndOldPlace"],
-        );
+        of("Shelf{n}", &["copy{n}s", "copy{n}sByOldRoomAndOldPlace"]);
         of(
             "Node{n}",
             &[
