@@ -83,6 +83,9 @@ pub fn bind(
     })
 }
 
+/// Nodes by their entity and what tells them apart.
+type Nodes<K> = HashMap<(EntityId, K), NodeId, RandomState>;
+
 struct Binder<'a> {
     catalog: &'a Catalog,
     rules: &'a Rules,
@@ -95,9 +98,9 @@ struct Binder<'a> {
     nodes: Vec<Node>,
     acts: Vec<Act>,
     /// The rows of the field at hand that are named by their keys.
-    found: HashMap<(EntityId, Vec<KeyValue>), NodeId, RandomState>,
+    found: Nodes<Vec<KeyValue>>,
     /// The junctions' rows of the field at hand, by the rows that they join.
-    links: HashMap<(EntityId, Vec<(ColumnIx, NodeId)>), NodeId, RandomState>,
+    links: Nodes<Vec<(ColumnIx, NodeId)>>,
     /// The new rows that inputs have named.
     names: HashMap<(EntityId, String), NodeId>,
     sets: Vec<Set>,
