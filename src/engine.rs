@@ -3,6 +3,7 @@
 //! What of it needs no database is `planner`; a mutation goes it for each of its fields, once that has acted (`mutation`).
 
 mod mutation;
+mod own;
 mod planner;
 mod writing;
 
@@ -211,6 +212,9 @@ impl Engine {
     /// The answer. Where nothing could be asked, every field that needed it is an error.
     async fn run(&self, prepared: Arc<Prepared>, deadline: Instant) -> Result<Answered, Refused> {
         let shared = &self.planner.shared;
+        if prepared.bound.plan.own.is_some() {
+            return self.run_own(&prepared, deadline).await;
+        }
         if prepared.bound.bound.statements == 0 {
             let levels = prepared.bound.plan.levels.iter();
             let loaded: Vec<_> = levels.map(|_| Loaded::default()).collect();

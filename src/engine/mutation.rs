@@ -513,6 +513,7 @@ impl Planner {
         let mut all = Explained {
             bound: planned.bound,
             fields: Vec::new(),
+            own: Vec::new(),
             errors: Vec::new(),
         };
         let fields = planned.fields.iter().zip(&planned.payloads).zip(writes);
@@ -525,6 +526,7 @@ impl Planner {
             if let Some(payload) = payload {
                 let read = explain::explain(catalog, &payload.bound, dialect);
                 all.fields.extend(read.fields);
+                all.own.extend(read.own);
             }
         }
         Ok(show(&all))

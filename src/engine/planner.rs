@@ -20,6 +20,7 @@ use crate::graph::rules::Shape;
 use crate::graph::{Catalog, Principal};
 use crate::read::explain::{self, Explained};
 use crate::read::load::{Learnt, Loaded};
+use crate::read::own::{Answering, Given};
 use crate::read::plan::{self, AllDigits, BoundPlan, Document, Limits, Part, Plan, Variables};
 use crate::read::respond::{Answer, Answered};
 use crate::read::sql::Dialect;
@@ -342,8 +343,18 @@ impl Planner {
 }
 
 impl Shared {
+    /// The same where fields of one's own were called.
+    pub fn write_own(
+        &self,
+        prepared: &Prepared,
+        bound: &BoundPlan,
+        answering: &Answering,
+    ) -> Answered {
+        self.write_bound(prepared, bound, &answering.loaded, &answering.given)
+    }
+
     pub fn write(&self, prepared: &Prepared, loaded: &[Loaded]) -> Answered {
-        self.write_bound(prepared, &prepared.bound, loaded)
+        self.write_bound(prepared, &prepared.bound, loaded, &[])
     }
 
     /// The same for what a mutation has written, whose keys are known only then.
@@ -352,6 +363,7 @@ impl Shared {
         prepared: &Prepared,
         bound: &BoundPlan,
         loaded: &[Loaded],
+        given: &[Given],
     ) -> Answered {
         Answer {
             catalog: &self.catalog,
@@ -359,6 +371,7 @@ impl Shared {
             bound,
             learnt: &prepared.learnt,
             loaded,
+            given,
             introspection: prepared.introspection.as_ref(),
             token: prepared.token.as_deref(),
             explain: prepared.explain,

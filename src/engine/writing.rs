@@ -17,7 +17,8 @@ use crate::log;
 use crate::read::explain;
 use crate::read::load::change::{Abort, Change, Given, Transaction, Work};
 use crate::read::load::refusal::Refusal;
-use crate::read::load::{self, DatabaseError, Failures, Loaded, Ran, Writers};
+use crate::read::load::{self, DatabaseError, Failures, Ran, Writers};
+use crate::read::own::Answering;
 use crate::read::plan::{Bound, BoundPlan};
 use crate::read::respond::Answered;
 use crate::read::sql::Dialect;
@@ -299,18 +300,10 @@ impl Doing {
         cost: &mut Vec<(String, Ran)>,
         on: &T,
     ) -> Result<Answered, Stop> {
-        let (shared, failures) = (&self.shared, Failures::default());
-        let catalog = &shared.catalog;
-        let loading = load::load(
-            catalog,
-            &bound,
-            &prepared.learnt,
-            &failures,
-            self.deadline,
-            on,
-        );
-        let mut loaded: Vec<Loaded> = loading.await;
-        name_cause(&mut loaded);
+        let shared = &self.shared;
+        let mut answering = self.load(prepared, &bound, on).await;
+        name_cause(&mut answering.loaded);
+        let loaded = &answering.loaded;
         if self.explain.is_some() {
             let ran = loaded.iter().enumerate();
             cost.extend(ran.filter_map(|(i, level)| {
@@ -318,7 +311,34 @@ impl Doing {
                 Some((bound.plan.path(i), ran))
             }));
         }
-        Ok(shared.write_bound(prepared, &bound, &loaded))
+        Ok(shared.write_own(prepared, &bound, &answering))
+    }
+
+    /// Loads what is read, and calls the fields of one's own in it.
+    async fn load<T: Transaction>(
+        &self,
+        prepared: &Prepared,
+        bound: &BoundPlan,
+        on: &T,
+    ) -> Answering {
+        let (catalog, failures) = (&self.shared.catalog, Failures::default());
+        let (learnt, deadline) = (&prepared.learnt, self.deadline);
+        let Some(own) = &bound.plan.own else {
+            let loading = load::load(catalog, bound, learnt, &failures, deadline, on);
+            return Answering {
+                loaded: loading.await,
+                given: Vec::new(),
+            };
+        };
+        let mut answering = Answering::new(bound);
+        for phase in 0..=own.later.len() {
+            let bound = answering.bound(bound, phase);
+            let loading = load::load(catalog, &bound, learnt, &failures, deadline, on);
+            let loaded = loading.await;
+            answering.take(&bound, loaded);
+            answering.call(catalog, &bound, deadline).await;
+        }
+        answering
     }
 }
 

@@ -52,6 +52,7 @@ pub struct Graph {
     pub(super) column_descriptions: HashMap<ColumnKey, String>,
     pub(super) relation_descriptions: HashMap<RelationKey, String>,
     pub(super) writing: writing::Declarations,
+    pub(super) owns: Vec<super::own::Declared>,
 }
 
 /// A relation by the table that declares it and its variant's name.

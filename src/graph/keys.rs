@@ -218,10 +218,19 @@ impl KeyColumn<Nullable> {
         }
     }
 
-    fn get(&self, row: usize) -> Option<KeyValue> {
+    /// Whether a row has a value.
+    pub fn has(&self, row: usize) -> bool {
         match self {
-            KeyColumn::Int(v) => v[row].map(KeyValue::Int),
-            KeyColumn::Text(v) => v[row].clone().map(KeyValue::Text),
+            KeyColumn::Int(v) => v.get(row).is_some_and(Option::is_some),
+            KeyColumn::Text(v) => v.get(row).is_some_and(Option::is_some),
+        }
+    }
+
+    /// The value of a row; `None` for null, and where there is no such row.
+    pub fn get(&self, row: usize) -> Option<KeyValue> {
+        match self {
+            KeyColumn::Int(v) => v.get(row).copied().flatten().map(KeyValue::Int),
+            KeyColumn::Text(v) => v.get(row).cloned().flatten().map(KeyValue::Text),
         }
     }
 }

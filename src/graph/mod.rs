@@ -16,6 +16,7 @@ pub mod keys;
 pub mod moment;
 pub(crate) mod names;
 pub mod orm;
+pub mod own;
 pub mod policy;
 mod principal;
 mod reflect;
@@ -53,6 +54,8 @@ pub struct Catalog {
     pub accounts: Option<AccountColumns>,
     /// The mutations by which whoever asks relates himself with others.
     pub pairs: Vec<Pair>,
+    /// Fields of one's own.
+    pub owns: own::Owns,
     by_type: HashMap<String, EntityId>,
     classes: rules::Classes,
 }
@@ -363,6 +366,8 @@ pub enum FieldSource {
     Connection(RelationId),
     /// What the rows of a to-many relation come to: their number, sums, groups.
     Aggregate(RelationId),
+    /// One of one's own.
+    Own(own::OwnId),
 }
 
 /// One direction of a relation: from the rows of one entity to rows of another (or the same).

@@ -8,8 +8,10 @@ use serde::Serialize;
 
 use crate::error::Code;
 use crate::graph::Catalog;
+use crate::graph::own::OwnKind;
 use crate::read::failure;
 use crate::read::load::{Learnt, Loaded, Ran, statement_sql};
+use crate::read::plan::own::{OwnCall, OwnLevel, RowsRead};
 use crate::read::plan::{Bound, BoundPlan, BoundRoot, Level, LevelId, Source, Window};
 use crate::read::sql::Dialect;
 
@@ -86,6 +88,9 @@ impl<'a> StatementCost<'a> {
 pub struct Explained<'a> {
     pub bound: Bound,
     pub fields: Vec<Field<'a>>,
+    /// The fields of one's own that would be called.
+    #[serde(rename = "ownFields", skip_serializing_if = "Vec::is_empty")]
+    pub own: Vec<OwnCost<'a>>,
     /// The root fields that are errors before anything runs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError<'a>>,
@@ -125,6 +130,20 @@ pub enum Rows {
     Enclosing { row_of: String },
 }
 
+/// A field of one's own, and what it costs.
+#[derive(Debug, Serialize)]
+pub struct OwnCost<'a> {
+    /// Where it stands, without indexes: `users.karma`.
+    pub path: &'a str,
+    /// As it is declared: `User.karma`.
+    pub field: String,
+    pub called: &'static str,
+    /// The columns that are read for it.
+    pub reads: Vec<&'a str>,
+    /// The statements that are run for it, by their paths: of relations that it walks, and of rows that it gives.
+    pub statements: Vec<String>,
+}
+
 #[derive(Debug, Serialize)]
 pub struct FieldError<'a> {
     pub name: &'a str,
@@ -151,6 +170,7 @@ pub fn explain<'a>(catalog: &'a Catalog, bound: &'a BoundPlan, dialect: Dialect)
         bound: bound.bound,
         errors: failed.collect(),
         fields: tree.below(None),
+        own: tree.own(),
     }
 }
 
@@ -162,16 +182,41 @@ impl fmt::Display for Explained<'_> {
             }
             root.print(f, "", "")?;
         }
+        for (i, own) in self.own.iter().enumerate() {
+            if i == 0 && !self.fields.is_empty() {
+                f.write_str("\n")?;
+            }
+            own.print(f)?;
+        }
         for FieldError { name, message } in &self.errors {
             writeln!(f, "{name}: error: {message}")?;
         }
         writeln!(
             f,
             "{}at most {} statement(s) and {} row(s), whatever the data",
-            if self.fields.is_empty() { "" } else { "\n" },
+            if self.fields.is_empty() && self.own.is_empty() {
+                ""
+            } else {
+                "\n"
+            },
             self.bound.statements,
             self.bound.rows
         )
+    }
+}
+
+impl OwnCost<'_> {
+    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}, called {}", self.path, self.field, self.called)?;
+        for (what, names) in [
+            ("reads", self.reads.join(", ")),
+            ("runs", self.statements.join(", ")),
+        ] {
+            if !names.is_empty() {
+                write!(f, "; {what} {names}")?;
+            }
+        }
+        f.write_str("\n")
     }
 }
 
@@ -241,6 +286,32 @@ struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
+    /// What the fields of one's own cost.
+    fn own(&self) -> Vec<OwnCost<'a>> {
+        let plan = &self.bound.plan;
+        let calls = plan.own.iter().flat_map(|own| &own.calls);
+        let cost = |call: &'a OwnCall| {
+            let field = &self.catalog.owns.fields[call.field];
+            let columns = field.rows.iter().flat_map(|rows| &rows.columns);
+            let read = columns.filter(|column| column.declared);
+            let mut levels = walked(&call.rows);
+            levels.extend(call.gives);
+            OwnCost {
+                path: &call.path,
+                field: field.told(),
+                called: match field.kind {
+                    OwnKind::Computed => "for each row",
+                    OwnKind::Lazy => "for each row, all at once",
+                    OwnKind::Batch => "once for all rows",
+                    OwnKind::Root => "once",
+                },
+                reads: read.map(|column| column.name.as_str()).collect(),
+                statements: levels.into_iter().map(|level| plan.path(level)).collect(),
+            }
+        };
+        calls.map(cost).collect()
+    }
+
     /// The fields below another that something is loaded for, in the document's order.
     fn below(&self, parent: Option<usize>) -> Vec<Field<'a>> {
         let paths = self.bound.plan.paths.iter().enumerate();
@@ -253,7 +324,9 @@ impl<'a> Tree<'a> {
     /// Whether the level runs: a `node` is of one type, and a connection may be counted only.
     fn is_asked(&self, level: LevelId) -> bool {
         let of = &self.bound.plan.levels[level];
-        let found = !matches!(of.source, Source::Keys { .. }) || self.bound.keys[level].len > 0;
+        let found = !matches!(of.source, Source::Keys { .. })
+            || of.own.is_some()
+            || self.bound.keys[level].len > 0;
         of.runs && found
     }
 
@@ -268,7 +341,9 @@ impl<'a> Tree<'a> {
             type_name: &entity.type_name,
             field: match level.source {
                 Source::List => format!("Query.{}", entity.plural),
-                Source::Keys { .. } => format!("Query.{}", entity.single),
+                Source::Keys { .. } => self
+                    .given(level)
+                    .unwrap_or_else(|| format!("Query.{}", entity.single)),
                 Source::Relation { relation, .. } => {
                     let relation = &self.catalog.relations[relation];
                     let from = &self.catalog.entities[relation.from];
@@ -293,9 +368,19 @@ impl<'a> Tree<'a> {
         }
     }
 
+    /// The field of one's own that gives the rows of a level, if one does.
+    fn given(&self, level: &Level) -> Option<String> {
+        let Some(OwnLevel::Given { call, .. }) = level.own else {
+            return None;
+        };
+        let call = self.bound.plan.own.as_ref()?.calls.get(call)?;
+        Some(self.catalog.owns.fields[call.field].told())
+    }
+
     fn sql(&self, id: LevelId, level: &Level) -> String {
         let keys = match level.source {
             Source::List => 0,
+            Source::Keys { .. } if level.own.is_some() => 2,
             Source::Keys { .. } => self.bound.keys[id].len,
             // The parents are not known before running; two keys give the shape that serves any number.
             Source::Relation { .. } => 2,
@@ -319,6 +404,7 @@ impl<'a> Tree<'a> {
             _ => "",
         };
         match level.page.as_ref().map(|p| &p.window) {
+            None if self.given(level).is_some() => "by the keys that it gives".to_owned(),
             None => match each {
                 "" => "by its key".to_owned(),
                 _ => "one of each".to_owned(),
@@ -338,4 +424,14 @@ impl<'a> Tree<'a> {
             }
         }
     }
+}
+
+/// The levels that are walked, and those from them.
+fn walked(rows: &RowsRead) -> Vec<LevelId> {
+    let walks = rows.walks.iter();
+    let levels = walks.flat_map(|walk| {
+        let further = walked(&walk.rows);
+        std::iter::once(walk.level).chain(further)
+    });
+    levels.collect()
 }

@@ -7,6 +7,7 @@ pub mod encode;
 pub mod explain;
 pub mod failure;
 pub mod load;
+pub mod own;
 pub mod plan;
 pub mod respond;
 pub mod sql;

@@ -5,6 +5,7 @@
 //! ancestor began. Where a level's statement failed, each field that would be written of its rows is an error, once
 //! for each row it stands below.
 
+mod own;
 mod session;
 mod written;
 
@@ -19,6 +20,7 @@ use crate::read::explain;
 use crate::read::failure;
 use crate::read::load::rows::CellValue;
 use crate::read::load::{Learnt, LevelError, Loaded};
+use crate::read::own::Given;
 use crate::read::plan::{
     BoundPlan, BoundRoot, Choice, Document, LevelId, Output, RootField, RootOutput, SelectedField,
     Selection,
@@ -36,6 +38,8 @@ pub struct Answer<'a> {
     pub bound: &'a BoundPlan,
     pub learnt: &'a Learnt,
     pub loaded: &'a [Loaded],
+    /// For each field of one's own that is called what it gave.
+    pub given: &'a [Given],
     /// The answers to `__schema` and `__type` by response key.
     pub introspection: Option<&'a JsonMap>,
     /// The token of whoever has signed in.
@@ -184,6 +188,9 @@ impl<'a> Writer<'a> {
             (RootOutput::Object(selection), _) => return self.fields(0, 0, selection),
             (RootOutput::Lookup { lookups, .. }, BoundRoot::Chosen(i)) => {
                 self.nullable_row(&lookups[*i].choice, 0, field.location);
+            }
+            (RootOutput::Own { call, selection }, _) => {
+                return self.own(*call, 0, selection, field.location);
             }
             (RootOutput::Session(fields), _) => return self.session(fields),
             (RootOutput::Written(choice), _) => return self.written(choice, 0, field.location),
@@ -414,6 +421,9 @@ impl<'a> Writer<'a> {
                     } else {
                         written?;
                     }
+                }
+                Output::Own { call, selection } => {
+                    self.at(here, |w| w.own(*call, row, selection, field.location))?;
                 }
                 Output::Object(selection) => {
                     self.at(here, |w| w.fields(level, row, selection))?;

@@ -129,7 +129,9 @@ fn where_input(catalog: &Catalog, entity: &Entity) -> InputObject {
                     ),
                 }
             }
-            FieldSource::Connection(_) | FieldSource::Aggregate(_) => continue,
+            FieldSource::Connection(_) | FieldSource::Aggregate(_) | FieldSource::Own(_) => {
+                continue;
+            }
         };
         input = input
             .field(InputValue::new(&field.name, TypeRef::named(of_type)).description(description));
@@ -175,7 +177,9 @@ fn order_input(catalog: &Catalog, entity: &Entity) -> InputObject {
                     ),
                 }
             }
-            FieldSource::Connection(_) | FieldSource::Aggregate(_) => continue,
+            FieldSource::Connection(_) | FieldSource::Aggregate(_) | FieldSource::Own(_) => {
+                continue;
+            }
         };
         input = input
             .field(InputValue::new(&field.name, TypeRef::named(of_type)).description(description));

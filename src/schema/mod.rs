@@ -14,6 +14,7 @@ mod aggregates;
 mod connections;
 pub mod examples;
 mod inputs;
+mod own;
 mod referred;
 pub mod writing;
 
@@ -87,6 +88,7 @@ fn declare(catalog: &Catalog, limit: u32) -> dynamic::SchemaBuilder {
     schema = inputs::register(schema, catalog);
     schema = connections::register(schema, catalog);
     schema = aggregates::register(schema, catalog);
+    schema = own::register(schema, catalog);
     for of in enums(catalog).into_values() {
         schema = schema.register(enumeration(of));
     }
@@ -205,6 +207,9 @@ fn query(catalog: &Catalog, limit: u32) -> Object {
         Some(accounts) => query.field(accounts::viewer(&catalog.entities[accounts.entity])),
         None => query,
     };
+    let queries = catalog.owns.queries.values();
+    let own = queries.map(|&own| own::field(catalog, &catalog.owns.fields[own]));
+    let query = own.fold(query, Object::field);
     catalog.exposed().fold(query, |query, (_, entity)| {
         query
             .field(one_field(entity))
@@ -301,6 +306,7 @@ fn object(catalog: &Catalog, entity: &Entity, limit: u32) -> Object {
             FieldSource::Relation(r) => relation_field(catalog, &catalog.relations[r], limit),
             FieldSource::Connection(r) => connections::field(catalog, &f.name, r, limit),
             FieldSource::Aggregate(r) => aggregates::field(catalog, &f.name, r),
+            FieldSource::Own(own) => own::field(catalog, &catalog.owns.fields[own]),
         })
     })
 }

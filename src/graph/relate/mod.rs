@@ -7,6 +7,7 @@ mod fields;
 mod inverses;
 mod junctions;
 mod linking;
+mod own;
 mod policies;
 mod relations;
 mod rules;
@@ -33,6 +34,7 @@ pub(super) fn complete(graph: Graph) -> Result<Catalog, GraphError> {
     work.nullability();
     work.fields();
     work.edge_types();
+    let owns = work.own();
     work.writing();
     let accounts = work.accounts();
     let pairs = work.pairs();
@@ -51,6 +53,7 @@ pub(super) fn complete(graph: Graph) -> Result<Catalog, GraphError> {
             relations: work.relations.into_iter().map(|r| r.relation).collect(),
             accounts,
             pairs,
+            owns,
             by_type,
             classes,
         })

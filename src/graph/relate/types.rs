@@ -65,6 +65,11 @@ const RESERVED_TYPES: [&str; 20] = [
 
 const RESERVED_ROOTS: [&str; 2] = ["node", "nodes"];
 
+/// Whether Backref or GraphQL has a type of that name, whatever the entities are.
+pub(super) fn is_always_a_type(name: &str) -> bool {
+    RESERVED_TYPES.contains(&name)
+}
+
 /// What an entity is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Called {

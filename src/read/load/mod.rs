@@ -189,7 +189,7 @@ pub async fn load<C: Connection>(
     };
     let mut loaded: Vec<Loaded> = Vec::new();
     loaded.resize_with(bound.plan.levels.len(), Loaded::default);
-    for stage in &bound.plan.stages {
+    for stage in bound.stages() {
         let load = async |i: usize| {
             let level = load_level(i, &loaded, asking).await;
             if level.ran.is_none() {

@@ -85,6 +85,11 @@ impl Rows {
         }
     }
 
+    /// The values of a read, where nothing is loaded by them any more.
+    pub fn take_key(&mut self, read: usize) -> Option<KeyColumn<Nullable>> {
+        self.keys.get_mut(read)?.take()
+    }
+
     /// The values of a read as keys; `None` if it is not one.
     pub fn key(&self, read: usize) -> Option<&KeyColumn<Nullable>> {
         self.keys.get(read)?.as_ref()

@@ -92,9 +92,8 @@ impl<'a> Binder<'a> {
             Some(FieldSource::Id) => self.id(entity, value),
             Some(FieldSource::Column(column)) => self.column(entity, column, value),
             Some(FieldSource::Relation(relation)) => self.relation(relation, value),
-            Some(FieldSource::Connection(_) | FieldSource::Aggregate(_)) | None => {
-                Err(self.null("leave it out"))
-            }
+            Some(FieldSource::Connection(_) | FieldSource::Aggregate(_) | FieldSource::Own(_))
+            | None => Err(self.null("leave it out")),
         }
     }
 

@@ -19,6 +19,7 @@ mod digits;
 mod document;
 mod filter;
 mod order;
+pub mod own;
 mod problems;
 mod search;
 mod suggest;
@@ -39,6 +40,7 @@ pub use document::{Document, DocumentLimits};
 pub use filter::bind as bind_filter;
 pub use filter::evaluate;
 pub use order::{OrderTerm, OrderValue, default as default_terms};
+use own::{OwnLevel, OwnPlan, OwnSelection};
 pub use problems::of_variables as problems_of_variables;
 pub use search::{Search, Term};
 
@@ -68,6 +70,8 @@ pub struct Plan {
     /// Every field that gives rows, parents before children.
     pub paths: Vec<FieldPath>,
     pub root: Vec<RootField>,
+    /// Its fields of one's own, if it has any.
+    pub own: Option<Box<OwnPlan>>,
     /// Whether `__schema` or `__type` is asked.
     pub introspects: bool,
     /// About what keeping the plan costs, in bytes.
@@ -89,9 +93,19 @@ impl Plan {
                 | Output::Page { selection, .. }
                 | Output::Enclosing { selection, .. }
                 | Output::Object(selection) => 160 + of(selection),
+                Output::Own { selection, .. } => 160 + of_own(selection),
                 _ => 160,
             });
             fields.sum()
+        }
+        fn of_own(selection: &OwnSelection) -> u64 {
+            match selection {
+                OwnSelection::Leaf => 0,
+                OwnSelection::Object(fields) => {
+                    fields.iter().map(|f| 160 + of_own(&f.selection)).sum()
+                }
+                OwnSelection::Rows(_, selection) => of(selection),
+            }
         }
         let inner = self.root.iter().flat_map(|f| match &f.value {
             RootOutput::Session(fields) | RootOutput::Changed(fields) => &fields[..],
@@ -102,6 +116,7 @@ impl Plan {
             RootOutput::Lookup { lookups, .. } => {
                 lookups.iter().map(|l| of(&l.choice.selection)).sum()
             }
+            RootOutput::Own { selection, .. } => of_own(selection),
             RootOutput::Viewer(choice)
             | RootOutput::Written(choice)
             | RootOutput::WrittenMany(choice) => of(&choice.selection),
@@ -154,6 +169,8 @@ pub struct Level {
     /// For pages forwards and backwards whether one row more is read, to learn if there is one.
     pub looks_ahead: [bool; 2],
     pub location: Option<SourceSpan>,
+    /// What it is to a field of one's own, if it is there for one.
+    pub own: Option<OwnLevel>,
     /// Its page where no variable changes it, once it is bound.
     pub constant: OnceLock<Arc<BoundPage>>,
 }
@@ -441,6 +458,11 @@ pub enum Output {
         cell: usize,
         nullable: bool,
     },
+    /// A value of one's own.
+    Own {
+        call: usize,
+        selection: OwnSelection,
+    },
     HasNextPage(LevelId),
     HasPreviousPage(LevelId),
     StartCursor {
@@ -487,6 +509,11 @@ pub enum RootOutput {
     },
     /// The row of whoever asks.
     Viewer(Choice),
+    /// A value of one's own.
+    Own {
+        call: usize,
+        selection: OwnSelection,
+    },
     /// What somebody gets who has signed in: a token, and who that is.
     Session(Vec<RootField>),
     Token,

@@ -151,7 +151,8 @@ fn bind_term(
                     Cardinality::Many => vec![OrderValue::Count(id)],
                 }
             }
-            Some(FieldSource::Connection(_) | FieldSource::Aggregate(_)) | None => {
+            Some(FieldSource::Connection(_) | FieldSource::Aggregate(_) | FieldSource::Own(_))
+            | None => {
                 return Err(incomplete(&names));
             }
         };

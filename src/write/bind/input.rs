@@ -151,7 +151,7 @@ impl<'a> Binder<'a> {
             FieldSource::Column(column) => Some(Part::Column(column)),
             FieldSource::Relation(relation) => Some(Part::Relation(relation)),
             FieldSource::Id => Some(Part::Column(*self.entity(entity).primary_key.first()?)),
-            FieldSource::Connection(_) | FieldSource::Aggregate(_) => None,
+            FieldSource::Connection(_) | FieldSource::Aggregate(_) | FieldSource::Own(_) => None,
         }
     }
 

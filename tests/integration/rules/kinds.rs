@@ -66,6 +66,7 @@ fn everything(catalog: &Catalog, entity: &Entity) -> String {
             )
         }
         FieldSource::Aggregate(_) => format!("{} {{ count }}", field.name),
+        FieldSource::Own(_) => unreachable!("the graphs here have no fields of their own"),
     });
     let fields: Vec<_> = fields.collect();
     let groups: Vec<_> = entity.groupings.iter().map(|(name, _)| name).collect();

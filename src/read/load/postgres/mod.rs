@@ -43,7 +43,7 @@ impl PostgresPool {
         learnt: &Learnt,
         deadline: Instant,
     ) -> Result<Vec<Loaded>, DatabaseError> {
-        let statements: usize = bound.plan.stages.iter().map(Vec::len).sum();
+        let statements: usize = bound.stages().iter().map(Vec::len).sum();
         let mut wish = Wish {
             snapshot: bound.bound.statements > 1,
             company: company(learnt),

@@ -3,6 +3,7 @@
 
 mod key;
 mod origin;
+pub mod own;
 mod page;
 
 use std::borrow::Cow;
@@ -14,7 +15,8 @@ use apollo_compiler::response::{JsonMap, JsonValue};
 
 use super::conditions::Conditions;
 use super::filter::evaluate;
-use super::{Document, DocumentLimits, Level, Plan, RootOutput, Source};
+use super::own::OwnLevel;
+use super::{Document, DocumentLimits, Level, LevelId, Plan, RootOutput, Source};
 use crate::error::{Code, Error};
 use crate::graph::keys::{KeyValue, Keys};
 use crate::graph::{Catalog, Principal};
@@ -85,6 +87,10 @@ pub struct BoundPlan {
     pub bound: Bound,
     /// How many rows a mutation has written.
     pub count: usize,
+    /// For each field of one's own that is called its arguments.
+    pub arguments: Vec<Arc<own::Arguments>>,
+    /// How many calls it waits for, one after the other: what is loaded first waits for none.
+    pub phase: usize,
 }
 
 /// The most a request can cost, whatever the data.
@@ -146,6 +152,7 @@ pub fn bind(
             | RootOutput::Written(_)
             | RootOutput::WrittenMany(_)
             | RootOutput::Changed(_)
+            | RootOutput::Own { .. }
             | RootOutput::Count => BoundRoot::Plain,
             RootOutput::Lookup { type_name, lookups } => {
                 let root = bind_lookup(catalog, type_name, lookups, variables, &mut keys);
@@ -211,6 +218,7 @@ pub fn bind(
     // An id costs its place in the answer whether there is such a row or not.
     bound.rows = bound.rows.max(asked_ids);
     check(&plan, &rows, bound, limits)?;
+    let arguments = own::arguments(catalog, &plan, document, variables)?;
     Ok(BoundPlan {
         plan,
         principal,
@@ -220,10 +228,29 @@ pub fn bind(
         rows,
         bound,
         count: 0,
+        arguments,
+        phase: 0,
     })
 }
 
 impl BoundPlan {
+    /// Whether any of them asks something: those below the first ask by the rows of those.
+    pub fn asks_something(&self) -> bool {
+        let asks = |&level: &LevelId| {
+            let keyed = matches!(self.plan.levels[level].source, Source::Keys { .. });
+            !keyed || self.keys[level].len > 0
+        };
+        self.stages().iter().take(1).flatten().any(asks)
+    }
+
+    /// The levels that are loaded together, stage by stage.
+    pub fn stages(&self) -> &[Vec<LevelId>] {
+        match (self.phase.checked_sub(1), &self.plan.own) {
+            (Some(later), Some(own)) => own.later.get(later).map_or(&[], Vec::as_slice),
+            _ => &self.plan.stages,
+        }
+    }
+
     /// The same for somebody else to whom the same rules apply, who sees himself as the viewer.
     pub fn on_behalf_of(mut self, catalog: &Catalog, principal: Principal) -> Self {
         for field in &self.plan.root {
@@ -322,7 +349,10 @@ fn path_rows(plan: &Plan, pages: &[Arc<BoundPage>], keys: &[Keys]) -> Vec<u64> {
             // Nothing is read for it, but what is below is written as often.
             _ if path.enclosing => [1, 1],
             _ if !level.runs => [0, 0],
-            (Source::Keys { .. }, _) => [keys[path.level].len as u64; 2],
+            (Source::Keys { .. }, _) => match level.own {
+                Some(OwnLevel::Given { most, .. }) => [most.into(); 2],
+                _ => [keys[path.level].len as u64; 2],
+            },
             (Source::Relation { .. }, None) => [1, 1],
             _ => [page.limit.into(), page.fetch.into()],
         };
@@ -337,7 +367,7 @@ fn statements(plan: &Plan, keys: &[Keys]) -> u64 {
     for (i, level) in plan.levels.iter().enumerate() {
         let found = match &level.source {
             Source::List => true,
-            Source::Keys { .. } => keys[i].len > 0,
+            Source::Keys { .. } => keys[i].len > 0 || level.own.is_some(),
             Source::Relation { parent, .. } => asked[*parent],
         };
         asked.push(found && level.runs);

@@ -26,8 +26,12 @@ impl Builder<'_> {
     /// The same, where perhaps nothing is asked of the rows: alone it does not run, but its arguments are
     /// checked.
     pub(super) fn idle_level(&mut self, place: &Place<'_>, page: Option<Page>) -> (LevelId, usize) {
-        let shared =
-            |l: &Level| l.entity == place.entity && l.source == place.source && l.page == page;
+        let shared = |l: &Level| {
+            l.entity == place.entity
+                && l.source == place.source
+                && l.page == page
+                && l.own.is_none()
+        };
         if let Some(level) = self.levels.iter().position(shared) {
             let location = place.field.location();
             let path = self.path(place.name.clone(), place.parent, level, false, location);
@@ -67,6 +71,7 @@ impl Builder<'_> {
             runs: true,
             looks_ahead: [false; 2],
             location,
+            own: None,
             constant: OnceLock::new(),
         });
         let most = usize::try_from(self.limits.statements).unwrap_or(usize::MAX);

@@ -8,6 +8,7 @@ mod collect;
 mod connection;
 mod level;
 mod mutation;
+mod own;
 mod pieces;
 mod root;
 
@@ -15,6 +16,7 @@ use apollo_compiler::ast::Value;
 use apollo_compiler::executable::{Field, Operation, SelectionSet};
 use apollo_compiler::{Name, Node};
 
+use super::own::{OwnLevel, OwnPlan};
 use super::{
     Count, Document, Expression, FieldPath, Form, Level, LevelId, Limits, Output, Page, Part, Plan,
     SelectedField, Selection, Source, Window,
@@ -44,9 +46,11 @@ pub fn build(
         return Err(refused);
     }
     pieces::join(&mut root, &mut builder.levels);
+    let own = builder.own_plan();
     let mut plan = Plan {
         shape,
         stages: stages(&builder.levels),
+        own,
         levels: builder.levels,
         paths: builder.paths,
         root,
@@ -60,13 +64,21 @@ pub fn build(
 fn stages(levels: &[Level]) -> Vec<Vec<LevelId>> {
     let mut stages: Vec<Vec<LevelId>> = Vec::new();
     let mut stage_of = Vec::with_capacity(levels.len());
+    // What waits for fields of one's own is not among them.
+    let mut later_of: Vec<bool> = Vec::with_capacity(levels.len());
     for (i, level) in levels.iter().enumerate() {
         let stage = match level.source {
             Source::Relation { parent, .. } => stage_of[parent] + 1,
             Source::List | Source::Keys { .. } => 0,
         };
+        let later = match (level.own, &level.source) {
+            (Some(OwnLevel::Given { .. }), _) => true,
+            (_, Source::Relation { parent, .. }) => later_of[*parent],
+            _ => false,
+        };
+        later_of.push(later);
         stage_of.push(stage);
-        if level.runs {
+        if level.runs && !later {
             stages.resize_with(stages.len().max(stage + 1), Vec::new);
             stages[stage].push(i);
         }
@@ -103,6 +115,7 @@ struct Builder<'a> {
     limits: &'a Limits,
     levels: Vec<Level>,
     paths: Vec<FieldPath>,
+    own: OwnPlan,
     introspects: bool,
     /// Set once a limit is passed; nothing more is planned then.
     refused: Option<Error>,
@@ -124,6 +137,7 @@ impl<'a> Builder<'a> {
             limits,
             levels: Vec::new(),
             paths: Vec::new(),
+            own: OwnPlan::default(),
             introspects: false,
             refused: None,
         }
@@ -182,6 +196,7 @@ impl<'a> Builder<'a> {
         let relation = match found.source {
             FieldSource::Id => return self.id(level, entity_id),
             FieldSource::Column(column) => return self.column(level, column),
+            FieldSource::Own(own) => return self.own(level, path, own, key, fields),
             FieldSource::Relation(id)
             | FieldSource::Connection(id)
             | FieldSource::Aggregate(id) => id,

@@ -4,6 +4,7 @@
 //! before it, once for each row that is read; so fields that follow each other as their cells do are copied to the
 //! answer together.
 
+use crate::read::plan::own::OwnSelection;
 use crate::read::plan::{Lead, Level, LevelId, Output, RootField, RootOutput, Selection};
 
 pub(super) fn join(root: &mut [RootField], levels: &mut [Level]) {
@@ -67,6 +68,7 @@ fn each(field: &mut RootField, act: &mut impl FnMut(LevelId, &mut Selection)) {
         RootOutput::Page { level, selection } => within(*level, selection, act),
         // What stands in it is about rows further below.
         RootOutput::Object(selection) => within(0, selection, act),
+        RootOutput::Own { selection, .. } => within_own(selection, act),
         RootOutput::Lookup { lookups, .. } => {
             let choices = lookups.iter_mut().map(|l| &mut l.choice);
             choices.for_each(|c| within(c.level, &mut c.selection, act));
@@ -98,7 +100,15 @@ fn within(
                 level, selection, ..
             } => within(*level, selection, act),
             Output::Object(selection) => within(level, selection, act),
+            Output::Own { selection, .. } => within_own(selection, act),
             _ => {}
         }
+    }
+}
+
+/// The rows that a field of one's own gives.
+fn within_own(selection: &mut OwnSelection, act: &mut impl FnMut(LevelId, &mut Selection)) {
+    if let OwnSelection::Rows(level, selection) = selection {
+        within(*level, selection, act);
     }
 }

@@ -52,7 +52,11 @@ impl<'a> Builder<'a> {
                     return viewer;
                 }
             }
-            _ => {}
+            name => {
+                if let Some(&own) = self.catalog.owns.queries.get(name) {
+                    return self.own_root(own, key, fields);
+                }
+            }
         }
         let mut entities = self.catalog.exposed();
         let name = field.name.as_str();

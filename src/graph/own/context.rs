@@ -1,0 +1,139 @@
+//! What a field of one's own has at hand beside its row: who asks, its arguments, and related rows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use sea_orm::EntityTrait;
+use sea_orm::prelude::Json;
+
+use super::FieldError;
+use super::input::Input;
+use super::loader::Family;
+use super::needs::Way;
+use super::row::{Row, WalkOf};
+use crate::graph::Principal;
+
+/// What a field has at hand. Cheap to clone.
+#[derive(Clone)]
+pub struct Context(Arc<Inner>);
+
+struct Inner {
+    field: String,
+    principal: Principal,
+    arguments: BTreeMap<String, Json>,
+}
+
+impl Context {
+    pub(crate) fn new(
+        field: String,
+        principal: Principal,
+        arguments: BTreeMap<String, Json>,
+    ) -> Self {
+        Context(Arc::new(Inner {
+            field,
+            principal,
+            arguments,
+        }))
+    }
+
+    /// On whose behalf the request runs.
+    pub fn principal(&self) -> &Principal {
+        &self.0.principal
+    }
+
+    /// The value of an argument that was declared.
+    pub fn argument<T: Input>(&self, name: &str) -> Result<T, FieldError> {
+        let value = self.0.arguments.get(name).ok_or_else(|| {
+            FieldError::mistake(format!(
+                "`{}` reads the argument `{name}`, which it does not declare; add it with `.argument::<…>(\"{name}\", …)`",
+                self.0.field
+            ))
+        })?;
+        T::read(value).map_err(|why| {
+            FieldError::input(format!(
+                "the argument `{name}` of `{}`: {why}",
+                self.0.field
+            ))
+        })
+    }
+
+    /// The rows that a relation leads to from a row, as far as whoever asks may see them.
+    pub async fn related<T: EntityTrait, E: EntityTrait>(
+        &self,
+        row: &Row<E>,
+        way: impl Into<Way>,
+    ) -> Result<Vec<Row<T>>, FieldError> {
+        match self.walk(row, way.into(), false).await? {
+            Family::Rows(set, rows) => {
+                let rows = rows.iter().map(|&at| Row::new(set.clone(), at));
+                Ok(rows.collect())
+            }
+            Family::Count(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// The one row that a relation leads to, if there is one to be seen.
+    pub async fn related_one<T: EntityTrait, E: EntityTrait>(
+        &self,
+        row: &Row<E>,
+        way: impl Into<Way>,
+    ) -> Result<Option<Row<T>>, FieldError> {
+        let rows = self.related(row, way).await?;
+        Ok(rows.into_iter().next())
+    }
+
+    /// The rows that a relation leads to from each of several rows.
+    pub async fn related_each<T: EntityTrait, E: EntityTrait>(
+        &self,
+        rows: &[Row<E>],
+        way: impl Into<Way>,
+    ) -> Result<Vec<Vec<Row<T>>>, FieldError> {
+        let way = way.into();
+        let each = rows.iter().map(|row| self.related(row, way.clone()));
+        join_all(each).await.into_iter().collect()
+    }
+
+    /// How many rows a relation leads to from a row, of those that whoever asks may see.
+    pub async fn count<E: EntityTrait>(
+        &self,
+        row: &Row<E>,
+        way: impl Into<Way>,
+    ) -> Result<u64, FieldError> {
+        match self.walk(row, way.into(), true).await? {
+            Family::Count(count) => Ok(count),
+            Family::Rows(_, rows) => Ok(rows.len() as u64),
+        }
+    }
+
+    async fn walk<E: EntityTrait>(
+        &self,
+        row: &Row<E>,
+        way: Way,
+        counts: bool,
+    ) -> Result<Family, FieldError> {
+        let of = &row.rows.of;
+        let is_meant = |walk: &&WalkOf| {
+            walk.counts == counts
+                && match &way {
+                    Way::Declared(path) => walk.declared == *path,
+                    Way::Called(name) => walk.called == *name,
+                }
+        };
+        let walks = of.walks.iter().zip(&row.rows.walks);
+        let found = walks.into_iter().find(|(walk, _)| is_meant(walk));
+        let Some((_, relatives)) = found else {
+            let (what, remedy) = match counts {
+                true => ("counts", "count"),
+                false => ("walks", "related"),
+            };
+            return Err(FieldError::mistake(format!(
+                "`{}` {what} `{}` from {}, which it does not declare; add it to what it needs with `.{remedy}(…)`",
+                self.0.field,
+                way.shown(),
+                of.type_name
+            )));
+        };
+        relatives.try_load(row.at).await?
+    }
+}

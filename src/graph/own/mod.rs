@@ -1,0 +1,110 @@
+//! Fields of one's own: values that no column holds, in typed Rust, declared beside the entities.
+//!
+//! | | its code is called | for |
+//! |---|---|---|
+//! | [`Graph::field`] | for each row | what follows from columns of the row |
+//! | [`Graph::lazy_field`] | for each row, all of a level at once | what follows from related rows, awaited as with an ORM |
+//! | [`Graph::batch_field`] | once for all rows of a level | any other source: a service, a file, a cache |
+//! | [`Graph::query_field`] | once | a field of `Query` |
+//!
+//! What a field needs is declared ([`Needs`]), so it is read with the level, by the statements that are known before
+//! anything runs, on the snapshot of the whole answer, and through the rules. When a field's code runs, its request holds no
+//! connection.
+//!
+//! **Invariant:** nothing here names a database, a plan or a document.
+
+mod context;
+mod declare;
+mod error;
+mod input;
+mod loader;
+mod needs;
+mod output;
+mod row;
+mod run;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::EntityId;
+
+pub use context::Context;
+pub use declare::Declared;
+pub(super) use declare::On;
+pub use error::{FieldError, Why};
+pub use input::{Argument, Input};
+pub use loader::{Family, Find, Relatives, relatives};
+pub use needs::{Needs, Walk, Way};
+pub use output::{
+    Key, KeyOf, Object, ObjectField, ObjectOf, ObjectShape, Of, Output, RowOf, Shape, Value,
+};
+pub use row::{ColumnOf, Row, RowSet, RowsOf, WalkOf};
+pub use run::{Call, Run, Values};
+
+/// Index of a field in [`Owns::fields`].
+pub type OwnId = usize;
+
+/// All fields of one's own of a graph.
+#[derive(Debug, Default)]
+pub struct Owns {
+    pub fields: Vec<OwnField>,
+    /// The plain objects that they give, by their names.
+    pub objects: BTreeMap<String, ObjectShape>,
+    /// Those of `Query`, by their names.
+    pub queries: BTreeMap<String, OwnId>,
+}
+
+/// A field of one's own.
+pub struct OwnField {
+    pub name: String,
+    pub kind: OwnKind,
+    /// What is read of the rows that it is a field of; `None` for one of a root.
+    pub rows: Option<Arc<RowsOf>>,
+    pub gives: Shape,
+    /// The entity of the rows that it gives, if it does.
+    pub gives_rows: Option<EntityId>,
+    /// How many rows it gives at most for each; `None` for as many as a page has where nothing is said.
+    pub at_most: Option<u32>,
+    pub arguments: Vec<Argument>,
+    pub description: Option<String>,
+    pub run: Run,
+}
+
+/// When the code of a field is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnKind {
+    /// For each row, and it waits for nothing.
+    Computed,
+    /// For each row, all of a level at once.
+    Lazy,
+    /// Once for all rows of a level.
+    Batch,
+    /// Once: it is a field of a root.
+    Root,
+}
+
+impl OwnField {
+    /// Whether it gives a list.
+    pub fn is_list(&self) -> bool {
+        matches!(self.gives.of, Of::List(_))
+    }
+
+    /// As it is told of: `User.karma`.
+    pub fn told(&self) -> String {
+        match &self.rows {
+            Some(rows) => rows.field.clone(),
+            None => format!("Query.{}", self.name),
+        }
+    }
+}
+
+impl fmt::Debug for OwnField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnField")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .field("gives", &self.gives)
+            .finish_non_exhaustive()
+    }
+}

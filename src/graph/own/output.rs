@@ -1,0 +1,350 @@
+//! What fields of one's own give: types of Rust as types of GraphQL, and their values as JSON.
+
+use std::marker::PhantomData;
+
+use chrono::SecondsFormat;
+use sea_orm::prelude::{ChronoDate, ChronoDateTimeUtc, ChronoTime, Decimal, Json, Uuid};
+use sea_orm::sea_query::IntoValueTuple;
+use sea_orm::{EntityTrait, PrimaryKeyTrait, Value as OrmValue};
+
+use super::FieldError;
+use crate::graph::keys::KeyValue;
+use crate::graph::reflect::TableKey;
+
+/// A type that a field of one's own can give.
+///
+/// | in Rust | in GraphQL |
+/// |---|---|
+/// | `i16`, `i32`, `u16` | `Int` |
+/// | `i64`, `u32`, `u64` | `BigInt` |
+/// | `f32`, `f64` | `Float` |
+/// | `bool`, `String`, `&'static str` | `Boolean`, `String` |
+/// | `DateTimeUtc`, `Date`, `Time` of SeaORM's prelude | `DateTime`, `Date`, `Time` |
+/// | `Uuid`, `Decimal`, `serde_json::Value` | `UUID`, `Decimal`, `JSON` |
+/// | `Option<T>`, `Vec<T>` | `T` that may be null, `[T]` |
+/// | what implements [`Object`] | an object type of its name |
+/// | [`Key`] of an entity | that entity's type, null where there is no such row to be seen |
+pub trait Output: Send + Sized + 'static {
+    /// What it is in GraphQL.
+    fn shape() -> Shape;
+
+    /// The value, as it is written.
+    fn value(self) -> Result<Value, FieldError>;
+}
+
+/// A type of GraphQL.
+#[derive(Debug, Clone)]
+pub struct Shape {
+    pub of: Of,
+    pub nullable: bool,
+}
+
+/// A type of GraphQL, but for whether it may be null.
+#[derive(Debug, Clone)]
+pub enum Of {
+    Scalar(&'static str),
+    List(Box<Shape>),
+    /// By its name, and what it has.
+    Object(String, fn() -> ObjectShape),
+    /// The type of an entity.
+    Row(RowOf),
+}
+
+/// An entity whose rows a field gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowOf(pub(in crate::graph) TableKey);
+
+/// An object type.
+#[derive(Debug, Clone)]
+pub struct ObjectShape {
+    pub name: String,
+    pub description: Option<String>,
+    pub fields: Vec<ObjectField>,
+}
+
+#[derive(Debug, Clone)]
+pub struct ObjectField {
+    pub name: String,
+    pub description: String,
+    pub shape: Shape,
+}
+
+/// A value as it is written.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    Null,
+    /// A scalar's.
+    Json(Box<str>),
+    List(Vec<Value>),
+    /// A value for each field of the object, in their order.
+    Object(Vec<Value>),
+    /// A row, by its key.
+    Key(KeyOf),
+    /// A row, by the place of its key among those that are read.
+    At(u32),
+}
+
+/// The key of a row, in either form.
+#[derive(Debug, Clone, PartialEq)]
+pub enum KeyOf {
+    Given(Vec<OrmValue>),
+    Known(Vec<KeyValue>),
+}
+
+impl Shape {
+    fn scalar(name: &'static str) -> Self {
+        Shape {
+            of: Of::Scalar(name),
+            nullable: false,
+        }
+    }
+}
+
+/// A plain object: what its type is called, and its fields.
+///
+/// ```
+/// use backref::graph::own::{Object, ObjectOf};
+///
+/// struct Cover { url: String, width: i32 }
+///
+/// impl Object for Cover {
+///     fn object() -> ObjectOf<Self> {
+///         ObjectOf::new("Cover")
+///             .describe("A picture above a post.")
+///             .field("url", "Where it is.", |cover| cover.url.clone())
+///             .field("width", "In pixels.", |cover| cover.width)
+///     }
+/// }
+/// ```
+pub trait Object: Send + Sized + 'static {
+    fn object() -> ObjectOf<Self>;
+}
+
+/// What a plain object is made of.
+pub struct ObjectOf<T> {
+    shape: ObjectShape,
+    values: Vec<Get<T>>,
+}
+
+type Get<T> = Box<dyn Fn(&T) -> Result<Value, FieldError>>;
+
+impl<T> ObjectOf<T> {
+    pub fn new(name: &str) -> Self {
+        ObjectOf {
+            shape: ObjectShape {
+                name: name.to_owned(),
+                description: None,
+                fields: Vec::new(),
+            },
+            values: Vec::new(),
+        }
+    }
+
+    /// Says what it is, for the schema.
+    pub fn describe(mut self, text: &str) -> Self {
+        self.shape.description = Some(text.to_owned());
+        self
+    }
+
+    /// Adds a field, with what it says in the schema.
+    pub fn field<V: Output>(
+        mut self,
+        name: &str,
+        description: &str,
+        get: impl Fn(&T) -> V + 'static,
+    ) -> Self {
+        self.shape.fields.push(ObjectField {
+            name: name.to_owned(),
+            description: description.to_owned(),
+            shape: V::shape(),
+        });
+        self.values.push(Box::new(move |of| get(of).value()));
+        self
+    }
+}
+
+impl<T: Object> Output for T {
+    fn shape() -> Shape {
+        Shape {
+            of: Of::Object(T::object().shape.name, || T::object().shape),
+            nullable: false,
+        }
+    }
+
+    fn value(self) -> Result<Value, FieldError> {
+        let values = T::object().values;
+        let values = values.iter().map(|get| get(&self));
+        Ok(Value::Object(values.collect::<Result<_, _>>()?))
+    }
+}
+
+/// The key of a row. A field that gives one gives the row, as far as whoever asks may see it.
+#[derive(Debug)]
+pub struct Key<E> {
+    key: KeyOf,
+    of: PhantomData<fn() -> E>,
+}
+
+impl<E> Clone for Key<E> {
+    fn clone(&self) -> Self {
+        Key {
+            key: self.key.clone(),
+            of: PhantomData,
+        }
+    }
+}
+
+impl<E: EntityTrait> Key<E> {
+    /// By what its primary key has in Rust: `Key::<post::Entity>::new(42)`.
+    pub fn new(key: <E::PrimaryKey as PrimaryKeyTrait>::ValueType) -> Self {
+        Key {
+            key: KeyOf::Given(key.into_value_tuple().into_iter().collect()),
+            of: PhantomData,
+        }
+    }
+
+    pub(super) fn known(key: Vec<KeyValue>) -> Self {
+        Key {
+            key: KeyOf::Known(key),
+            of: PhantomData,
+        }
+    }
+}
+
+impl<E: EntityTrait> Output for Key<E> {
+    fn shape() -> Shape {
+        Shape {
+            of: Of::Row(RowOf(TableKey::of(&E::default().table_ref()))),
+            nullable: true,
+        }
+    }
+
+    fn value(self) -> Result<Value, FieldError> {
+        Ok(Value::Key(self.key))
+    }
+}
+
+impl<T: Output> Output for Option<T> {
+    fn shape() -> Shape {
+        Shape {
+            nullable: true,
+            ..T::shape()
+        }
+    }
+
+    fn value(self) -> Result<Value, FieldError> {
+        self.map_or(Ok(Value::Null), T::value)
+    }
+}
+
+impl<T: Output> Output for Vec<T> {
+    fn shape() -> Shape {
+        Shape {
+            of: Of::List(Box::new(T::shape())),
+            nullable: false,
+        }
+    }
+
+    fn value(self) -> Result<Value, FieldError> {
+        let values = self.into_iter().map(T::value);
+        Ok(Value::List(values.collect::<Result<_, _>>()?))
+    }
+}
+
+/// Scalars whose text needs no quotes, or needs them and nothing else.
+macro_rules! scalars {
+    ($($of:ty => $name:literal, $form:literal;)*) => {$(
+        impl Output for $of {
+            fn shape() -> Shape {
+                Shape::scalar($name)
+            }
+
+            fn value(self) -> Result<Value, FieldError> {
+                Ok(Value::Json(format!($form, self).into()))
+            }
+        }
+    )*};
+}
+
+scalars! {
+    i16 => "Int", "{}";
+    i32 => "Int", "{}";
+    u16 => "Int", "{}";
+    bool => "Boolean", "{}";
+    i64 => "BigInt", "\"{}\"";
+    u32 => "BigInt", "\"{}\"";
+    u64 => "BigInt", "\"{}\"";
+    ChronoDate => "Date", "\"{}\"";
+    ChronoTime => "Time", "\"{}\"";
+    Decimal => "Decimal", "\"{}\"";
+    Uuid => "UUID", "\"{}\"";
+}
+
+impl Output for f64 {
+    fn shape() -> Shape {
+        Shape::scalar("Float")
+    }
+
+    fn value(self) -> Result<Value, FieldError> {
+        match self.is_finite() {
+            true => Ok(Value::Json(self.to_string().into())),
+            false => Err(FieldError::mistake(format!(
+                "{self} is no Float of GraphQL"
+            ))),
+        }
+    }
+}
+
+impl Output for f32 {
+    fn shape() -> Shape {
+        f64::shape()
+    }
+
+    fn value(self) -> Result<Value, FieldError> {
+        f64::from(self).value()
+    }
+}
+
+impl Output for String {
+    fn shape() -> Shape {
+        Shape::scalar("String")
+    }
+
+    fn value(self) -> Result<Value, FieldError> {
+        Ok(Value::Json(serde_json::to_string(&self)?.into()))
+    }
+}
+
+impl Output for &'static str {
+    fn shape() -> Shape {
+        String::shape()
+    }
+
+    fn value(self) -> Result<Value, FieldError> {
+        self.to_owned().value()
+    }
+}
+
+impl Output for ChronoDateTimeUtc {
+    fn shape() -> Shape {
+        Shape::scalar("DateTime")
+    }
+
+    fn value(self) -> Result<Value, FieldError> {
+        let text = self.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        Ok(Value::Json(format!("\"{text}\"").into()))
+    }
+}
+
+impl Output for Json {
+    fn shape() -> Shape {
+        Shape::scalar("JSON")
+    }
+
+    fn value(self) -> Result<Value, FieldError> {
+        Ok(match self {
+            Json::Null => return Err(FieldError::mistake("a JSON null is no value; give None")),
+            json => Value::Json(json.to_string().into()),
+        })
+    }
+}

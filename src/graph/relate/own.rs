@@ -1,0 +1,367 @@
+//! Fields of one's own: what they name is looked for, and held against what is there.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Work;
+use super::types::made_of;
+use crate::graph::names::{self, Named};
+use crate::graph::own::{
+    ColumnOf, Declared, ObjectShape, Of, On, OwnField, Owns, RowsOf, Shape, Walk, WalkOf, Way,
+};
+use crate::graph::reflect::TableKey;
+use crate::graph::{ColumnIx, EntityId, Field, FieldSource, Kind, RelationId};
+
+impl Work<'_> {
+    pub(super) fn own(&mut self) -> Owns {
+        let graph = self.graph;
+        let mut owns = Owns::default();
+        for declared in &graph.owns {
+            match self.own_field(declared, &mut owns.objects) {
+                Ok((on, field)) => {
+                    let id = owns.fields.len();
+                    match on {
+                        Some(entity) => self.catalog_entities[entity].fields.push(Field {
+                            name: field.name.clone(),
+                            source: FieldSource::Own(id),
+                        }),
+                        None => drop(owns.queries.insert(field.name.clone(), id)),
+                    }
+                    owns.fields.push(field);
+                }
+                Err(mistake) => self.mistakes.push(mistake),
+            }
+        }
+        self.check_objects(&owns.objects);
+        owns
+    }
+
+    fn own_field(
+        &self,
+        declared: &Declared,
+        objects: &mut BTreeMap<String, ObjectShape>,
+    ) -> Result<(Option<EntityId>, OwnField), String> {
+        let name = &declared.name;
+        let entity = match &declared.on {
+            On::Rows { table, module } => Some(self.exposed(table).ok_or_else(|| {
+                format!("the field `{name}` is of {module}, which is no type of the graph; register it with `.entity({module}::Entity)`")
+            })?),
+            On::Query => None,
+        };
+        let told = match entity {
+            Some(entity) => format!("{}.{name}", self.catalog_entities[entity].type_name),
+            None => format!("Query.{name}"),
+        };
+        if let Some(fault) = names::fault(name, Named::Field) {
+            return Err(format!("the field `{told}`: `{name}` {fault}"));
+        }
+        for argument in &declared.arguments {
+            if let Some(fault) = names::fault(&argument.name, Named::Type) {
+                return Err(format!(
+                    "an argument of `{told}`: `{}` {fault}",
+                    argument.name
+                ));
+            }
+        }
+        if let Some(other) = self.called_so(entity, name) {
+            return Err(format!(
+                "`{told}` would be a second field of that name beside {other}; call one of the two otherwise"
+            ));
+        }
+        let rows = match entity {
+            Some(entity) => {
+                Some(self.rows_of(entity, &declared.columns, &declared.walks, &told)?)
+            }
+            None => None,
+        };
+        let gives_rows = self.rows_given(&declared.gives, &told)?;
+        add_objects(&declared.gives, objects);
+        // What it is computed from may be hidden from somebody.
+        let ruled = rows.as_ref().is_some_and(|rows| {
+            let mut columns = rows.columns.iter();
+            columns.any(|column| column.declared && column.has_rule)
+        });
+        let gives = Shape {
+            nullable: declared.gives.nullable || ruled,
+            ..declared.gives.clone()
+        };
+        let field = OwnField {
+            name: name.clone(),
+            kind: declared.kind,
+            rows: rows.map(Arc::new),
+            gives,
+            gives_rows,
+            at_most: declared.at_most,
+            arguments: declared.arguments.clone(),
+            description: declared.description.clone(),
+            run: declared.run.clone(),
+        };
+        Ok((entity, field))
+    }
+
+    fn exposed(&self, table: &TableKey) -> Option<EntityId> {
+        let entity = self.by_table.get(table).copied();
+        entity.filter(|&entity| self.catalog_entities[entity].exposed)
+    }
+
+    /// What is called so already.
+    fn called_so(&self, entity: Option<EntityId>, name: &str) -> Option<String> {
+        let Some(entity) = entity else {
+            let is_root = |root: &str| {
+                let rest = name.strip_prefix(root);
+                rest.is_some_and(|rest| matches!(rest, "" | "Connection" | "Aggregate"))
+            };
+            let mut exposed = self.catalog_entities.iter().filter(|e| e.exposed);
+            let found = exposed.find(|e| e.single == name || is_root(&e.plural));
+            let reserved = ["node", "nodes", "viewer"].contains(&name);
+            let own = self.graph.owns.iter().filter(|d| d.name == name);
+            let twice = own.filter(|d| matches!(d.on, On::Query)).count() > 1;
+            return match found {
+                Some(of) => Some(format!("that which reads {}", of.module)),
+                None if reserved => Some("Backref's own".to_owned()),
+                None => twice.then(|| "another of one's own".to_owned()),
+            };
+        };
+        let of = &self.catalog_entities[entity];
+        Some(match of.field(name)?.source {
+            FieldSource::Id => "the global id".to_owned(),
+            FieldSource::Column(c) => {
+                format!("the column `{}` of `{}`", of.columns[c].name, of.table)
+            }
+            FieldSource::Relation(r) | FieldSource::Connection(r) | FieldSource::Aggregate(r) => {
+                format!("the relation {}", self.relations[r].relation.declared)
+            }
+            FieldSource::Own(_) => "another of one's own".to_owned(),
+        })
+    }
+
+    /// What is read of the rows of an entity.
+    fn rows_of(
+        &self,
+        entity: EntityId,
+        columns: &[String],
+        walks: &[Walk],
+        told: &str,
+    ) -> Result<RowsOf, String> {
+        let of = &self.catalog_entities[entity];
+        let mut read: Vec<ColumnOf> = Vec::new();
+        for name in columns {
+            let ix = of.columns.iter().position(|c| c.name == *name);
+            let ix = ix.ok_or_else(|| {
+                format!(
+                    "`{told}` needs a column `{name}`, which {} has not",
+                    of.module
+                )
+            })?;
+            let column = &of.columns[ix];
+            if column.hidden {
+                return Err(format!(
+                    "`{told}` needs the column `{name}` of {}, which is hidden from everybody (`.hide(…)`); a field that is computed from it would show it: give it a `.column_policy(…)` in place of `.hide(…)`, or leave it out",
+                    of.module
+                ));
+            }
+            if matches!(column.kind, Kind::Array(_)) {
+                return Err(format!(
+                    "`{told}` needs the column `{name}` of {}, which is an array; fields of one's own read single values",
+                    of.module
+                ));
+            }
+            if read.iter().all(|c| c.ix != ix) {
+                read.push(self.column_of(entity, ix, true));
+            }
+        }
+        let mut key = Vec::new();
+        for &ix in &of.primary_key {
+            let at = read.iter().position(|c| c.ix == ix).unwrap_or(read.len());
+            if at == read.len() {
+                read.push(self.column_of(entity, ix, false));
+            }
+            key.push(at);
+        }
+        let walks = walks.iter().map(|walk| self.walk_of(entity, walk, told));
+        Ok(RowsOf {
+            entity,
+            type_name: of.type_name.clone(),
+            field: told.to_owned(),
+            columns: read,
+            key,
+            walks: walks.collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn column_of(&self, entity: EntityId, ix: ColumnIx, declared: bool) -> ColumnOf {
+        let column = &self.catalog_entities[entity].columns[ix];
+        ColumnOf {
+            ix,
+            name: column.name.clone(),
+            kind: column.kind.clone(),
+            nullable: column.nullable,
+            has_rule: column.has_rule,
+            declared,
+        }
+    }
+
+    fn walk_of(&self, from: EntityId, walk: &Walk, told: &str) -> Result<WalkOf, String> {
+        let of = &self.catalog_entities[from];
+        let id = self.way(from, &walk.way).ok_or_else(|| {
+            let names = of.fields.iter().filter_map(|f| match f.source {
+                FieldSource::Relation(_) => Some(format!("`{}`", f.name)),
+                _ => None,
+            });
+            format!(
+                "`{told}` walks `{}` from {}, which is no relation of it; its relations are {}",
+                walk.way.shown(),
+                of.module,
+                names.collect::<Vec<_>>().join(", ")
+            )
+        })?;
+        let relation = &self.relations[id].relation;
+        let to = &self.catalog_entities[relation.to];
+        let meant = walk.to.as_ref().and_then(|table| self.by_table.get(table));
+        if walk.to.is_some() && meant != Some(&relation.to) {
+            return Err(format!(
+                "`{told}` walks `{}` from {}, which leads to {}; say so where it is declared: `.related(…, Needs::<{}::Entity>::…)`",
+                walk.way.shown(),
+                of.module,
+                to.module,
+                to.module
+            ));
+        }
+        let declared = match &walk.way {
+            Way::Declared(path) => path.clone(),
+            Way::Called(_) => relation.declared.clone(),
+        };
+        Ok(WalkOf {
+            relation: id,
+            counts: walk.to.is_none(),
+            at_most: walk.at_most,
+            called: relation.name.clone(),
+            declared,
+            rows: Arc::new(self.rows_of(relation.to, &walk.columns, &walk.walks, told)?),
+        })
+    }
+
+    /// The relation that is meant, from this of its sides.
+    fn way(&self, from: EntityId, way: &Way) -> Option<RelationId> {
+        let of = |id: &RelationId| &self.relations[*id].relation;
+        let mut own = (0..self.relations.len()).filter(|id| of(id).from == from);
+        match way {
+            Way::Called(name) => own.find(|id| of(id).name == *name),
+            Way::Declared(path) => {
+                let backwards = format!("the inverse of {path}");
+                let own: Vec<RelationId> = own.collect();
+                let forwards = own.iter().find(|id| of(id).declared == *path);
+                let inverse = own.iter().find(|id| {
+                    let inverse = of(id).inverse.map(|inverse| &of(&inverse).declared);
+                    of(id).declared == backwards || inverse == Some(path)
+                });
+                forwards.or(inverse).copied()
+            }
+        }
+    }
+
+    /// The entity of the rows that a field gives, which it gives directly or as a list.
+    fn rows_given(&self, gives: &Shape, told: &str) -> Result<Option<EntityId>, String> {
+        let row = match &gives.of {
+            Of::Row(row) => Some(row),
+            Of::List(item) => match &item.of {
+                Of::Row(row) => Some(row),
+                of if has_row(of, 0) => return Err(misplaced(told)),
+                _ => None,
+            },
+            of if has_row(of, 0) => return Err(misplaced(told)),
+            _ => None,
+        };
+        let Some(row) = row else { return Ok(None) };
+        let entity = self.exposed(&row.0).ok_or_else(|| {
+            format!(
+                "`{told}` gives rows of the table `{}`, which is no type of the graph; register it with `.entity(…)`",
+                row.0.table
+            )
+        })?;
+        Ok(Some(entity))
+    }
+
+    /// Whether plain objects can be called as they are.
+    fn check_objects(&mut self, objects: &BTreeMap<String, ObjectShape>) {
+        let exposed = self.catalog_entities.iter().filter(|e| e.exposed);
+        let made: Vec<String> = exposed.flat_map(made_of).collect();
+        let enums: Vec<&str> = self
+            .catalog_entities
+            .iter()
+            .flat_map(|e| &e.columns)
+            .filter_map(|c| match c.kind.single() {
+                Kind::Enum(of) => Some(of.type_name.as_str()),
+                _ => None,
+            })
+            .collect();
+        let mut mistakes = Vec::new();
+        for (name, object) in objects {
+            if let Some(fault) = names::fault(name, Named::Type) {
+                mistakes.push(format!("the object `{name}`: `{name}` {fault}"));
+            }
+            let taken = made.contains(name) || enums.contains(&name.as_str());
+            if taken || super::types::is_always_a_type(name) {
+                mistakes.push(format!(
+                    "the object `{name}` would be a second type of that name beside Backref's; call it otherwise in `ObjectOf::new(…)`"
+                ));
+            }
+            if object.fields.is_empty() {
+                mistakes.push(format!(
+                    "the object `{name}` has no field; add one with `.field(…)`"
+                ));
+            }
+            for (at, field) in object.fields.iter().enumerate() {
+                if let Some(fault) = names::fault(&field.name, Named::Type) {
+                    mistakes.push(format!("`{name}.{}`: `{}` {fault}", field.name, field.name));
+                }
+                if object.fields[..at].iter().any(|f| f.name == field.name) {
+                    mistakes.push(format!("`{name}.{}` is there twice", field.name));
+                }
+            }
+        }
+        self.mistakes.extend(mistakes);
+    }
+}
+
+/// How deep plain objects are looked into for rows.
+const DEEP: usize = 8;
+
+fn has_row(of: &Of, depth: usize) -> bool {
+    match of {
+        Of::Scalar(_) => false,
+        Of::Row(_) => true,
+        Of::List(item) => has_row(&item.of, depth),
+        Of::Object(_, shape) => {
+            depth < DEEP
+                && shape()
+                    .fields
+                    .iter()
+                    .any(|f| has_row(&f.shape.of, depth + 1))
+        }
+    }
+}
+
+fn misplaced(told: &str) -> String {
+    format!(
+        "`{told}` gives rows inside an object or a list of lists; give them as a field of their own: a `Key`, or a `Vec` of them"
+    )
+}
+
+/// Adds the plain objects of a shape, each once.
+fn add_objects(shape: &Shape, objects: &mut BTreeMap<String, ObjectShape>) {
+    match &shape.of {
+        Of::Scalar(_) | Of::Row(_) => {}
+        Of::List(item) => add_objects(item, objects),
+        Of::Object(name, object) => {
+            if objects.contains_key(name) {
+                return;
+            }
+            let object = object();
+            objects.insert(name.clone(), object.clone());
+            for field in &object.fields {
+                add_objects(&field.shape, objects);
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Runs the code of fields of one's own, between what is loaded before and after it.
+//!
+//! What a field needs is loaded with its level. Then its code runs, for all rows of a level at once, while a query holds no
+//! connection. Rows that it gives are a level whose keys are known only then: they are loaded after it, and so is what is
+//! below them, and the code of their fields follows in the same way. How often that goes on is a matter of the plan.
+
+mod error;
+mod rows;
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use futures_util::future::join_all;
+
+use crate::error::Error;
+use crate::graph::keys::{KeyValue, Keys};
+use crate::graph::own::{Call, Context, FieldError, KeyOf, OwnField, Value, Values, Why};
+use crate::graph::{Catalog, EntityId, orm};
+use crate::read::load::Loaded;
+use crate::read::plan::BoundPlan;
+use crate::read::plan::own::{OwnCall, OwnLevel};
+use rows::Sets;
+
+/// An answer with fields of one's own, as far as it is known.
+#[derive(Default)]
+pub struct Answering {
+    /// For each level of the plan.
+    pub loaded: Vec<Loaded>,
+    /// For each call of the plan what it gave.
+    pub given: Vec<Given>,
+}
+
+/// What a call gave.
+#[derive(Debug, Default)]
+pub struct Given {
+    /// For each row of its level the value, if it was asked for one. Of a root field there is one.
+    pub values: Vec<Option<Result<Value, Error>>>,
+    /// The keys of the rows that it gives, each once.
+    keys: Vec<Vec<KeyValue>>,
+}
+
+impl Answering {
+    pub fn new(bound: &BoundPlan) -> Self {
+        let mut answering = Answering::default();
+        let levels = bound.plan.levels.len();
+        answering.loaded.resize_with(levels, Loaded::default);
+        let calls = bound.plan.own.as_ref().map_or(0, |own| own.calls.len());
+        answering.given.resize_with(calls, Given::default);
+        answering
+    }
+
+    /// What is to be loaded in a phase: once so many calls have been waited for, one after the other.
+    pub fn bound(&self, bound: &BoundPlan, phase: usize) -> BoundPlan {
+        let mut bound = bound.clone();
+        bound.phase = phase;
+        let plan = bound.plan.clone();
+        let calls = plan.own.iter().flat_map(|own| &own.calls);
+        for (call, given) in calls.zip(&self.given) {
+            if let Some(level) = call.gives {
+                bound.keys[level] = Keys::from_rows(&given.keys);
+            }
+        }
+        bound
+    }
+
+    /// Takes what was loaded in a phase.
+    pub fn take(&mut self, bound: &BoundPlan, mut loaded: Vec<Loaded>) {
+        for &level in bound.stages().iter().flatten() {
+            self.loaded[level] = std::mem::take(&mut loaded[level]);
+        }
+    }
+
+    /// Calls the fields of a phase, all of them side by side, each for all rows of its level.
+    pub async fn call(&mut self, catalog: &Catalog, bound: &BoundPlan, deadline: Instant) {
+        let Some(own) = bound.plan.own.as_deref() else {
+            return;
+        };
+        let mut sets = Sets::new(catalog, bound, &mut self.loaded);
+        let mut running = Vec::new();
+        for (at, call) in own.calls.iter().enumerate() {
+            if call.phase != bound.phase {
+                continue;
+            }
+            let field = &catalog.owns.fields[call.field];
+            let (rows, live) = sets.of_call(field, call);
+            let arguments = (*bound.arguments[at]).clone();
+            let asked = Call {
+                context: Context::new(field.told(), bound.principal.clone(), arguments),
+                rows,
+                live: live.clone(),
+                deadline,
+            };
+            let ran = (field.run)(asked);
+            running.push(async move { (at, live, ran.await) });
+        }
+        for (at, live, values) in join_all(running).await {
+            let call = &own.calls[at];
+            let most = call.gives.and_then(|level| bound.plan.levels[level].own);
+            let field = &catalog.owns.fields[call.field];
+            let giving = Giving {
+                catalog,
+                field,
+                call,
+                most: match most {
+                    Some(OwnLevel::Given { most, .. }) => most,
+                    _ => u32::MAX,
+                },
+                found: HashMap::new(),
+            };
+            self.given[at] = giving.all(&live, values);
+        }
+    }
+}
+
+/// What a call gave, on its way to the answer.
+struct Giving<'a> {
+    catalog: &'a Catalog,
+    field: &'a OwnField,
+    call: &'a OwnCall,
+    /// Rows that it may give for each.
+    most: u32,
+    /// The places of keys.
+    found: HashMap<Vec<KeyValue>, u32>,
+}
+
+impl Giving<'_> {
+    fn all(mut self, live: &[u32], values: Values) -> Given {
+        let mut given = Given::default();
+        let rows = live.last().map_or(0, |&last| last as usize + 1);
+        given.values.resize_with(rows, || None);
+        for (&row, value) in live.iter().zip(values) {
+            let value = value.and_then(|value| self.one(value, &mut given.keys));
+            let shown = |error| error::shown(&error, self.call);
+            given.values[row as usize] = Some(value.map_err(shown));
+        }
+        given
+    }
+
+    /// A value, with the places of keys for the keys in it.
+    fn one(&mut self, value: Value, keys: &mut Vec<Vec<KeyValue>>) -> Result<Value, FieldError> {
+        match (value, self.field.gives_rows) {
+            (Value::Key(key), Some(entity)) => {
+                let key = self.key(entity, key)?;
+                let next = keys.len() as u32;
+                let at = *self.found.entry(key.clone()).or_insert(next);
+                if at == next {
+                    keys.push(key);
+                }
+                Ok(Value::At(at))
+            }
+            (Value::List(items), Some(_)) => {
+                if items.len() > self.most as usize {
+                    let message = format!(
+                        "`{}` gives {} rows where it may give {}; declare how many it gives with `.at_most(…)`",
+                        self.field.told(),
+                        items.len(),
+                        self.most
+                    );
+                    return Err(FieldError::new(Why::LimitExceeded, message));
+                }
+                let items = items.into_iter().map(|item| self.one(item, keys));
+                Ok(Value::List(items.collect::<Result<_, _>>()?))
+            }
+            (value, _) => Ok(value),
+        }
+    }
+
+    fn key(&self, entity: EntityId, key: KeyOf) -> Result<Vec<KeyValue>, FieldError> {
+        let values = match key {
+            KeyOf::Known(key) => return Ok(key),
+            KeyOf::Given(values) => values,
+        };
+        let of = &self.catalog.entities[entity];
+        let columns = of.primary_key.iter().map(|&c| &of.columns[c].kind);
+        let written = columns
+            .zip(&values)
+            .map(|(kind, value)| orm::written(kind, value)?);
+        let key: Option<Vec<KeyValue>> = written.collect();
+        let is_key = |key: &Vec<KeyValue>| key.len() == of.primary_key.len();
+        key.filter(is_key).ok_or_else(|| {
+            FieldError::mistake(format!(
+                "`{}` gives a key that is none of {}",
+                self.field.told(),
+                of.type_name
+            ))
+        })
+    }
+}

@@ -1,0 +1,193 @@
+//! Values of one's own.
+
+use apollo_compiler::parser::SourceSpan;
+
+use super::{MAX_ANSWER, Propagated, Step, Writer, Written};
+use crate::error::{Code, Error};
+use crate::graph::own::{Of, Shape, Value};
+use crate::read::plan::LevelId;
+use crate::read::plan::own::{OwnSelected, OwnSelection};
+
+impl<'a> Writer<'a> {
+    /// What a call gave for a row of its level.
+    pub(super) fn own(
+        &mut self,
+        call: usize,
+        row: u32,
+        selection: &'a OwnSelection,
+        location: Option<SourceSpan>,
+    ) -> Written {
+        let answer = self.answer;
+        let Some(own) = &answer.bound.plan.own else {
+            return Err(Propagated);
+        };
+        let field = &answer.catalog.owns.fields[own.calls[call].field];
+        let values = answer.given.get(call).map(|given| &given.values[..]);
+        let value = values.and_then(|values| values.get(row as usize)?.as_ref());
+        match value {
+            Some(Ok(value)) => self.own_value(value, &field.gives, selection, location),
+            Some(Err(error)) => {
+                self.fail(error.clone(), location);
+                self.empty(&field.gives)
+            }
+            // What it is made of is hidden.
+            None => self.empty(&field.gives),
+        }
+    }
+
+    /// There is no value, for a reason that is told.
+    fn empty(&mut self, shape: &Shape) -> Written {
+        if !shape.nullable {
+            return Err(Propagated);
+        }
+        self.null();
+        Ok(())
+    }
+
+    fn own_value(
+        &mut self,
+        value: &'a Value,
+        shape: &'a Shape,
+        selection: &'a OwnSelection,
+        location: Option<SourceSpan>,
+    ) -> Written {
+        let start = self.out.len();
+        if self.overflowed || start > MAX_ANSWER {
+            return self.too_large();
+        }
+        let written = match (value, &shape.of, selection) {
+            (Value::Json(json), ..) => {
+                self.out.extend_from_slice(json.as_bytes());
+                Ok(())
+            }
+            (Value::List(items), Of::List(item), _) => {
+                self.own_list(items, item, selection, location)
+            }
+            (Value::Object(values), Of::Object(name, _), OwnSelection::Object(fields)) => {
+                self.own_object(values, name, fields)
+            }
+            (Value::At(key), _, OwnSelection::Rows(level, _)) => {
+                return match self.is_there(*level, *key) {
+                    true => self.own_row(*level, *key, selection, shape, location),
+                    false => self.empty(shape),
+                };
+            }
+            _ if shape.nullable => {
+                self.null();
+                Ok(())
+            }
+            _ => {
+                let message = "a field of one's own has given null where its type has none";
+                self.fail(Error::new(Code::InternalServerError, message), location);
+                Err(Propagated)
+            }
+        };
+        if written.is_err() && shape.nullable && !self.overflowed {
+            self.out.truncate(start);
+            self.null();
+            return Ok(());
+        }
+        written
+    }
+
+    /// A list; of rows those that may be seen.
+    fn own_list(
+        &mut self,
+        items: &'a [Value],
+        item: &'a Shape,
+        selection: &'a OwnSelection,
+        location: Option<SourceSpan>,
+    ) -> Written {
+        let seen = items.iter().filter(|value| match (value, selection) {
+            (Value::At(key), OwnSelection::Rows(level, _)) => self.is_there(*level, *key),
+            (Value::Null, OwnSelection::Rows(..)) => false,
+            _ => true,
+        });
+        let seen: Vec<&'a Value> = seen.collect();
+        self.out.push(b'[');
+        for (i, value) in seen.into_iter().enumerate() {
+            if i > 0 {
+                self.out.push(b',');
+            }
+            self.at(Step::Index(i as u32), |w| match (value, selection) {
+                (Value::At(key), OwnSelection::Rows(level, asked)) => {
+                    w.row_of_own(*level, *key, asked, location)
+                }
+                _ => w.own_value(value, item, selection, location),
+            })?;
+        }
+        self.out.push(b']');
+        Ok(())
+    }
+
+    fn own_object(
+        &mut self,
+        values: &'a [Value],
+        name: &'a str,
+        fields: &'a [OwnSelected],
+    ) -> Written {
+        let answer = self.answer;
+        let Some(shape) = answer.catalog.owns.objects.get(name) else {
+            return Err(Propagated);
+        };
+        self.out.push(b'{');
+        for field in fields {
+            self.out.extend_from_slice(&field.prefix);
+            let Some(at) = field.at else {
+                self.out.extend_from_slice(format!("\"{name}\"").as_bytes());
+                continue;
+            };
+            let of = &shape.fields[at].shape;
+            self.at(Step::Key(&field.key), |w| {
+                w.own_value(&values[at], of, &field.selection, field.location)
+            })?;
+        }
+        self.out.push(b'}');
+        Ok(())
+    }
+
+    /// Whether there is something to write of a row: the row, or why it is not known.
+    fn is_there(&self, level: LevelId, key: u32) -> bool {
+        let loaded = &self.answer.loaded[level];
+        loaded.one(key).is_some() || loaded.failure(key).is_some()
+    }
+
+    /// A row that may be null.
+    fn own_row(
+        &mut self,
+        level: LevelId,
+        key: u32,
+        selection: &'a OwnSelection,
+        shape: &Shape,
+        location: Option<SourceSpan>,
+    ) -> Written {
+        let OwnSelection::Rows(_, asked) = selection else {
+            return Err(Propagated);
+        };
+        let start = self.out.len();
+        let written = self.row_of_own(level, key, asked, location);
+        if written.is_err() && shape.nullable && !self.overflowed {
+            self.out.truncate(start);
+            self.null();
+            return Ok(());
+        }
+        written
+    }
+
+    fn row_of_own(
+        &mut self,
+        level: LevelId,
+        key: u32,
+        asked: &'a crate::read::plan::Selection,
+        location: Option<SourceSpan>,
+    ) -> Written {
+        let loaded = &self.answer.loaded[level];
+        if let Some(row) = loaded.one(key) {
+            return self.object(level, row, asked);
+        }
+        if let Some(failed) = loaded.failure(key) {
+            self.fail_level(failed, location);
+        }
+        Err(Propagated)
+    }
+}
