@@ -28,6 +28,7 @@ mod lists;
 mod migrations;
 mod names;
 mod outages;
+mod own;
 mod paging;
 mod pooled;
 mod reading;

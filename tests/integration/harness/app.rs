@@ -70,6 +70,11 @@ impl TestApp {
         Self::start(database, blog::graph(), Limits::default(), timeout)
     }
 
+    /// A graph, with so much time for a request.
+    pub fn within(database: &TestDatabase, graph: Graph, timeout: Duration) -> Self {
+        Self::start(database, graph, Limits::default(), timeout)
+    }
+
     pub fn new(database: &TestDatabase, graph: Graph, limits: Limits) -> Self {
         Self::start(database, graph, limits, Duration::from_secs(60))
     }

@@ -1,0 +1,248 @@
+//! What goes wrong in a field's code is an error of its row, and of nothing else.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use backref::Graph;
+use backref::graph::own::{FieldError, Key, Needs, Row};
+use entity::{post, user};
+use serde_json::{Value, json};
+
+use super::SHORT;
+use crate::harness::{Answer, Backend, TestApp, TestDatabase, blog};
+
+/// What becomes of a post by its id: 1 is refused, 2 fails, 3 panics.
+fn fails(id: i64) -> Result<i32, FieldError> {
+    match id {
+        1 => Err(FieldError::input("not of this one")),
+        2 => Err(std::io::Error::other("the secret of the service").into()),
+        3 => panic!("a mistake"),
+        id => Ok(id as i32),
+    }
+}
+
+fn graph() -> Graph {
+    let id = || Needs::columns([post::Column::Id]);
+    blog::graph()
+        .field(post::Entity, "plain", id(), |post, _| {
+            fails(post.get(post::Column::Id)?)
+        })
+        .field(post::Entity, "perhaps", id(), |post, _| {
+            fails(post.get(post::Column::Id)?).map(Some)
+        })
+        .lazy_field(post::Entity, "lazily", id(), async |post, _| {
+            tokio::task::yield_now().await;
+            fails(post.get(post::Column::Id)?).map(Some)
+        })
+        .batch_field(
+            post::Entity,
+            "atOnce",
+            id(),
+            |post| post.get(post::Column::Id),
+            async |ids: Vec<i64>, _| {
+                let values = ids.into_iter().map(|id| Ok((id, fails(id)?)));
+                values.collect::<Result<HashMap<_, _>, FieldError>>()
+            },
+        )
+        .field(post::Entity, "undeclared", Needs::nothing(), |post, _| {
+            post.get::<String>(post::Column::Title).map(Some)
+        })
+        .lazy_field(
+            post::Entity,
+            "strays",
+            Needs::nothing(),
+            async |post, cx| {
+                let author = cx.related_one::<user::Entity, _>(&post, post::Relation::Author);
+                Ok(author.await?.map(|author| author.key()))
+            },
+        )
+        .field(post::Entity, "many", Needs::nothing().at_most(2), |_, _| {
+            Ok((1..=3).map(Key::<post::Entity>::new).collect::<Vec<_>>())
+        })
+}
+
+async fn answer(backend: Backend, query: &str) -> Answer {
+    let database = TestDatabase::sample(backend).await;
+    let app = TestApp::new(&database, graph(), Default::default());
+    let answer = app.query(query).await;
+    // The server lives.
+    app.query("{ posts(limit: 1) { id } }").await.data();
+    answer
+}
+
+#[tokio::test]
+async fn a_row_fails_by_itself() {
+    for backend in Backend::all() {
+        for field in ["perhaps", "lazily"] {
+            let query = format!(
+                "{{ nodes(ids: [\"Post:1\", \"Post:2\", \"Post:3\", \"Post:4\"]) {{ ... on Post {{ {field} }} }} }}"
+            );
+            let json = answer(backend, &query).await.json();
+            let values: Vec<&Value> = json["data"]["nodes"]
+                .as_array()
+                .expect("nodes")
+                .iter()
+                .map(|node| &node[field])
+                .collect();
+            assert_eq!(
+                values,
+                [&Value::Null, &Value::Null, &Value::Null, &json!(4)]
+            );
+            let errors = json["errors"].as_array().expect("errors");
+            let told: Vec<_> = errors
+                .iter()
+                .map(|e| (&e["path"], e["extensions"]["code"].as_str()))
+                .collect();
+            assert_eq!(
+                told,
+                [
+                    (&json!(["nodes", 0, field]), Some("BAD_USER_INPUT")),
+                    (&json!(["nodes", 1, field]), Some("INTERNAL_SERVER_ERROR")),
+                    (&json!(["nodes", 2, field]), Some("INTERNAL_SERVER_ERROR")),
+                ]
+            );
+            assert_eq!(errors[0]["message"], "not of this one");
+            let text = json.to_string();
+            assert!(
+                !text.contains("secret") && !text.contains("a mistake"),
+                "{text}"
+            );
+        }
+        // Where it may not be null, the nearest that may is.
+        let json = answer(
+            backend,
+            "{ a: post(id: 1) { plain } b: post(id: 5) { plain } }",
+        )
+        .await
+        .json();
+        assert_eq!(json["data"], json!({ "a": null, "b": { "plain": 5 } }));
+        assert_eq!(json["errors"][0]["path"], json!(["a", "plain"]));
+    }
+}
+
+#[tokio::test]
+async fn a_batch_fails_as_a_whole() {
+    for backend in Backend::all() {
+        let json = answer(
+            backend,
+            "{ nodes(ids: [\"Post:1\", \"Post:4\"]) { id ... on Post { atOnce } } }",
+        )
+        .await
+        .json();
+        let empty = |id: &str| json!({ "id": id, "atOnce": null });
+        assert_eq!(
+            json["data"]["nodes"],
+            json!([empty("Post:1"), empty("Post:4")])
+        );
+        assert_eq!(json["errors"].as_array().map(Vec::len), Some(2));
+        let json = answer(backend, "{ post(id: 3) { id atOnce } }")
+            .await
+            .json();
+        assert_eq!(json["data"]["post"], empty("Post:3"));
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_declared_is_named() {
+    for backend in Backend::all() {
+        let told = answer(backend, "{ post(id: 1) { undeclared } }")
+            .await
+            .message();
+        assert!(
+            told.contains("`Post.undeclared` reads the column `title`"),
+            "{told}"
+        );
+        let told = answer(backend, "{ post(id: 1) { strays { id } } }")
+            .await
+            .message();
+        assert!(
+            told.contains("`Post.strays` walks `post::Relation::Author`"),
+            "{told}"
+        );
+        let told = answer(backend, "{ post(id: 1) { many { id } } }")
+            .await
+            .message();
+        assert!(
+            told.contains("`Post.many` gives 3 rows where it may give 2"),
+            "{told}"
+        );
+    }
+}
+
+/// A field that waits for something that does not come.
+fn hanging(dropped: &Arc<AtomicUsize>) -> Graph {
+    struct Told(Arc<AtomicUsize>);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let dropped = dropped.clone();
+    blog::graph().lazy_field(
+        post::Entity,
+        "hangs",
+        Needs::columns([post::Column::Id]),
+        move |post: Row<post::Entity>, _| {
+            let told = Told(dropped.clone());
+            async move {
+                let id: i64 = post.get(post::Column::Id)?;
+                if id == 1 {
+                    std::future::pending::<()>().await;
+                }
+                drop(told);
+                Ok(Some(id))
+            }
+        },
+    )
+}
+
+const HANGS: &str = "{ posts(limit: 100, orderBy: [{ id: ASC }]) { title hangs } }";
+
+/// Only what waits too long has no value.
+#[tokio::test]
+async fn time_ends_what_hangs() {
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let app = TestApp::within(&database, hanging(&dropped), SHORT);
+        let began = Instant::now();
+        let json = app.query(HANGS).await.json();
+        assert!(began.elapsed() < Duration::from_secs(20));
+        let errors = json["errors"].as_array().expect("one error");
+        assert_eq!(errors.len(), 1, "{json}");
+        assert_eq!(errors[0]["extensions"]["code"], "TIMEOUT");
+        assert_eq!(errors[0]["path"], json!(["posts", 0, "hangs"]));
+        assert_eq!(json["data"]["posts"][0]["hangs"], Value::Null);
+        assert_eq!(json["data"]["posts"][1]["hangs"], json!("2"));
+        let posts = json["data"]["posts"].as_array().map_or(0, Vec::len);
+        assert_eq!(
+            dropped.load(Ordering::SeqCst),
+            posts,
+            "nothing goes on: {backend:?}"
+        );
+    }
+}
+
+/// Who leaves leaves nothing running, and no connection taken: as many as hang at a time, others are answered.
+#[tokio::test]
+async fn what_hangs_holds_no_connection_and_ends_with_its_client() {
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let app = TestApp::within(&database, hanging(&dropped), Duration::from_secs(60));
+        let posts = app.query("{ posts(limit: 100) { id } }").await.data();
+        let posts = posts["posts"].as_array().map_or(0, Vec::len);
+        let clients = 40;
+        let all = futures_util::future::join_all((0..clients).map(|_| app.query(HANGS)));
+        let left = tokio::time::timeout(SHORT, all).await;
+        assert!(left.is_err(), "they hang");
+        assert_eq!(
+            dropped.load(Ordering::SeqCst),
+            clients * posts,
+            "{backend:?}"
+        );
+        app.query("{ posts(limit: 1) { id } }").await.data();
+    }
+}
