@@ -4,6 +4,7 @@
 
 mod mutation;
 mod own;
+mod own_writing;
 mod planner;
 mod writing;
 
@@ -28,7 +29,7 @@ pub use planner::{Asked, Planner, Prepared};
 
 /// Answers GraphQL requests over one database.
 pub struct Engine {
-    planner: Planner,
+    planner: Arc<Planner>,
     database: Database,
     /// Where it is written, if it is.
     writers: Option<Writers>,
@@ -123,7 +124,7 @@ impl Response {
 impl Engine {
     pub fn new(planner: Planner, database: Database, timeout: Duration) -> Self {
         Engine {
-            planner,
+            planner: Arc::new(planner),
             database,
             writers: None,
             turns: Turns::default(),

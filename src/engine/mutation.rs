@@ -26,12 +26,12 @@ use crate::write::once::{Forget, Once};
 use crate::write::{self, Binding, Bounds, Units};
 
 /// A mutation of which all is known that can be before it acts.
-struct Planned {
+pub(super) struct Planned {
     fields: Vec<Acting>,
-    units: Units,
+    pub(super) units: Units,
     /// What is read of each field; `None` where that depends on who signs in.
     payloads: Vec<Option<Prepared>>,
-    bound: Bound,
+    pub(super) bound: Bound,
 }
 
 impl Engine {
@@ -87,6 +87,7 @@ impl Engine {
         for (at, (field, payload)) in fields.iter().zip(payloads).enumerate() {
             let step = match (field.action, payload) {
                 (Action::Write(_), Some(payload)) => Ok(Step::Write(payload)),
+                (Action::Own(own), Some(payload)) => Ok(Step::Own(own, payload)),
                 (_, Some(payload)) => Ok(Step::Read(payload)),
                 (Action::SignUp, None) => {
                     let signing = self.sign_up(request, asked, field, at, &mut units);
@@ -122,7 +123,7 @@ impl Engine {
             self.sweep(writers);
         }
         let doing = Arc::new(Doing {
-            shared: self.planner.shared.clone(),
+            planner: self.planner.clone(),
             principal,
             units,
             steps,
@@ -169,7 +170,7 @@ impl Engine {
         let signs = |step: &Step| match step {
             Step::SignUp(..) | Step::SignIn { .. } => true,
             Step::Read(prepared) => prepared.token.is_some(),
-            Step::Write(_) => false,
+            Step::Write(_) | Step::Own(..) => false,
         };
         if steps.iter().any(signs) {
             // A token is not stored.
@@ -389,7 +390,7 @@ pub(super) fn join(data: &mut Vec<u8>, fields: &[u8]) {
 }
 
 /// Why a mutation is not begun.
-enum Unplanned {
+pub(super) enum Unplanned {
     /// The document or its variables.
     Request(Error),
     /// The input of a field.
@@ -404,7 +405,11 @@ impl From<Error> for Unplanned {
 
 impl Planner {
     /// The fields of a mutation, what they write, and what is read of each.
-    fn mutation(&self, asked: &Asked, principal: &Principal) -> Result<Planned, Unplanned> {
+    pub(super) fn mutation(
+        &self,
+        asked: &Asked,
+        principal: &Principal,
+    ) -> Result<Planned, Unplanned> {
         let Asked {
             document,
             operation,
@@ -422,7 +427,7 @@ impl Planner {
                 arguments: &field.arguments,
             }),
             Action::SignUp => Some(Binding::Account),
-            Action::SignIn | Action::Typename => None,
+            Action::SignIn | Action::Typename | Action::Own(_) => None,
         });
         let bindings: Vec<_> = bindings.collect();
         let bounds = Bounds {
@@ -453,7 +458,7 @@ impl Planner {
                     payload.bound = payload.bound.written(rows, None);
                     (payload.bound.bound, Some(payload))
                 }
-                Action::Typename => {
+                Action::Typename | Action::Own(_) => {
                     let part = Part::Payload(at);
                     let payload = self.part(asked, part, shape, principal.clone())?;
                     (payload.bound.bound, Some(payload))
@@ -461,7 +466,11 @@ impl Planner {
                 Action::SignUp | Action::SignIn => (self.can_be_read(asked, at)?, None),
             };
             let writes = units.acts.get(at).map_or(0, |act| act.statements);
-            let statements = bound.statements.saturating_add(writes);
+            let own = match field.action {
+                Action::Own(own) => catalog.owns.fields[own].statements.into(),
+                _ => 0,
+            };
+            let statements = bound.statements.saturating_add(writes).saturating_add(own);
             all.statements = all.statements.saturating_add(statements);
             all.rows = all.rows.saturating_add(bound.rows);
             payloads.push(payload);

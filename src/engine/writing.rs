@@ -5,19 +5,19 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Prepared;
 use super::mutation::{join, told};
-use super::planner::Shared;
+use super::{Planner, Prepared};
 use crate::error::{Code, Error};
 use crate::graph::Principal;
 use crate::graph::keys::KeyValue;
+use crate::graph::own::OwnId;
 use crate::graph::rules::Shape;
 use crate::identity::accounts::{Account, AccountError, Accounts, Session};
 use crate::log;
 use crate::read::explain;
 use crate::read::load::change::{Abort, Change, Given, Transaction, Work};
 use crate::read::load::refusal::Refusal;
-use crate::read::load::{self, DatabaseError, Failures, Ran, Writers};
+use crate::read::load::{self, DatabaseError, Failures, Loaded, Ran, Writers};
 use crate::read::own::Answering;
 use crate::read::plan::{Bound, BoundPlan};
 use crate::read::respond::Answered;
@@ -27,7 +27,7 @@ use crate::write::{self, Refused, Turns, Units, Writer};
 
 /// The fields of a mutation, all of which are done or none.
 pub struct Doing {
-    pub shared: Arc<Shared>,
+    pub planner: Arc<Planner>,
     pub principal: Principal,
     pub units: Units,
     /// One for each field.
@@ -47,6 +47,8 @@ pub enum Step {
     Read(Prepared),
     /// It writes what its unit of work says, and reads what was written.
     Write(Prepared),
+    /// It does what somebody's own code says, and reads what that gives.
+    Own(OwnId, Prepared),
     /// It makes an account and signs in by it, as one of these shapes.
     SignUp(Vec<(Shape, Prepared)>, Arc<Accounts>),
     /// It signs in by an account that an earlier field may have made.
@@ -85,16 +87,16 @@ pub enum Undone {
     KeyIsTaken,
 }
 
-type Stop = Abort<Undone>;
+pub(super) type Stop = Abort<Undone>;
 
 impl Work for Doing {
     type Done = Written;
     type Refused = Undone;
 
     async fn attempt<T: Transaction>(&self, on: &T) -> Result<Written, Stop> {
-        let catalog = &self.shared.catalog;
+        let catalog = &self.planner.shared.catalog;
         let writer = Writer::new(catalog, &self.principal, &self.units, self.most, on);
-        let mut writer = writer.keeping(&self.shared.changes);
+        let mut writer = writer.keeping(&self.planner.shared.changes);
         if let Some(once) = &self.once {
             match once.begin(on).await? {
                 Begun::New => {}
@@ -119,6 +121,7 @@ impl Work for Doing {
                     self.read(prepared, prepared.bound.clone(), &mut cost, on)
                         .await
                 }
+                Step::Own(own, prepared) => self.own(at, *own, prepared, &mut cost, on).await,
                 Step::Write(prepared) => {
                     writer.find(at).await.map_err(of_field)?;
                     let read = |writer: &Writer<'_, T>| {
@@ -194,7 +197,7 @@ impl Doing {
         let done = async {
             // SQLite's writers take turns at all rows.
             let _turns = match writers {
-                Writers::Postgres(_) => turns.take(&self.shared.catalog, &self.units).await,
+                Writers::Postgres(_) => turns.take(&self.planner.shared.catalog, &self.units).await,
                 Writers::Sqlite(_) => Vec::new(),
             };
             writers.run(self.clone(), self.deadline).await
@@ -219,7 +222,7 @@ impl Doing {
 
     /// What the database would not have, as errors of the input.
     async fn refused(&self, failed: &write::Failed, writers: &Writers) -> Vec<Error> {
-        let catalog = &self.shared.catalog;
+        let catalog = &self.planner.shared.catalog;
         let Some(refusal) = Refusal::of(&failed.error) else {
             return vec![shown(&failed.error)];
         };
@@ -260,7 +263,7 @@ impl Doing {
         payloads: &[(Shape, Prepared)],
         accounts: &Accounts,
     ) -> Result<(Prepared, BoundPlan), Abort<Refused>> {
-        let catalog = &self.shared.catalog;
+        let catalog = &self.planner.shared.catalog;
         let text = |column| match writer.of_row(at, column) {
             Some(KeyValue::Int(id)) => Some(id.to_string()),
             Some(KeyValue::Text(text)) => Some(text.to_string()),
@@ -277,7 +280,7 @@ impl Doing {
         session: Result<Session, AccountError>,
         payloads: &[(Shape, Prepared)],
     ) -> Result<(Prepared, BoundPlan), Abort<Refused>> {
-        let catalog = &self.shared.catalog;
+        let catalog = &self.planner.shared.catalog;
         let session =
             session.map_err(|error| Abort::Refused(Refused::Errors(vec![told(error)])))?;
         let shape = catalog.shape(&session.principal);
@@ -300,10 +303,21 @@ impl Doing {
         cost: &mut Vec<(String, Ran)>,
         on: &T,
     ) -> Result<Answered, Stop> {
-        let shared = &self.shared;
+        let shared = &self.planner.shared;
         let mut answering = self.load(prepared, &bound, on).await;
         name_cause(&mut answering.loaded);
         let loaded = &answering.loaded;
+        self.note_cost(&bound, loaded, cost);
+        Ok(shared.write_own(prepared, &bound, &answering))
+    }
+
+    /// Takes down what was run, where somebody asks.
+    pub(super) fn note_cost(
+        &self,
+        bound: &BoundPlan,
+        loaded: &[Loaded],
+        cost: &mut Vec<(String, Ran)>,
+    ) {
         if self.explain.is_some() {
             let ran = loaded.iter().enumerate();
             cost.extend(ran.filter_map(|(i, level)| {
@@ -311,7 +325,6 @@ impl Doing {
                 Some((bound.plan.path(i), ran))
             }));
         }
-        Ok(shared.write_own(prepared, &bound, &answering))
     }
 
     /// Loads what is read, and calls the fields of one's own in it.
@@ -321,7 +334,7 @@ impl Doing {
         bound: &BoundPlan,
         on: &T,
     ) -> Answering {
-        let (catalog, failures) = (&self.shared.catalog, Failures::default());
+        let (catalog, failures) = (&self.planner.shared.catalog, Failures::default());
         let (learnt, deadline) = (&prepared.learnt, self.deadline);
         let Some(own) = &bound.plan.own else {
             let loading = load::load(catalog, bound, learnt, &failures, deadline, on);
@@ -332,13 +345,27 @@ impl Doing {
         };
         let mut answering = Answering::new(bound);
         for phase in 0..=own.later.len() {
-            let bound = answering.bound(bound, phase);
-            let loading = load::load(catalog, &bound, learnt, &failures, deadline, on);
-            let loaded = loading.await;
-            answering.take(&bound, loaded);
-            answering.call(catalog, &bound, deadline).await;
+            self.load_phase(prepared, bound, phase, &mut answering, on)
+                .await;
         }
         answering
+    }
+
+    /// Loads what waits for so many fields of one's own, and calls those that are of it.
+    pub(super) async fn load_phase<T: Transaction>(
+        &self,
+        prepared: &Prepared,
+        bound: &BoundPlan,
+        phase: usize,
+        answering: &mut Answering,
+        on: &T,
+    ) {
+        let (catalog, failures) = (&self.planner.shared.catalog, Failures::default());
+        let (learnt, deadline) = (&prepared.learnt, self.deadline);
+        let bound = answering.bound(bound, phase);
+        let loaded = load::load(catalog, &bound, learnt, &failures, deadline, on).await;
+        answering.take(&bound, loaded);
+        answering.call(catalog, &bound, deadline).await;
     }
 }
 

@@ -66,6 +66,14 @@ impl Catalog {
         self.by_type.get(type_name).copied()
     }
 
+    /// The entity whose rows the code of a field means.
+    pub fn entity_of_row(&self, row: &own::RowOf) -> Option<EntityId> {
+        let mut exposed = self.exposed();
+        exposed.find_map(|(id, of)| {
+            (of.table == row.0.table && of.schema == row.0.schema).then_some(id)
+        })
+    }
+
     /// The columns that a junction has beyond its two keys: fields of the edges of this relation's connection.
     pub fn edge_columns(&self, relation: &Relation) -> impl Iterator<Item = (ColumnIx, &Column)> {
         let junction = relation

@@ -304,6 +304,7 @@ impl<'a> Tree<'a> {
                     OwnKind::Lazy => "for each row, all at once",
                     OwnKind::Batch => "once for all rows",
                     OwnKind::Root => "once",
+                    OwnKind::Mutation => "once, in the transaction",
                 },
                 reads: read.map(|column| column.name.as_str()).collect(),
                 statements: levels.into_iter().map(|level| plan.path(level)).collect(),

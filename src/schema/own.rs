@@ -37,6 +37,7 @@ fn known(own: &OwnField) -> String {
         OwnKind::Computed | OwnKind::Lazy => "Computed by this server.",
         OwnKind::Batch => "Looked up by this server, for all rows at once.",
         OwnKind::Root => "Answered by this server's own code.",
+        OwnKind::Mutation => "Done by this server's own code.",
     }
     .to_owned();
     let mut columns = own.rows.iter().flat_map(|rows| &rows.columns);

@@ -12,6 +12,7 @@ use super::input::Input;
 use super::loader::Family;
 use super::needs::Way;
 use super::row::{Row, WalkOf};
+use super::writes::Writes;
 use crate::graph::Principal;
 
 /// What a field has at hand. Cheap to clone.
@@ -22,6 +23,8 @@ struct Inner {
     field: String,
     principal: Principal,
     arguments: BTreeMap<String, Json>,
+    /// Where it may write, if it may.
+    writes: Option<Writes>,
 }
 
 impl Context {
@@ -29,12 +32,22 @@ impl Context {
         field: String,
         principal: Principal,
         arguments: BTreeMap<String, Json>,
+        writes: Option<Writes>,
     ) -> Self {
         Context(Arc::new(Inner {
             field,
             principal,
             arguments,
+            writes,
         }))
+    }
+
+    pub(super) fn field(&self) -> &str {
+        &self.0.field
+    }
+
+    pub(super) fn writes(&self) -> Option<&Writes> {
+        self.0.writes.as_ref()
     }
 
     /// On whose behalf the request runs.
@@ -134,6 +147,6 @@ impl Context {
                 of.type_name
             )));
         };
-        relatives.try_load(row.at).await?
+        relatives.of(row.at).await
     }
 }

@@ -25,6 +25,7 @@ pub struct Declared {
     pub(in crate::graph) arguments: Vec<Argument>,
     pub(in crate::graph) description: Option<String>,
     pub(in crate::graph) at_most: Option<u32>,
+    pub(in crate::graph) statements: u32,
     pub(in crate::graph) gives: Shape,
     pub(in crate::graph) run: Run,
 }
@@ -34,6 +35,7 @@ pub struct Declared {
 pub(in crate::graph) enum On {
     Rows { table: TableKey, module: String },
     Query,
+    Mutation,
 }
 
 impl Graph {
@@ -168,6 +170,37 @@ impl Graph {
         self
     }
 
+    /// A field of `Mutation`, whose code is called once, in the request's transaction and in the order of its fields. What it writes
+    /// goes the way of Backref's own mutations. Where something is refused, or the code fails, nothing is done. The code may
+    /// be called again where others were in its way: what it does elsewhere it should be able to do twice.
+    ///
+    /// ```
+    /// use backref::Graph;
+    /// use backref::graph::own::{Key, Needs};
+    /// use entity::{post, user};
+    /// use serde_json::json;
+    ///
+    /// let graph = Graph::new().entity(post::Entity).entity(user::Entity).mutation_field(
+    ///     "publishPost",
+    ///     Needs::root().argument::<i64>("id", "Which."),
+    ///     async |cx| {
+    ///         let post = Key::<post::Entity>::new(cx.argument("id")?);
+    ///         cx.update(&post, json!({ "status": "PUBLISHED" })).await
+    ///     },
+    /// );
+    /// ```
+    pub fn mutation_field<T, F, A>(mut self, name: &str, needs: Needs<()>, field: F) -> Self
+    where
+        T: Output,
+        F: Fn(Context) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<T, FieldError>> + Send + 'static,
+    {
+        let (on, kind, run) = (On::Mutation, OwnKind::Mutation, run::root(field));
+        let declared = Declared::new(on, name, kind, needs, T::shape(), run);
+        self.owns.push(declared);
+        self
+    }
+
     fn own<E: EntityTrait>(
         mut self,
         entity: E,
@@ -197,6 +230,7 @@ impl Declared {
             arguments: needs.arguments,
             description: needs.description,
             at_most: needs.at_most,
+            statements: needs.statements,
             gives,
             run,
         }

@@ -9,12 +9,25 @@ use std::sync::Arc;
 
 use dataloader::BatchFn;
 use dataloader::non_cached::Loader;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
 use super::FieldError;
 use super::row::RowSet;
 
 /// What a relation leads to from the rows of a level.
-pub type Relatives = Loader<u32, Result<Family, FieldError>, Families>;
+pub type Relatives = Arc<dyn Hands>;
+
+/// Hands out what a relation leads to from a row.
+pub trait Hands: Send + Sync {
+    fn of(&self, row: u32) -> BoxFuture<'_, Result<Family, FieldError>>;
+}
+
+impl Hands for Loader<u32, Result<Family, FieldError>, Families> {
+    fn of(&self, row: u32) -> BoxFuture<'_, Result<Family, FieldError>> {
+        async move { self.try_load(row).await? }.boxed()
+    }
+}
 
 /// What a relation leads to from one row.
 #[derive(Clone)]
@@ -39,7 +52,8 @@ impl BatchFn<u32, Result<Family, FieldError>> for Families {
 /// A loader for one request.
 pub fn relatives(find: Arc<Find>) -> Relatives {
     // All rows of a level ask before any is polled again, so that one turn is enough to gather them.
-    Loader::new(Families(find))
+    let loader = Loader::new(Families(find))
         .with_max_batch_size(usize::MAX)
-        .with_yield_count(1)
+        .with_yield_count(1);
+    Arc::new(loader)
 }

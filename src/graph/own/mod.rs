@@ -6,6 +6,7 @@
 //! | [`Graph::lazy_field`] | for each row, all of a level at once | what follows from related rows, awaited as with an ORM |
 //! | [`Graph::batch_field`] | once for all rows of a level | any other source: a service, a file, a cache |
 //! | [`Graph::query_field`] | once | a field of `Query` |
+//! | [`Graph::mutation_field`] | once, in the request's transaction | a field of `Mutation` |
 //!
 //! What a field needs is declared ([`Needs`]), so it is read with the level, by the statements that are known before
 //! anything runs, on the snapshot of the whole answer, and through the rules. When a field's code runs, its request holds no
@@ -22,6 +23,7 @@ mod needs;
 mod output;
 mod row;
 mod run;
+mod writes;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,6 +43,7 @@ pub use output::{
 };
 pub use row::{ColumnOf, Row, RowSet, RowsOf, WalkOf};
 pub use run::{Call, Run, Values};
+pub use writes::{Does, Write, WriteAsk, Writes};
 
 /// Index of a field in [`Owns::fields`].
 pub type OwnId = usize;
@@ -53,6 +56,8 @@ pub struct Owns {
     pub objects: BTreeMap<String, ObjectShape>,
     /// Those of `Query`, by their names.
     pub queries: BTreeMap<String, OwnId>,
+    /// Those of `Mutation`, by their names.
+    pub mutations: BTreeMap<String, OwnId>,
 }
 
 /// A field of one's own.
@@ -66,6 +71,8 @@ pub struct OwnField {
     pub gives_rows: Option<EntityId>,
     /// How many rows it gives at most for each; `None` for as many as a page has where nothing is said.
     pub at_most: Option<u32>,
+    /// Of a mutation how many statements it may write by.
+    pub statements: u32,
     pub arguments: Vec<Argument>,
     pub description: Option<String>,
     pub run: Run,
@@ -80,8 +87,10 @@ pub enum OwnKind {
     Lazy,
     /// Once for all rows of a level.
     Batch,
-    /// Once: it is a field of a root.
+    /// Once: it is a field of `Query`.
     Root,
+    /// Once, in the request's transaction.
+    Mutation,
 }
 
 impl OwnField {
@@ -94,6 +103,7 @@ impl OwnField {
     pub fn told(&self) -> String {
         match &self.rows {
             Some(rows) => rows.field.clone(),
+            None if self.kind == OwnKind::Mutation => format!("Mutation.{}", self.name),
             None => format!("Query.{}", self.name),
         }
     }

@@ -27,6 +27,7 @@ pub struct Needs<E> {
     pub(in crate::graph) arguments: Vec<Argument>,
     pub(in crate::graph) description: Option<String>,
     pub(in crate::graph) at_most: Option<u32>,
+    pub(in crate::graph) statements: u32,
     of: PhantomData<fn(E)>,
 }
 
@@ -119,7 +120,17 @@ impl Needs<()> {
     pub fn root() -> Self {
         Self::empty()
     }
+
+    /// Of a mutation by how many statements it may write; 20 unless it is said. So many count before it begins, and with one
+    /// more everything is taken back.
+    pub fn statements(mut self, most: u32) -> Self {
+        self.statements = most;
+        self
+    }
 }
+
+/// By how many statements a mutation may write where it does not say.
+const STATEMENTS: u32 = 20;
 
 impl<E> Needs<E> {
     fn empty() -> Self {
@@ -129,6 +140,7 @@ impl<E> Needs<E> {
             arguments: Vec::new(),
             description: None,
             at_most: None,
+            statements: STATEMENTS,
             of: PhantomData,
         }
     }

@@ -203,9 +203,13 @@ impl<E: EntityTrait> Key<E> {
         }
     }
 
-    pub(super) fn known(key: Vec<KeyValue>) -> Self {
+    pub(super) fn inner(&self) -> KeyOf {
+        self.key.clone()
+    }
+
+    pub(super) fn of_inner(key: KeyOf) -> Self {
         Key {
-            key: KeyOf::Known(key),
+            key,
             of: PhantomData,
         }
     }

@@ -10,7 +10,7 @@ use sea_orm::{EntityTrait, IdenStatic, Value as OrmValue};
 
 use super::FieldError;
 use super::loader::Relatives;
-use super::output::Key;
+use super::output::{Key, KeyOf};
 use crate::graph::keys::{KeyColumn, KeyValue, Nullable};
 use crate::graph::{ColumnIx, EntityId, Kind, RelationId, orm};
 
@@ -156,7 +156,7 @@ impl<E: EntityTrait> Row<E> {
 
     /// Its key: what a field gives to give this row.
     pub fn key(&self) -> Key<E> {
-        Key::known(self.rows.key(self.at).unwrap_or_default())
+        Key::of_inner(KeyOf::Known(self.rows.key(self.at).unwrap_or_default()))
     }
 }
 

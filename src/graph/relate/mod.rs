@@ -38,6 +38,7 @@ pub(super) fn complete(graph: Graph) -> Result<Catalog, GraphError> {
     work.writing();
     let accounts = work.accounts();
     let pairs = work.pairs();
+    work.check_mutations(&owns, &pairs);
     let classes = work.rules();
     work.unused_definitions();
     if work.mistakes.is_empty() {

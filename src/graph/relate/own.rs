@@ -7,9 +7,11 @@ use super::Work;
 use super::types::made_of;
 use crate::graph::names::{self, Named};
 use crate::graph::own::{
-    ColumnOf, Declared, ObjectShape, Of, On, OwnField, Owns, RowsOf, Shape, Walk, WalkOf, Way,
+    ColumnOf, Declared, ObjectShape, Of, On, OwnField, OwnKind, Owns, RowsOf, Shape, Walk, WalkOf,
+    Way,
 };
 use crate::graph::reflect::TableKey;
+use crate::graph::writing::Pair;
 use crate::graph::{ColumnIx, EntityId, Field, FieldSource, Kind, RelationId};
 
 impl Work<'_> {
@@ -25,6 +27,9 @@ impl Work<'_> {
                             name: field.name.clone(),
                             source: FieldSource::Own(id),
                         }),
+                        None if field.kind == OwnKind::Mutation => {
+                            owns.mutations.insert(field.name.clone(), id);
+                        }
                         None => drop(owns.queries.insert(field.name.clone(), id)),
                     }
                     owns.fields.push(field);
@@ -46,10 +51,11 @@ impl Work<'_> {
             On::Rows { table, module } => Some(self.exposed(table).ok_or_else(|| {
                 format!("the field `{name}` is of {module}, which is no type of the graph; register it with `.entity({module}::Entity)`")
             })?),
-            On::Query => None,
+            On::Query | On::Mutation => None,
         };
         let told = match entity {
             Some(entity) => format!("{}.{name}", self.catalog_entities[entity].type_name),
+            None if declared.kind == OwnKind::Mutation => format!("Mutation.{name}"),
             None => format!("Query.{name}"),
         };
         if let Some(fault) = names::fault(name, Named::Field) {
@@ -63,7 +69,7 @@ impl Work<'_> {
                 ));
             }
         }
-        if let Some(other) = self.called_so(entity, name) {
+        if let Some(other) = self.called_so(entity, declared) {
             return Err(format!(
                 "`{told}` would be a second field of that name beside {other}; call one of the two otherwise"
             ));
@@ -92,6 +98,7 @@ impl Work<'_> {
             gives,
             gives_rows,
             at_most: declared.at_most,
+            statements: declared.statements,
             arguments: declared.arguments.clone(),
             description: declared.description.clone(),
             run: declared.run.clone(),
@@ -105,21 +112,26 @@ impl Work<'_> {
     }
 
     /// What is called so already.
-    fn called_so(&self, entity: Option<EntityId>, name: &str) -> Option<String> {
+    fn called_so(&self, entity: Option<EntityId>, declared: &Declared) -> Option<String> {
+        let name = &declared.name;
         let Some(entity) = entity else {
+            let own = self.graph.owns.iter().filter(|d| d.name == *name);
+            let twice = own.filter(|d| d.kind == declared.kind).count() > 1;
+            // Backref's own mutations are looked at when they are known.
+            if twice || declared.kind == OwnKind::Mutation {
+                return twice.then(|| "another of one's own".to_owned());
+            }
             let is_root = |root: &str| {
                 let rest = name.strip_prefix(root);
                 rest.is_some_and(|rest| matches!(rest, "" | "Connection" | "Aggregate"))
             };
             let mut exposed = self.catalog_entities.iter().filter(|e| e.exposed);
-            let found = exposed.find(|e| e.single == name || is_root(&e.plural));
-            let reserved = ["node", "nodes", "viewer"].contains(&name);
-            let own = self.graph.owns.iter().filter(|d| d.name == name);
-            let twice = own.filter(|d| matches!(d.on, On::Query)).count() > 1;
+            let found = exposed.find(|e| e.single == *name || is_root(&e.plural));
+            let reserved = ["node", "nodes", "viewer"].contains(&name.as_str());
             return match found {
                 Some(of) => Some(format!("that which reads {}", of.module)),
                 None if reserved => Some("Backref's own".to_owned()),
-                None => twice.then(|| "another of one's own".to_owned()),
+                None => None,
             };
         };
         let of = &self.catalog_entities[entity];
@@ -280,6 +292,27 @@ impl Work<'_> {
             )
         })?;
         Ok(Some(entity))
+    }
+
+    /// Whether mutations of one's own are called as none of Backref's.
+    pub(super) fn check_mutations(&mut self, owns: &Owns, pairs: &[Pair]) {
+        for name in owns.mutations.keys() {
+            let mut exposed = self.catalog_entities.iter().filter(|e| e.exposed);
+            let writes = exposed.find(|e| e.mutations().iter().any(|(called, _)| called == name));
+            let pair = pairs
+                .iter()
+                .any(|p| p.connect == *name || p.disconnect == *name);
+            let signs = ["signUp", "signIn"].contains(&name.as_str());
+            let other = match writes {
+                Some(of) => format!("that which writes {}", of.module),
+                None if pair => "that of a `.pair(…)`".to_owned(),
+                None if signs => "Backref's own".to_owned(),
+                None => continue,
+            };
+            self.mistakes.push(format!(
+                "`Mutation.{name}` would be a second field of that name beside {other}; call one of the two otherwise"
+            ));
+        }
     }
 
     /// Whether plain objects can be called as they are.

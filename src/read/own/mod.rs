@@ -85,7 +85,7 @@ impl Answering {
             let (rows, live) = sets.of_call(field, call);
             let arguments = (*bound.arguments[at]).clone();
             let asked = Call {
-                context: Context::new(field.told(), bound.principal.clone(), arguments),
+                context: Context::new(field.told(), bound.principal.clone(), arguments, None),
                 rows,
                 live: live.clone(),
                 deadline,
@@ -94,6 +94,20 @@ impl Answering {
             running.push(async move { (at, live, ran.await) });
         }
         for (at, live, values) in join_all(running).await {
+            self.accept(catalog, bound, at, &live, values);
+        }
+    }
+
+    /// Takes what a call gave for these rows of its level.
+    pub fn accept(
+        &mut self,
+        catalog: &Catalog,
+        bound: &BoundPlan,
+        at: usize,
+        live: &[u32],
+        values: Values,
+    ) {
+        if let Some(own) = &bound.plan.own {
             let call = &own.calls[at];
             let most = call.gives.and_then(|level| bound.plan.levels[level].own);
             let field = &catalog.owns.fields[call.field];
@@ -107,7 +121,7 @@ impl Answering {
                 },
                 found: HashMap::new(),
             };
-            self.given[at] = giving.all(&live, values);
+            self.given[at] = giving.all(live, values);
         }
     }
 }

@@ -46,6 +46,8 @@ pub(super) fn fields(catalog: &Catalog) -> Vec<Field> {
         fields.extend(mutations.map(|(name, mutation)| of_rows(entity, &name, mutation)));
     }
     fields.extend(catalog.pairs.iter().flat_map(|pair| of_pair(catalog, pair)));
+    let own = catalog.owns.mutations.values();
+    fields.extend(own.map(|&own| super::own::field(catalog, &catalog.owns.fields[own])));
     fields
 }
 

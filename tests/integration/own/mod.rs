@@ -4,6 +4,7 @@ mod declared;
 mod failures;
 mod given;
 mod many;
+mod mutations;
 mod rules;
 
 use std::collections::HashMap;

@@ -7,6 +7,7 @@ use apollo_compiler::{Name, Node};
 
 use super::{Builder, json, prefix, subselections};
 use crate::error::Error;
+use crate::graph::own::OwnId;
 use crate::graph::rules::Shape;
 use crate::graph::writing::{Mutation, Writes};
 use crate::graph::{Catalog, EntityId};
@@ -28,6 +29,8 @@ pub enum Action {
     SignUp,
     SignIn,
     Write(Writes),
+    /// The code of somebody's own.
+    Own(OwnId),
 }
 
 /// What a mutation does, in its order.
@@ -59,9 +62,10 @@ impl Acting {
             action: match field.name.as_str() {
                 "signUp" => Action::SignUp,
                 "signIn" => Action::SignIn,
-                name => match catalog.written_by(name) {
-                    Some(writes) => Action::Write(writes),
-                    None => Action::Typename,
+                name => match (catalog.written_by(name), catalog.owns.mutations.get(name)) {
+                    (Some(writes), _) => Action::Write(writes),
+                    (None, Some(&own)) => Action::Own(own),
+                    (None, None) => Action::Typename,
                 },
             },
             arguments: arguments
@@ -84,7 +88,10 @@ impl<'a> Builder<'a> {
             "signUp" | "signIn" => RootOutput::Session(self.session(key, &subselections(&fields))),
             name => match self.catalog.written_by(name) {
                 Some(writes) => self.written(key, fields[0], writes, &subselections(&fields)),
-                None => RootOutput::Introspection,
+                None => match self.catalog.owns.mutations.get(name) {
+                    Some(&own) => self.own_root(own, key, &fields),
+                    None => RootOutput::Introspection,
+                },
             },
         };
         vec![RootField {

@@ -1,0 +1,263 @@
+//! Mutations of one's own: their code runs in the request's transaction. What it writes goes the way of every mutation, and is
+//! asked through a channel, as SeaORM's hooks ask.
+
+use sea_orm::prelude::Json;
+use serde_json::json;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+use super::mutation::Unplanned;
+use super::writing::{Doing, Stop, Undone};
+use super::{Prepared, Request};
+use crate::error::{Code, Error};
+use crate::graph::keys::KeyValue;
+use crate::graph::own::{
+    Call, Context, Does, FieldError, KeyOf, OwnField, OwnId, RowSet, Values, Why, Write,
+};
+use crate::graph::writing::Mutation;
+use crate::graph::{Entity, orm};
+use crate::read::load::Ran;
+use crate::read::load::change::{Abort, Transaction};
+use crate::read::own::Answering;
+use crate::read::plan::BoundPlan;
+use crate::read::respond::Answered;
+use crate::write::{Refused, Writer};
+
+/// What a mutation of one's own has done so far.
+struct Written {
+    /// Statements that it may still write by.
+    left: u64,
+    /// What was refused first: everything is taken back, whatever the code makes of that.
+    refused: Option<Abort<Refused>>,
+    ran: Vec<(String, Ran)>,
+}
+
+impl Doing {
+    /// Runs the code of a field, and reads what it gives.
+    pub(super) async fn own<T: Transaction>(
+        &self,
+        at: usize,
+        own: OwnId,
+        prepared: &Prepared,
+        cost: &mut Vec<(String, Ran)>,
+        on: &T,
+    ) -> Result<Answered, Stop> {
+        let catalog = &self.planner.shared.catalog;
+        let field = &catalog.owns.fields[own];
+        let bound = &prepared.bound;
+        let mut written = Written {
+            left: field.statements.into(),
+            refused: None,
+            ran: Vec::new(),
+        };
+        let values = self.call(field, bound, &mut written, on).await;
+        if let Some(abort) = written.refused {
+            return Err(match abort {
+                Abort::Database(error) => Abort::Database(error),
+                Abort::Refused(why) => Abort::Refused(Undone::Field { at, why }),
+            });
+        }
+        cost.extend(written.ran);
+        let mut answering = Answering::new(bound);
+        answering.accept(catalog, bound, 0, &[0], values);
+        let later = bound.plan.own.as_ref().map_or(0, |own| own.later.len());
+        for phase in 1..=later {
+            self.load_phase(prepared, bound, phase, &mut answering, on)
+                .await;
+        }
+        self.note_cost(bound, &answering.loaded, cost);
+        Ok(self.planner.shared.write_own(prepared, bound, &answering))
+    }
+
+    async fn call<T: Transaction>(
+        &self,
+        field: &OwnField,
+        bound: &BoundPlan,
+        written: &mut Written,
+        on: &T,
+    ) -> Values {
+        let (asks, mut asked) = mpsc::unbounded_channel();
+        let arguments = bound
+            .arguments
+            .first()
+            .map(|arguments| (**arguments).clone());
+        let arguments = arguments.unwrap_or_default();
+        let principal = bound.principal.clone();
+        let mut running = (field.run)(Call {
+            rows: Arc::new(RowSet::nothing(&field.name)),
+            live: vec![0],
+            context: Context::new(field.told(), principal, arguments, Some(asks)),
+            deadline: self.deadline,
+        });
+        loop {
+            tokio::select! {
+                biased;
+                values = &mut running => return values,
+                Some(ask) = asked.recv() => {
+                    let answer = match &written.refused {
+                        None => self.write(field, &ask.write, written, on).await,
+                        Some(_) => Err(FieldError::mistake("nothing is written after what was refused")),
+                    };
+                    ask.answer(answer);
+                }
+            }
+        }
+    }
+
+    /// Does one write. What is refused is kept, and told to the code as well.
+    async fn write<T: Transaction>(
+        &self,
+        field: &OwnField,
+        write: &Write,
+        written: &mut Written,
+        on: &T,
+    ) -> Result<KeyOf, FieldError> {
+        match self.write_on(field, write, written, on).await {
+            Ok(key) => Ok(KeyOf::Known(key)),
+            Err(abort) => {
+                let told = match &abort {
+                    Abort::Refused(Refused::Errors(errors)) => errors.first().cloned(),
+                    _ => None,
+                };
+                written.refused = Some(abort);
+                Err(match told {
+                    Some(error) => FieldError {
+                        passed_on: Some(Arc::new(error.clone())),
+                        ..FieldError::new(Why::Internal, error.message)
+                    },
+                    None => FieldError::new(Why::Internal, "the database refused what is written"),
+                })
+            }
+        }
+    }
+
+    async fn write_on<T: Transaction>(
+        &self,
+        field: &OwnField,
+        write: &Write,
+        written: &mut Written,
+        on: &T,
+    ) -> Result<Vec<KeyValue>, Abort<Refused>> {
+        let refuse = |errors: Vec<Error>| Abort::Refused(Refused::Errors(errors));
+        let shared = &self.planner.shared;
+        let catalog = &shared.catalog;
+        let request = self.request(field, write).map_err(|e| refuse(vec![e]))?;
+        let asked = self.planner.read(&request).map_err(refuse)?;
+        let planned = self.planner.mutation(&asked, &self.principal);
+        let planned = planned.map_err(|why| match why {
+            Unplanned::Request(error) => refuse(vec![error]),
+            // What the code gives has no place in the request's own input.
+            Unplanned::Field(_, errors) => refuse(errors.into_iter().map(without_place).collect()),
+        })?;
+        let statements: u64 = planned.units.acts.iter().map(|act| act.statements).sum();
+        written.left = written.left.checked_sub(statements).ok_or_else(|| {
+            let message = format!(
+                "`{}` writes by more than the {} statements that it may; declare how many with `.statements(…)`",
+                field.told(),
+                field.statements
+            );
+            refuse(vec![Error::new(Code::LimitExceeded, message)])
+        })?;
+        let (units, most) = (&planned.units, self.most);
+        let writer = Writer::new(catalog, &self.principal, units, most, on);
+        let mut writer = writer.keeping(&shared.changes);
+        let done = match writer.find(0).await {
+            Ok(()) => {
+                let key = writer.keys(0).into_iter().next().unwrap_or_default();
+                let applied = writer.apply(0).await;
+                // One that is made has its key only then.
+                let made = || writer.keys(0).into_iter().next().unwrap_or_default();
+                applied.map(|()| {
+                    if write.does == Does::Delete {
+                        key
+                    } else {
+                        made()
+                    }
+                })
+            }
+            Err(abort) => Err(abort),
+        };
+        let name = &field.name;
+        let ran = writer.ran.into_iter();
+        written
+            .ran
+            .extend(ran.map(|ran| (format!("{name}({})", ran.path), ran.ran)));
+        done.map_err(|abort| match abort {
+            Abort::Refused(Refused::Errors(errors)) => {
+                refuse(errors.into_iter().map(without_place).collect())
+            }
+            abort => abort,
+        })
+    }
+
+    /// A write as the request that it would be.
+    fn request(&self, field: &OwnField, write: &Write) -> Result<Request, Error> {
+        let catalog = &self.planner.shared.catalog;
+        let no_such = || {
+            let message = format!(
+                "`{}` writes rows of which the graph lets none be written so",
+                field.told()
+            );
+            Error::new(Code::InternalServerError, message)
+        };
+        let entity = catalog.entity_of_row(&write.of).ok_or_else(no_such)?;
+        let of = &catalog.entities[entity];
+        let (kind, parts) = match write.does {
+            Does::Create => (Mutation::Create, &["input"][..]),
+            Does::Update => (Mutation::Update, &["id", "input"][..]),
+            Does::Delete => (Mutation::Delete, &["id"][..]),
+        };
+        let mut mutations = of.mutations().into_iter();
+        let (name, _) = mutations.find(|(_, m)| *m == kind).ok_or_else(no_such)?;
+        let type_of = |part: &str| match (part, write.does) {
+            ("id", _) => "ID!".to_owned(),
+            (_, Does::Create) => format!("{}Create!", of.type_name),
+            _ => format!("{}Update!", of.type_name),
+        };
+        let declared = parts
+            .iter()
+            .map(|part| format!("${part}: {}", type_of(part)));
+        let declared = declared.collect::<Vec<_>>().join(", ");
+        let given = parts.iter().map(|part| format!("{part}: ${part}"));
+        let given = given.collect::<Vec<_>>().join(", ");
+        let mut variables = json!({ "input": write.input });
+        if let Some(key) = &write.key {
+            variables["id"] = Json::String(id_of(of, key).ok_or_else(no_such)?);
+        }
+        Ok(Request {
+            query: format!("mutation({declared}) {{ {name}({given}) {{ __typename }} }}"),
+            variables: serde_json::from_value(variables).map_err(|_| no_such())?,
+            ..Request::default()
+        })
+    }
+}
+
+fn without_place(error: Error) -> Error {
+    Error {
+        field: None,
+        ..error
+    }
+}
+
+/// The global id of a row.
+fn id_of(of: &Entity, key: &KeyOf) -> Option<String> {
+    let texts: Vec<String> = match key {
+        KeyOf::Given(values) => values.iter().map(orm::text).collect::<Option<_>>()?,
+        KeyOf::Known(values) => {
+            let text = |value: &KeyValue| match value {
+                KeyValue::Int(number) => number.to_string(),
+                KeyValue::Text(text) => text.trim_start_matches("\\x").to_owned(),
+            };
+            values.iter().map(text).collect()
+        }
+    };
+    let parts = texts.into_iter().map(|text| match of.primary_key.len() {
+        1 => text,
+        _ => text.replace('%', "%25").replace(':', "%3A"),
+    });
+    Some(format!(
+        "{}:{}",
+        of.type_name,
+        parts.collect::<Vec<_>>().join(":")
+    ))
+}
