@@ -100,7 +100,7 @@ impl Project<'_> {
     }
 
     fn manifest(&self) -> String {
-        let (name, database) = (self.name, self.database());
+        let name = self.name;
         let from = match self.backref {
             Source::Registry => format!("version = {:?}", env!("CARGO_PKG_VERSION")),
             Source::Folder(folder) => format!("path = {:?}", folder.display().to_string()),
@@ -117,7 +117,7 @@ edition = "2024"
 publish = false
 
 [dependencies]
-backref = {{ {from}, default-features = false, features = ["cli", "{database}"] }}
+backref = {{ {from}, default-features = false, features = ["cli"] }}
 entity = {{ package = "{name}-entity", path = "entity" }}
 migration = {{ package = "{name}-migration", path = "migration" }}
 
@@ -169,9 +169,20 @@ sea-orm-migration = {{ version = "{SEA_ORM}", default-features = false, features
     fn settings(&self) -> String {
         format!(
             "# Where the database is, for `cargo run` and `cargo test` on this machine. It is not in git, for it may hold a\n\
-             # password.\n[env]\nDATABASE_URL = {:?}\n",
-            self.url
+             # password.\n[env]\nDATABASE_URL = {:?}\n{}",
+            self.url,
+            self.of_sqlite()
         )
+    }
+
+    /// How the bundled SQLite is compiled: its connections share no cache, and so no lock.
+    fn of_sqlite(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => {
+                "LIBSQLITE3_FLAGS = \"-USQLITE_ENABLE_MEMORY_MANAGEMENT -DSQLITE_DEFAULT_MEMSTATUS=0\"\n"
+            }
+            Dialect::Postgres => "",
+        }
     }
 }
 
