@@ -6,7 +6,7 @@ use super::delete;
 use super::held::Deletes;
 use super::within::is_exact;
 use crate::graph::rules::{Rules, Visibility};
-use crate::graph::{Catalog, ColumnIx, EntityId, Link};
+use crate::graph::{Catalog, ColumnIx, EntityId, Link, RelationId};
 use crate::write::unit::{Act, Node, Operation, Order, Origin};
 
 /// The most statements that a field runs before its payload is read.
@@ -111,6 +111,13 @@ pub fn statements(
             _ => 1,
         })
         .sum::<u64>();
+    for (key, group) in &order.groups {
+        let parts: BTreeSet<_> = group
+            .iter()
+            .flat_map(|&id| leaving_in_part(catalog, &nodes[id]))
+            .collect();
+        all += parts.len() as u64 * (1 + hooked(key.entity));
+    }
     let saved: BTreeSet<EntityId> = order.groups.keys().map(|key| key.entity).collect();
     all += saved.into_iter().map(hooked).sum::<u64>();
     let patches: HashSet<(EntityId, ColumnIx)> = order
@@ -119,6 +126,26 @@ pub fn statements(
         .map(|(id, column, _)| (nodes[*id].entity, *column))
         .collect();
     all + (patches.len() + checked.len()) as u64
+}
+
+/// The relations that a row leaves, if something else is said of it: where it is not in them, only that is written.
+fn leaving_in_part<'n>(
+    catalog: &'n Catalog,
+    node: &'n Node,
+) -> impl Iterator<Item = RelationId> + use<'n> {
+    let found = node.found().filter(|found| found.detached);
+    let relations = found.into_iter().flat_map(|found| &found.within);
+    let presets = &catalog.entities[node.entity].writing.on_update;
+    relations
+        .map(|within| within.relation)
+        .filter(move |&relation| {
+            let Link::Direct { columns } = &catalog.relations[relation].link else {
+                return false;
+            };
+            let is_preset = |column| presets.iter().any(|(preset, _)| *preset == column);
+            let mut changes = node.changes.iter();
+            changes.any(|(column, _)| !columns.contains(column) && !is_preset(*column))
+        })
 }
 
 fn is_checked(rules: &Rules, node: &Node) -> bool {

@@ -114,6 +114,7 @@ impl<T: Transaction> Writer<'_, T> {
     /// Finds the rows that a field names, and refuses what may not be done to them.
     pub async fn find(&mut self, act: usize) -> Result<(), Stop> {
         self.matching.clear();
+        self.deferred.clear();
         let of_act = self.act(act);
         self.deletes = Deletes::of(self.catalog, &self.units.nodes, of_act);
         let mut by_entity: BTreeMap<EntityId, Vec<(Vec<KeyValue>, NodeId)>> = BTreeMap::new();
@@ -215,7 +216,11 @@ impl<T: Transaction> Writer<'_, T> {
             is_there[at] = true;
             self.remember(*id, &reads, &row[1..]);
             let answers = &row[1 + reads.len()..];
-            errors.extend(self.refusals(*id, &questions, answers));
+            let refused = self.refusals(*id, &questions, answers);
+            match self.is_perhaps_idle(*id) {
+                true => self.deferred.extend(refused.into_iter().map(|e| (*id, e))),
+                false => errors.extend(refused),
+            }
         }
         for ((_, id), is_there) in named.iter().zip(is_there) {
             if !is_there {

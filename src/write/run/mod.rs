@@ -82,6 +82,8 @@ pub struct Writer<'a, T> {
     matching: Vec<NodeId>,
     /// Of which entities it deletes rows.
     deletes: Deletes,
+    /// What is wrong with rows to which perhaps nothing is done.
+    deferred: Vec<(NodeId, Error)>,
     /// Rows that need not be written after all.
     done: HashSet<NodeId, RandomState>,
     /// Rows that were to be made and were there: those that are meant instead, and those that were changed.
@@ -142,6 +144,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             wanted,
             matching: Vec::new(),
             deletes: Deletes::default(),
+            deferred: Vec::new(),
             done: HashSet::default(),
             instead: HashSet::new(),
             updated: HashSet::new(),

@@ -1,13 +1,13 @@
 //! Rows that must be in a relation, or are in it already.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{Stop, Writer, not_found, place};
 use crate::graph::{Catalog, ColumnIx, Kind, Link, Relation, RelationId};
 use crate::read::load::change::Transaction;
 use crate::read::sql::change::{Find, Lock, Look, Task, Value};
-use crate::write::unit::{Found, NodeId, Within};
+use crate::write::unit::{Found, Given, Key, Node, NodeId, Origin, Uses, Within};
 
 /// Whether the keys of a relation are equal only where their bytes are. Others their database compares: `ab` and `AB` may
 /// be one.
@@ -42,22 +42,100 @@ impl<T: Transaction> Writer<'_, T> {
             }
         }
         let alike = self.alike(&apart).await?;
+        apart.retain(|within| !alike.contains(within) && !self.dry);
         let mut errors = Vec::new();
-        for (id, within) in apart {
-            if alike.contains(&(id, within)) || self.dry {
-                continue;
-            }
+        let mut detached = BTreeSet::new();
+        for &(id, _) in &apart {
             match self.node(id).found().is_some_and(|found| found.detached) {
-                true => idle.push(id),
+                true => drop(detached.insert(id)),
                 false => {
                     let of = self.entity(self.node(id).entity);
                     errors.push(not_found(of, &self.node(id).path));
                 }
             }
         }
+        for id in detached {
+            self.leave_attached(act, id, &apart, &mut idle);
+        }
+        let deferred = std::mem::take(&mut self.deferred).into_iter();
+        let deferred = deferred.filter(|(id, _)| !idle.contains(id));
+        errors.extend(deferred.map(|(_, error)| error));
         self.refuse(errors)?;
         self.done.extend(idle);
         self.check_links(act, linked).await
+    }
+
+    /// Of a row that was to leave relations in which it is not, only the rest is written, if there is one.
+    fn leave_attached(
+        &mut self,
+        act: usize,
+        id: NodeId,
+        apart: &[(NodeId, Within)],
+        idle: &mut Vec<NodeId>,
+    ) {
+        let node = self.node(id);
+        let withins = node.found().map_or(&[][..], |found| &found.within);
+        let columns = |within: &Within| match &self.catalog.relations[within.relation].link {
+            Link::Direct { columns } => &columns[..],
+            Link::Through { .. } => &[],
+        };
+        let (out, still): (Vec<&Within>, Vec<_>) = withins
+            .iter()
+            .partition(|within| apart.contains(&(id, **within)));
+        let stays = |column: &ColumnIx| {
+            let of = |all: &[&Within]| all.iter().any(|within| columns(within).contains(column));
+            of(&out) && !of(&still)
+        };
+        let changes = node.changes.iter().filter(|(column, _)| !stays(column));
+        let changes: Vec<_> = changes.cloned().collect();
+        if changes.len() == node.changes.len() {
+            return;
+        }
+        let presets = &self.entity(node.entity).writing.on_update;
+        let is_preset = |column: ColumnIx| presets.iter().any(|(preset, _)| *preset == column);
+        if changes.iter().all(|(column, _)| is_preset(*column)) {
+            idle.push(id);
+            return;
+        }
+        self.write_instead(act, id, changes);
+    }
+
+    /// Has other changes be written of a row that is there.
+    fn write_instead(&mut self, act: usize, id: NodeId, changes: Vec<(ColumnIx, Given)>) {
+        let node = self.node(id);
+        let entity = node.entity;
+        let found = Found {
+            key: Key::Is(self.key(id).unwrap_or_default()),
+            uses: Uses {
+                update: true,
+                ..Uses::default()
+            },
+            version: None,
+            within: Vec::new(),
+            detached: false,
+            attached: Vec::new(),
+        };
+        let other = Node {
+            act,
+            entity,
+            origin: Origin::Found(found),
+            changes,
+            path: node.path.clone(),
+            trusted: node.trusted,
+        };
+        let other = self.add(other);
+        for column in 0..self.entity(entity).columns.len() {
+            if let Some(value) = self.known.get(&(id, column)).cloned() {
+                self.known.insert((other, column), value);
+            }
+        }
+        self.done.insert(id);
+    }
+
+    /// Whether a row is perhaps as it is to be already, so that whoever asks need not be allowed anything.
+    pub(super) fn is_perhaps_idle(&self, id: NodeId) -> bool {
+        let found = self.node(id).found();
+        found.is_some_and(|found| found.detached || !found.attached.is_empty())
     }
 
     /// Those rows whose key is their parent's to the database, though they are written differently.

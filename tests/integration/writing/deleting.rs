@@ -54,3 +54,61 @@ async fn what_stays_keeps_what_it_refers_to_and_is_named_to_whoever_sees_it() {
         }
     }
 }
+
+/// What is as it is to be needs no leave: neither what is connected, nor what is not and would be disconnected.
+#[tokio::test]
+async fn what_is_done_already_may_be_asked_by_whoever_sees_it() {
+    let none = [
+        r#"updatePost(id: "Post:1", input: { comments: { connect: ["Comment:1", "Comment:3"] } })"#,
+        r#"updatePost(id: "Post:1", input: { comments: { set: ["Comment:1", "Comment:2", "Comment:3"] } })"#,
+        r#"updateComment(id: "Comment:4", input: { replies: { disconnect: ["Comment:8"] } })"#,
+    ];
+    let some = [
+        r#"updatePost(id: "Post:1", input: { comments: { connect: ["Comment:5"] } })"#,
+        r#"updateComment(id: "Comment:2", input: { replies: { disconnect: ["Comment:3"] } })"#,
+    ];
+    for backend in Backend::all() {
+        let (database, app) = blog(backend).await;
+        let before = content::dump(&database).await;
+        let author = somebody("author", 2);
+        for field in none {
+            let query = format!("mutation {{ {field} {{ id }} }}");
+            let answer = app.ask(&author, &query, &json!({})).await;
+            answer.data();
+            assert_eq!(
+                before,
+                content::dump(&database).await,
+                "{backend:?}: {field}"
+            );
+        }
+        for field in some {
+            let query = format!("mutation {{ {field} {{ id }} }}");
+            let answer = app.ask(&author, &query, &json!({})).await;
+            assert_eq!(answer.code(), "FORBIDDEN", "{backend:?}: {}", answer.text);
+            assert_eq!(
+                before,
+                content::dump(&database).await,
+                "{backend:?}: {field}"
+            );
+        }
+    }
+}
+
+/// Who is not in a relation that he is to leave is written all the same, as far as something else is said of him.
+#[tokio::test]
+async fn what_leaves_where_it_is_not_is_changed_as_is_said_elsewhere() {
+    let query = r#"mutation { updateComment(id: "Comment:4", input: { replies: {
+        disconnect: ["Comment:8"]
+        create: [{ body: "B", post: { connect: "Post:2" }, replies: { create: [{ body: "B",
+            post: { create: { title: "T", slug: "s", body: "B", comments: { connect: ["Comment:8"] } } } }] } }]
+    } }) { id } }"#;
+    for backend in Backend::all() {
+        let (_database, app) = blog(backend).await;
+        let admin = somebody("admin", 1);
+        app.ask(&admin, query, &json!({})).await.data();
+        let read = "{ comment(id: 8) { post { slug } parent { id } } }";
+        let comment = app.ask(&admin, read, &json!({})).await.data();
+        let expected = json!({ "post": { "slug": "s" }, "parent": { "id": "Comment:7" } });
+        assert_eq!(comment["comment"], expected, "{backend:?}");
+    }
+}
