@@ -53,7 +53,7 @@ async fn whoever_makes_tables_beside_a_changing_key_is_found_by_all() {
         let mut actions = [ForeignKeyAction::NoAction, ForeignKeyAction::Cascade];
         for _ in 0..60 {
             let target = ("user", "id");
-            let changed = set_on_delete(&manager, "post", "author_id", target, actions.clone());
+            let changed = set_on_delete(&manager, "post", "author_id", target, actions);
             changed.await.unwrap();
             actions.reverse();
         }

@@ -123,9 +123,7 @@ impl Model {
             Act::Update(_, id, change, expected) => {
                 unit.name(change);
                 let row = unit.found(id, table);
-                if let Some(row) = row {
-                    unit.update(table, row, change, *expected);
-                }
+                unit.update_if_there(table, row, change, *expected);
                 row.into_iter().collect()
             }
             Act::Delete(_, id, expected) => {
@@ -142,6 +140,10 @@ impl Model {
             }
             Act::UpdateAll(_, which, change) => {
                 let rows = unit.matched(table, which);
+                // Also where nothing matches.
+                if !unit.resolves(change) {
+                    unit.codes.insert(NOT_FOUND);
+                }
                 for row in &rows {
                     unit.update(table, *row, change, None);
                 }

@@ -62,9 +62,8 @@ impl Unit<'_> {
             }
         }
         for (id, change, expected) in &many.update {
-            if let Some(far) = self.among(&current, id, relation.to) {
-                self.update(relation.to, far, change, *expected);
-            }
+            let far = self.among(&current, id, relation.to);
+            self.update_if_there(relation.to, far, change, *expected);
         }
         for id in &many.delete {
             if let Some(far) = self.among(&current, id, relation.to) {

@@ -144,6 +144,18 @@ impl<'m> Unit<'m> {
         }
     }
 
+    /// What is wrong with an input may be told before that there is no row for it.
+    pub fn update_if_there(
+        &mut self,
+        table: Table,
+        row: Option<Key>,
+        change: &Input,
+        expected: Option<i64>,
+    ) {
+        let key = row.unwrap_or_else(|| (self.model.number(), 0));
+        self.update(table, key, change, row.and(expected));
+    }
+
     fn set(&mut self, table: Table, key: Key, column: &'static str, cell: Cell) {
         let columns = self.updates.entry((table, key)).or_default();
         let other = columns.insert(column, cell.clone());
