@@ -369,7 +369,8 @@ impl Doing {
     }
 }
 
-/// Whatever else is asked when a statement fails fails with it, since the transaction is over: that is no cause of its own.
+/// Whatever else is asked when a statement fails fails with it, since the transaction is over: that is no cause of its
+/// own.
 fn name_cause(loaded: &mut [Loaded]) {
     let mut failed = loaded.iter().filter_map(|level| level.failed.as_ref());
     let Some(cause) = failed.find(|failed| !failed.error.is_of_others()).cloned() else {

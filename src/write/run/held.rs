@@ -1,7 +1,7 @@
 //! Rows that cannot be deleted since others refer to them, which stay.
 //!
-//! Where what refers to a row may be deleted by the same field, that is known only when all is found that goes. Else it is
-//! asked of the row itself, in the statement that finds it.
+//! Where what refers to a row may be deleted by the same field, that is known only when all is found that goes. Else it
+//! is asked of the row itself, in the statement that finds it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -9,8 +9,8 @@ use crate::read::load::change::Transaction;
 use crate::read::sql::change::{Find, Lock, Look, Task, Value};
 use crate::write::unit::{Found, Given, Key, Node, NodeId, Origin, Uses, Within};
 
-/// Whether the keys of a relation are equal only where their bytes are. Others their database compares: `ab` and `AB` may
-/// be one.
+/// Whether the keys of a relation are equal only where their bytes are. Others their database compares: `ab` and `AB`
+/// may be one.
 pub(super) fn is_exact(catalog: &Catalog, relation: &Relation) -> bool {
     let of = &catalog.entities[relation.from];
     let mut columns = relation.from_columns.iter();
