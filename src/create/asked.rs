@@ -41,6 +41,7 @@ impl From<config::ChoiceArgs> for Choices {
         Choices {
             schemas: args.schema,
             keys: args.key,
+            without: args.without,
             shown: args.show,
         }
     }

@@ -15,6 +15,8 @@ pub struct Choices {
     pub schemas: Vec<String>,
     /// Keys of tables and views that declare none: `film_list=fid`.
     pub keys: Vec<String>,
+    /// Tables and views that are left out.
+    pub without: Vec<String>,
     /// Columns that are shown though they look like secrets: `user.token_count`.
     pub shown: Vec<String>,
 }
@@ -103,6 +105,10 @@ impl Draft {
             Form::Kept | Form::Partition => return None,
         };
         let of = format!("{kind} {name}");
+        if choices.without.contains(&name) {
+            self.note(of, "left out, as --without says".to_owned());
+            return None;
+        }
         if let Some(columns) = choices.key_of(&name) {
             let unknown = columns.iter().find(|c| table.column(c).is_none());
             if let Some(column) = unknown {

@@ -41,36 +41,51 @@ use crate::serve::database::{Connect, SetupError, Url};
 pub struct New {
     /// Its folder, which is not there yet; its last part is the project's name.
     pub folder: PathBuf,
+    /// The database, which is there already.
     pub url: Url,
+    /// What the project depends on.
     pub backref: Source,
+    /// What was said of the database beside its URL.
     pub choices: Choices,
 }
 
 /// Why there is no project, or why it is as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
+    /// The folder is there.
     #[error(
         "{0} is there already, and nothing is written into it; choose another name, or run `backref sync` in it if it is a project of Backref"
     )]
     IsThere(PathBuf),
+    /// No crate can be called so.
     #[error(
         "`{0}` cannot be the name of a project: use letters, digits, - and _, with a letter first, and no word of Rust's"
     )]
     Name(String),
+    /// There is no entity to write.
     #[error("{0} has no table that could be on a graph{1}")]
     Nothing(String, String),
+    /// It was not written by `backref new`.
     #[error("{} is no project that `backref new` has written: there is no {}; run `backref sync` in the folder of one", .0.display(), project::LIST)]
     NoProject(PathBuf),
+    /// The folder of sources has none.
     #[error("--backref-path (BACKREF_PATH) {}: there is no Cargo.toml; name the folder of Backref's sources", .0.display())]
     NoSources(PathBuf),
+    /// No database file is there.
+    #[error("there is no database file {}; name one that is there with --database-url (DATABASE_URL)", .0.display())]
+    NoFile(PathBuf),
+    /// Neither the command nor the project names a database.
     #[error(
         "no database is named; say --database-url …, or write DATABASE_URL into .cargo/config.toml"
     )]
     NoUrl,
+    /// A file cannot be read or written.
     #[error("{}: {cause}", file.display())]
     File { file: PathBuf, cause: io::Error },
+    /// The database cannot be used.
     #[error(transparent)]
     Setup(#[from] SetupError),
+    /// A mistake of the generator.
     #[error(transparent)]
     Code(#[from] CodeError),
 }
@@ -80,6 +95,7 @@ pub enum CreateError {
 pub struct Report {
     /// In sentences, in their order.
     pub done: Vec<String>,
+    /// What is odd in the database, each with what was done about it.
     pub notes: Vec<Note>,
 }
 
@@ -108,8 +124,8 @@ pub async fn new(options: &New) -> Result<Report, CreateError> {
     let project = Project {
         name: &name,
         dialect: options.url.dialect(),
-        url: &options.url.settled(false),
-        url_shown: &options.url.settled(true),
+        url: &options.url.settled(),
+        example: &options.url.example(),
         backref: &options.backref,
         choices: &options.choices,
         draft: &draft,
@@ -149,7 +165,11 @@ fn counted(number: usize, one: &str, many: &str) -> String {
 
 /// Reads a database, and decides what becomes of its tables.
 async fn draft(url: &Url, choices: &Choices) -> Result<Draft, CreateError> {
-    let connection = url.connect(Connect::reading()).await?;
+    let connection = url.connect(Connect::reading()).await;
+    let connection = connection.map_err(|error| match error {
+        SetupError::NoFile(file) => CreateError::NoFile(file),
+        other => other.into(),
+    })?;
     let found = tables::read(&connection, &choices.schemas).await;
     let found = found.map_err(SetupError::from)?;
     connection.close().await.map_err(SetupError::from)?;

@@ -20,7 +20,9 @@ const SEA_ORM: &str = "2.0.4";
 /// Where a project has Backref from.
 #[derive(Debug, Clone)]
 pub enum Source {
+    /// The version that writes the project.
     Registry,
+    /// A folder with its sources.
     Folder(PathBuf),
 }
 
@@ -30,8 +32,8 @@ pub struct Project<'p> {
     pub dialect: Dialect,
     /// The URL of the database, understood from any folder.
     pub url: &'p str,
-    /// The same without its password.
-    pub url_shown: &'p str,
+    /// What it looks like to others.
+    pub example: &'p str,
     pub backref: &'p Source,
     pub choices: &'p Choices,
     pub draft: &'p Draft,
@@ -80,7 +82,7 @@ impl Project<'_> {
         let column = first.and_then(|e| Some(variant(e, &e.table.columns.last()?.name)));
         template
             .replace("{{name}}", self.name)
-            .replace("{{url}}", self.url_shown)
+            .replace("{{url}}", self.example)
             .replace(
                 "{{query}}",
                 &catalog.map_or_else(|| "{ __typename }".to_owned(), question),
@@ -214,11 +216,13 @@ fn list(draft: &Draft, choices: &Choices) -> String {
         .iter()
         .map(|schema| format!("--schema {schema}"));
     let keys = choices.keys.iter().map(|key| format!("--key {key}"));
+    let without = choices.without.iter();
+    let without = without.map(|table| format!("--without {table}"));
     let shown = choices
         .shown
         .iter()
         .map(|column| format!("--show {column}"));
-    for (ix, chosen) in schemas.chain(keys).chain(shown).enumerate() {
+    for (ix, chosen) in schemas.chain(keys).chain(without).chain(shown).enumerate() {
         if ix == 0 {
             text += "//!\n";
         }
@@ -272,6 +276,7 @@ pub fn chosen(list: &str) -> Choices {
         match line.split_once(' ') {
             Some(("--schema", of)) => choices.schemas.push(of.to_owned()),
             Some(("--key", of)) => choices.keys.push(of.to_owned()),
+            Some(("--without", of)) => choices.without.push(of.to_owned()),
             Some(("--show", of)) => choices.shown.push(of.to_owned()),
             _ => {}
         }

@@ -13,6 +13,7 @@ use crate::serve::database::Url;
 /// What is asked of a project.
 #[derive(Debug)]
 pub struct Sync {
+    /// Where the project is.
     pub folder: PathBuf,
     /// Without one, that of the project's own settings.
     pub url: Option<Url>,
@@ -63,10 +64,14 @@ fn both(mut before: Choices, now: &Choices) -> Choices {
         before.keys.retain(|known| known.split('=').next() != table);
         before.keys.push(key.clone());
     }
-    for column in &now.shown {
-        if !before.shown.contains(column) {
-            before.shown.push(column.clone());
-        }
+    let lists = [
+        (&mut before.without, &now.without),
+        (&mut before.shown, &now.shown),
+    ];
+    for (before, now) in lists {
+        let new = now.iter().filter(|of| !before.contains(of));
+        let new: Vec<String> = new.cloned().collect();
+        before.extend(new);
     }
     before
 }

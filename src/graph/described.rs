@@ -65,7 +65,7 @@ pub enum End {
 
 impl Graph {
     /// Puts an entity on the graph that is told of by data.
-    pub fn described(mut self, entity: Described) -> Self {
+    pub(crate) fn described(mut self, entity: Described) -> Self {
         let table = TableKey {
             schema: entity.schema,
             table: entity.table,

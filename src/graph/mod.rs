@@ -10,7 +10,8 @@ pub mod accounts;
 pub mod condition;
 pub mod decimal;
 mod definition;
-pub mod described;
+#[cfg(feature = "new")]
+pub(crate) mod described;
 pub mod hooks;
 pub mod keys;
 pub mod moment;

@@ -101,6 +101,9 @@ pub struct ChoiceArgs {
     /// What tells the rows of a view, or of a table without a primary key, apart: `film_list=fid`
     #[arg(long, value_name = "TABLE=COLUMN,…", value_parser = table_and_columns)]
     pub key: Vec<String>,
+    /// Leave this table out
+    #[arg(long, value_name = "TABLE")]
+    pub without: Vec<String>,
     /// Do not hide this column, though it looks like a secret: `user.token_count`
     #[arg(long, value_name = "TABLE.COLUMN")]
     pub show: Vec<String>,

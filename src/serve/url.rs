@@ -96,20 +96,25 @@ impl Url {
         shown(&self.text)
     }
 
-    /// The URL as it is understood from any folder; with its password, unless it is to be shown.
-    pub fn settled(&self, to_show: bool) -> String {
-        let text = match &self.file {
-            None => self.text.clone(),
-            Some(file) => {
-                let path = std::path::absolute(&file.path).unwrap_or_else(|_| file.path.clone());
-                let query = self.text.split_once('?');
-                let query = query.map_or_else(String::new, |(_, query)| format!("?{query}"));
-                format!("sqlite://{}{query}", encoded(&path))
-            }
+    /// The URL as it is understood from any folder, with its password.
+    pub fn settled(&self) -> String {
+        let Some(file) = &self.file else {
+            return self.text.clone();
         };
-        match to_show {
-            true => shown(&text),
-            false => text,
+        let path = std::path::absolute(&file.path).unwrap_or_else(|_| file.path.clone());
+        let query = self.text.split_once('?');
+        let query = query.map_or_else(String::new, |(_, query)| format!("?{query}"));
+        format!("sqlite://{}{query}", encoded(&path))
+    }
+
+    /// What a URL of it looks like to others: without its password, and without the folder of its file.
+    pub fn example(&self) -> String {
+        match &self.file {
+            None => self.shown(),
+            Some(file) => {
+                let name = file.path.file_name().map(Path::new).unwrap_or(&file.path);
+                format!("sqlite:///path/to/{}", encoded(name))
+            }
         }
     }
 

@@ -341,6 +341,7 @@ async fn what_is_chosen_is_taken_in() {
             "user_posts=id".to_owned(),
             "nothing=id".to_owned(),
         ],
+        without: vec!["follow".to_owned()],
         shown: vec![
             "user.token_count".to_owned(),
             "session.token".to_owned(),
@@ -389,7 +390,7 @@ async fn whoever_may_only_read_has_the_same_project() {
     let url = created
         .database
         .url
-        .settled(false)
+        .settled()
         .replace("postgres@", &format!("{role}@"));
     let place = tempfile::tempdir().expect("a temporary folder");
     let folder = place.path().join("my-api");

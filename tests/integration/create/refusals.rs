@@ -1,6 +1,6 @@
 //! What is refused, with the remedy.
 
-use backref::create::{Choices, CreateError};
+use backref::create::{self, Choices, CreateError, New, Source};
 
 use super::{CHINOOK, Created, new};
 use crate::harness::{Backend, TestDatabase};
@@ -38,6 +38,20 @@ async fn what_cannot_be_a_project_is_said() {
         "{error}"
     );
     assert!(!folder.exists());
+    let options = New {
+        folder,
+        url: "sqlite://nothing.db".parse().expect("a URL"),
+        backref: Source::Registry,
+        choices: Choices::default(),
+    };
+    let error = create::new(&options)
+        .await
+        .expect_err("it is not there")
+        .to_string();
+    assert!(
+        error.contains("nothing.db") && error.contains("--database-url"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -48,17 +62,19 @@ async fn no_password_is_in_what_git_keeps() {
     let settings = created.read(".cargo/config.toml");
     assert!(settings.contains(&format!(
         "DATABASE_URL = {:?}",
-        created.database.url.settled(false)
+        created.database.url.settled()
     )));
+    assert!(
+        !created
+            .read("README.md")
+            .contains(&created.database.url.settled())
+    );
     assert!(created.read(".gitignore").contains("/.cargo/config.toml"));
     let url: backref::serve::database::Url = "postgres://ann:hidden@h/d?password=hidden"
         .parse()
         .expect("a URL");
-    assert_eq!(url.settled(true), "postgres://ann@h/d?password=***");
-    assert_eq!(
-        url.settled(false),
-        "postgres://ann:hidden@h/d?password=hidden"
-    );
+    assert_eq!(url.example(), "postgres://ann@h/d?password=***");
+    assert_eq!(url.settled(), "postgres://ann:hidden@h/d?password=hidden");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

@@ -149,6 +149,7 @@ async fn what_was_chosen_is_known_again() {
     let now = Choices {
         keys: vec!["names=id".to_owned()],
         shown: vec!["user.token_count".to_owned()],
+        without: vec!["log".to_owned()],
         ..Choices::default()
     };
     sync(&created, now, false).await.expect("it is written");
