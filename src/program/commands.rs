@@ -24,7 +24,10 @@ pub async fn examine(program: Program, args: Doctor) -> Result<bool> {
     let connection = url.connect(Connect::reading()).await?;
     let pending = database::pending_migrations(migrations, &url, &connection).await?;
     // The program's own file is what commands use where none is named.
-    let option = is_named.then(|| url.option()).unwrap_or_default();
+    let option = match is_named {
+        true => url.option(),
+        false => String::new(),
+    };
     let report = doctor::examine(&catalog, &connection, &option).await;
     connection.close().await?;
     let report = report.map_err(|e| url.refused(e))?.with_pending(pending);

@@ -24,8 +24,8 @@ async fn embed() {
 async fn async_graphql() {
     let database = TestDatabase::sample(Backend::Sqlite).await;
     let app = Program::example("async-graphql", Some(&database.url.shown()), &[]);
-    let users = app.ask("{ users(limit: 1) { id } }");
-    assert_eq!(users, json!({ "data": { "users": [{ "id": "User:1" }] } }));
+    let user = app.ask("{ user(id: 1) { id } }");
+    assert_eq!(user, json!({ "data": { "user": { "id": "User:1" } } }));
     let (status, body) = app.status_of("/weather?query=%7Btemperature%7D");
     assert_eq!(
         (status.as_str(), body.contains("21.5")),
@@ -45,8 +45,8 @@ async fn existing() {
     let made = sea_orm::ConnectionTrait::execute_unprepared(connection, tables).await;
     made.expect("the tables are made");
     let app = Program::example("existing", Some(&database.url.shown()), &[]);
-    let artists = app.ask("{ artists { name albums { title artist { artistId } } } }");
-    let albums = json!([{ "title": "For Those About To Rock", "artist": { "artistId": 1 } }]);
+    let artists = app.ask("{ artists { name albums { title artist { name } } } }");
+    let albums = json!([{ "title": "For Those About To Rock", "artist": { "name": "AC/DC" } }]);
     let artist = json!({ "name": "AC/DC", "albums": albums });
     assert_eq!(artists, json!({ "data": { "artists": [artist] } }));
 }
