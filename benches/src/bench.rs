@@ -18,6 +18,7 @@ mod curves;
 mod trial;
 
 mod overload;
+mod own;
 mod signed;
 mod torn;
 mod writes;
@@ -103,6 +104,8 @@ struct Options {
 enum Other {
     /// Compare joining a level by its own keys with the `dataloader` crate, without a database
     Loader,
+    /// Compare a field that awaits relations row by row with the same written for all rows at once
+    Own,
     /// Change what belongs together while it is asked for, and judge every answer
     Torn(torn::TornOptions),
     /// Offer more than the server can do, and measure what it still does
@@ -191,6 +194,7 @@ async fn main() -> ExitCode {
             loader::compare().await;
             Ok(())
         }
+        Some(Other::Own) => own::compare().await,
         Some(Other::Torn(own)) => unless_stopped(torn::run(own)).await,
         Some(Other::Overload(own)) => unless_stopped(overload::overload(own)).await,
         Some(Other::Hang(own)) => unless_stopped(overload::hang(own)).await,

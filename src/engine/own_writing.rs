@@ -1,9 +1,10 @@
-//! Mutations of one's own: their code runs in the request's transaction. What it writes goes the way of every mutation, and is
-//! asked through a channel, as SeaORM's hooks ask.
+//! Mutations of one's own: their code runs in the request's transaction. What it writes goes the way of every mutation,
+//! and is asked through a channel, as SeaORM's hooks ask.
+
+use std::sync::Arc;
 
 use sea_orm::prelude::Json;
 use serde_json::json;
-use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::mutation::Unplanned;
@@ -167,12 +168,9 @@ impl Doing {
                 let applied = writer.apply(0).await;
                 // One that is made has its key only then.
                 let made = || writer.keys(0).into_iter().next().unwrap_or_default();
-                applied.map(|()| {
-                    if write.does == Does::Delete {
-                        key
-                    } else {
-                        made()
-                    }
+                applied.map(|()| match write.does {
+                    Does::Delete => key,
+                    Does::Create | Does::Update => made(),
                 })
             }
             Err(abort) => Err(abort),

@@ -66,8 +66,8 @@ impl Graph {
         self.own(entity, name, OwnKind::Computed, needs, T::shape(), run)
     }
 
-    /// A field whose code is written for one row and awaits related rows. It is called for all rows of a level at once, and
-    /// each relation that it declares is one statement for all of them.
+    /// A field whose code is written for one row and awaits related rows. It is called for all rows of a level at once,
+    /// and each relation that it declares is one statement for all of them.
     ///
     /// ```
     /// use backref::Graph;
@@ -100,7 +100,8 @@ impl Graph {
         self.own(entity, name, OwnKind::Lazy, needs, T::shape(), run)
     }
 
-    /// A field whose code is called once for all rows of a level, with their distinct keys. What it has no value for is null.
+    /// A field whose code is called once for all rows of a level, with their distinct keys. What it has no value for is
+    /// null.
     ///
     /// ```
     /// use std::collections::HashMap;
@@ -170,9 +171,10 @@ impl Graph {
         self
     }
 
-    /// A field of `Mutation`, whose code is called once, in the request's transaction and in the order of its fields. What it writes
-    /// goes the way of Backref's own mutations. Where something is refused, or the code fails, nothing is done. The code may
-    /// be called again where others were in its way: what it does elsewhere it should be able to do twice.
+    /// A field of `Mutation`, whose code is called once, in the request's transaction and in the order of its fields.
+    /// What it writes goes the way of Backref's own mutations. Where something is refused, or the code fails, nothing
+    /// is done. The code may be called again where others were in its way: what it does elsewhere it should be able to
+    /// do twice.
     ///
     /// ```
     /// use backref::Graph;

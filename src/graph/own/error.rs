@@ -4,8 +4,8 @@ use std::any::Any;
 use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 
-/// An error of one value. What is made by `?` of another error is logged, and a client is told no more than the id it is
-/// logged under; the others say what they say.
+/// An error of one value. What is made by `?` of another error is logged, and a client is told no more than the id it
+/// is logged under; the others say what they say.
 #[derive(Clone)]
 pub struct FieldError {
     pub why: Why,

@@ -1,8 +1,8 @@
 //! Related rows, handed out by loaders: one for each relation and its arguments, for the length of a request.
 //!
-//! A lazy field awaits relations row by row. The statement of a declared relation runs with the level that it is walked from,
-//! on the snapshot of the whole answer, so nothing is held open while somebody's code runs; what the loader does is
-//! gather the rows of a level that ask, all of which are in flight at once, and give to all of them at a time.
+//! A lazy field awaits relations row by row. The statement of a declared relation runs with the level that it is walked
+//! from, on the snapshot of the whole answer, so nothing is held open while somebody's code runs; what the loader does
+//! is gather the rows of a level that ask, all of which are in flight at once, and give to all of them at a time.
 
 use std::collections::HashMap;
 use std::sync::Arc;

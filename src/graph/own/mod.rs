@@ -3,14 +3,14 @@
 //! | | its code is called | for |
 //! |---|---|---|
 //! | [`Graph::field`] | for each row | what follows from columns of the row |
-//! | [`Graph::lazy_field`] | for each row, all of a level at once | what follows from related rows, awaited as with an ORM |
+//! | [`Graph::lazy_field`] | for each row, all of a level at once | what follows from related rows, which it awaits |
 //! | [`Graph::batch_field`] | once for all rows of a level | any other source: a service, a file, a cache |
 //! | [`Graph::query_field`] | once | a field of `Query` |
 //! | [`Graph::mutation_field`] | once, in the request's transaction | a field of `Mutation` |
 //!
 //! What a field needs is declared ([`Needs`]), so it is read with the level, by the statements that are known before
-//! anything runs, on the snapshot of the whole answer, and through the rules. When a field's code runs, its request holds no
-//! connection.
+//! anything runs, on the snapshot of the whole answer, and through the rules. When a field's code runs, its request
+//! holds no connection.
 //!
 //! **Invariant:** nothing here names a database, a plan or a document.
 
@@ -118,3 +118,8 @@ impl fmt::Debug for OwnField {
             .finish_non_exhaustive()
     }
 }
+
+/// What the documentation shows is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/own-fields.md")]
+struct Documented;

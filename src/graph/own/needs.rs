@@ -52,8 +52,8 @@ pub enum Way {
 }
 
 impl Way {
-    /// By the name of its field: `Way::called("followers")`. So are those named that no enum has a variant for, as lists
-    /// through a junction.
+    /// By the name of its field: `Way::called("followers")`. So are those named that no enum has a variant for, as
+    /// lists through a junction.
     pub fn called(name: &str) -> Self {
         Way::Called(name.to_owned())
     }
@@ -88,9 +88,9 @@ impl<E: EntityTrait> Needs<E> {
         }
     }
 
-    /// The rows that a relation leads to, with what is needed of each: by one statement for all rows of the level. Without
-    /// [`at_most`](Needs::at_most) they are all read, and are an error where they are more than the largest page; with it
-    /// they are a page.
+    /// The rows that a relation leads to, with what is needed of each: by one statement for all rows of the level.
+    /// Without [`at_most`](Needs::at_most) they are all read, and are an error where they are more than the largest
+    /// page; with it they are a page.
     pub fn related<T: EntityTrait>(mut self, way: impl Into<Way>, needs: Needs<T>) -> Self {
         self.walks.push(Walk {
             way: way.into(),
@@ -121,8 +121,8 @@ impl Needs<()> {
         Self::empty()
     }
 
-    /// Of a mutation by how many statements it may write; 20 unless it is said. So many count before it begins, and with one
-    /// more everything is taken back.
+    /// Of a mutation by how many statements it may write; 20 unless it is said. So many count before it begins, and
+    /// with one more everything is taken back.
     pub fn statements(mut self, most: u32) -> Self {
         self.statements = most;
         self

@@ -116,8 +116,8 @@ impl<E: EntityTrait> Row<E> {
         }
     }
 
-    /// The value of a column, which must be among those that were declared. One that whoever asks may not see is null, and an
-    /// error where null is no value of it.
+    /// The value of a column, which must be among those that were declared. One that whoever asks may not see is null,
+    /// and an error where null is no value of it.
     pub fn get<V: ValueType>(&self, column: E::Column) -> Result<V, FieldError> {
         let (name, of) = (column.as_str(), &self.rows.of);
         let Some(at) = of.columns.iter().position(|c| c.name == name) else {

@@ -1,5 +1,5 @@
-//! Writing by the code of a mutation: each write goes the way of Backref's own mutations, in the request's transaction, so
-//! rules, validators and presets hold.
+//! Writing by the code of a mutation: each write goes the way of Backref's own mutations, in the request's transaction,
+//! so rules, validators and presets hold.
 
 use sea_orm::EntityTrait;
 use sea_orm::prelude::Json;
@@ -45,8 +45,8 @@ impl WriteAsk {
 }
 
 impl Context {
-    /// Makes a row, of an input as the entity's own mutation takes it: `json!({ "title": "Low water", … })`. In code of a
-    /// mutation alone.
+    /// Makes a row, of an input as the entity's own mutation takes it: `json!({ "title": "Low water", … })`. In code of
+    /// a mutation alone.
     pub async fn create<E: EntityTrait>(&self, _: E, input: Json) -> Result<Key<E>, FieldError> {
         self.write(Does::Create, None, input).await
     }

@@ -1,8 +1,9 @@
 //! Runs the code of fields of one's own, between what is loaded before and after it.
 //!
-//! What a field needs is loaded with its level. Then its code runs, for all rows of a level at once, while a query holds no
-//! connection. Rows that it gives are a level whose keys are known only then: they are loaded after it, and so is what is
-//! below them, and the code of their fields follows in the same way. How often that goes on is a matter of the plan.
+//! What a field needs is loaded with its level. Then its code runs, for all rows of a level at once, while a query
+//! holds no connection. Rows that it gives are a level whose keys are known only then: they are loaded after it, and so
+//! is what is below them, and the code of their fields follows in the same way. How often that goes on is a matter of
+//! the plan.
 
 mod error;
 mod rows;

@@ -32,8 +32,8 @@ impl<'a> Sets<'a> {
         }
     }
 
-    /// The rows that a field is called for, and which of them: not those that were read only to know that they are there,
-    /// and none whose columns are hidden from whoever asks.
+    /// The rows that a field is called for, and which of them: not those that were read only to know that they are
+    /// there, and none whose columns are hidden from whoever asks.
     pub fn of_call(&mut self, field: &OwnField, call: &OwnCall) -> (Arc<RowSet>, Vec<u32>) {
         let (Some(level), Some(of)) = (call.about, &field.rows) else {
             return (Arc::new(RowSet::nothing(&field.name)), vec![0]);

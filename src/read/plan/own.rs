@@ -1,4 +1,5 @@
-//! What a plan has of fields of one's own: which are called, what they are called with, and where what they give is written.
+//! What a plan has of fields of one's own: which are called, what they are called with, and where what they give is
+//! written.
 
 use apollo_compiler::ast::Value;
 use apollo_compiler::parser::SourceSpan;
@@ -12,7 +13,8 @@ use crate::graph::own::OwnId;
 pub struct OwnPlan {
     /// In the document's order; those that others' rows depend on first.
     pub calls: Vec<OwnCall>,
-    /// The levels of rows that fields give, and what is below them: by how many calls they wait for, and then stage by stage.
+    /// The levels of rows that fields give, and what is below them: by how many calls they wait for, and then stage by
+    /// stage.
     pub later: Vec<Vec<Vec<LevelId>>>,
 }
 
@@ -36,8 +38,8 @@ pub struct OwnCall {
 /// Where what a field needs of rows is read.
 #[derive(Debug, Default)]
 pub struct RowsRead {
-    /// For each column that it needs, and those of the key, its index in the level's reads; `None` where whoever asks sees
-    /// none of its values.
+    /// For each column that it needs, and those of the key, its index in the level's reads; `None` where whoever asks
+    /// sees none of its values.
     pub reads: Vec<Option<usize>>,
     pub walks: Vec<WalkRead>,
 }

@@ -5,8 +5,8 @@ use apollo_compiler::parser::SourceSpan;
 use super::{MAX_ANSWER, Propagated, Step, Writer, Written};
 use crate::error::{Code, Error};
 use crate::graph::own::{Of, Shape, Value};
-use crate::read::plan::LevelId;
 use crate::read::plan::own::{OwnSelected, OwnSelection};
+use crate::read::plan::{LevelId, Selection};
 
 impl<'a> Writer<'a> {
     /// What a call gave for a row of its level.
@@ -66,11 +66,12 @@ impl<'a> Writer<'a> {
             (Value::Object(values), Of::Object(name, _), OwnSelection::Object(fields)) => {
                 self.own_object(values, name, fields)
             }
-            (Value::At(key), _, OwnSelection::Rows(level, _)) => {
-                return match self.is_there(*level, *key) {
-                    true => self.own_row(*level, *key, selection, shape, location),
+            (Value::At(key), _, OwnSelection::Rows(level, asked)) => {
+                match self.is_there(*level, *key) {
+                    true => self.own_row(*level, *key, asked, location),
+                    // It is hidden, or gone.
                     false => self.empty(shape),
-                };
+                }
             }
             _ if shape.nullable => {
                 self.null();
@@ -111,7 +112,7 @@ impl<'a> Writer<'a> {
             }
             self.at(Step::Index(i as u32), |w| match (value, selection) {
                 (Value::At(key), OwnSelection::Rows(level, asked)) => {
-                    w.row_of_own(*level, *key, asked, location)
+                    w.own_row(*level, *key, asked, location)
                 }
                 _ => w.own_value(value, item, selection, location),
             })?;
@@ -152,33 +153,11 @@ impl<'a> Writer<'a> {
         loaded.one(key).is_some() || loaded.failure(key).is_some()
     }
 
-    /// A row that may be null.
     fn own_row(
         &mut self,
         level: LevelId,
         key: u32,
-        selection: &'a OwnSelection,
-        shape: &Shape,
-        location: Option<SourceSpan>,
-    ) -> Written {
-        let OwnSelection::Rows(_, asked) = selection else {
-            return Err(Propagated);
-        };
-        let start = self.out.len();
-        let written = self.row_of_own(level, key, asked, location);
-        if written.is_err() && shape.nullable && !self.overflowed {
-            self.out.truncate(start);
-            self.null();
-            return Ok(());
-        }
-        written
-    }
-
-    fn row_of_own(
-        &mut self,
-        level: LevelId,
-        key: u32,
-        asked: &'a crate::read::plan::Selection,
+        asked: &'a Selection,
         location: Option<SourceSpan>,
     ) -> Written {
         let loaded = &self.answer.loaded[level];

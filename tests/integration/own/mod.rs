@@ -1,8 +1,10 @@
 //! Fields of one's own: what they give, what they cost, and that they are no way around a rule.
 
 mod declared;
+mod example;
 mod failures;
 mod given;
+mod kinds;
 mod many;
 mod mutations;
 mod rules;
