@@ -26,8 +26,8 @@ struct Cover {
 
 impl Object for Cover {
     fn object() -> ObjectOf<Self> {
-        ObjectOf::new("Cover")
-            .field("url", "Where it is.", |cover: &Cover| cover.url.clone())
+        ObjectOf::<Self>::new("Cover")
+            .field("url", "Where it is.", |cover| cover.url.clone())
             .field("width", "In pixels.", |cover| cover.width)
     }
 }

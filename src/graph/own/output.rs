@@ -109,7 +109,7 @@ impl Shape {
 ///
 /// impl Object for Cover {
 ///     fn object() -> ObjectOf<Self> {
-///         ObjectOf::new("Cover")
+///         ObjectOf::<Self>::new("Cover")
 ///             .describe("A picture above a post.")
 ///             .field("url", "Where it is.", |cover| cover.url.clone())
 ///             .field("width", "In pixels.", |cover| cover.width)

@@ -28,9 +28,9 @@ pub struct Cover {
 
 impl Object for Cover {
     fn object() -> ObjectOf<Self> {
-        ObjectOf::new("Cover")
+        ObjectOf::<Self>::new("Cover")
             .describe("A picture above a post.")
-            .field("url", "Where it is.", |cover: &Cover| cover.url.clone())
+            .field("url", "Where it is.", |cover| cover.url.clone())
             .field("sizes", "How wide there is one.", |cover| {
                 cover.sizes.clone()
             })
