@@ -246,3 +246,45 @@ async fn what_hangs_holds_no_connection_and_ends_with_its_client() {
         app.query("{ posts(limit: 1) { id } }").await.data();
     }
 }
+
+/// What is read of each row has an end, which is told and never cut.
+#[tokio::test]
+async fn more_rows_than_a_page_are_an_error_of_their_row() {
+    let needs = Needs::<post::Entity>::nothing;
+    let walking = |name: &str, needs: Needs<post::Entity>, graph: Graph| {
+        let needs = Needs::nothing().related(user::Relation::Posts, needs);
+        graph.lazy_field(user::Entity, name, needs, async |user, cx| {
+            let posts = cx.related::<post::Entity, _>(&user, user::Relation::Posts);
+            Ok(Some(posts.await?.len() as i32))
+        })
+    };
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let graph = walking("all", needs(), blog::graph());
+        let graph = walking("two", needs().at_most(2), graph);
+        let limits = backref::read::plan::Limits {
+            page: 3,
+            ..Default::default()
+        };
+        let app = TestApp::new(&database, graph, limits);
+        let query = "{ user(username: \"ada\") { all two posts(limit: 3) { id } postsAggregate { count } } }";
+        let json = app.query(query).await.json();
+        let count = json["data"]["user"]["postsAggregate"]["count"].to_string();
+        let count: u32 = count.trim_matches('"').parse().expect("a number");
+        assert!(count > 3, "the sample's Ada writes much: {json}");
+        assert_eq!(json["data"]["user"]["all"], Value::Null);
+        assert_eq!(json["data"]["user"]["two"], json!(2));
+        assert_eq!(
+            json["data"]["user"]["posts"].as_array().map(Vec::len),
+            Some(3)
+        );
+        let error = &json["errors"][0];
+        assert_eq!(error["extensions"]["code"], "LIMIT_EXCEEDED", "{json}");
+        assert_eq!(error["path"], json!(["user", "all"]));
+        let told = error["message"].as_str().unwrap_or_default();
+        assert!(
+            told.contains("`User.posts`, which has more than 3 rows"),
+            "{told}"
+        );
+    }
+}
