@@ -120,6 +120,6 @@ impl fmt::Debug for OwnField {
 }
 
 /// What the documentation shows is compiled.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "blog"))]
 #[doc = include_str!("../../../docs/own-fields.md")]
 struct Documented;
