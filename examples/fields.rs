@@ -4,15 +4,10 @@
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::time::Duration;
 
-use backref::engine::{Engine, Planner, Request};
 use backref::graph::own::{FieldError, Key, Needs, Object, ObjectOf, Row, Way};
-use backref::graph::{Principal, Subject};
-use backref::read::plan::Limits;
-use backref::schema::Schema;
 use backref::serve::database::{Connect, Url};
-use backref::{Graph, blog};
+use backref::{Backref, Graph, Principal, Request, Subject, blog};
 use entity::{post, user};
 use migration::{Migrator, MigratorTrait};
 use serde_json::json;
@@ -114,26 +109,15 @@ const MUTATION: &str =
 pub async fn answers() -> Result<[String; 2], Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
     let url = format!("sqlite://{}", directory.path().join("fields.db").display());
-    let url: Url = url.parse()?;
-    let connection = url.connect(Connect::with(1).creating(true)).await?;
+    let connection = Connect::with(1).creating(true);
+    let connection = url.parse::<Url>()?.connect(connection).await?;
     Migrator::up(&connection, None).await?;
     blog::sample::fill(&connection).await?;
     connection.close().await?;
 
-    let limits = Limits::default();
-    let catalog = graph().build()?;
-    let schema = Schema::new(&catalog, limits.default_page())?;
-    let readers = url.readers(4, None)?;
-    let writers = url.writers(&readers, 1, None)?;
-    let planner = Planner::new(catalog, schema, limits);
-    let engine = Engine::new(planner, readers, Duration::from_secs(30)).with_writers(writers);
-
+    let backref = Backref::builder(graph()).database(url).open().await?;
     let ask = async |query: &str, principal| {
-        let request = Request {
-            query: query.to_owned(),
-            ..Request::default()
-        };
-        let answer = engine.execute(&request, principal).await;
+        let answer = backref.execute(&Request::new(query), principal).await;
         String::from_utf8(answer.body)
     };
     let admin = Principal::subject(Subject::new("1").with_role("admin"));
