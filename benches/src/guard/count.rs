@@ -7,7 +7,8 @@ use crate::{
     queries::{QUERIES, Query},
 };
 use backref::{
-    Engine, Request, blog,
+    Request, blog,
+    engine::Engine,
     engine::Planner,
     graph::Principal,
     read::{

@@ -275,12 +275,19 @@ impl Changes<'_> {
         let given = given.map(|(i, &c)| self.given(packing, entity, c, i));
         let given = given.collect::<Vec<_>>().join(", ");
         let target = writer.qualified(entity);
+        // SQLite has no word for a default among values, and makes the key of a row that gives null for it.
+        let made = matches!(
+            (columns, packing, self.dialect),
+            ([], Packing::Json, Dialect::Sqlite)
+        );
         let into = match columns {
+            [] if made => format!(" ({})", names(of, &of.primary_key)),
             [] => String::new(),
             columns => format!(" ({})", names(of, columns)),
         };
+        let given = if made { "NULL".to_owned() } else { given };
         let values = match (columns, packing, self.dialect) {
-            ([], ..) => "DEFAULT VALUES".to_owned(),
+            ([], Packing::Values, _) => "DEFAULT VALUES".to_owned(),
             (_, Packing::Values, _) => format!("VALUES ({given})"),
             (_, _, Dialect::Postgres) => {
                 let table = self.table(packing, entity, columns);

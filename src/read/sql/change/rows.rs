@@ -76,6 +76,8 @@ impl Changes<'_> {
         match (self.dialect, count) {
             (Dialect::Postgres, _) if !columns.iter().all(is_single) => Packing::Json,
             (_, 1) => Packing::Values,
+            // Of rows without a value there is only the number.
+            (Dialect::Postgres, _) if columns.is_empty() => Packing::Json,
             (Dialect::Postgres, _) => Packing::Arrays,
             (Dialect::Sqlite, _) => Packing::Json,
         }

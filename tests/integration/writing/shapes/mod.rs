@@ -3,7 +3,7 @@
 mod entities;
 
 use backref::Graph;
-use entities::{club, egg, hen, membership, player, region, team};
+use entities::{club, egg, hen, membership, player, region, team, ticket};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 
@@ -19,6 +19,7 @@ fn graph() -> Graph {
         .entity(membership::Entity)
         .entity(hen::Entity)
         .entity(egg::Entity)
+        .entity(ticket::Entity)
         .backref(team::Relation::Captain, "captainOf")
 }
 
@@ -56,6 +57,7 @@ async fn app(backend: Backend) -> (TestDatabase, TestApp) {
             if forward { "_text" } else { "" }
         ),
         format!("CREATE TABLE hen (id {number}, egg_id bigint NOT NULL{})", to("egg", "id")),
+        format!("CREATE TABLE ticket (id {number}, note varchar)"),
         format!("CREATE TABLE egg (id {number}, hen_id bigint NOT NULL REFERENCES hen (id))"),
     ];
     if !forward {
@@ -112,6 +114,28 @@ async fn a_circle_can_be_entered_anywhere() {
             json!({ "nick": "C", "team": team }),
             "{backend:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn rows_of_which_nothing_is_given_are_as_many_as_were_asked_for() {
+    let create = "mutation { one: createTicket(input: {}) { id note }
+        createTickets(inputs: [{}, { note: \"n\" }, {}, {}]) { id note } }";
+    for backend in Backend::all() {
+        let (_database, app) = app(backend).await;
+        let made = data(&app, create).await;
+        let notes: Vec<_> = made["createTickets"]
+            .as_array()
+            .map(|rows| rows.iter().map(|row| &row["note"]).collect())
+            .unwrap_or_default();
+        let none = &Value::Null;
+        assert_eq!(
+            notes,
+            [none, &json!("n"), none, none],
+            "{backend:?}: {made}"
+        );
+        let all = data(&app, "{ ticketsAggregate { count } }").await;
+        assert_eq!(all["ticketsAggregate"]["count"], 5, "{backend:?}");
     }
 }
 
