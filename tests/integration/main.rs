@@ -11,6 +11,7 @@ mod cursors;
 mod damaged;
 mod differential;
 mod doctor;
+mod documented;
 mod embedding;
 mod explain;
 mod failures;

@@ -19,7 +19,7 @@ use crate::generate;
 use crate::harness::{Backend, TestApp, TestDatabase};
 
 /// Somebody of this role.
-fn somebody(role: &str, id: i64) -> Principal {
+pub fn somebody(role: &str, id: i64) -> Principal {
     Principal::subject(Subject::new(id.to_string()).with_role(role))
 }
 
