@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, Once, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -45,6 +45,7 @@ impl SqlitePool {
     /// work ever has all of them.
     pub fn open(path: &Path, access: Access, processors: usize) -> Result<Self, DatabaseError> {
         let processors = processors.max(1);
+        tell_of_slow_build();
         let file = Arc::new(DatabaseFile::new(path, access));
         let connections = 2 * processors as u32 + 2;
         let quick = Settings {
@@ -256,4 +257,23 @@ where
     fn refuse(self: Box<Self>, error: DatabaseError) {
         let _ = self.answer.send(Err(error));
     }
+}
+
+/// Says once that the bundled SQLite has all connections share their memory under one lock, which whoever builds a
+/// program decides by his settings.
+fn tell_of_slow_build() {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        if is_slow_build().unwrap_or(false) {
+            tracing::warn!(
+                "this SQLite was compiled so that its connections wait for each other's memory; put LIBSQLITE3_FLAGS = \"-USQLITE_ENABLE_MEMORY_MANAGEMENT -DSQLITE_DEFAULT_MEMSTATUS=0\" into [env] of .cargo/config.toml and build again"
+            );
+        }
+    });
+}
+
+fn is_slow_build() -> rusqlite::Result<bool> {
+    let connection = rusqlite::Connection::open_in_memory()?;
+    let used = "SELECT sqlite_compileoption_used('ENABLE_MEMORY_MANAGEMENT')";
+    connection.query_row(used, [], |row| row.get(0))
 }
