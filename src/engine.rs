@@ -49,9 +49,12 @@ pub struct Engine {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
+    /// The document in GraphQL's language: operations and fragments.
     pub query: String,
+    /// Which of the document's operations is asked; it must be said where there are several.
     #[serde(default)]
     pub operation_name: Option<String>,
+    /// The values of the operation's variables, by their names without `$`.
     #[serde(default)]
     pub variables: Variables,
     /// For protocols on top of GraphQL; none is served yet, but it must be an object.
@@ -105,6 +108,7 @@ fn null_as_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Js
 /// A response's body, and whether execution began.
 #[derive(Debug)]
 pub struct Response {
+    /// JSON in UTF-8, with `data` and `errors` as GraphQL has them.
     pub body: Vec<u8>,
     /// False for a request error, whose body has no `data`.
     pub executed: bool,

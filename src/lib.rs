@@ -44,6 +44,8 @@
 //! Within: follow a query through `engine`, which prepares, binds, loads and writes it; the parts of `read` do one
 //! step each. ARCHITECTURE.md has the whole.
 
+#![warn(missing_docs)]
+
 #[cfg(feature = "blog")]
 pub mod blog;
 pub mod graph;

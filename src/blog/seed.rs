@@ -29,7 +29,9 @@ pub struct Options {
     pub posts: u64,
     /// One in four answers an earlier comment on the same post. Drafts have none.
     pub comments: u64,
+    /// Of which posts have up to four; the first are met most often.
     pub tags: u64,
+    /// Which of the possible contents: the same number makes the same rows.
     pub seed: u64,
 }
 
@@ -48,10 +50,13 @@ impl Default for Options {
 /// Why nothing was written. Whatever the error, the database is as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// It holds the name of a table that has rows.
     #[error("the database is not empty: there are rows in table `{0}`; seed a new one")]
     NotEmpty(String),
+    /// The numbers of [`Options`] contradict each other, as posts without anybody to write them.
     #[error("there cannot be such content: {0}")]
     Impossible(&'static str),
+    /// A statement failed, and the transaction was rolled back.
     #[error(transparent)]
     Database(#[from] DbErr),
 }

@@ -21,6 +21,7 @@ pub struct Accounts<C> {
 }
 
 /// The same, in a catalog.
+#[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct AccountColumns {
     pub entity: EntityId,
@@ -35,6 +36,7 @@ pub struct AccountColumns {
 }
 
 /// A text that signing up asks for.
+#[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
     /// `username`
@@ -42,6 +44,7 @@ pub struct Asked {
     pub kind: AskedKind,
 }
 
+#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskedKind {
     Username,
@@ -50,6 +53,7 @@ pub enum AskedKind {
 }
 
 /// What a password must be.
+#[doc(hidden)]
 pub const PASSWORD: &str = "8 to 128 characters";
 
 impl AskedKind {

@@ -7,6 +7,7 @@ use super::keys::KeyValue;
 use super::{ColumnIx, RelationId};
 
 /// A condition on the rows of one entity.
+#[doc(hidden)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Filter {
     /// Every one holds; of none, true.
@@ -75,6 +76,7 @@ impl Filter {
 }
 
 /// A value that comes with a request and not with its text: bound when it runs, so that all who ask share a plan.
+#[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Mine {
     /// The id of whoever asks.
@@ -85,16 +87,24 @@ pub enum Mine {
     Now,
 }
 
+/// How a column is compared with a value, as the database orders its type. With null none of them holds, `Ne` neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compare {
+    /// `=`
     Eq,
+    /// `<>`
     Ne,
+    /// `<`
     Lt,
+    /// `<=`
     Lte,
+    /// `>`
     Gt,
+    /// `>=`
     Gte,
 }
 
+#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListCompare {
     Eq,
@@ -104,6 +114,7 @@ pub enum ListCompare {
 }
 
 /// Where in a text another stands. Nothing in it is a wildcard.
+#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextPart {
     Whole,
@@ -112,6 +123,7 @@ pub enum TextPart {
     End,
 }
 
+#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quantifier {
     Some,
@@ -120,6 +132,7 @@ pub enum Quantifier {
 }
 
 /// Which of the rows that a relation leads to count.
+#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
     /// Those that whoever asks may see.

@@ -78,6 +78,7 @@ impl Display for ColumnKey {
 }
 
 impl Graph {
+    /// No entity yet: [`Graph::entity`] puts them on.
     pub fn new() -> Self {
         Self::default()
     }
@@ -242,7 +243,11 @@ impl Graph {
         self
     }
 
-    /// Completes and checks the graph. The error lists every mistake, each with its remedy.
+    /// Completes and checks the graph. A server does so by itself; a test can do it without one.
+    ///
+    /// # Errors
+    /// Where something declared is not there, contradicts another or has a name that is taken. The error lists every
+    /// mistake, each with its remedy.
     pub fn build(self) -> Result<Catalog, GraphError> {
         relate::complete(self)
     }
@@ -252,6 +257,7 @@ impl Graph {
 #[derive(Debug, thiserror::Error)]
 #[error("the graph has {} mistake(s):\n{}", mistakes.len(), mistakes.iter().map(|m| format!("  - {m}")).collect::<Vec<_>>().join("\n"))]
 pub struct GraphError {
+    /// One sentence each, with the remedy. All that were found, so that they can be mended at once.
     pub mistakes: Vec<String>,
 }
 

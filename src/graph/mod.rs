@@ -8,22 +8,32 @@
 
 pub mod accounts;
 pub mod condition;
-pub mod decimal;
 mod definition;
 #[cfg(feature = "new")]
 pub(crate) mod described;
-pub mod hooks;
-pub mod keys;
-pub mod moment;
 pub(crate) mod names;
-pub mod orm;
 pub mod own;
 pub mod policy;
 mod principal;
 mod reflect;
 mod relate;
-pub mod rules;
 pub mod validate;
+
+// Open to the tests and the benches of this workspace, and to nobody else: they change without notice. The same holds
+// for the types here and in the modules above that are hidden one by one.
+#[doc(hidden)]
+pub mod decimal;
+#[doc(hidden)]
+pub mod hooks;
+#[doc(hidden)]
+pub mod keys;
+#[doc(hidden)]
+pub mod moment;
+#[doc(hidden)]
+pub mod orm;
+#[doc(hidden)]
+pub mod rules;
+#[doc(hidden)]
 pub mod writing;
 
 use std::collections::HashMap;
@@ -43,13 +53,18 @@ use writing::{Linking, Pair, Writes, Writing, Written};
 pub type EntityId = usize;
 /// Index of a relation in [`Catalog::relations`].
 pub type RelationId = usize;
-/// Index of a column in [`Entity::columns`].
+/// Index of a column among those of its entity.
 pub type ColumnIx = usize;
 
 /// All that is known of the registered entities, immutable after start.
+///
+/// [`Graph::build`] makes it, so a test that builds a graph has checked it as a start does. What is in it is Backref's
+/// own and changes without notice.
 #[derive(Debug)]
 pub struct Catalog {
+    /// In registration order; an [`EntityId`] is a place in it.
     pub entities: Vec<Entity>,
+    /// Each direction of a relation by itself; a [`RelationId`] is a place in it.
     pub relations: Vec<Relation>,
     /// Whose rows may sign in.
     pub accounts: Option<AccountColumns>,
@@ -130,6 +145,7 @@ impl Catalog {
 }
 
 /// One registered entity: a table and the GraphQL type it appears as.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct Entity {
     /// The Rust module of the entity, for messages: `entity::post`.
@@ -215,6 +231,7 @@ impl Entity {
     }
 }
 
+#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     Asc,
@@ -222,12 +239,14 @@ pub enum Direction {
 }
 
 /// Without a word on it null is the largest value, as in PostgreSQL.
+#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nulls {
     First,
     Last,
 }
 
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct Column {
     /// The column's name in the database.
@@ -284,6 +303,7 @@ impl Column {
 }
 
 /// What a column holds, as far as reading, writing JSON and binding keys are concerned.
+#[doc(hidden)]
 #[derive(Debug, Clone)]
 pub enum Kind {
     /// At most 32 bits signed: a GraphQL `Int`.
@@ -337,6 +357,7 @@ impl Kind {
 }
 
 /// A database enum. `values[i]` in the database is `names[i]` in GraphQL.
+#[doc(hidden)]
 #[derive(Debug, PartialEq, Eq)]
 pub struct EnumType {
     pub type_name: String,
@@ -347,6 +368,7 @@ pub struct EnumType {
 }
 
 /// A foreign key of an entity's table. A relation with `on_condition` or `skip_fk` declares none.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct ForeignKey {
     pub columns: Vec<ColumnIx>,
@@ -359,12 +381,14 @@ pub struct ForeignKey {
     pub declared: String,
 }
 
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct Field {
     pub name: String,
     pub source: FieldSource,
 }
 
+#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldSource {
     /// The global id, made of the primary key.
@@ -380,6 +404,7 @@ pub enum FieldSource {
 }
 
 /// One direction of a relation: from the rows of one entity to rows of another (or the same).
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct Relation {
     pub name: String,
@@ -412,6 +437,7 @@ impl Relation {
     }
 }
 
+#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cardinality {
     One { nullable: bool },
@@ -419,6 +445,7 @@ pub enum Cardinality {
 }
 
 /// How the key columns reach the target.
+#[doc(hidden)]
 #[derive(Debug)]
 pub enum Link {
     /// `target.columns = key`
@@ -433,6 +460,7 @@ pub enum Link {
 }
 
 /// SeaORM's `on_condition`. It is called with the aliases of the declaring and of the other table.
+#[doc(hidden)]
 #[derive(Clone)]
 pub struct JoinCondition {
     pub condition: Arc<dyn Fn(DynIden, DynIden) -> Condition + Send + Sync>,

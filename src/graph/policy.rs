@@ -77,10 +77,12 @@ impl Rule {
     /// It holds for no row.
     pub const NEVER: Rule = Rule(Term::Any(Vec::new()));
 
+    /// It holds where both do.
     pub fn and(self, other: Rule) -> Rule {
         Rule(Term::All(vec![self.0, other.0]))
     }
 
+    /// It holds where either does, or both.
     pub fn or(self, other: Rule) -> Rule {
         Rule(Term::Any(vec![self.0, other.0]))
     }
@@ -227,6 +229,7 @@ impl Row {
         Rule(Term::In(Named::of(column), values))
     }
 
+    /// The column holds null. A value that is there, but hidden from whoever asks, is not taken for it.
     pub fn is_null<C: ColumnTrait + IdenStatic>(&self, column: C) -> Rule {
         Rule(Term::IsNull(Named::of(column)))
     }
@@ -286,6 +289,7 @@ fn text(value: Value) -> Option<String> {
 pub(super) type Declared = Arc<dyn Fn(Me<'_>, Row) -> Rule + Send + Sync>;
 
 /// What is declared of the rows of one entity. Both parts must hold.
+#[doc(hidden)]
 #[derive(Clone, Default)]
 pub struct Policy {
     pub(super) rule: Option<Declared>,

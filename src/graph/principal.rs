@@ -9,6 +9,7 @@ pub enum Principal {
     /// Nobody signed in.
     #[default]
     Anonymous,
+    /// Somebody whose word on who he is was believed.
     Subject(Arc<Subject>),
 }
 
@@ -26,14 +27,18 @@ pub struct Subject {
 /// A value that a principal brings along.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Claim {
+    /// For columns that are true or false.
     Boolean(bool),
+    /// For columns of whole numbers.
     Integer(i64),
+    /// For texts, and for whatever is written as one: values of enums, UUIDs, times by RFC 3339.
     Text(Box<str>),
     /// For a rule that a column is one of them.
     List(Vec<Claim>),
 }
 
 impl Principal {
+    /// A principal that is known.
     pub fn subject(subject: Subject) -> Self {
         Principal::Subject(Arc::new(subject))
     }
@@ -56,11 +61,13 @@ impl Subject {
         }
     }
 
+    /// With the role that rules ask for by `me.has(role)`.
     pub fn with_role(mut self, role: impl Into<Box<str>>) -> Self {
         self.role = Some(role.into());
         self
     }
 
+    /// With a claim that rules compare columns with by `me.claim(name)`, in place of one of that name.
     pub fn with_claim(mut self, name: impl Into<Box<str>>, claim: impl Into<Claim>) -> Self {
         self.claims.insert(name.into(), claim.into());
         self

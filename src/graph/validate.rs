@@ -130,6 +130,7 @@ impl Check {
         }
     }
 
+    #[doc(hidden)]
     pub fn holds(&self, value: &KeyValue) -> bool {
         match (&self.what, value) {
             (What::Range(span), KeyValue::Int(number)) => span.has(*number),
@@ -294,6 +295,7 @@ impl Invalid {
 }
 
 /// What is wrong with a row that was to be written.
+#[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// `None` where the row as a whole is meant.
@@ -302,6 +304,7 @@ pub struct Problem {
 }
 
 /// What a graph declares of whole rows.
+#[doc(hidden)]
 #[derive(Clone)]
 pub struct RowCheck(pub(super) Arc<Validator>);
 

@@ -14,6 +14,12 @@ use super::{Bearer, Principal};
 
 /// Tells from a request's head who asks. Closures that return a future do.
 pub trait Authenticate: Send + Sync + 'static {
+    /// Who asks: [`Principal::Anonymous`] for who shows nothing. It is asked once for each request, before its document
+    /// is looked at, so whatever takes long here is added to every answer.
+    ///
+    /// # Errors
+    /// Where something is shown that is not believed, or cannot be told to be. The request is refused then; it is not
+    /// answered as nobody's.
     fn authenticate<'a>(
         &'a self,
         request: &'a Parts,
@@ -38,15 +44,20 @@ where
 pub enum Unauthenticated {
     /// What was shown is not believed: `UNAUTHENTICATED`, 401. The message is for whoever asked.
     Refused {
+        /// What is wrong with it, and what would be believed.
         message: Cow<'static, str>,
         /// The answer's `WWW-Authenticate`.
         challenge: Option<HeaderValue>,
     },
     /// Whether it can be believed cannot be told now: `UNAVAILABLE`, 503.
-    Unavailable { message: Cow<'static, str> },
+    Unavailable {
+        /// What is out of reach, without a cause that is the operator's alone: that is for the log.
+        message: Cow<'static, str>,
+    },
 }
 
 impl Unauthenticated {
+    /// Not believed, without a `WWW-Authenticate`; the message is for whoever asked.
     pub fn refused(message: impl Into<Cow<'static, str>>) -> Self {
         Unauthenticated::Refused {
             message: message.into(),
@@ -54,6 +65,7 @@ impl Unauthenticated {
         }
     }
 
+    /// Not to be told now; the message is for whoever asked, who may try again.
     pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         Unauthenticated::Unavailable {
             message: message.into(),
@@ -108,6 +120,10 @@ impl Authentication {
         self.how.as_ref().map(|_| &self.reads)
     }
 
+    /// Who asks, by what the request's head shows.
+    ///
+    /// # Errors
+    /// Where it is not believed, or cannot be told to be.
     pub async fn authenticate(&self, request: &Parts) -> Result<Principal, Unauthenticated> {
         match &self.how {
             None => Ok(Principal::Anonymous),

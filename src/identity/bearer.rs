@@ -21,6 +21,7 @@ pub struct Bearer {
 }
 
 impl Bearer {
+    /// Believes the tokens that these verify, and what they say of a role until they end.
     pub fn of(tokens: Arc<Tokens>) -> Self {
         Bearer {
             tokens: Some(tokens),
@@ -37,6 +38,7 @@ impl Bearer {
     }
 
     /// Asks the accounts for the role of whoever shows a token, at each request.
+    #[doc(hidden)]
     pub fn with_roles_of(self, accounts: Arc<Accounts>) -> Self {
         Bearer {
             roles: Some(accounts),

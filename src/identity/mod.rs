@@ -6,10 +6,13 @@
 //!
 //! **Invariant:** whoever shows something that is not believed is refused. Nobody known is only who shows nothing.
 
-pub mod accounts;
 mod authenticate;
 mod bearer;
 pub mod tokens;
+
+// Open to the tests of this workspace, and to nobody else: it changes without notice.
+#[doc(hidden)]
+pub mod accounts;
 
 pub use authenticate::{Authenticate, Authentication, Unauthenticated};
 pub use bearer::Bearer;

@@ -135,7 +135,7 @@ pub struct DatabaseArgs {
 #[derive(Debug, Args)]
 pub struct Serve {
     /// Where to listen: HOST:PORT, or PORT for this machine alone, or :PORT for all of its addresses. A name stands for all of
-    /// its addresses, as localhost does for 127.0.0.1 and [::1]
+    /// its addresses, as localhost does for `127.0.0.1` and `[::1]`
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:8000")]
     pub listen: Listen,
     #[command(flatten)]
@@ -171,8 +171,8 @@ pub struct Serve {
     /// Without it a GET is refused if it says that another site's page made it
     #[arg(long, env = "REQUIRE_PREFLIGHT", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub require_preflight: bool,
-    /// The origins of other sites whose pages may ask, with cookies too: https://app.example,https://admin.example; or *
-    /// for all, without cookies. By default there are none
+    /// The origins of other sites whose pages may ask, with cookies too: `https://app.example,https://admin.example`;
+    /// or `*` for all, without cookies. By default there are none
     #[arg(
         long,
         env = "CORS_ORIGINS",

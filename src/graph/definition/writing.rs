@@ -83,6 +83,7 @@ impl Preset {
         Preset(Put::Claim(name.into()))
     }
 
+    /// The same value for every row: `Preset::value(0)`.
     pub fn value(value: impl Into<Value>) -> Self {
         Preset(Put::Value(value.into()))
     }

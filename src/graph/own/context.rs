@@ -55,7 +55,11 @@ impl Context {
         &self.0.principal
     }
 
-    /// The value of an argument that was declared.
+    /// The value of an argument that was declared. One that may be left out is an `Option`.
+    ///
+    /// # Errors
+    /// Where `T` cannot be made of it ([`Why::Input`](super::Why::Input)), or it was not declared
+    /// ([`Why::Mistake`](super::Why::Mistake)).
     pub fn argument<T: Input>(&self, name: &str) -> Result<T, FieldError> {
         let value = self.0.arguments.get(name).ok_or_else(|| {
             FieldError::mistake(format!(
@@ -72,6 +76,10 @@ impl Context {
     }
 
     /// The rows that a relation leads to from a row, as far as whoever asks may see them.
+    ///
+    /// # Errors
+    /// Where the relation is not among what was declared by [`Needs::related`](super::Needs::related), or its rows
+    /// could not be read: too many without [`Needs::at_most`](super::Needs::at_most), a database out of reach.
     pub async fn related<T: EntityTrait, E: EntityTrait>(
         &self,
         row: &Row<E>,
@@ -87,6 +95,9 @@ impl Context {
     }
 
     /// The one row that a relation leads to, if there is one to be seen.
+    ///
+    /// # Errors
+    /// As [`Context::related`].
     pub async fn related_one<T: EntityTrait, E: EntityTrait>(
         &self,
         row: &Row<E>,
@@ -96,7 +107,10 @@ impl Context {
         Ok(rows.into_iter().next())
     }
 
-    /// The rows that a relation leads to from each of several rows.
+    /// The rows that a relation leads to from each of several rows, in their order.
+    ///
+    /// # Errors
+    /// As [`Context::related`], for the first row that has one.
     pub async fn related_each<T: EntityTrait, E: EntityTrait>(
         &self,
         rows: &[Row<E>],
@@ -108,6 +122,9 @@ impl Context {
     }
 
     /// How many rows a relation leads to from a row, of those that whoever asks may see.
+    ///
+    /// # Errors
+    /// Where it is not among what was declared by [`Needs::count`](super::Needs::count), or could not be counted.
     pub async fn count<E: EntityTrait>(
         &self,
         row: &Row<E>,

@@ -8,7 +8,9 @@ use std::sync::Arc;
 /// is logged under; the others say what they say.
 #[derive(Clone)]
 pub struct FieldError {
+    /// By it a client's program tells errors apart: it becomes `extensions.code`.
     pub why: Why,
+    /// For people: what a client is told, or with [`Why::Internal`] what is logged.
     pub message: String,
     /// Backref's own errors, which it passes on as they are.
     pub passed_on: Option<Arc<dyn Any + Send + Sync>>,

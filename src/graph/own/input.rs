@@ -10,11 +10,15 @@ pub trait Input: Send + Sized + 'static {
     /// What it is in GraphQL.
     fn shape() -> Shape;
 
-    /// The value, of JSON that GraphQL has let through; else what is wrong with it.
+    /// The value, of JSON that GraphQL has let through.
+    ///
+    /// # Errors
+    /// What is wrong with it, as a client is told it behind the argument's name: `` `x` is no Date ``.
     fn read(value: &Json) -> Result<Self, String>;
 }
 
 /// An argument of a field.
+#[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct Argument {
     pub name: String,

@@ -13,6 +13,12 @@
 //! holds no connection.
 //!
 //! **Invariant:** nothing here names a database, a plan or a document.
+//!
+//! [`Graph::field`]: crate::Graph::field
+//! [`Graph::lazy_field`]: crate::Graph::lazy_field
+//! [`Graph::batch_field`]: crate::Graph::batch_field
+//! [`Graph::query_field`]: crate::Graph::query_field
+//! [`Graph::mutation_field`]: crate::Graph::mutation_field
 
 mod context;
 mod declare;
@@ -46,9 +52,11 @@ pub use run::{Call, Run, Values};
 pub use writes::{Does, Write, WriteAsk, Writes};
 
 /// Index of a field in [`Owns::fields`].
+#[doc(hidden)]
 pub type OwnId = usize;
 
 /// All fields of one's own of a graph.
+#[doc(hidden)]
 #[derive(Debug, Default)]
 pub struct Owns {
     pub fields: Vec<OwnField>,
@@ -61,6 +69,7 @@ pub struct Owns {
 }
 
 /// A field of one's own.
+#[doc(hidden)]
 pub struct OwnField {
     pub name: String,
     pub kind: OwnKind,
@@ -79,6 +88,7 @@ pub struct OwnField {
 }
 
 /// When the code of a field is called.
+#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnKind {
     /// For each row, and it waits for nothing.

@@ -32,6 +32,7 @@ pub struct Needs<E> {
 }
 
 /// A relation that a field may walk.
+#[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct Walk {
     pub(in crate::graph) way: Way,

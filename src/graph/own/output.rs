@@ -29,20 +29,27 @@ pub trait Output: Send + Sized + 'static {
     fn shape() -> Shape;
 
     /// The value, as it is written.
+    ///
+    /// # Errors
+    /// Where there is none that fits the type, as a number that is not finite.
     fn value(self) -> Result<Value, FieldError>;
 }
 
 /// A type of GraphQL.
 #[derive(Debug, Clone)]
 pub struct Shape {
+    /// What a value is, where there is one.
     pub of: Of,
+    /// Whether there may be none. An error where it may not makes the nearest value above null that may be.
     pub nullable: bool,
 }
 
 /// A type of GraphQL, but for whether it may be null.
 #[derive(Debug, Clone)]
 pub enum Of {
+    /// By its name in the schema, which must be one that Backref has: `String`, `Decimal`.
     Scalar(&'static str),
+    /// Of values that are each of this type.
     List(Box<Shape>),
     /// By its name, and what it has.
     Object(String, fn() -> ObjectShape),
@@ -57,24 +64,33 @@ pub struct RowOf(pub(in crate::graph) TableKey);
 /// An object type.
 #[derive(Debug, Clone)]
 pub struct ObjectShape {
+    /// Of the type, in the schema. Objects of one name are one type.
     pub name: String,
+    /// What the schema says of it.
     pub description: Option<String>,
+    /// In the order in which [`Value::Object`] has their values.
     pub fields: Vec<ObjectField>,
 }
 
+/// A field of an object type.
 #[derive(Debug, Clone)]
 pub struct ObjectField {
+    /// As the schema and queries call it.
     pub name: String,
+    /// What the schema says of it.
     pub description: String,
+    /// The type of its values.
     pub shape: Shape,
 }
 
 /// A value as it is written.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
+    /// No value.
     Null,
-    /// A scalar's.
+    /// A scalar's, as the text of JSON that is put into the answer as it is: `"\"a text\""`, `"42"`.
     Json(Box<str>),
+    /// The values of a list, in its order.
     List(Vec<Value>),
     /// A value for each field of the object, in their order.
     Object(Vec<Value>),
@@ -85,6 +101,7 @@ pub enum Value {
 }
 
 /// The key of a row, in either form.
+#[doc(hidden)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum KeyOf {
     Given(Vec<OrmValue>),
@@ -117,6 +134,7 @@ impl Shape {
 /// }
 /// ```
 pub trait Object: Send + Sized + 'static {
+    /// Its type, and how each field is got. It is asked for at start and for each value, so it does no work.
     fn object() -> ObjectOf<Self>;
 }
 
@@ -129,6 +147,7 @@ pub struct ObjectOf<T> {
 type Get<T> = Box<dyn Fn(&T) -> Result<Value, FieldError>>;
 
 impl<T> ObjectOf<T> {
+    /// An object type of this name, which no other type of the graph may have, without a field yet.
     pub fn new(name: &str) -> Self {
         ObjectOf {
             shape: ObjectShape {

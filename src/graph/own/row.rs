@@ -22,6 +22,7 @@ pub struct Row<E> {
 }
 
 /// What is read of rows, decided when the graph is built.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct RowsOf {
     pub entity: EntityId,
@@ -36,6 +37,7 @@ pub struct RowsOf {
     pub walks: Vec<WalkOf>,
 }
 
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct ColumnOf {
     pub ix: ColumnIx,
@@ -49,6 +51,7 @@ pub struct ColumnOf {
 }
 
 /// A relation that is walked from rows.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct WalkOf {
     pub relation: RelationId,
@@ -63,6 +66,7 @@ pub struct WalkOf {
 }
 
 /// The rows of a level.
+#[doc(hidden)]
 pub struct RowSet {
     pub of: Arc<RowsOf>,
     /// For each column of `of` its values; `None` where whoever asks sees none of them.
@@ -116,8 +120,12 @@ impl<E: EntityTrait> Row<E> {
         }
     }
 
-    /// The value of a column, which must be among those that were declared. One that whoever asks may not see is null,
-    /// and an error where null is no value of it.
+    /// The value of a column, which must be among those that were declared. One that whoever asks may not see is null:
+    /// take an `Option` of a column that a rule may hide.
+    ///
+    /// # Errors
+    /// [`Why::Forbidden`](super::Why::Forbidden) where it is hidden and `V` has no null;
+    /// [`Why::Mistake`](super::Why::Mistake) where the column was not declared, or `V` is not its type.
     pub fn get<V: ValueType>(&self, column: E::Column) -> Result<V, FieldError> {
         let (name, of) = (column.as_str(), &self.rows.of);
         let Some(at) = of.columns.iter().position(|c| c.name == name) else {

@@ -11,12 +11,14 @@ use super::output::{Key, KeyOf, RowOf};
 use crate::graph::reflect::TableKey;
 
 /// A write on its way to the transaction.
+#[doc(hidden)]
 pub struct WriteAsk {
     pub write: Write,
     answer: oneshot::Sender<Result<KeyOf, FieldError>>,
 }
 
 /// What is to be written.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct Write {
     pub of: RowOf,
@@ -27,6 +29,7 @@ pub struct Write {
     pub input: Json,
 }
 
+#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Does {
     Create,
@@ -35,6 +38,7 @@ pub enum Does {
 }
 
 /// Where writes are asked for.
+#[doc(hidden)]
 pub type Writes = mpsc::UnboundedSender<WriteAsk>;
 
 impl WriteAsk {
@@ -47,11 +51,18 @@ impl WriteAsk {
 impl Context {
     /// Makes a row, of an input as the entity's own mutation takes it: `json!({ "title": "Low water", … })`. In code of
     /// a mutation alone.
+    ///
+    /// # Errors
+    /// Where the code is of no mutation, and for whatever the entity's own mutation would refuse: rules, validators,
+    /// keys that are taken. Nothing of the request is kept then, whatever the code makes of the error.
     pub async fn create<E: EntityTrait>(&self, _: E, input: Json) -> Result<Key<E>, FieldError> {
         self.write(Does::Create, None, input).await
     }
 
     /// Changes a row, of an input as the entity's own mutation takes it. In code of a mutation alone.
+    ///
+    /// # Errors
+    /// As [`Context::create`], and where there is no such row to be seen.
     pub async fn update<E: EntityTrait>(
         &self,
         key: &Key<E>,
@@ -61,6 +72,9 @@ impl Context {
     }
 
     /// Deletes a row. In code of a mutation alone.
+    ///
+    /// # Errors
+    /// As [`Context::create`], and where there is no such row to be seen or others refer to it.
     pub async fn delete<E: EntityTrait>(&self, key: &Key<E>) -> Result<(), FieldError> {
         self.write(Does::Delete, Some(key), Json::Null)
             .await

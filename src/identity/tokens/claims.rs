@@ -22,10 +22,12 @@ impl FromStr for ClaimPath {
 }
 
 impl ClaimPath {
+    /// Of a name, or names with dots between them: `ClaimPath::of("realm_access.roles")`.
     pub fn of(text: &str) -> Self {
         ClaimPath(text.trim().into())
     }
 
+    /// The whole path, as it was given.
     pub fn name(&self) -> &str {
         &self.0
     }
@@ -65,7 +67,9 @@ fn find<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
 /// What becomes of a subject, and where it is.
 #[derive(Debug, Clone)]
 pub struct ClaimPaths {
+    /// What a rule's `me.id()` is: a text or a whole number. Without it a token is not believed.
     pub id: ClaimPath,
+    /// What a rule's `me.has(role)` asks for: a text, or a list of one. It may be missing.
     pub role: ClaimPath,
     /// By the names that rules know them by.
     pub others: Vec<(Box<str>, ClaimPath)>,
@@ -73,6 +77,10 @@ pub struct ClaimPaths {
 
 impl ClaimPaths {
     /// What a token says. A claim that is not there, or null, is not the subject's.
+    ///
+    /// # Errors
+    /// [`TokenError::Claim`] where there is no id, or a claim is nothing that rules can compare with: an object, a
+    /// fraction, several roles.
     pub fn subject(&self, claims: &Map<String, Value>) -> Result<Subject, TokenError> {
         let of_type = |path: &ClaimPath| TokenError::Claim(path.name().into());
         let id = match self.id.find(claims) {

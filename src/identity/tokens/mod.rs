@@ -70,32 +70,46 @@ const LONGEST: usize = 16 << 10;
 /// Why a token is not believed, for whoever shows it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
+    /// It is not three parts in base64 with JSON in the first two, or is longer than 16 KiB.
     #[error("the token cannot be read as a JWT")]
     Malformed,
+    /// Its `alg` is not the one that is believed, [`TokenSettings::algorithm`], which this holds.
     #[error("the token is not signed by {0}, the algorithm of this server")]
     Algorithm(Algorithm),
+    /// It was changed, or another key signed it.
     #[error("the token's signature is not valid")]
     Signature,
+    /// Its head has no `kid`, and the JWK set has several keys.
     #[error("the token names no key (`kid`), and there is not just one")]
     NoKeyId,
+    /// Its `kid` is not in the JWK set, which is read anew for it, though not more often than every ten seconds.
     #[error("the token is signed by a key that is not known")]
     UnknownKey,
+    /// Its `exp` is past by more than the leeway.
     #[error("the token has expired")]
     Expired,
+    /// Its `nbf` is to come by more than the leeway.
     #[error("the token is not valid yet")]
     NotYet,
+    /// Its `iss` is not [`TokenSettings::issuer`].
     #[error("the token is of another issuer")]
     Issuer,
+    /// Its `aud` is none of [`TokenSettings::audience`], or there is one and none was configured.
     #[error("the token is for another audience")]
     Audience,
+    /// By the claim's name, or the path it was looked for at.
     #[error("the token's claim `{0}` is missing, or not of its type")]
     Claim(Box<str>),
+    /// No fault of the token: the JWK set could not be read yet, so whether to believe it cannot be told.
     #[error("the keys that tokens are signed by are out of reach; try again later")]
     KeysOutOfReach,
 }
 
 impl Tokens {
     /// Keys in files are read at once; those of a URL when [`Tokens::start`] asks for them, or the first token does.
+    ///
+    /// # Errors
+    /// Where the key is none of the algorithm, is too short, or its file cannot be read.
     pub fn new(settings: TokenSettings) -> Result<Self, SettingsError> {
         crypto::install();
         settings.check()?;
@@ -135,6 +149,9 @@ impl Tokens {
     }
 
     /// Who shows a token, whatever is known of it.
+    ///
+    /// # Errors
+    /// Why it is not believed.
     pub async fn verify(&self, token: &str) -> Result<Principal, TokenError> {
         if token.len() > LONGEST {
             return Err(TokenError::Malformed);
@@ -184,7 +201,8 @@ impl Tokens {
         }
     }
 
-    /// A token for a subject; `None` where the server has no key of its own to sign it by.
+    /// A token for a subject, believed for `ttl`, or without one for [`TokenSettings::ttl`]; `None` where the server
+    /// has no key of its own to sign it by.
     pub fn sign(&self, subject: &Subject, ttl: Option<Duration>) -> Option<String> {
         let key = self.signing.as_ref()?;
         let now = now();

@@ -12,22 +12,26 @@ use super::claims::{ClaimPath, ClaimPaths};
 /// Which tokens are believed.
 #[derive(Clone)]
 pub struct TokenSettings {
+    /// The only one that is believed, whatever a token says of itself.
     pub algorithm: Algorithm,
+    /// By what signatures are verified; a secret signs as well.
     pub key: KeySource,
     /// Whose tokens: `iss`.
     pub issuer: Option<String>,
     /// For whom they must be: `aud` names one of these. Without any, a token that is for somebody is not believed.
     pub audience: Vec<String>,
-    /// By how much clocks may differ.
+    /// How long past its `exp`, and before its `nbf`, a token is believed, for clocks that differ: 60 s by default.
     pub leeway: Duration,
+    /// Where in a token its subject's id, role and claims are.
     pub paths: ClaimPaths,
-    /// How long those that the server signs are believed.
+    /// How long those that the server signs are believed: a day by default.
     pub ttl: Duration,
 }
 
 /// What tokens are signed by.
 #[derive(Clone)]
 pub enum KeySource {
+    /// Of HS256, at least 32 bytes. Whoever has it can sign for everybody, as this server does.
     Secret(Vec<u8>),
     /// A public key in PEM.
     PublicKey(Vec<u8>),
@@ -35,17 +39,23 @@ pub enum KeySource {
     JwksFile(PathBuf),
     /// A JWK set by `https`, or by `http` from this machine.
     JwksUrl {
+        /// Asked for at start, again after ten minutes, and when a token names a key that is not known.
         url: String,
         /// A certificate in PEM to believe besides those of the web's authorities.
         authority: Option<Vec<u8>>,
     },
 }
 
+/// How tokens are signed (RFC 7518, RFC 8037).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
+    /// HMAC with SHA-256, by a secret.
     Hs256,
+    /// RSA (PKCS #1 v1.5) with SHA-256.
     Rs256,
+    /// ECDSA on the curve P-256 with SHA-256.
     Es256,
+    /// Ed25519.
     EdDsa,
 }
 
@@ -98,28 +108,44 @@ impl FromStr for Algorithm {
 /// Why tokens cannot be verified as configured, with the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
+    /// A secret that could be guessed; it holds its length in bytes.
     #[error(
         "JWT_SECRET has {0} bytes, and a secret that is not to be guessed has at least 32: make one with `openssl rand -hex 32`"
     )]
     ShortSecret(usize),
+    /// A public key was given where a secret belongs.
     #[error(
         "JWT_SECRET is a key in PEM: whoever knows a public key could sign tokens by it. Give its file as JWT_PUBLIC_KEY"
     )]
     SecretIsKey,
+    /// A secret was given for an algorithm that has a pair of keys.
     #[error(
         "JWT_ALGORITHM is {0}, which has no secret; give JWT_PUBLIC_KEY or JWT_JWKS, or leave it out"
     )]
     NoSecret(Algorithm),
+    /// A public key or a JWK set was given for HS256.
     #[error(
         "JWT_ALGORITHM is HS256, whose key is a secret; say RS256, ES256 or EdDSA, as the key is"
     )]
     NoPublicKey,
+    /// What was given as a public key is none of the algorithm's.
     #[error(
         "JWT_PUBLIC_KEY is no public key of {algorithm} in PEM ({cause}); say by JWT_ALGORITHM what it is for"
     )]
-    BadKey { algorithm: Algorithm, cause: String },
+    BadKey {
+        /// What the key was to be of.
+        algorithm: Algorithm,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A file of keys cannot be read or has none to use, or a URL is none to ask for keys.
     #[error("JWT_JWKS `{place}`: {cause}")]
-    BadJwks { place: String, cause: String },
+    BadJwks {
+        /// The file or the URL that was named.
+        place: String,
+        /// What is wrong with it.
+        cause: String,
+    },
 }
 
 /// The shortest secret, in bytes: as long as the digest (RFC 7518, 3.2).

@@ -43,6 +43,7 @@ pub struct Limits {
     pub condition_depth: usize,
     /// Orders in one `orderBy`.
     pub orders: usize,
+    /// How large its document may be.
     pub document: DocumentLimits,
 }
 
