@@ -129,7 +129,8 @@ impl Engine {
             steps,
             deadline,
             most: self.planner.limits.page,
-            explain: request.explain.then_some(bound),
+            bound,
+            explain: request.explain,
             once,
         });
         match doing.run(writers, &self.turns).await {

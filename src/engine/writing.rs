@@ -35,8 +35,10 @@ pub struct Doing {
     pub deadline: Instant,
     /// Rows that a condition may match at most.
     pub most: u32,
-    /// Whether to say what it cost, and the bound that was known before.
-    pub explain: Option<Bound>,
+    /// What it takes at most.
+    pub bound: Bound,
+    /// Whether to say what it cost.
+    pub explain: bool,
     /// It is done once, however often it comes.
     pub once: Option<Once>,
 }
@@ -89,9 +91,29 @@ pub enum Undone {
 
 pub(super) type Stop = Abort<Undone>;
 
+/// What work may take that others' may wait for: rows written, and what is run and read at most.
+const BRIEF_WRITTEN: usize = 100;
+const BRIEF: Bound = Bound {
+    statements: 32,
+    rows: 5_000,
+};
+
 impl Work for Doing {
     type Done = Written;
     type Refused = Undone;
+
+    fn is_brief(&self) -> bool {
+        // Somebody's own code may wait for anything, and so does whoever signs in.
+        let only_asks = |step: &Step| match step {
+            Step::Read(prepared) | Step::Write(prepared) => prepared.bound.plan.own.is_none(),
+            Step::Own(..) | Step::SignUp(..) | Step::SignIn { .. } => false,
+        };
+        self.bound.statements <= BRIEF.statements
+            && self.bound.rows <= BRIEF.rows
+            && self.units.nodes.len() <= BRIEF_WRITTEN
+            && self.steps.iter().all(only_asks)
+            && self.units.is_all_named(&self.planner.shared.catalog)
+    }
 
     async fn attempt<T: Transaction>(&self, on: &T) -> Result<Written, Stop> {
         let catalog = &self.planner.shared.catalog;
@@ -178,10 +200,10 @@ impl Work for Doing {
         if let Some(once) = &self.once {
             once.end(on, &String::from_utf8_lossy(&data)).await?;
         }
-        let extensions = self.explain.map(|bound| {
+        let extensions = self.explain.then(|| {
             let ran = writer.ran.drain(..).map(|ran| (ran.path, ran.ran));
             let ran = ran.chain(cost);
-            explain::of_mutation(bound, ran)
+            explain::of_mutation(self.bound, ran)
         });
         Ok(Written { data, extensions })
     }
@@ -318,7 +340,7 @@ impl Doing {
         loaded: &[Loaded],
         cost: &mut Vec<(String, Ran)>,
     ) {
-        if self.explain.is_some() {
+        if self.explain {
             let ran = loaded.iter().enumerate();
             cost.extend(ran.filter_map(|(i, level)| {
                 let ran = level.ran.clone()?;
@@ -434,6 +456,10 @@ struct Look(Change);
 impl Work for Look {
     type Done = Vec<Given>;
     type Refused = Infallible;
+
+    fn is_brief(&self) -> bool {
+        true
+    }
 
     async fn attempt<T: Transaction>(&self, on: &T) -> Result<Vec<Given>, Abort<Infallible>> {
         Ok(on.change(&self.0).await?)

@@ -112,6 +112,10 @@ impl Work for Forget {
     type Done = ();
     type Refused = Infallible;
 
+    fn is_brief(&self) -> bool {
+        false
+    }
+
     async fn attempt<T: Transaction>(&self, on: &T) -> Result<(), Abort<Infallible>> {
         let ended = match T::DIALECT {
             Dialect::Postgres => "$1",

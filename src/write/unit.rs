@@ -6,7 +6,7 @@ use foldhash::fast::RandomState;
 
 use crate::graph::condition::Filter;
 use crate::graph::keys::KeyValue;
-use crate::graph::{ColumnIx, EntityId, RelationId};
+use crate::graph::{Catalog, ColumnIx, EntityId, RelationId};
 use crate::read::sql::change::Value;
 
 pub type NodeId = usize;
@@ -31,6 +31,16 @@ impl Units {
 }
 
 impl Units {
+    /// Whether every row that is written is known before, and written by nobody's own code.
+    pub fn is_all_named(&self, catalog: &Catalog) -> bool {
+        let named = |act: &Act| act.matching.is_none() && act.sets.is_empty();
+        // With what is deleted more may go.
+        let deleted = |node: &Node| node.found().is_some_and(|found| found.uses.delete);
+        let hooked = |node: &Node| catalog.entities[node.entity].writing.hooks.is_some();
+        let mut nodes = self.nodes.iter();
+        self.acts.iter().all(named) && !nodes.any(|node| deleted(node) || hooked(node))
+    }
+
     /// Says what the account holds that a field makes.
     pub fn fill_account(&mut self, act: usize, values: Vec<(ColumnIx, KeyValue)>) {
         if let Gives::One(node) = self.acts[act].gives {

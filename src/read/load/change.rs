@@ -72,6 +72,9 @@ pub trait Work: Send + Sync + 'static {
     type Done: Send + 'static;
     type Refused: Send + 'static;
 
+    /// Whether it waits for nothing but the database, and for that not long, so that others' work may be committed with it.
+    fn is_brief(&self) -> bool;
+
     fn attempt<T: Transaction>(
         &self,
         on: &T,

@@ -59,6 +59,10 @@ impl Work for Stubborn {
     type Done = ();
     type Refused = Refused;
 
+    fn is_brief(&self) -> bool {
+        true
+    }
+
     async fn attempt<T: Transaction>(&self, on: &T) -> Result<(), Abort<Refused>> {
         let good = change("UPDATE counter SET n = 5", [], []);
         let bad = change("UPDATE counter SET n = NULL", [], []);
@@ -176,6 +180,10 @@ impl Work for Opaque {
     type Done = ();
     type Refused = Refused;
 
+    fn is_brief(&self) -> bool {
+        true
+    }
+
     async fn attempt<T: Transaction>(&self, on: &T) -> Result<(), Abort<Refused>> {
         let counts = script([Step::Increment(1)]);
         let done = counts.attempt(on).await;
@@ -210,6 +218,10 @@ struct Payload {
 impl Work for Payload {
     type Done = String;
     type Refused = Refused;
+
+    fn is_brief(&self) -> bool {
+        true
+    }
 
     async fn attempt<T: Transaction>(&self, on: &T) -> Result<String, Abort<Refused>> {
         let update = "UPDATE post SET title = title || '!' WHERE id = $1";

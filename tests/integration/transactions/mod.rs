@@ -4,6 +4,7 @@ mod ends;
 mod postgres;
 mod refusals;
 mod sqlite;
+mod together;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -100,6 +101,10 @@ struct Refused;
 impl Work for Script {
     type Done = Vec<Vec<Given>>;
     type Refused = Refused;
+
+    fn is_brief(&self) -> bool {
+        !self.steps.iter().any(|step| matches!(step, Step::Wait(_)))
+    }
 
     async fn attempt<T: Transaction>(&self, on: &T) -> Result<Self::Done, Abort<Refused>> {
         let attempt = self.attempts.fetch_add(1, Ordering::SeqCst) + 1;

@@ -437,8 +437,9 @@ fn connect(
     connection.execute_batch(&format!(
         "PRAGMA mmap_size = 0; PRAGMA cache_size = -{cache};"
     ))?;
+    // A statement that changes many rows keeps their pages as they were until it is done: else in a file of its own.
     connection.execute_batch(match settings.writes {
-        true => "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;",
+        true => "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;",
         false => "PRAGMA query_only = ON;",
     })?;
     // Reads the file, so that one which is no database is refused here.

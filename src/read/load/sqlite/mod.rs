@@ -8,6 +8,7 @@
 //! Writes have one thread and one connection (`writer`), since a file has one writer at a time.
 
 mod connection;
+mod desk;
 mod file;
 mod forms;
 mod heard;

@@ -106,6 +106,28 @@ impl Sqlite {
         }
     }
 
+    /// What is done from here on can be taken back by itself.
+    pub fn save(&self) -> Result<(), DatabaseError> {
+        self.step("SAVEPOINT task")
+    }
+
+    /// Takes back what was done since it was saved.
+    pub fn take_back(&self) -> Result<(), DatabaseError> {
+        self.forms.forget();
+        self.step("ROLLBACK TO task")
+    }
+
+    /// What was done since it was saved is as what was done before.
+    pub fn release(&self) -> Result<(), DatabaseError> {
+        self.step("RELEASE task")
+    }
+
+    /// Runs what is no statement of a request's, and waits for nobody.
+    fn step(&self, sql: &str) -> Result<(), DatabaseError> {
+        let done = unheard(|| self.connection.prepare_cached(sql)?.execute([]));
+        done.map(drop).map_err(|error| self.explain(error.into()))
+    }
+
     /// Has the file keep a log, so that readers and writers are not in each other's way; false where others have it in use
     /// for too long.
     pub fn keep_log(&self, bounds: &Bounds) -> Result<bool, DatabaseError> {

@@ -1,0 +1,278 @@
+//! The desk of the thread that writes: its connection, and which work is committed together.
+//!
+//! What a commit costs is mostly the same whatever it is of, so brief work that waits is done in one transaction and
+//! committed at once, each behind a savepoint of its own: what one refuses is taken back, and the others stand. Nobody is
+//! answered before the commit. Where it cannot be committed as a whole, each is done again by itself.
+
+use std::collections::VecDeque;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use super::super::DatabaseError;
+use super::connection::{Settings, Sqlite};
+use super::file::Log;
+use super::pool::SqlitePool;
+use super::watch::Bounds;
+
+/// Work for the thread, which keeps what comes of it until it is answered.
+pub trait Task: Send {
+    /// Whether others' work may wait for it to be committed together.
+    fn is_brief(&self) -> bool;
+
+    fn subscriber(&self) -> tracing::Dispatch;
+
+    fn bounds(&self) -> Bounds;
+
+    /// Whether it is still wanted: from here on it says itself what became of it.
+    fn begins(&self) -> bool;
+
+    /// Does it in the transaction that is open; whether it is to be committed.
+    fn attempt(&mut self, connection: &Sqlite) -> bool;
+
+    /// Nothing has come of it but this.
+    fn fail(&mut self, error: DatabaseError);
+
+    fn answer(self: Box<Self>);
+}
+
+/// The thread's own: its connection.
+pub struct Desk {
+    pool: SqlitePool,
+    connection: Option<Sqlite>,
+    /// The file, by how often it was replaced, for which a log was asked: it need not be possible.
+    asked_for_log: Option<u64>,
+}
+
+/// What is to be done, in the order in which it came.
+struct Waiting {
+    jobs: mpsc::Receiver<Box<dyn Task>>,
+    /// What has come already, and was not brief enough to go along.
+    next: VecDeque<Box<dyn Task>>,
+}
+
+/// What is written of a file is kept in memory up to so much, in KiB.
+const CACHE: u32 = 16 << 10;
+
+/// How long SQLite itself waits for other processes before it is asked again.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// How often work is begun where the file is replaced under it.
+const ATTEMPTS: usize = 5;
+
+/// So much work is committed together at most, and none is begun for it after so long.
+const TOGETHER: usize = 64;
+const GATHERING: Duration = Duration::from_millis(5);
+
+impl Waiting {
+    /// What is next, once there is something; `None` when nothing will come any more.
+    fn wait(&mut self) -> Option<Box<dyn Task>> {
+        self.next.pop_front().or_else(|| self.jobs.recv().ok())
+    }
+
+    /// What is next, if it waits already and is brief.
+    fn brief(&mut self) -> Option<Box<dyn Task>> {
+        if self.next.is_empty() {
+            self.next.extend(self.jobs.try_recv());
+        }
+        match self.next.front()?.is_brief() {
+            true => self.next.pop_front(),
+            false => None,
+        }
+    }
+}
+
+impl Desk {
+    pub fn new(pool: SqlitePool) -> Self {
+        Desk {
+            pool,
+            connection: None,
+            asked_for_log: None,
+        }
+    }
+
+    pub fn work(mut self, jobs: mpsc::Receiver<Box<dyn Task>>) {
+        let mut waiting = Waiting {
+            jobs,
+            next: VecDeque::new(),
+        };
+        while let Some(task) = waiting.wait() {
+            let subscriber = task.subscriber();
+            let turn = || self.turn(task, &mut waiting);
+            tracing::dispatcher::with_default(&subscriber, turn);
+        }
+    }
+
+    /// Does work, and answers it; and with it what waits behind it, where all of that is brief.
+    fn turn(&mut self, first: Box<dyn Task>, waiting: &mut Waiting) {
+        if !first.begins() {
+            return;
+        }
+        if !first.is_brief() {
+            return self.alone(first);
+        }
+        let mut tasks = vec![first];
+        match self.attempt(&mut tasks, Some(waiting)) {
+            Ok(true) => {}
+            Err(DatabaseError::Unknown(why)) => {
+                let unknown = || DatabaseError::Unknown(why.clone());
+                tasks.iter_mut().for_each(|task| task.fail(unknown()));
+            }
+            // The file was replaced, or what one of them has done is the end of all.
+            _ => return tasks.into_iter().for_each(|task| self.alone(task)),
+        }
+        tasks.into_iter().for_each(Task::answer);
+    }
+
+    /// Does work in a transaction of its own on the file that is there, and answers it.
+    fn alone(&mut self, task: Box<dyn Task>) {
+        let mut tasks = vec![task];
+        let mut attempts = (0..ATTEMPTS).map(|_| self.attempt(&mut tasks, None));
+        let settled = attempts.find(|done| !matches!(done, Ok(false)));
+        let error = match settled {
+            Some(done) => done.err(),
+            None => {
+                let cause = "it is replaced again and again; put one file in its place";
+                Some(self.pool.file().unusable(cause))
+            }
+        };
+        if let (Some(task), Some(error)) = (tasks.first_mut(), error) {
+            task.fail(error);
+        }
+        tasks.into_iter().for_each(Task::answer);
+    }
+
+    /// Does the first of this work in a transaction, then what waits and is as brief, and commits all of it. Where the first
+    /// is alone and refuses, nothing is committed. Whether that settles it: false if the file was replaced meanwhile.
+    ///
+    /// # Errors
+    /// Why nothing was stored, but for `DatabaseError::Unknown`.
+    fn attempt(
+        &mut self,
+        tasks: &mut Vec<Box<dyn Task>>,
+        waiting: Option<&mut Waiting>,
+    ) -> Result<bool, DatabaseError> {
+        let bounds = tasks[0].bounds();
+        let connection = self.ready(&bounds)?;
+        let begun = connection.begin_writing(&bounds);
+        let done = begun.map(|()| tasks[0].attempt(connection));
+        let done = match (done, waiting) {
+            (Ok(true), Some(waiting)) => connection.gather(tasks, waiting).map(|()| true),
+            (done, _) => done,
+        };
+        let is_there = connection.is_the_file();
+        match (done, is_there) {
+            (Ok(true), Ok(true)) => {}
+            (done, is_there) => {
+                connection.roll_back();
+                // What was done may come of two files.
+                return match is_there? {
+                    true => done.map(|_| true).map_err(DatabaseError::as_shown),
+                    false => Ok(false),
+                };
+            }
+        }
+        if let Err(error) = connection.commit(&bounds) {
+            connection.roll_back();
+            return match connection.is_the_file()? {
+                true => Err(error.as_shown()),
+                false => Ok(false),
+            };
+        }
+        connection.has_written_to_what_is_there(&bounds)
+    }
+
+    /// A connection to the file that is there.
+    fn ready(&mut self, bounds: &Bounds) -> Result<&mut Sqlite, DatabaseError> {
+        loop {
+            let mut connection = match self.connection.take() {
+                Some(mut connection) => {
+                    let made = connection.make_ready();
+                    if let Err(error) = made {
+                        self.connection = Some(connection);
+                        return Err(error);
+                    }
+                    connection
+                }
+                None => self.open()?,
+            };
+            let file = self.pool.file();
+            let count = Some(connection.replaced);
+            let is_there = connection.is_the_file();
+            let is_there = is_there.map(|is| is || connection.is_the_file_after_all(bounds));
+            match is_there {
+                // Without one, readers would be in the way and wait, and take each write for another file. A backup that was
+                // put in the place of a file with a log need not have one.
+                Ok(true) if !connection.log.is_kept() && self.asked_for_log != count => {
+                    self.pool.renew();
+                    if !connection.keep_log(bounds)? {
+                        return Ok(self.connection.insert(connection));
+                    }
+                    self.asked_for_log = count;
+                    let log = Log::of(file, &connection.connection);
+                    if log.is_kept() {
+                        tracing::info!("the database file keeps a write-ahead log from now on");
+                        file.replace(connection.replaced, log);
+                    }
+                    self.connection = Some(connection);
+                }
+                Ok(true) => return Ok(self.connection.insert(connection)),
+                Ok(false) if !bounds.are_reached() => {
+                    let log = Log::of(file, &connection.connection);
+                    file.replace(connection.replaced, log);
+                    self.pool.renew();
+                    self.connection = Some(connection);
+                }
+                Ok(false) => return Err(DatabaseError::TimedOut),
+                Err(gone) => {
+                    self.connection = Some(connection);
+                    return Err(gone);
+                }
+            }
+        }
+    }
+
+    fn open(&self) -> Result<Sqlite, DatabaseError> {
+        let settings = Settings {
+            patience: PATIENCE,
+            cache: CACHE,
+            writes: true,
+        };
+        let file = self.pool.file();
+        let mut connection = Sqlite::open(file, settings)?;
+        file.check(connection.log)?;
+        connection.require_tables()?;
+        connection.make_ready()?;
+        Ok(connection)
+    }
+}
+
+impl Sqlite {
+    /// Does what waits and is brief in the transaction that is open.
+    ///
+    /// # Errors
+    /// Where that was the end of the transaction.
+    fn gather(
+        &self,
+        tasks: &mut Vec<Box<dyn Task>>,
+        waiting: &mut Waiting,
+    ) -> Result<(), DatabaseError> {
+        let since = Instant::now();
+        while tasks.len() < TOGETHER && since.elapsed() < GATHERING {
+            let Some(mut task) = waiting.brief() else {
+                break;
+            };
+            if !task.begins() {
+                continue;
+            }
+            let saved = self.save();
+            let done = saved.is_ok() && task.attempt(self);
+            tasks.push(task);
+            saved?;
+            if !done {
+                self.take_back()?;
+            }
+            self.release()?;
+        }
+        Ok(())
+    }
+}
