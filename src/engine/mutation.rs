@@ -39,7 +39,7 @@ impl Engine {
     pub(super) async fn mutate(
         &self,
         request: &Request,
-        asked: &Asked,
+        asked: &Asked<'_>,
         principal: Principal,
         started: Instant,
     ) -> Response {
@@ -72,7 +72,7 @@ impl Engine {
     async fn act_all(
         &self,
         request: &Request,
-        asked: &Asked,
+        asked: &Asked<'_>,
         principal: Principal,
         planned: Planned,
         deadline: Instant,
@@ -207,7 +207,7 @@ impl Engine {
     /// Reads what fields give that write nothing.
     async fn read_all(
         &self,
-        asked: &Asked,
+        asked: &Asked<'_>,
         fields: &[Acting],
         steps: Vec<Step>,
         deadline: Instant,
@@ -237,7 +237,7 @@ impl Engine {
     async fn sign_in(
         &self,
         request: &Request,
-        asked: &Asked,
+        asked: &Asked<'_>,
         field: &Acting,
         at: usize,
     ) -> Result<Step, Error> {
@@ -258,7 +258,7 @@ impl Engine {
     async fn sign_up(
         &self,
         request: &Request,
-        asked: &Asked,
+        asked: &Asked<'_>,
         field: &Acting,
         at: usize,
         units: &mut Units,
@@ -275,7 +275,7 @@ impl Engine {
     fn sign_in_later(
         &self,
         request: &Request,
-        asked: &Asked,
+        asked: &Asked<'_>,
         field: &Acting,
         at: usize,
     ) -> Result<Step, Error> {
@@ -307,7 +307,7 @@ async fn in_time(
 }
 
 /// Errors of a field, which is never null: nothing else is answered.
-fn failed(asked: &Asked, field: &Acting, errors: Vec<Error>) -> Done {
+fn failed(asked: &Asked<'_>, field: &Acting, errors: Vec<Error>) -> Done {
     let errors = errors.into_iter().map(|error| {
         let mut error = error.at(asked.document.line_column(field.location));
         error.path = vec![PathSegment::Key(field.key.as_str().into())];
@@ -334,7 +334,7 @@ struct Done {
 
 impl Done {
     /// Whether there is still an answer to add to.
-    fn take(&mut self, asked: &Asked, field: &Acting, read: Result<Answered, Error>) -> bool {
+    fn take(&mut self, asked: &Asked<'_>, field: &Acting, read: Result<Answered, Error>) -> bool {
         let answered = match read {
             Ok(answered) => answered,
             Err(error) => {
@@ -408,7 +408,7 @@ impl Planner {
     /// The fields of a mutation, what they write, and what is read of each.
     pub(super) fn mutation(
         &self,
-        asked: &Asked,
+        asked: &Asked<'_>,
         principal: &Principal,
     ) -> Result<Planned, Unplanned> {
         let Asked {
@@ -496,7 +496,7 @@ impl Planner {
     }
 
     /// What is read of a field, for each to whom other rules apply.
-    fn for_whoever(&self, asked: &Asked, at: usize) -> Vec<(Shape, Prepared)> {
+    fn for_whoever(&self, asked: &Asked<'_>, at: usize) -> Vec<(Shape, Prepared)> {
         let somebody = self.somebody();
         let shapes = self.shared.catalog.shapes();
         let payloads = shapes.filter_map(|shape| {
@@ -509,7 +509,7 @@ impl Planner {
     /// Shows what a mutation would run, where all that it names is there, and allowed.
     pub(super) fn explain_mutation<R>(
         &self,
-        asked: &Asked,
+        asked: &Asked<'_>,
         principal: &Principal,
         dialect: Dialect,
         show: impl FnOnce(&Explained<'_>) -> R,
@@ -543,7 +543,7 @@ impl Planner {
     }
 
     /// Who it will be is not known yet, so it will do if somebody can: rules change neither statements nor rows.
-    fn can_be_read(&self, asked: &Asked, at: usize) -> Result<Bound, Error> {
+    fn can_be_read(&self, asked: &Asked<'_>, at: usize) -> Result<Bound, Error> {
         let somebody = self.somebody();
         let mut why = None;
         for shape in self.shared.catalog.shapes() {

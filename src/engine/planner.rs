@@ -3,6 +3,7 @@
 //! Documents are prepared once per text, and plans once per operation, condition and shape of rules; both caches are
 //! bounded.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use apollo_compiler::Node;
@@ -107,15 +108,16 @@ impl Prepared {
 }
 
 /// What a request asks, before it is known for whom.
-pub struct Asked {
+pub struct Asked<'r> {
     pub(super) document: Arc<Document>,
     pub(super) operation: Node<Operation>,
-    pub(super) variables: Valid<JsonMap>,
+    /// By the rules of coercion; mostly those of the request itself.
+    pub(super) variables: Cow<'r, JsonMap>,
     /// Of the variables of a mutation: what is written as JSON keeps them.
     pub(super) digits: AllDigits,
 }
 
-impl Asked {
+impl Asked<'_> {
     /// Whether it may change something.
     pub fn mutates(&self) -> bool {
         self.operation.is_mutation()
@@ -182,7 +184,7 @@ impl Planner {
     }
 
     /// Parses and validates, whoever asks.
-    pub fn read(&self, request: &Request) -> Result<Asked, Vec<Error>> {
+    pub fn read<'r>(&self, request: &'r Request) -> Result<Asked<'r>, Vec<Error>> {
         let document = self.document(&request.query)?;
         let operation = document.operation(request.operation_name.as_deref());
         let operation = operation.map_err(|e| vec![e])?.clone();
@@ -210,7 +212,7 @@ impl Planner {
 
     pub(super) fn query(
         &self,
-        asked: &Asked,
+        asked: &Asked<'_>,
         principal: Principal,
         explain: bool,
     ) -> Result<Prepared, Vec<Error>> {
@@ -224,7 +226,7 @@ impl Planner {
     /// Plans and binds a part of an operation.
     pub(super) fn part(
         &self,
-        asked: &Asked,
+        asked: &Asked<'_>,
         part: Part,
         shape: Shape,
         principal: Principal,
@@ -262,16 +264,19 @@ impl Planner {
         Ok(document)
     }
 
-    fn variables(
+    fn variables<'r>(
         &self,
         document: &Document,
         operation: &Operation,
-        given: &Variables,
-    ) -> Result<Valid<JsonMap>, Vec<Error>> {
+        given: &'r Variables,
+    ) -> Result<Cow<'r, JsonMap>, Vec<Error>> {
         if operation.variables.is_empty() {
-            return Ok(Valid::assume_valid(JsonMap::new()));
+            return Ok(Cow::Owned(JsonMap::new()));
         }
         let schema = &self.shared.schema;
+        if given.are_coerced(&schema.types, operation) {
+            return Ok(Cow::Borrowed(&given.values));
+        }
         let values = given.to_coerce(&schema.types, &operation.variables);
         let coerced = coerce_variable_values(&schema.types, operation, &values).map_err(|e| {
             let suggests = self.limits.document.introspection;
@@ -283,10 +288,10 @@ impl Planner {
         })?;
         let mut values = coerced.into_inner();
         given.restore(&schema.types, &mut values, &operation.variables);
-        Ok(Valid::assume_valid(values))
+        Ok(Cow::Owned(values))
     }
 
-    fn plan(&self, asked: &Asked, part: Part, shape: Shape) -> Result<Known, Error> {
+    fn plan(&self, asked: &Asked<'_>, part: Part, shape: Shape) -> Result<Known, Error> {
         let Asked {
             document,
             operation,
@@ -325,7 +330,7 @@ impl Planner {
         &self,
         document: &Document,
         operation: &Operation,
-        variables: &Valid<JsonMap>,
+        variables: &JsonMap,
     ) -> Result<JsonMap, Error> {
         let schema = &self.shared.schema;
         introspection::check_max_depth(&document.executable, operation)
@@ -335,7 +340,7 @@ impl Planner {
             &schema.implementers,
             &document.executable,
             operation,
-            variables,
+            Valid::assume_valid_ref(variables),
         )
         .map_err(|e| request_error(document, Code::BadUserInput, &e))?;
         Ok(response.data.unwrap_or_default())

@@ -7,12 +7,14 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use apollo_compiler::ast::{Type, Value, VariableDefinition};
+use apollo_compiler::executable::Operation;
 use apollo_compiler::response::{JsonMap, JsonValue};
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{Node, Schema};
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::value::RawValue;
 
+use super::coerced::are_coerced;
 use crate::graph::decimal;
 
 /// What a request gives for its variables.
@@ -77,6 +79,11 @@ impl Variables {
             Some(digits) => format!("{values} {digits:?}"),
             None => values,
         }
+    }
+
+    /// Whether they are what coercion would make of them, to the last digit.
+    pub fn are_coerced(&self, schema: &Schema, operation: &Operation) -> bool {
+        !self.wide && self.digits.is_none() && are_coerced(schema, operation, &self.values)
     }
 
     /// The values to be coerced. That takes no number beyond 64 bits for an `ID`, and none of more than 53 that is whole

@@ -14,6 +14,7 @@
 
 mod bind;
 mod build;
+mod coerced;
 mod conditions;
 mod digits;
 mod document;
