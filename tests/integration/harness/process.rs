@@ -22,7 +22,7 @@ pub struct Program {
     child: Child,
     address: String,
     log: Option<JoinHandle<String>>,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 impl Program {
@@ -37,6 +37,13 @@ impl Program {
         Self::start(command)
     }
 
+    /// With its arguments alone, in a folder.
+    pub fn serve_in(folder: &Path, arguments: &[String]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_backref"));
+        command.args(arguments).env_remove("DATABASE_URL");
+        Self::start_in(command, folder, None)
+    }
+
     /// One of the examples, which `cargo test` builds, over a database if one is named.
     pub fn example(name: &str, url: Option<&str>, arguments: &[&str]) -> Self {
         let program = Path::new(env!("CARGO_BIN_EXE_backref"));
@@ -48,11 +55,16 @@ impl Program {
         Self::start(command)
     }
 
-    fn start(mut command: Command) -> Self {
+    fn start(command: Command) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().to_owned();
+        Self::start_in(command, &path, Some(folder))
+    }
+
+    fn start_in(mut command: Command, path: &Path, folder: Option<TempDir>) -> Self {
         let mut child = command
             .env("LISTEN", "127.0.0.1:0")
-            .current_dir(folder.path())
+            .current_dir(path)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
