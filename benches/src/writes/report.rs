@@ -92,6 +92,16 @@ impl Figures {
         table
     }
 
+    /// How often the database's share of the cheapest goes into all that a server takes: what no server is beyond.
+    fn at_most(&self, work: usize, name: &str) -> Option<f64> {
+        let of_work = || self.rows.iter().filter(|row| row.work == work);
+        let of = |row: &Row, value: fn(&Sample) -> Option<f64>| median(&row.samples, value);
+        let alone = of_work().filter_map(|row| of(row, |sample| sample.database_cpu));
+        let alone = alone.min_by(f64::total_cmp).filter(|alone| *alone > 0.0)?;
+        let all = of_work().find(|row| row.name == name)?;
+        Some(of(all, Sample::total_cpu)? / alone)
+    }
+
     fn ratio(&self, work: usize, of: impl Fn(&Row) -> bool) -> impl Iterator<Item = (&str, f64)> {
         let rows = self
             .rows
@@ -170,10 +180,16 @@ pub fn targets(fields: &[Figures]) -> Vec<(String, bool)> {
             }
             for (name, ratio) in figures.ratio(w, |row| row.role == Role::Peer) {
                 if let Some(bound) = work.peers {
-                    let text = format!(
+                    let mut text = format!(
                         "{kind}: {} {name} / backref {ratio:.2} ≥ {bound}",
                         work.name
                     );
+                    let most = figures.at_most(w, name).filter(|most| *most < bound);
+                    if let (true, Some(most)) = (ratio < bound, most) {
+                        text += &format!(
+                            " (a server that costs nothing would be at {most:.2}, by what the database takes alone)"
+                        );
+                    }
                     targets.push((text, ratio >= bound));
                 }
             }
