@@ -159,6 +159,8 @@ pub struct Entity {
     /// `posts`, the root field that reads a page.
     pub plural: String,
     pub columns: Vec<Column>,
+    /// What else its rows are searched and sorted by. A [`ColumnIx`] behind those of `columns` is a place here.
+    pub expressions: Vec<own::Expression>,
     pub primary_key: Vec<ColumnIx>,
     /// The constraints that the database is to hold, as the relations declare them.
     pub foreign_keys: Vec<ForeignKey>,
@@ -181,6 +183,17 @@ pub struct Entity {
 }
 
 impl Entity {
+    /// A column, or an expression as if it were one.
+    pub fn column(&self, ix: ColumnIx) -> &Column {
+        self.expression(ix)
+            .map_or_else(|| &self.columns[ix], |expression| &expression.column)
+    }
+
+    /// The expression that stands behind the columns, if it is one.
+    pub fn expression(&self, ix: ColumnIx) -> Option<&own::Expression> {
+        self.expressions.get(ix.checked_sub(self.columns.len())?)
+    }
+
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|f| f.name == name)
     }

@@ -18,7 +18,9 @@ pub(super) fn register(mut schema: SchemaBuilder, catalog: &Catalog) -> SchemaBu
         filter("IDFilter", TypeRef::ID, Operators::Equality),
     );
     for (_, entity) in catalog.exposed() {
-        for (_, column) in entity.field_columns() {
+        let expressions = entity.expressions.iter().map(|of| &of.column);
+        let columns = entity.field_columns().map(|(_, column)| column);
+        for column in columns.chain(expressions) {
             let name = filter_name(column);
             let of = match &column.kind {
                 Kind::Array(of) => list_filter(&name, named_type(column), of),
@@ -129,9 +131,14 @@ fn where_input(catalog: &Catalog, entity: &Entity) -> InputObject {
                     ),
                 }
             }
-            FieldSource::Connection(_) | FieldSource::Aggregate(_) | FieldSource::Own(_) => {
-                continue;
-            }
+            FieldSource::Own(own) => match catalog.owns.fields[own].sql {
+                Some(expression) => (
+                    filter_name(entity.column(expression)),
+                    "What this server computes, as the database does.".to_owned(),
+                ),
+                None => continue,
+            },
+            FieldSource::Connection(_) | FieldSource::Aggregate(_) => continue,
         };
         input = input
             .field(InputValue::new(&field.name, TypeRef::named(of_type)).description(description));
@@ -177,9 +184,14 @@ fn order_input(catalog: &Catalog, entity: &Entity) -> InputObject {
                     ),
                 }
             }
-            FieldSource::Connection(_) | FieldSource::Aggregate(_) | FieldSource::Own(_) => {
-                continue;
-            }
+            FieldSource::Own(own) => match catalog.owns.fields[own].sql {
+                Some(expression) if entity.column(expression).can_order() => (
+                    DIRECTION.to_owned(),
+                    "By what this server computes, as the database does.".to_owned(),
+                ),
+                _ => continue,
+            },
+            FieldSource::Connection(_) | FieldSource::Aggregate(_) => continue,
         };
         input = input
             .field(InputValue::new(&field.name, TypeRef::named(of_type)).description(description));

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use sea_orm::EntityTrait;
+use sea_orm::sea_query::Expr;
 
 use super::context::Context;
 use super::needs::Needs;
@@ -27,6 +28,7 @@ pub struct Declared {
     pub(in crate::graph) description: Option<String>,
     pub(in crate::graph) at_most: Option<u32>,
     pub(in crate::graph) statements: u32,
+    pub(in crate::graph) sql: Option<Expr>,
     pub(in crate::graph) gives: Shape,
     pub(in crate::graph) run: Run,
 }
@@ -234,6 +236,7 @@ impl Declared {
             description: needs.description,
             at_most: needs.at_most,
             statements: needs.statements,
+            sql: needs.sql,
             gives,
             run,
         }

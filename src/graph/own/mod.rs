@@ -23,6 +23,7 @@
 mod context;
 mod declare;
 mod error;
+mod expression;
 mod input;
 mod loader;
 mod needs;
@@ -35,12 +36,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::EntityId;
+use super::{ColumnIx, EntityId};
 
 pub use context::Context;
 pub use declare::Declared;
 pub(super) use declare::On;
 pub use error::{FieldError, Why};
+pub use expression::{Expression, Part};
+pub(super) use expression::{Fault, parts};
 pub use input::{Argument, Input};
 pub use loader::{Family, Find, Relatives, relatives};
 pub use needs::{Needs, Walk, Way};
@@ -84,6 +87,8 @@ pub struct OwnField {
     pub statements: u32,
     pub arguments: Vec<Argument>,
     pub description: Option<String>,
+    /// What rows are searched and sorted by, if they can be: a place behind the columns of the entity.
+    pub sql: Option<ColumnIx>,
     pub run: Run,
 }
 

@@ -3,6 +3,7 @@
 use std::any::type_name;
 use std::marker::PhantomData;
 
+use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, RelationTrait};
 
 use super::input::{Argument, Input};
@@ -28,6 +29,7 @@ pub struct Needs<E> {
     pub(in crate::graph) description: Option<String>,
     pub(in crate::graph) at_most: Option<u32>,
     pub(in crate::graph) statements: u32,
+    pub(in crate::graph) sql: Option<Expr>,
     of: PhantomData<fn(E)>,
 }
 
@@ -116,6 +118,25 @@ impl<E: EntityTrait> Needs<E> {
     }
 }
 
+impl<E: EntityTrait> Needs<E> {
+    /// The same value in SQL, of the columns that are needed. With it the field is in `where` and `orderBy`, by the
+    /// operators of its type; without it it is not. It must be what the code gives, on every database that the graph is
+    /// for, and nothing that a database can fail at. Of a field with arguments it is the value without them.
+    ///
+    /// ```
+    /// use backref::graph::own::Needs;
+    /// use entity::post;
+    /// use sea_orm::sea_query::{Expr, Func};
+    ///
+    /// let needs = Needs::columns([post::Column::Title])
+    ///     .sql(Func::char_length(Expr::col(post::Column::Title)));
+    /// ```
+    pub fn sql(mut self, expression: impl Into<Expr>) -> Self {
+        self.sql = Some(expression.into());
+        self
+    }
+}
+
 impl Needs<()> {
     /// For a field of a root, which is about no row.
     pub fn root() -> Self {
@@ -142,6 +163,7 @@ impl<E> Needs<E> {
             description: None,
             at_most: None,
             statements: STATEMENTS,
+            sql: None,
             of: PhantomData,
         }
     }

@@ -84,6 +84,7 @@ impl Work<'_> {
             single: called.single,
             plural: called.plural,
             columns,
+            expressions: Vec::new(),
             foreign_keys: Vec::new(),
             default_order,
             fields: Vec::new(),

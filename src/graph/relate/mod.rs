@@ -3,6 +3,7 @@
 
 mod accounts;
 mod entities;
+mod expressions;
 mod fields;
 mod inverses;
 mod junctions;

@@ -20,8 +20,11 @@ impl Work<'_> {
         let mut owns = Owns::default();
         for declared in &graph.owns {
             match self.own_field(declared, &mut owns.objects) {
-                Ok((on, field)) => {
+                Ok((on, mut field)) => {
                     let id = owns.fields.len();
+                    if let (Some(entity), Some(sql)) = (on, &declared.sql) {
+                        field.sql = self.expression(entity, &field, sql);
+                    }
                     match on {
                         Some(entity) => self.catalog_entities[entity].fields.push(Field {
                             name: field.name.clone(),
@@ -101,6 +104,7 @@ impl Work<'_> {
             statements: declared.statements,
             arguments: declared.arguments.clone(),
             description: declared.description.clone(),
+            sql: None,
             run: declared.run.clone(),
         };
         Ok((entity, field))

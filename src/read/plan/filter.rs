@@ -92,8 +92,13 @@ impl<'a> Binder<'a> {
             Some(FieldSource::Id) => self.id(entity, value),
             Some(FieldSource::Column(column)) => self.column(entity, column, value),
             Some(FieldSource::Relation(relation)) => self.relation(relation, value),
-            Some(FieldSource::Connection(_) | FieldSource::Aggregate(_) | FieldSource::Own(_))
-            | None => Err(self.null("leave it out")),
+            Some(FieldSource::Own(own)) => match self.catalog.owns.fields[own].sql {
+                Some(expression) => self.column(entity, expression, value),
+                None => Err(self.null("leave it out")),
+            },
+            Some(FieldSource::Connection(_) | FieldSource::Aggregate(_)) | None => {
+                Err(self.null("leave it out"))
+            }
         }
     }
 
@@ -187,7 +192,7 @@ impl<'a> Binder<'a> {
     ) -> Result<Filter, Error> {
         require_visible(self.catalog, self.rules, entity, ix)
             .map_err(|e| e.of_field(self.path()))?;
-        let column = &self.catalog.entities[entity].columns[ix];
+        let column = self.catalog.entities[entity].column(ix);
         if let Kind::Array(of) = &column.kind {
             return self.list_column(ix, of, value);
         }
@@ -365,18 +370,22 @@ pub fn require_visible(
     entity: EntityId,
     column: ColumnIx,
 ) -> Result<(), Error> {
-    match rules.column(entity, column) {
-        Visibility::All | Visibility::Where(_) => Ok(()),
-        Visibility::Nothing => {
-            let of = &catalog.entities[entity];
-            Err(Error::new(
-                Code::Forbidden,
-                format!(
-                    "you may not search, sort or aggregate {} by `{}`, which you may not see",
-                    of.type_name, of.columns[column].field
-                ),
-            ))
-        }
+    let of = &catalog.entities[entity];
+    let is_hidden = |column| *rules.column(entity, column) == Visibility::Nothing;
+    let hidden = match of.expression(column) {
+        Some(expression) => expression.ruled.iter().any(|&column| is_hidden(column)),
+        None => is_hidden(column),
+    };
+    match hidden {
+        false => Ok(()),
+        true => Err(Error::new(
+            Code::Forbidden,
+            format!(
+                "you may not search, sort or aggregate {} by `{}`, which you may not see",
+                of.type_name,
+                of.column(column).field
+            ),
+        )),
     }
 }
 

@@ -88,7 +88,7 @@ pub fn described(catalog: &Catalog, entity: EntityId, terms: &[OrderTerm]) -> St
         }
         text.push('.');
         text.push_str(match term.by {
-            OrderValue::Column(column) => &catalog.entities[of].columns[column].name,
+            OrderValue::Column(column) => &catalog.entities[of].column(column).name,
             OrderValue::Count(relation) => &catalog.relations[relation].name,
         });
         text.push_str(match (term.direction, term.nulls, term.native) {
@@ -129,16 +129,21 @@ fn bind_term(
         };
         names.push(name.as_str());
         let field = catalog.entities[entity].field(name.as_str());
+        let by_column = |column| {
+            require_visible(catalog, rules, entity, column)
+                .map_err(|e| e.of_field(place(&names)))?;
+            Ok(vec![OrderValue::Column(column)])
+        };
         let by: Vec<OrderValue> = match field.map(|f| f.source) {
             Some(FieldSource::Id) => {
                 let key = &catalog.entities[entity].primary_key;
                 key.iter().map(|&c| OrderValue::Column(c)).collect()
             }
-            Some(FieldSource::Column(column)) => {
-                require_visible(catalog, rules, entity, column)
-                    .map_err(|e| e.of_field(place(&names)))?;
-                vec![OrderValue::Column(column)]
-            }
+            Some(FieldSource::Column(column)) => by_column(column)?,
+            Some(FieldSource::Own(own)) => match catalog.owns.fields[own].sql {
+                Some(expression) => by_column(expression)?,
+                None => return Err(incomplete(&names)),
+            },
             Some(FieldSource::Relation(id)) => {
                 let relation = &catalog.relations[id];
                 match relation.cardinality {
@@ -151,8 +156,7 @@ fn bind_term(
                     Cardinality::Many => vec![OrderValue::Count(id)],
                 }
             }
-            Some(FieldSource::Connection(_) | FieldSource::Aggregate(_) | FieldSource::Own(_))
-            | None => {
+            Some(FieldSource::Connection(_) | FieldSource::Aggregate(_)) | None => {
                 return Err(incomplete(&names));
             }
         };

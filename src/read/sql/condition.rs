@@ -304,7 +304,7 @@ impl Writer<'_> {
     }
 
     fn kind(&self, t: Table, ix: ColumnIx) -> &Kind {
-        &self.entity(t).columns[ix].kind
+        &self.entity(t).column(ix).kind
     }
 
     /// The column in the type that its values are bound as.

@@ -80,6 +80,10 @@ impl Writer<'_> {
     /// compared.
     pub(super) fn other_form(&self, entity: EntityId, column: ColumnIx) -> Option<Form> {
         let form = self.form(entity, column)?;
+        if self.catalog.entities[entity].expression(column).is_some() {
+            // No index says what forms its values have.
+            return Some(form);
+        }
         let column = (entity, column);
         let mut compared = self.compared.borrow_mut();
         if !compared.contains(&column) {
@@ -91,7 +95,7 @@ impl Writer<'_> {
     fn form(&self, entity: EntityId, column: ColumnIx) -> Option<Form> {
         match self.dialect {
             Dialect::Postgres => None,
-            Dialect::Sqlite => Form::of(&self.catalog.entities[entity].columns[column].kind),
+            Dialect::Sqlite => Form::of(&self.catalog.entities[entity].column(column).kind),
         }
     }
 

@@ -154,7 +154,7 @@ impl Writer<'_> {
         ix: ColumnIx,
         native: bool,
     ) -> (String, bool, Kind, Option<Form>) {
-        let column = &self.entity(t).columns[ix];
+        let column = self.entity(t).column(ix);
         let kind = column.kind.clone();
         let mut sql = self.sortable(self.compared(t, ix), &kind);
         let as_text = match kind {

@@ -190,6 +190,14 @@ pub(super) fn key_type(kind: &Kind) -> String {
     }
 }
 
+/// PostgreSQL's name of the type of what is written in a column's place.
+pub(super) fn expression_type(kind: &Kind) -> String {
+    match kind {
+        Kind::Int => "integer".to_owned(),
+        kind => key_type(kind),
+    }
+}
+
 /// The `i`th column of a key among many in SQLite's JSON: an array of keys, or of arrays.
 pub(super) fn json_key(i: usize, of: usize, kind: &Kind, value: &str) -> KeySql {
     sqlite_value(

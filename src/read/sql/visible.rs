@@ -3,8 +3,10 @@
 //! **Invariant:** a table is named, and its columns are, in this file alone. A table comes as [`Rows`], whose conditions
 //! are written with it and can be added to but not left out; a column comes as it is seen.
 
+use super::value::expression_type;
 use super::{Dialect, Table, Writer, join_conditions, quoted};
 use crate::graph::condition::{Filter, Reach};
+use crate::graph::own::{Expression, Part};
 use crate::graph::rules::Visibility;
 use crate::graph::{ColumnIx, EntityId, Link, RelationId};
 
@@ -182,6 +184,9 @@ impl Writer<'_> {
 
     /// A column as whoever asks sees it: null where a rule hides its value from him. Rules see it as it is.
     pub(super) fn column(&self, t: Table, column: ColumnIx) -> String {
+        if let Some(expression) = self.entity(t).expression(column) {
+            return self.expression(t, expression);
+        }
         let plain = self.plain(t, column);
         match self.hides(t, column) {
             None => plain,
@@ -195,6 +200,35 @@ impl Writer<'_> {
                 masked
             }
             Some(_) => "NULL".to_owned(),
+        }
+    }
+
+    /// What a field of one's own comes to in SQL, as whoever asks sees it: null where a column that it is made of is
+    /// hidden from him, as the field itself is.
+    fn expression(&self, t: Table, expression: &Expression) -> String {
+        let parts = match self.dialect {
+            Dialect::Postgres => &expression.postgres,
+            Dialect::Sqlite => &expression.sqlite,
+        };
+        let written = parts.iter().map(|part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Column(column) => self.plain(t, *column),
+        });
+        let written: String = written.collect();
+        let value = match self.dialect {
+            // PostgreSQL tells types apart that are one in GraphQL.
+            Dialect::Postgres => {
+                format!("({written})::{}", expression_type(&expression.column.kind))
+            }
+            Dialect::Sqlite => format!("({written})"),
+        };
+        let ruled = expression.ruled.iter();
+        let seen: Vec<String> = ruled
+            .map(|&column| format!("{} IS NOT NULL", self.column(t, column)))
+            .collect();
+        match seen.is_empty() {
+            true => value,
+            false => format!("(CASE WHEN {} THEN {value} END)", seen.join(" AND ")),
         }
     }
 

@@ -3,6 +3,7 @@
 use backref::Graph;
 use backref::graph::own::{Key, Needs, Object, ObjectOf, Way};
 use entity::{comment, follow, post, tag, user};
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
 
 use crate::harness::blog;
 
@@ -77,6 +78,58 @@ fn what_is_needed_is_there() {
     let needs = Needs::nothing().related(Way::called("posts"), Needs::<tag::Entity>::nothing());
     let graph = blog::graph().lazy_field(user::Entity, "x", needs, async |_, _| Ok(1));
     check(graph, &["`User.x`", "leads to entity::post"]);
+}
+
+#[test]
+fn it_is_known_what_sql_reads() {
+    use post::Column::{AuthorId, Slug, Title};
+    let length = |needs: Needs<post::Entity>, sql: Expr| {
+        blog::graph().field(post::Entity, "x", needs.sql(sql), |_, _| Ok(1))
+    };
+    let title = || Needs::columns([Title]);
+    for (sql, expected) in [
+        (
+            Expr::col(Slug),
+            ["column `slug`", "add it to the columns that it needs"],
+        ),
+        (
+            Expr::col("heading"),
+            ["`heading`", "no column of entity::post"],
+        ),
+        (
+            Expr::col(user::Column::Name),
+            ["`name`", "no column of entity::post"],
+        ),
+        (
+            Expr::col((user::Entity, user::Column::Name)),
+            ["`user.name`", "its own row alone"],
+        ),
+        (
+            Expr::cust("length(title)"),
+            ["`title` in it", "`Expr::col(entity::post::Column::…)`"],
+        ),
+        (
+            CaseStatement::new()
+                .case(Expr::cust("(SELECT count(*) FROM \"user\") > 1"), 1)
+                .into(),
+            ["`SELECT` in it", "nobody knows which columns"],
+        ),
+    ] {
+        let told = ["the SQL of `Post.x`"];
+        check(length(title(), sql), &[&told[..], &expected].concat());
+    }
+    let argument = title().argument::<i32>("of", "");
+    check(
+        length(argument, Expr::col(Title)),
+        &["`Post.x`", "the argument `of`"],
+    );
+    let needs = Needs::columns([AuthorId]).sql(Expr::col(AuthorId));
+    let graph = blog::graph().field(post::Entity, "x", needs, |_, _| Ok(vec![1]));
+    check(graph, &["`Post.x`", "gives no single value"]);
+    let hidden = Needs::columns([user::Column::PasswordHash]);
+    let hidden = hidden.sql(Expr::col(user::Column::PasswordHash).is_null());
+    let graph = blog::graph().field(user::Entity, "x", hidden, |_, _| Ok(true));
+    check(graph, &["`password_hash`", "`.hide(…)`"]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod kinds;
 mod many;
 mod mutations;
 mod rules;
+mod sql;
 
 use std::collections::HashMap;
 use std::time::Duration;
