@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use sea_orm::prelude::Json;
-use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::mutation::Unplanned;
@@ -15,14 +14,15 @@ use crate::graph::keys::KeyValue;
 use crate::graph::own::{
     Call, Context, Does, FieldError, KeyOf, OwnField, OwnId, RowSet, Values, Why, Write,
 };
-use crate::graph::writing::Mutation;
+use crate::graph::writing::{Mutation, UniqueKey};
 use crate::graph::{Entity, orm};
 use crate::read::load::Ran;
 use crate::read::load::change::{Abort, Transaction};
+use crate::read::load::refusal::Refusal;
 use crate::read::own::Answering;
 use crate::read::plan::BoundPlan;
 use crate::read::respond::Answered;
-use crate::write::{Refused, Writer};
+use crate::write::{self, Refused, Writer};
 
 /// What a mutation of one's own has done so far.
 struct Written {
@@ -118,13 +118,19 @@ impl Doing {
             Err(abort) => {
                 let told = match &abort {
                     Abort::Refused(Refused::Errors(errors)) => errors.first().cloned(),
-                    _ => None,
+                    // Which row it is among several is found out when everything is taken back.
+                    Abort::Refused(Refused::Statement(failed)) => {
+                        let refusal = Refusal::of(&failed.error);
+                        let catalog = &self.planner.shared.catalog;
+                        refusal.map(|refusal| write::explain(catalog, failed, &refusal, None))
+                    }
+                    Abort::Database(_) => None,
                 };
                 written.refused = Some(abort);
                 Err(match told {
                     Some(error) => FieldError {
                         passed_on: Some(Arc::new(error.clone())),
-                        ..FieldError::new(Why::Internal, error.message)
+                        ..FieldError::new(why(error.code), error.message)
                     },
                     None => FieldError::new(Why::Internal, "the database refused what is written"),
                 })
@@ -147,8 +153,7 @@ impl Doing {
         let planned = self.planner.mutation(&asked, &self.principal);
         let planned = planned.map_err(|why| match why {
             Unplanned::Request(error) => refuse(vec![error]),
-            // What the code gives has no place in the request's own input.
-            Unplanned::Field(_, errors) => refuse(errors.into_iter().map(without_place).collect()),
+            Unplanned::Field(_, errors) => refuse(errors),
         })?;
         let statements: u64 = planned.units.acts.iter().map(|act| act.statements).sum();
         written.left = written.left.checked_sub(statements).ok_or_else(|| {
@@ -169,8 +174,8 @@ impl Doing {
                 // One that is made has its key only then.
                 let made = || writer.keys(0).into_iter().next().unwrap_or_default();
                 applied.map(|()| match write.does {
-                    Does::Delete => key,
-                    Does::Create | Does::Update => made(),
+                    Does::Delete { .. } => key,
+                    _ => made(),
                 })
             }
             Err(abort) => Err(abort),
@@ -180,12 +185,7 @@ impl Doing {
         written
             .ran
             .extend(ran.map(|ran| (format!("{name}({})", ran.path), ran.ran)));
-        done.map_err(|abort| match abort {
-            Abort::Refused(Refused::Errors(errors)) => {
-                refuse(errors.into_iter().map(without_place).collect())
-            }
-            abort => abort,
-        })
+        done
     }
 
     /// A write as the request that it would be.
@@ -200,40 +200,101 @@ impl Doing {
         };
         let entity = catalog.entity_of_row(&write.of).ok_or_else(no_such)?;
         let of = &catalog.entities[entity];
-        let (kind, parts) = match write.does {
-            Does::Create => (Mutation::Create, &["input"][..]),
-            Does::Update => (Mutation::Update, &["id", "input"][..]),
-            Does::Delete => (Mutation::Delete, &["id"][..]),
+        let id = |key: &KeyOf| id_of(of, key).map(Json::String).ok_or_else(no_such);
+        let mut given: Vec<(&str, String, Json)> = Vec::new();
+        let mut give = |name, of_type: &str, value| {
+            given.push((name, format!("{}{of_type}!", of.type_name), value));
         };
+        let (kind, key, expected) = match &write.does {
+            Does::Create { input } => {
+                give("input", "Create", input.clone());
+                (Mutation::Create, None, None)
+            }
+            Does::Update {
+                key,
+                input,
+                expected,
+            } => {
+                give("input", "Update", input.clone());
+                (Mutation::Update, Some(key), *expected)
+            }
+            Does::Upsert { on, create, update } => {
+                give("create", "Create", create.clone());
+                give("update", "Update", update.clone());
+                give("on", "Key", Json::String(self.unique(field, of, on)?));
+                (Mutation::Upsert, None, None)
+            }
+            Does::Delete { key, expected } => (Mutation::Delete, Some(key), *expected),
+        };
+        if let Some(key) = key {
+            given.push(("id", "ID!".to_owned(), id(key)?));
+        }
+        if let Some(expected) = expected {
+            if of.writing.version.is_none() {
+                let message = format!(
+                    "`{}` expects a version of {}, which has none; name its column with `.version(…)`",
+                    field.told(),
+                    of.type_name
+                );
+                return Err(Error::new(Code::InternalServerError, message));
+            }
+            given.push(("expectedVersion", "Int".to_owned(), expected.into()));
+        }
         let mut mutations = of.mutations().into_iter();
         let (name, _) = mutations.find(|(_, m)| *m == kind).ok_or_else(no_such)?;
-        let type_of = |part: &str| match (part, write.does) {
-            ("id", _) => "ID!".to_owned(),
-            (_, Does::Create) => format!("{}Create!", of.type_name),
-            _ => format!("{}Update!", of.type_name),
-        };
-        let declared = parts
+        let declared = given
             .iter()
-            .map(|part| format!("${part}: {}", type_of(part)));
+            .map(|(name, of_type, _)| format!("${name}: {of_type}"));
         let declared = declared.collect::<Vec<_>>().join(", ");
-        let given = parts.iter().map(|part| format!("{part}: ${part}"));
-        let given = given.collect::<Vec<_>>().join(", ");
-        let mut variables = json!({ "input": write.input });
-        if let Some(key) = &write.key {
-            variables["id"] = Json::String(id_of(of, key).ok_or_else(no_such)?);
-        }
+        let arguments = given.iter().map(|(name, ..)| format!("{name}: ${name}"));
+        let arguments = arguments.collect::<Vec<_>>().join(", ");
+        let variables = given
+            .into_iter()
+            .map(|(name, _, value)| (name.to_owned(), value));
+        let variables = Json::Object(variables.collect());
         Ok(Request {
-            query: format!("mutation({declared}) {{ {name}({given}) {{ __typename }} }}"),
+            query: format!("mutation({declared}) {{ {name}({arguments}) {{ __typename }} }}"),
             variables: serde_json::from_value(variables).map_err(|_| no_such())?,
             ..Request::default()
         })
     }
+
+    /// The key of these columns, as the mutation calls it.
+    fn unique(&self, field: &OwnField, of: &Entity, on: &[String]) -> Result<String, Error> {
+        let is_meant = |key: &&UniqueKey| {
+            let mut names = key.columns.iter().map(|&c| &of.columns[c].name);
+            key.columns.len() == on.len() && names.all(|name| on.contains(name))
+        };
+        let found = of.writing.unique.iter().find(is_meant);
+        found.map(|key| key.name.clone()).ok_or_else(|| {
+            let message = format!(
+                "`{}` upserts {} by `{}`, which are the columns of no unique key of it; its keys are {}",
+                field.told(),
+                of.type_name,
+                on.join("`, `"),
+                of.writing
+                    .unique
+                    .iter()
+                    .map(|key| key.name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            );
+            Error::new(Code::InternalServerError, message)
+        })
+    }
 }
 
-fn without_place(error: Error) -> Error {
-    Error {
-        field: None,
-        ..error
+/// Why a write is refused, as the code is told.
+fn why(code: Code) -> Why {
+    match code {
+        Code::BadUserInput | Code::GraphqlParseFailed | Code::GraphqlValidationFailed => Why::Input,
+        Code::NotFound => Why::NotFound,
+        Code::Unauthenticated | Code::Forbidden => Why::Forbidden,
+        Code::Conflict => Why::Conflict,
+        Code::LimitExceeded => Why::LimitExceeded,
+        Code::Timeout => Why::Timeout,
+        Code::Unavailable => Why::Unavailable,
+        Code::PersistedQueryNotSupported | Code::InternalServerError => Why::Internal,
     }
 }
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 /// is logged under; the others say what they say.
 #[derive(Clone)]
 pub struct FieldError {
-    /// By it a client's program tells errors apart: it becomes `extensions.code`.
+    /// By it a client's program tells errors apart: it becomes `extensions.code`. Of what a write refuses it is what
+    /// Backref's own mutation would refuse it with.
     pub why: Why,
     /// For people: what a client is told, or with [`Why::Internal`] what is logged.
     pub message: String,

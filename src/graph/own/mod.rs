@@ -52,7 +52,7 @@ pub use output::{
 };
 pub use row::{ColumnOf, Row, RowSet, RowsOf, WalkOf};
 pub use run::{Call, Run, Values};
-pub use writes::{Does, Write, WriteAsk, Writes};
+pub use writes::{Change, Does, Write, WriteAsk, Writes};
 
 /// Index of a field in [`Owns::fields`].
 #[doc(hidden)]

@@ -1,8 +1,10 @@
 //! Writing by the code of a mutation: each write goes the way of Backref's own mutations, in the request's transaction,
 //! so rules, validators and presets hold.
 
-use sea_orm::EntityTrait;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use sea_orm::prelude::Json;
+use sea_orm::{EntityTrait, IdenStatic};
 use tokio::sync::{mpsc, oneshot};
 
 use super::FieldError;
@@ -23,18 +25,31 @@ pub struct WriteAsk {
 pub struct Write {
     pub of: RowOf,
     pub does: Does,
-    /// The row that is meant, if it is there.
-    pub key: Option<KeyOf>,
-    /// As the mutation of the same kind takes it.
-    pub input: Json,
 }
 
+/// What is done to rows, with inputs as the mutation of the same kind takes them.
 #[doc(hidden)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Does {
-    Create,
-    Update,
-    Delete,
+    Create {
+        input: Json,
+    },
+    Update {
+        key: KeyOf,
+        input: Json,
+        /// The version that the row is to have.
+        expected: Option<i32>,
+    },
+    Upsert {
+        /// The columns of the key.
+        on: Vec<String>,
+        create: Json,
+        update: Json,
+    },
+    Delete {
+        key: KeyOf,
+        expected: Option<i32>,
+    },
 }
 
 /// Where writes are asked for.
@@ -53,40 +68,70 @@ impl Context {
     /// a mutation alone.
     ///
     /// # Errors
-    /// Where the code is of no mutation, and for whatever the entity's own mutation would refuse: rules, validators,
-    /// keys that are taken. Nothing of the request is kept then, whatever the code makes of the error.
+    /// Where the code is of no mutation, and for whatever the entity's own mutation would refuse, with its code: rules,
+    /// validators, keys that are taken. Nothing of the request is kept then, whatever the code makes of the error.
     pub async fn create<E: EntityTrait>(&self, _: E, input: Json) -> Result<Key<E>, FieldError> {
-        self.write(Does::Create, None, input).await
+        let key = self.write::<E>(Does::Create { input }).await?;
+        Ok(Key::of_inner(key))
     }
 
-    /// Changes a row, of an input as the entity's own mutation takes it. In code of a mutation alone.
+    /// Changes a row, of an input as the entity's own mutation takes it. It is done when it is awaited, and fails as
+    /// [`Context::create`] does, and where there is no such row to be seen. In code of a mutation alone.
+    pub fn update<E: EntityTrait>(&self, key: &Key<E>, input: Json) -> Change<Key<E>> {
+        let (key, expected) = (key.inner(), None);
+        let does = Does::Update {
+            key,
+            input,
+            expected,
+        };
+        Change::new::<E>(self, does, Key::of_inner)
+    }
+
+    /// Changes the row that has the same key as the new one, a unique one of these columns, or else makes that. In code
+    /// of a mutation alone.
+    ///
+    /// ```
+    /// use backref::graph::own::{Context, FieldError, Key};
+    /// use entity::tag;
+    /// use serde_json::json;
+    ///
+    /// async fn tagged(cx: &Context, name: &str) -> Result<Key<tag::Entity>, FieldError> {
+    ///     let named = json!({ "name": name });
+    ///     cx.upsert(tag::Entity, [tag::Column::Name], named.clone(), named).await
+    /// }
+    /// ```
     ///
     /// # Errors
-    /// As [`Context::create`], and where there is no such row to be seen.
-    pub async fn update<E: EntityTrait>(
+    /// As [`Context::create`], and where the columns are those of no unique key.
+    pub async fn upsert<E: EntityTrait>(
         &self,
-        key: &Key<E>,
-        input: Json,
+        _: E,
+        on: impl IntoIterator<Item = E::Column>,
+        create: Json,
+        update: Json,
     ) -> Result<Key<E>, FieldError> {
-        self.write(Does::Update, Some(key), input).await
+        let on = on.into_iter().map(|column| column.as_str().to_owned());
+        let does = Does::Upsert {
+            on: on.collect(),
+            create,
+            update,
+        };
+        Ok(Key::of_inner(self.write::<E>(does).await?))
     }
 
-    /// Deletes a row. In code of a mutation alone.
-    ///
-    /// # Errors
-    /// As [`Context::create`], and where there is no such row to be seen or others refer to it.
-    pub async fn delete<E: EntityTrait>(&self, key: &Key<E>) -> Result<(), FieldError> {
-        self.write(Does::Delete, Some(key), Json::Null)
-            .await
-            .map(drop)
+    /// Deletes a row. It is done when it is awaited, and fails as [`Context::create`] does, and where there is no such
+    /// row to be seen or others refer to it. In code of a mutation alone.
+    pub fn delete<E: EntityTrait>(&self, key: &Key<E>) -> Change<()> {
+        let (key, expected) = (key.inner(), None);
+        Change::new::<E>(self, Does::Delete { key, expected }, drop)
     }
 
-    async fn write<E: EntityTrait>(
-        &self,
-        does: Does,
-        key: Option<&Key<E>>,
-        input: Json,
-    ) -> Result<Key<E>, FieldError> {
+    async fn write<E: EntityTrait>(&self, does: Does) -> Result<KeyOf, FieldError> {
+        let of = RowOf(TableKey::of(&E::default().table_ref()));
+        self.ask(Write { of, does }).await
+    }
+
+    async fn ask(&self, write: Write) -> Result<KeyOf, FieldError> {
         let Some(writes) = self.writes() else {
             return Err(FieldError::mistake(format!(
                 "`{}` writes, which only fields of Mutation do; declare it with `.mutation_field(…)`",
@@ -94,14 +139,56 @@ impl Context {
             )));
         };
         let (answer, answered) = oneshot::channel();
-        let write = Write {
-            of: RowOf(TableKey::of(&E::default().table_ref())),
-            does,
-            key: key.map(Key::inner),
-            input,
-        };
         let _ = writes.send(WriteAsk { write, answer });
         let gone = |_| FieldError::mistake("the transaction has ended before this was written");
-        answered.await.map_err(gone)?.map(Key::of_inner)
+        answered.await.map_err(gone)?
+    }
+}
+
+/// A change of a row, which is done when it is awaited.
+#[must_use = "nothing is changed until it is awaited"]
+pub struct Change<T> {
+    context: Context,
+    write: Write,
+    give: fn(KeyOf) -> T,
+}
+
+impl<T> Change<T> {
+    fn new<E: EntityTrait>(context: &Context, does: Does, give: fn(KeyOf) -> T) -> Self {
+        let of = RowOf(TableKey::of(&E::default().table_ref()));
+        Change {
+            context: context.clone(),
+            write: Write { of, does },
+            give,
+        }
+    }
+
+    /// Only where the row is of this version: `CONFLICT` where it is another by now. For entities with a
+    /// [`.version(…)`](crate::Graph::version).
+    ///
+    /// ```
+    /// use backref::graph::own::{Context, FieldError, Key};
+    /// use entity::post;
+    /// use serde_json::json;
+    ///
+    /// async fn publish(cx: &Context, post: Key<post::Entity>, read: i32) -> Result<Key<post::Entity>, FieldError> {
+    ///     cx.update(&post, json!({ "status": "PUBLISHED" })).expecting(read).await
+    /// }
+    /// ```
+    pub fn expecting(mut self, version: i32) -> Self {
+        if let Does::Update { expected, .. } | Does::Delete { expected, .. } = &mut self.write.does
+        {
+            *expected = Some(version);
+        }
+        self
+    }
+}
+
+impl<T: 'static> IntoFuture for Change<T> {
+    type Output = Result<T, FieldError>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        async move { self.context.ask(self.write).await.map(self.give) }.boxed()
     }
 }

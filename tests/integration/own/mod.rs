@@ -9,6 +9,7 @@ mod many;
 mod mutations;
 mod rules;
 mod sql;
+mod writes;
 
 use std::collections::HashMap;
 use std::time::Duration;
