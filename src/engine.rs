@@ -34,7 +34,7 @@ pub struct Engine {
     /// Where it is written, if it is.
     writers: Option<Writers>,
     /// Whose turn it is at rows that several requests change.
-    turns: Turns,
+    turns: Arc<Turns>,
     /// For how long the answers of requests are kept that are done once.
     keep: Duration,
     /// When those were last looked at that have been kept long enough.
@@ -131,7 +131,7 @@ impl Engine {
             planner: Arc::new(planner),
             database,
             writers: None,
-            turns: Turns::default(),
+            turns: Arc::default(),
             keep: KEEP,
             swept: Mutex::default(),
             accounts: None,

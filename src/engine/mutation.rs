@@ -23,7 +23,7 @@ use crate::read::plan::{self, Acting, Action, Bound, Part};
 use crate::read::respond::{Answered, with_errors};
 use crate::read::sql::Dialect;
 use crate::write::once::{Forget, Once};
-use crate::write::{self, Binding, Bounds, Units};
+use crate::write::{self, Binding, Bounds, Turn, Units};
 
 /// A mutation of which all is known that can be before it acts.
 pub(super) struct Planned {
@@ -132,8 +132,9 @@ impl Engine {
             bound,
             explain: request.explain,
             once,
+            turn: Turn::new(&self.turns),
         });
-        match doing.run(writers, &self.turns).await {
+        match doing.run(writers).await {
             Ok(written) => Done {
                 data: Some(written.data),
                 extensions: written.extensions,

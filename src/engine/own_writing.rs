@@ -22,6 +22,7 @@ use crate::read::load::refusal::Refusal;
 use crate::read::own::Answering;
 use crate::read::plan::BoundPlan;
 use crate::read::respond::Answered;
+use crate::read::sql::Dialect;
 use crate::write::{self, Refused, Writer};
 
 /// What a mutation of one's own has done so far.
@@ -165,6 +166,9 @@ impl Doing {
             refuse(vec![Error::new(Code::LimitExceeded, message)])
         })?;
         let (units, most) = (&planned.units, self.most);
+        if T::DIALECT == Dialect::Postgres {
+            self.turn.come_to(catalog, units);
+        }
         let writer = Writer::new(catalog, &self.principal, units, most, on);
         let mut writer = writer.keeping(&shared.changes);
         let done = match writer.find(0).await {

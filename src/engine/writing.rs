@@ -23,7 +23,7 @@ use crate::read::plan::{Bound, BoundPlan};
 use crate::read::respond::Answered;
 use crate::read::sql::Dialect;
 use crate::write::once::{self, Begun, Once};
-use crate::write::{self, Refused, Turns, Units, Writer};
+use crate::write::{self, Refused, Turn, Units, Writer};
 
 /// The fields of a mutation, all of which are done or none.
 pub struct Doing {
@@ -41,6 +41,8 @@ pub struct Doing {
     pub explain: bool,
     /// It is done once, however often it comes.
     pub once: Option<Once>,
+    /// Its turn at the rows that it changes, on PostgreSQL.
+    pub turn: Turn,
 }
 
 /// What one field does.
@@ -113,6 +115,10 @@ impl Work for Doing {
             && self.units.nodes.len() <= BRIEF_WRITTEN
             && self.steps.iter().all(only_asks)
             && self.units.is_all_named(&self.planner.shared.catalog)
+    }
+
+    async fn again(&self) {
+        self.turn.again().await;
     }
 
     async fn attempt<T: Transaction>(&self, on: &T) -> Result<Written, Stop> {
@@ -211,20 +217,17 @@ impl Work for Doing {
 
 impl Doing {
     /// Does it, and says what is wrong where it is not done.
-    pub async fn run(
-        self: &Arc<Self>,
-        writers: &Writers,
-        turns: &Turns,
-    ) -> Result<Written, Failure> {
+    pub async fn run(self: &Arc<Self>, writers: &Writers) -> Result<Written, Failure> {
         let done = async {
             // SQLite's writers take turns at all rows.
-            let _turns = match writers {
-                Writers::Postgres(_) => turns.take(&self.planner.shared.catalog, &self.units).await,
-                Writers::Sqlite(_) => Vec::new(),
-            };
+            if let Writers::Postgres(_) = writers {
+                let catalog = &self.planner.shared.catalog;
+                self.turn.take(catalog, &self.units).await;
+            }
             writers.run(self.clone(), self.deadline).await
         };
         let done = tokio::time::timeout_at(self.deadline.into(), done).await;
+        self.turn.end();
         match done.unwrap_or(Err(DatabaseError::TimedOut.into())) {
             Ok(written) => Ok(written),
             Err(Abort::Database(error)) => Err(Failure::Field {

@@ -26,5 +26,5 @@ pub use dry::plan;
 pub use kept::Kept;
 pub use run::failure::{explain, taken_by};
 pub use run::{Failed, Refused, Writer, place};
-pub use turns::Turns;
+pub use turns::{Turn, Turns};
 pub use unit::Units;

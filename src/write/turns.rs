@@ -2,9 +2,9 @@
 //! for another in a circle nor finds that its snapshot is old.
 
 use std::hash::{BuildHasher, Hash};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::OwnedMutexGuard;
 
 use super::unit::{Given, Key, Node, Origin, Units};
 use crate::graph::Catalog;
@@ -12,9 +12,9 @@ use crate::graph::Catalog;
 /// As many rows can be waited for apart; two may share a place, which costs no more than their waiting for each other.
 const PLACES: usize = 4096;
 
-/// Whose turn it is.
+/// Whose turn it is, of all requests.
 pub struct Turns {
-    places: Vec<Arc<Mutex<()>>>,
+    places: Vec<Arc<tokio::sync::Mutex<()>>>,
     hasher: std::hash::RandomState,
 }
 
@@ -28,18 +28,14 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// Waits for all rows that a request is to change, in an order that everybody waits in.
-    pub async fn take(&self, catalog: &Catalog, units: &Units) -> Vec<OwnedMutexGuard<()>> {
+    /// The places of all rows that a request is to change, in an order that everybody waits in.
+    fn places(&self, catalog: &Catalog, units: &Units) -> Vec<usize> {
         let places = units.nodes.iter();
         let places = places.filter_map(|node| self.place(catalog, node));
         let mut places: Vec<usize> = places.collect();
         places.sort_unstable();
         places.dedup();
-        let mut taken = Vec::with_capacity(places.len());
-        for place in places {
-            taken.push(self.places[place].clone().lock_owned().await);
-        }
-        taken
+        places
     }
 
     fn place(&self, catalog: &Catalog, node: &Node) -> Option<usize> {
@@ -67,5 +63,90 @@ impl Turns {
 
     fn hash(&self, of: impl Hash) -> u64 {
         self.hasher.hash_one(of)
+    }
+}
+
+/// The turn of one request. Which rows somebody's own code writes is known only as it does: where nobody has his turn at
+/// one, it is taken then, and nobody is waited for within a transaction. Where that is in another's way it is done again,
+/// and its turn at all of them is waited for before.
+pub struct Turn {
+    turns: Arc<Turns>,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    /// In order.
+    places: Vec<usize>,
+    taken: Vec<OwnedMutexGuard<()>>,
+    /// Whether some place was not free when it was come to.
+    lacks: bool,
+}
+
+impl Turn {
+    pub fn new(turns: &Arc<Turns>) -> Self {
+        Turn {
+            turns: turns.clone(),
+            held: Mutex::default(),
+        }
+    }
+
+    /// Waits for all rows that are known to be changed.
+    pub async fn take(&self, catalog: &Catalog, units: &Units) {
+        let places = self.turns.places(catalog, units);
+        let taken = self.wait(&places).await;
+        *self.held() = Held {
+            places,
+            taken,
+            lacks: false,
+        };
+    }
+
+    /// Takes the turn at further rows where it is free.
+    pub fn come_to(&self, catalog: &Catalog, units: &Units) {
+        let mut held = self.held();
+        for place in self.turns.places(catalog, units) {
+            let Err(at) = held.places.binary_search(&place) else {
+                continue;
+            };
+            held.places.insert(at, place);
+            match self.turns.places[place].clone().try_lock_owned() {
+                Ok(turn) => held.taken.push(turn),
+                Err(_) => held.lacks = true,
+            }
+        }
+    }
+
+    /// Waits for the rows that were come to and were another's, before all is done again.
+    pub async fn again(&self) {
+        let places = {
+            let mut held = self.held();
+            if !held.lacks {
+                return;
+            }
+            // Whoever waits holds nothing that comes later.
+            held.taken.clear();
+            held.lacks = false;
+            held.places.clone()
+        };
+        let taken = self.wait(&places).await;
+        self.held().taken = taken;
+    }
+
+    /// Lets others have theirs.
+    pub fn end(&self) {
+        *self.held() = Held::default();
+    }
+
+    async fn wait(&self, places: &[usize]) -> Vec<OwnedMutexGuard<()>> {
+        let mut taken = Vec::with_capacity(places.len());
+        for &place in places {
+            taken.push(self.turns.places[place].clone().lock_owned().await);
+        }
+        taken
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -75,6 +75,11 @@ pub trait Work: Send + Sync + 'static {
     /// Whether it waits for nothing but the database, and for that not long, so that others' work may be committed with it.
     fn is_brief(&self) -> bool;
 
+    /// Gets ready to do it again, before another transaction begins.
+    fn again(&self) -> impl Future<Output = ()> {
+        async {}
+    }
+
     fn attempt<T: Transaction>(
         &self,
         on: &T,

@@ -9,6 +9,7 @@ mod many;
 mod mutations;
 mod rules;
 mod sql;
+mod turns;
 mod writes;
 
 use std::collections::HashMap;

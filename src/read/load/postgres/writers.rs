@@ -130,6 +130,7 @@ impl PostgresWriters {
             drop(transaction);
             tracing::debug!(?tries, "a transaction is done again");
             tokio::time::sleep(pause).await;
+            within(deadline, async { Ok(work.again().await) }).await?;
         }
     }
 
