@@ -16,15 +16,14 @@ use apollo_compiler::response::JsonMap;
 use serde::Deserialize;
 
 use crate::error::{Code, Error};
-use crate::graph::Principal;
+use crate::graph::{Catalog, Principal};
 use crate::identity::accounts::Accounts;
-use crate::read::load::postgres::PostgresPool;
-use crate::read::load::sqlite::{Sqlite, SqlitePool};
-use crate::read::load::{self, Database, DatabaseError, Failures, Loaded, Writers};
-use crate::read::plan::Variables;
+use crate::read::load::{self, Database, DatabaseError, Learnt, Loaded, Wanted, Writers};
+use crate::read::plan::{BoundPlan, Variables};
 use crate::read::respond::Answered;
 use crate::write::Turns;
 
+use planner::Shared;
 pub use planner::{Asked, Planner, Prepared};
 
 /// Answers GraphQL requests over one database.
@@ -225,51 +224,42 @@ impl Engine {
             let loaded: Vec<_> = levels.map(|_| Loaded::default()).collect();
             return Ok(shared.write(&prepared, &loaded));
         }
-        let ran = match &self.database {
-            Database::Postgres(pool) => self.run_on_postgres(pool, &prepared, deadline).await,
-            Database::Sqlite(pool) => self.run_on_sqlite(pool, &prepared, deadline).await,
+        let query = Query {
+            shared: shared.clone(),
+            prepared: prepared.clone(),
         };
+        let ran = self.database.load(query, deadline).await;
         match ran {
             Err(DatabaseError::Overloaded { retry_after }) => Err(Refused { retry_after }),
             Err(error) => Ok(shared.write(&prepared, &load::unasked(&prepared.bound, error))),
             Ok(answered) => Ok(answered),
         }
     }
+}
 
-    async fn run_on_postgres(
-        &self,
-        pool: &PostgresPool,
-        prepared: &Prepared,
-        deadline: Instant,
-    ) -> Result<Answered, DatabaseError> {
-        let shared = &self.planner.shared;
-        let Prepared { bound, learnt, .. } = prepared;
-        let loaded = pool.load(&shared.catalog, bound, learnt, deadline).await?;
-        Ok(shared.write(prepared, &loaded))
+/// A query whose rows become its answer where they are loaded.
+struct Query {
+    shared: Arc<Shared>,
+    prepared: Arc<Prepared>,
+}
+
+impl Wanted for Query {
+    type Done = Answered;
+
+    fn catalog(&self) -> &Catalog {
+        &self.shared.catalog
     }
 
-    async fn run_on_sqlite(
-        &self,
-        pool: &SqlitePool,
-        prepared: &Arc<Prepared>,
-        deadline: Instant,
-    ) -> Result<Answered, DatabaseError> {
-        let (shared, learnt) = (self.planner.shared.clone(), &prepared.learnt);
-        let of_request = prepared.clone();
-        let work = move |connection: &mut Sqlite| {
-            let Prepared { bound, learnt, .. } = &*of_request;
-            let (catalog, failures) = (&shared.catalog, Failures::default());
-            let loading = load::load(catalog, bound, learnt, &failures, deadline, connection);
-            let loaded = Sqlite::complete(loading)?;
-            match connection.is_unfinished() {
-                true => Err(DatabaseError::TimedOut),
-                false => Ok(shared.write(&of_request, &loaded)),
-            }
-        };
-        // Its statements stop at the deadline, and what was loaded by then is written after it.
-        let ends = tokio::time::Instant::from_std(deadline) + WRITING;
-        let ran = tokio::time::timeout_at(ends, pool.run(deadline, learnt, work)).await;
-        ran.unwrap_or(Err(DatabaseError::TimedOut))
+    fn bound(&self) -> &BoundPlan {
+        &self.prepared.bound
+    }
+
+    fn learnt(&self) -> &Arc<Learnt> {
+        &self.prepared.learnt
+    }
+
+    fn done(&self, loaded: Vec<Loaded>) -> Answered {
+        self.shared.write(&self.prepared, &loaded)
     }
 }
 
@@ -280,9 +270,6 @@ struct Refused {
 
 /// For how long answers are kept unless it is said.
 pub const KEEP: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How long what a request has loaded when its time is over may take to be written.
-const WRITING: Duration = Duration::from_millis(200);
 
 fn note_refused(errors: &[Error]) {
     let first = errors.first();

@@ -12,6 +12,8 @@
 )]
 //! - [`Backref`] is the graph in somebody's own application: its routes, requests in process, async-graphql's executor.
 //!
+//! Databases are features, `sqlite` and `postgres`, of which one at least is needed. Neither brings the other's driver.
+//!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use backref::{Backref, Graph, Principal, Request};
@@ -45,6 +47,11 @@
 //! step each. ARCHITECTURE.md has the whole.
 
 #![warn(missing_docs)]
+
+#[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+compile_error!(
+    "Backref needs the driver of a database: add the feature `postgres`, `sqlite` or both in Cargo.toml, backref = { …, features = [\"sqlite\"] }"
+);
 
 #[cfg(feature = "blog")]
 pub mod blog;

@@ -75,11 +75,8 @@ async fn engine(url: &str) -> Result<Engine> {
     let catalog = graph().build()?;
     let schema = Schema::new(&catalog, limits.default_page())?;
     let planner = Planner::new(catalog, schema, limits);
-    Ok(Engine::new(
-        planner,
-        url.readers(4, None)?,
-        Duration::from_secs(60),
-    ))
+    let (readers, _) = url.open(4, None)?;
+    Ok(Engine::new(planner, readers, Duration::from_secs(60)))
 }
 
 /// The milliseconds of this program's CPU that a request takes.

@@ -102,7 +102,7 @@ impl Project<'_> {
     }
 
     fn manifest(&self) -> String {
-        let name = self.name;
+        let (name, database) = (self.name, self.database());
         let from = match self.backref {
             Source::Registry => format!("version = {:?}", env!("CARGO_PKG_VERSION")),
             Source::Folder(folder) => format!("path = {:?}", folder.display().to_string()),
@@ -119,7 +119,7 @@ edition = "2024"
 publish = false
 
 [dependencies]
-backref = {{ {from}, default-features = false, features = ["cli"] }}
+backref = {{ {from}, default-features = false, features = ["cli", "{database}"] }}
 entity = {{ package = "{name}-entity", path = "entity" }}
 migration = {{ package = "{name}-migration", path = "migration" }}
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Engine, Prepared, Refused, WRITING};
-use crate::read::load::sqlite::Sqlite;
-use crate::read::load::{self, Database, DatabaseError, Failures, Loaded};
+use super::planner::Shared;
+use super::{Engine, Prepared, Refused};
+use crate::graph::Catalog;
+use crate::read::load::{self, DatabaseError, Learnt, Loaded, Wanted};
 use crate::read::own::Answering;
 use crate::read::plan::BoundPlan;
 use crate::read::respond::Answered;
@@ -45,25 +46,38 @@ impl Engine {
         bound: Arc<BoundPlan>,
         deadline: Instant,
     ) -> Result<Vec<Loaded>, DatabaseError> {
-        let (shared, learnt) = (self.planner.shared.clone(), &prepared.learnt);
-        let pool = match &self.database {
-            Database::Postgres(pool) => {
-                return pool.load(&shared.catalog, &bound, learnt, deadline).await;
-            }
-            Database::Sqlite(pool) => pool,
+        let phase = Phase {
+            shared: self.planner.shared.clone(),
+            bound,
+            learnt: prepared.learnt.clone(),
         };
-        let of_plan = learnt.clone();
-        let work = move |connection: &mut Sqlite| {
-            let (catalog, failures) = (&shared.catalog, Failures::default());
-            let loading = load::load(catalog, &bound, &of_plan, &failures, deadline, connection);
-            let loaded = Sqlite::complete(loading)?;
-            match connection.is_unfinished() {
-                true => Err(DatabaseError::TimedOut),
-                false => Ok(loaded),
-            }
-        };
-        let ends = tokio::time::Instant::from_std(deadline) + WRITING;
-        let ran = tokio::time::timeout_at(ends, pool.run(deadline, learnt, work)).await;
-        ran.unwrap_or(Err(DatabaseError::TimedOut))
+        self.database.load(phase, deadline).await
+    }
+}
+
+/// A part of a query whose rows are handed on as they are.
+struct Phase {
+    shared: Arc<Shared>,
+    bound: Arc<BoundPlan>,
+    learnt: Arc<Learnt>,
+}
+
+impl Wanted for Phase {
+    type Done = Vec<Loaded>;
+
+    fn catalog(&self) -> &Catalog {
+        &self.shared.catalog
+    }
+
+    fn bound(&self) -> &BoundPlan {
+        &self.bound
+    }
+
+    fn learnt(&self) -> &Arc<Learnt> {
+        &self.learnt
+    }
+
+    fn done(&self, loaded: Vec<Loaded>) -> Vec<Loaded> {
+        loaded
     }
 }

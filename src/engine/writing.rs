@@ -220,7 +220,7 @@ impl Doing {
     pub async fn run(self: &Arc<Self>, writers: &Writers) -> Result<Written, Failure> {
         let done = async {
             // SQLite's writers take turns at all rows.
-            if let Writers::Postgres(_) = writers {
+            if writers.dialect() == Dialect::Postgres {
                 let catalog = &self.planner.shared.catalog;
                 self.turn.take(catalog, &self.units).await;
             }
@@ -256,10 +256,7 @@ impl Doing {
             Err(error) => return vec![shown(&error)],
         };
         // Of several rows none is named; the one is looked for whose values another has.
-        let dialect = match writers {
-            Writers::Postgres(_) => Dialect::Postgres,
-            Writers::Sqlite(_) => Dialect::Sqlite,
-        };
+        let dialect = writers.dialect();
         let rules = catalog.rules(catalog.shape(&self.principal));
         let mut at = None;
         if let Some(change) = write::taken_by(catalog, dialect, rules, failed, &refusal) {

@@ -178,7 +178,7 @@ impl Program {
     fn database_of(&self, named: Option<&String>) -> Result<Url> {
         match (named, &self.unnamed) {
             (Some(url), _) | (None, Unnamed::Url(url)) => Ok(url.parse()?),
-            (None, Unnamed::Embedded { file, .. }) => Ok(Url::file(Path::new(file))),
+            (None, Unnamed::Embedded { file, .. }) => Ok(Url::file(Path::new(file))?),
             (None, Unnamed::Refused) => Err(
                 "no database is named; give one by --database-url (DATABASE_URL): postgres://… or sqlite://FILE".into(),
             ),

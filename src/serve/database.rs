@@ -3,17 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sea_orm::{ConnectOptions, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr};
-use sqlx::Connection as _;
-use sqlx::postgres::PgConnectOptions;
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr};
 
 use super::migrate::{self, Migrations, Runner};
-use super::url::File;
-use crate::read::load::postgres::{
-    Connector, PostgresPool, PostgresWriters, Purpose, without_pgbouncer,
-};
-use crate::read::load::sqlite::{Access, SqlitePool, SqliteWriter};
-use crate::read::load::{Database, DatabaseError, Writers};
+use super::url::Place;
+use crate::read::load::{Database, DatabaseError, Writers, of_either};
 
 pub use super::url::Url;
 
@@ -28,6 +22,14 @@ pub enum SetupError {
         "--database-url (DATABASE_URL) `{0}` names no database that Backref knows; use postgres://… or sqlite://FILE"
     )]
     UnknownUrl(String),
+    #[error(
+        "--database-url (DATABASE_URL) `{url}` is a database of {kind}, whose driver is not compiled in; add the feature `{feature}` in Cargo.toml: backref = {{ …, features = [\"{feature}\"] }}"
+    )]
+    NotCompiledIn {
+        url: String,
+        kind: &'static str,
+        feature: &'static str,
+    },
     #[error("--database-url (DATABASE_URL) `{url}`: {cause}")]
     BadUrl { url: String, cause: String },
     #[error("--database-url (DATABASE_URL): {0}")]
@@ -141,7 +143,7 @@ pub struct HalfApplied {
 }
 
 /// How long to wait for a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How to connect.
 #[derive(Debug, Clone, Copy)]
@@ -195,158 +197,31 @@ impl Connect {
 impl Url {
     /// Opens SeaORM's connections.
     pub async fn connect(&self, settings: Connect) -> Result<DatabaseConnection, SetupError> {
-        let Connect {
-            max_connections,
-            create,
-            migrating,
-            once,
-            ..
-        } = settings;
-        self.check_file(settings)?;
-        let (text, pooled) = without_pgbouncer(&self.text);
-        // A pooler gives each transaction a session of its choice: it keeps no statement and no setting.
-        let for_postgres = move |o: PgConnectOptions| match pooled {
-            true => o.statement_cache_capacity(0).extra_float_digits(None),
-            // Compiling a statement takes PostgreSQL seconds where it has many subqueries, and running it less.
-            false => o.statement_cache_capacity(500).options([("jit", "off")]),
-        };
-        let mut options = ConnectOptions::new(&text);
-        let read = self.reading(settings);
+        let place = &self.place;
+        let mut options = of_either!(Place, place, place => place.options(self, settings).await?);
         options
-            .max_connections(max_connections)
+            .max_connections(settings.max_connections)
             .acquire_timeout(CONNECT_TIMEOUT)
             .sqlx_logging_level(log::LevelFilter::Trace)
             // A ping at every acquire costs a round trip; a connection long idle may have been closed.
-            .test_before_acquire_if_idle_for(Duration::from_secs(10))
-            .map_sqlx_postgres_opts(for_postgres)
-            .map_sqlx_sqlite_pool_opts(move |o| match once {
-                true => o.after_release(|_, _| Box::pin(async { Ok(false) })),
-                false => o,
-            })
-            .map_sqlx_sqlite_opts(move |o| {
-                let o = o.create_if_missing(create).foreign_keys(!migrating);
-                // Of a mapped file that somebody cuts short, a read is the end of the process.
-                let o = o.pragma("mmap_size", "0");
-                match read {
-                    Reading::AndWriting => o,
-                    Reading::Only => o.read_only(true),
-                    Reading::WithoutChange => o.pragma("query_only", "ON"),
-                }
-            });
-        let unreachable = |cause: String| match &self.file {
-            Some(file) => SetupError::Unusable {
-                file: file.path.clone(),
-                cause,
-            },
-            None => SetupError::Unreachable {
-                url: self.shown(),
-                cause,
-            },
-        };
-        if self.file.is_none() {
-            // A pool only says that it timed out; one connection says why.
-            let options = text.parse::<PgConnectOptions>();
-            let options = for_postgres(options.map_err(|cause| unreachable(cause.to_string()))?);
-            let connect = sqlx::PgConnection::connect_with(&options);
-            let connection = tokio::time::timeout(CONNECT_TIMEOUT, connect)
-                .await
-                .map_err(|_| unreachable(format!("no answer in {CONNECT_TIMEOUT:?}")))?
-                .map_err(|cause| unreachable(cause.to_string()))?;
-            // Its farewell may fail: it has served its purpose.
-            let _ = connection.close().await;
-        }
+            .test_before_acquire_if_idle_for(Duration::from_secs(10));
         let connected = sea_orm::Database::connect(options).await;
         connected.map_err(|cause| match self.refused(cause) {
-            SetupError::Statement(cause) => unreachable(cause.to_string()),
+            SetupError::Statement(cause) => {
+                of_either!(Place, place, place => place.unreachable(self, cause.to_string()))
+            }
             known => known,
         })
     }
 
-    /// Refuses a file that is not there, or cannot be used as the URL says.
-    fn check_file(&self, settings: Connect) -> Result<(), SetupError> {
-        let Some(file) = &self.file else {
-            return Ok(());
-        };
-        if !settings.create && !file.path.exists() {
-            return Err(SetupError::NoFile(file.path.clone()));
-        }
-        let write = |path| std::fs::OpenOptions::new().append(true).open(path);
-        if settings.migrating
-            && file.path.exists()
-            && let Err(cause) = write(&file.path)
-        {
-            return Err(SetupError::ReadOnlyFile {
-                file: file.path.clone(),
-                cause: cause.to_string(),
-            });
-        }
-        if settings.migrating && (file.read_only || file.immutable) {
-            return Err(SetupError::NotToBeWritten { url: self.shown() });
-        }
-        if file.immutable && has_log(&file.path) {
-            return Err(SetupError::LogBesideImmutable {
-                url: self.shown(),
-                file: file.path.clone(),
-            });
-        }
-        Ok(())
-    }
-
-    fn reading(&self, settings: Connect) -> Reading {
-        match &self.file {
-            Some(file) if file.read_only || file.immutable => Reading::Only,
-            // Who may write brings a log that is left into the file. Who only reads leaves a new one behind.
-            Some(file) if settings.read_only && has_log(&file.path) => Reading::Only,
-            Some(_) if settings.read_only => Reading::WithoutChange,
-            _ => Reading::AndWriting,
-        }
-    }
-
-    /// The connections for reads, `max_connections` at most. Those to PostgreSQL are made when first used.
-    pub fn readers(
+    /// The connections for reads, `max_connections` at most, and those where what they read is written. SQLite has one that
+    /// writes, and PostgreSQL half as many as may read, and at least two; those to PostgreSQL are made when first used.
+    pub fn open(
         &self,
         max_connections: u32,
         statement_timeout: Option<Duration>,
-    ) -> Result<Database, SetupError> {
-        let most = max_connections as usize;
-        match &self.file {
-            None => {
-                let connector = Connector::new(&self.text, Purpose::Reading, statement_timeout)?;
-                Ok(Database::Postgres(PostgresPool::new(connector, most)))
-            }
-            Some(file) => {
-                let cores = std::thread::available_parallelism().map_or(2, usize::from);
-                let access = match file {
-                    File {
-                        immutable: true, ..
-                    } => Access::Immutable,
-                    File {
-                        read_only: true, ..
-                    } => Access::ReadOnly,
-                    _ => Access::Writable,
-                };
-                let pool = SqlitePool::open(&file.path, access, cores.min(most))?;
-                Ok(Database::Sqlite(pool))
-            }
-        }
-    }
-
-    /// Where what is read by these connections is written: half as many connections as may read, and at least two; SQLite has
-    /// one. They are made when first used.
-    pub fn writers(
-        &self,
-        readers: &Database,
-        max_connections: u32,
-        statement_timeout: Option<Duration>,
-    ) -> Result<Writers, SetupError> {
-        match readers {
-            Database::Postgres(_) => {
-                let connector = Connector::new(&self.text, Purpose::Writing, statement_timeout)?;
-                let most = (max_connections / 2).max(2) as usize;
-                Ok(Writers::Postgres(PostgresWriters::new(connector, most)))
-            }
-            Database::Sqlite(pool) => Ok(Writers::Sqlite(SqliteWriter::beside(pool))),
-        }
+    ) -> Result<(Database, Writers), SetupError> {
+        of_either!(Place, &self.place, place => place.open(&self.text, max_connections, statement_timeout))
     }
 
     /// An error, as what it means for one who starts if it is about the place of the file.
@@ -359,51 +234,12 @@ impl Url {
 
     /// What the database said, as what it means for one who starts.
     pub fn refused(&self, error: DbErr) -> SetupError {
-        let code = sql_state(&error).and_then(|code| code.parse::<i32>().ok());
-        if let Some(file) = &self.file
-            && let Err(cause) = std::fs::File::open(&file.path)
-        {
-            return SetupError::Unusable {
-                file: file.path.clone(),
-                cause: cause.to_string(),
-            };
-        }
-        match (&self.file, code.map(|code| code & 0xff)) {
-            (Some(file), Some(CANNOT_OPEN | READ_ONLY)) => SetupError::ReadOnlyPlace {
-                file: file.path.clone(),
-                cause: error.to_string(),
-            },
-            (Some(file), Some(NO_DATABASE | CORRUPT)) => SetupError::Unusable {
-                file: file.path.clone(),
-                cause: error.to_string(),
-            },
-            _ => error.into(),
-        }
+        of_either!(Place, &self.place, place => place.refused(error))
     }
-}
-
-/// How an SQLite file is opened.
-#[derive(Debug, Clone, Copy)]
-enum Reading {
-    AndWriting,
-    Only,
-    /// With the rights of one who writes.
-    WithoutChange,
-}
-
-/// Whether there are changes beside the file that are not in it.
-fn has_log(file: &Path) -> bool {
-    let mut log = file.as_os_str().to_owned();
-    log.push("-wal");
-    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
 }
 
 /// Of SQLite's result codes, the lower byte.
 const BUSY: i32 = 5;
-const READ_ONLY: i32 = 8;
-const CORRUPT: i32 = 11;
-const CANNOT_OPEN: i32 = 14;
-const NO_DATABASE: i32 = 26;
 
 /// The code that the database gave an error: an SQLSTATE, or SQLite's extended result code.
 pub fn sql_state(error: &DbErr) -> Option<String> {
@@ -462,7 +298,7 @@ pub async fn embedded(
     path: &Path,
     fill: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(), DbErr>,
 ) -> Result<Url, SetupError> {
-    let url = Url::file(path);
+    let url = Url::file(path)?;
     name_leftovers(path);
     let is_there = path.exists();
     let file = path.to_path_buf();

@@ -13,5 +13,9 @@ pub mod listen;
 pub mod migrate;
 pub mod name;
 pub mod open;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 pub mod stop;
 pub mod url;

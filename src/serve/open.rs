@@ -42,9 +42,8 @@ impl Opening {
             keep,
             ..
         } = self;
-        let readers = url.readers(max_connections, Some(timeout))?;
+        let (readers, writers) = url.open(max_connections, Some(timeout))?;
         readers.ping().await?;
-        let writers = url.writers(&readers, max_connections, Some(timeout))?;
         let engine = Engine::new(planner, readers, timeout)
             .with_writers(writers)
             .keeping_answers(keep);

@@ -4,35 +4,27 @@
 //! without TLS; here every parameter is known, or refused by its name.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 
-use percent_encoding::percent_decode_str;
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
-
 use super::database::SetupError;
-use crate::read::load::postgres::without_pgbouncer;
+use crate::read::load::of_either;
 use crate::read::sql::Dialect;
 
 /// A database by its URL, not yet connected.
 #[derive(Debug, Clone)]
 pub struct Url {
     pub(super) text: String,
-    /// The file, for SQLite.
-    pub(super) file: Option<File>,
+    pub(super) place: Place,
 }
 
-/// An SQLite file, and how its URL says that it is to be used.
+/// Where a database is. There is one for each driver that is compiled in, and what they can be asked for is called the same.
 #[derive(Debug, Clone)]
-pub(super) struct File {
-    pub path: PathBuf,
-    /// `mode=ro`: nothing may be written, by migrations neither.
-    pub read_only: bool,
-    /// `mode=rwc`: it is made where it is not there.
-    pub create: bool,
-    /// `immutable=1`: nobody writes it, so it is read without locks.
-    pub immutable: bool,
+pub(super) enum Place {
+    #[cfg(feature = "postgres")]
+    Postgres(super::postgres::Server),
+    #[cfg(feature = "sqlite")]
+    Sqlite(super::sqlite::File),
 }
 
 impl FromStr for Url {
@@ -40,55 +32,60 @@ impl FromStr for Url {
 
     fn from_str(text: &str) -> Result<Self, SetupError> {
         let text = text.trim();
-        let file = match text.split_once(':').map(|(scheme, _)| scheme) {
-            Some("postgres" | "postgresql") => {
-                check_postgres(text)?;
-                None
-            }
-            Some("sqlite") => Some(sqlite(text)?),
-            _ => return Err(SetupError::UnknownUrl(shown(text))),
+        let place = match text.split_once(':').map(|(scheme, _)| scheme) {
+            #[cfg(feature = "postgres")]
+            Some("postgres" | "postgresql") => Place::Postgres(text.parse()?),
+            #[cfg(feature = "sqlite")]
+            Some("sqlite") => Place::Sqlite(text.parse()?),
+            scheme => return Err(not_served(text, scheme)),
         };
         Ok(Url {
             text: text.to_owned(),
-            file,
+            place,
         })
+    }
+}
+
+/// Why a database of this scheme is none that can be served.
+fn not_served(text: &str, scheme: Option<&str>) -> SetupError {
+    let (kind, feature) = match scheme {
+        Some("postgres" | "postgresql") => ("PostgreSQL", "postgres"),
+        Some("sqlite") => ("SQLite", "sqlite"),
+        _ => return SetupError::UnknownUrl(shown(text)),
+    };
+    SetupError::NotCompiledIn {
+        url: shown(text),
+        kind,
+        feature,
     }
 }
 
 impl Url {
     /// A SQLite file.
-    pub fn file(path: &Path) -> Self {
-        Url {
-            text: format!("sqlite://{}", encoded(path)),
-            file: Some(File {
-                path: path.to_path_buf(),
-                read_only: false,
-                create: false,
-                immutable: false,
-            }),
-        }
-    }
-
-    pub fn is_file(&self) -> bool {
-        self.file.is_some()
+    ///
+    /// # Errors
+    /// Where the driver of SQLite is not compiled in.
+    pub fn file(path: &Path) -> Result<Self, SetupError> {
+        format!("sqlite://{}", encoded(path)).parse()
     }
 
     /// Whether it is a pooler's, which gives each transaction a session of its choice.
     pub fn is_pooled(&self) -> bool {
-        self.file.is_none() && without_pgbouncer(&self.text).1
+        of_either!(Place, &self.place, place => place.is_pooled())
     }
 
     /// Whether the URL has a file made that is not there.
     pub fn creates(&self) -> bool {
-        self.file.as_ref().is_some_and(|file| file.create)
+        of_either!(Place, &self.place, place => place.creates())
     }
 
     /// Whose SQL the database takes.
     pub fn dialect(&self) -> Dialect {
-        match self.file {
-            Some(_) => Dialect::Sqlite,
-            None => Dialect::Postgres,
-        }
+        of_either!(Place, &self.place, place => place.dialect())
+    }
+
+    pub fn is_file(&self) -> bool {
+        self.dialect() == Dialect::Sqlite
     }
 
     /// The URL without its password, for messages.
@@ -98,24 +95,12 @@ impl Url {
 
     /// The URL as it is understood from any folder, with its password.
     pub fn settled(&self) -> String {
-        let Some(file) = &self.file else {
-            return self.text.clone();
-        };
-        let path = std::path::absolute(&file.path).unwrap_or_else(|_| file.path.clone());
-        let query = self.text.split_once('?');
-        let query = query.map_or_else(String::new, |(_, query)| format!("?{query}"));
-        format!("sqlite://{}{query}", encoded(&path))
+        of_either!(Place, &self.place, place => place.settled(&self.text))
     }
 
     /// What a URL of it looks like to others: without its password, and without the folder of its file.
     pub fn example(&self) -> String {
-        match &self.file {
-            None => self.shown(),
-            Some(file) => {
-                let name = file.path.file_name().map(Path::new).unwrap_or(&file.path);
-                format!("sqlite:///path/to/{}", encoded(name))
-            }
-        }
+        of_either!(Place, &self.place, place => place.example(&self.text))
     }
 
     /// The option that names this database to another command.
@@ -130,14 +115,14 @@ impl Url {
 }
 
 /// The path as it stands in a URL.
-fn encoded(path: &Path) -> String {
+pub(super) fn encoded(path: &Path) -> String {
     let text = path.to_string_lossy();
     text.replace('%', "%25")
         .replace('?', "%3F")
         .replace('#', "%23")
 }
 
-fn shown(url: &str) -> String {
+pub(super) fn shown(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };
@@ -162,143 +147,11 @@ fn without_password(query: &str) -> String {
     parts.collect::<Vec<_>>().join("&")
 }
 
-/// What a URL of PostgreSQL may say, by the names that mean the same.
-const POSTGRES: &[&[&str]] = &[
-    &["sslmode", "ssl-mode"],
-    &["sslrootcert", "ssl-root-cert", "ssl-ca"],
-    &["sslcert", "ssl-cert"],
-    &["sslkey", "ssl-key"],
-    &["host", "hostaddr"],
-    &["port"],
-    &["dbname"],
-    &["user"],
-    &["password"],
-    &["application_name"],
-    &["options"],
-    &["statement-cache-capacity"],
-    &["pgbouncer"],
-];
-
-const SSL_MODES: &[&str] = &[
-    "disable",
-    "allow",
-    "prefer",
-    "require",
-    "verify-ca",
-    "verify-full",
-];
-
-fn check_postgres(text: &str) -> Result<(), SetupError> {
-    let parameters = parameters(text)?;
-    let mut seen = Vec::new();
-    for (name, value) in &parameters {
-        if name.starts_with("options[") && name.ends_with(']') {
-            continue;
-        }
-        let same = POSTGRES.iter().find(|names| names.contains(&&**name));
-        let Some(same) = same else {
-            return Err(unknown(name, POSTGRES.concat()));
-        };
-        if seen.contains(&same[0]) && same[0] != "options" {
-            return Err(SetupError::Parameter(format!(
-                "`{name}` is said twice; keep one"
-            )));
-        }
-        seen.push(same[0]);
-        check_value(name, value, same[0])?;
-    }
-    // What the environment says is passed over by sqlx where it means nothing.
-    let environment = [("PGSSLMODE", "sslmode"), ("PGPORT", "port")];
-    for (variable, name) in environment
-        .into_iter()
-        .filter(|(_, name)| !seen.contains(name))
-    {
-        if let Ok(value) = std::env::var(variable) {
-            check_value(variable, &value, name)?;
-        }
-    }
-    let options = PgConnectOptions::from_str(&without_pgbouncer(text).0);
-    options.map(drop).map_err(|cause| SetupError::BadUrl {
-        url: shown(text),
-        cause: cause.to_string(),
-    })
-}
-
-/// Refuses a value that means nothing to the parameter that `kind` is the first name of.
-fn check_value(name: &str, value: &str, kind: &str) -> Result<(), SetupError> {
-    let wanted = match kind {
-        "sslmode" if PgSslMode::from_str(value).is_err() => one_of(value, SSL_MODES),
-        "pgbouncer" if !["true", "false"].contains(&value) => "true or false".to_owned(),
-        "port" if value.parse::<u16>().is_err() => "a number up to 65535".to_owned(),
-        "statement-cache-capacity" if value.parse::<usize>().is_err() => "a number".to_owned(),
-        "host" if name == "hostaddr" && value.parse::<IpAddr>().is_err() => {
-            "an IP address; a name is a `host`".to_owned()
-        }
-        _ => return Ok(()),
-    };
-    Err(SetupError::Parameter(format!(
-        "`{name}` cannot be `{value}`; it is {wanted}"
-    )))
-}
-
-const SQLITE: &[&str] = &["mode", "immutable", "cache", "vfs"];
-
-fn sqlite(text: &str) -> Result<File, SetupError> {
-    let (_, rest) = text.split_once(':').unwrap_or_default();
-    let rest = rest.strip_prefix("//").unwrap_or(rest);
-    let path = rest.split('?').next().unwrap_or_default();
-    let mut file = File {
-        path: PathBuf::from(&*percent_decode_str(path).decode_utf8_lossy()),
-        read_only: false,
-        create: false,
-        immutable: false,
-    };
-    let mut seen: Vec<Cow<'_, str>> = Vec::new();
-    for (name, value) in parameters(text)? {
-        if seen.contains(&name) {
-            return Err(SetupError::Parameter(format!(
-                "`{name}` is said twice; keep one"
-            )));
-        }
-        let wanted = match (&*name, &*value) {
-            ("mode", "memory") => return Err(SetupError::InMemory),
-            ("mode", "ro") => {
-                file.read_only = true;
-                None
-            }
-            ("mode", "rwc") => {
-                file.create = true;
-                None
-            }
-            ("mode", "rw") | ("cache", "private") | ("immutable", "0" | "false") => None,
-            ("immutable", "1" | "true") => {
-                file.immutable = true;
-                None
-            }
-            ("mode", _) => Some(one_of(&value, &["ro", "rw", "rwc"])),
-            ("immutable", _) => Some(one_of(&value, &["0", "1"])),
-            ("cache", _) => Some("`private`, as it is without it".to_owned()),
-            ("vfs", _) => Some("SQLite's own for this system: leave it out".to_owned()),
-            _ => return Err(unknown(&name, SQLITE.to_vec())),
-        };
-        if let Some(wanted) = wanted {
-            return Err(SetupError::Parameter(format!(
-                "`{name}` cannot be `{value}`; it is {wanted}"
-            )));
-        }
-        seen.push(name);
-    }
-    if file.path.as_os_str().is_empty() || path == ":memory:" {
-        return Err(SetupError::InMemory);
-    }
-    Ok(file)
-}
-
 /// A name and its value.
-type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
+pub(super) type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
 
 /// The parameters of a URL. What follows a `#` would be passed over.
-fn parameters(text: &str) -> Result<Vec<Parameter<'_>>, SetupError> {
+pub(super) fn parameters(text: &str) -> Result<Vec<Parameter<'_>>, SetupError> {
     if text.contains('#') {
         return Err(SetupError::BadUrl {
             url: shown(text.split('#').next().unwrap_or_default()),
@@ -310,7 +163,7 @@ fn parameters(text: &str) -> Result<Vec<Parameter<'_>>, SetupError> {
     Ok(url::form_urlencoded::parse(query.as_bytes()).collect())
 }
 
-fn unknown(name: &str, known: Vec<&str>) -> SetupError {
+pub(super) fn unknown(name: &str, known: Vec<&str>) -> SetupError {
     let meant = nearest(name, &known).map(|known| format!("; did you mean `{known}`?"));
     let meant = meant.unwrap_or_else(|| format!("; it may say {}", known.join(", ")));
     SetupError::Parameter(format!(
@@ -318,7 +171,7 @@ fn unknown(name: &str, known: Vec<&str>) -> SetupError {
     ))
 }
 
-fn one_of(value: &str, known: &[&str]) -> String {
+pub(super) fn one_of(value: &str, known: &[&str]) -> String {
     let all = format!("one of {}", known.join(", "));
     match nearest(value, known) {
         Some(known) => format!("{all}; did you mean `{known}`?"),
@@ -424,25 +277,26 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_what_its_url_says() {
-        let of = |text: &str| text.parse::<Url>().expect("a URL").file.expect("a file");
-        let file = of("sqlite:///srv/a%20%3Fb.db?mode=ro&immutable=1");
-        assert_eq!(file.path, Path::new("/srv/a ?b.db"));
-        assert!(file.read_only && file.immutable && !file.create);
-        assert_eq!(of("sqlite:a.db").path, Path::new("a.db"));
-        let odd = Path::new("/srv/50%?#.db");
-        assert_eq!(of(&Url::file(odd).text).path, odd);
-        for memory in [
-            "sqlite:",
-            "sqlite://",
-            "sqlite::memory:",
-            "sqlite://:memory:",
-            "sqlite://x?mode=memory",
+    fn a_database_whose_driver_is_not_there_is_refused_by_the_feature_that_brings_it() {
+        for (url, scheme, kind, feature) in [
+            (
+                "postgres://ann:secret@h/d",
+                "postgres",
+                "PostgreSQL",
+                "postgres",
+            ),
+            (
+                "postgresql://ann:secret@h/d",
+                "postgresql",
+                "PostgreSQL",
+                "postgres",
+            ),
+            ("sqlite://a.db", "sqlite", "SQLite", "sqlite"),
         ] {
-            assert!(
-                matches!(memory.parse::<Url>(), Err(SetupError::InMemory)),
-                "{memory}"
-            );
+            let text = not_served(url, Some(scheme)).to_string();
+            let remedy = format!("backref = {{ …, features = [\"{feature}\"] }}");
+            assert!(text.contains(kind) && text.ends_with(&remedy), "{text}");
+            assert!(!text.contains("secret"), "{text}");
         }
     }
 }

@@ -161,14 +161,5 @@ fn seconds() -> i64 {
 
 /// Whether an error is that there is no table of answers.
 pub fn has_no_table(error: &DatabaseError) -> bool {
-    match error {
-        // SQLite has no code for it.
-        DatabaseError::Sqlite(error) => error
-            .to_string()
-            .contains(&format!("no such table: {TABLE}")),
-        error => {
-            let state = error.sql_state();
-            state == Some(&tokio_postgres::error::SqlState::UNDEFINED_TABLE)
-        }
-    }
+    error.lacks_table(TABLE)
 }

@@ -3,41 +3,64 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::DatabaseError;
-use super::postgres::PostgresPool;
-use super::sqlite::SqlitePool;
+use super::{DatabaseError, Learnt, Loaded};
+use crate::graph::Catalog;
+use crate::read::plan::BoundPlan;
 use crate::read::sql::Dialect;
 
-/// Where reads go.
+/// Where reads go. There is one for each driver that is compiled in.
 #[derive(Clone)]
 pub enum Database {
-    Postgres(PostgresPool),
-    Sqlite(SqlitePool),
+    #[cfg(feature = "postgres")]
+    Postgres(super::postgres::PostgresPool),
+    #[cfg(feature = "sqlite")]
+    Sqlite(super::sqlite::SqlitePool),
+}
+
+/// Does the same with whichever database it is.
+macro_rules! of_either {
+    ($kind:ident, $which:expr, $it:pat => $done:expr) => {
+        match $which {
+            #[cfg(feature = "postgres")]
+            $kind::Postgres($it) => $done,
+            #[cfg(feature = "sqlite")]
+            $kind::Sqlite($it) => $done,
+        }
+    };
+}
+pub(crate) use of_either;
+
+/// What is to be loaded, and what becomes of it. It is asked on whichever thread has the connection.
+pub trait Wanted: Send + Sync + 'static {
+    type Done: Send + 'static;
+
+    fn catalog(&self) -> &Catalog;
+
+    fn bound(&self) -> &BoundPlan;
+
+    fn learnt(&self) -> &Arc<Learnt>;
+
+    /// What is made of all levels once they are loaded. It may be done again with others, if loading begins again.
+    fn done(&self, loaded: Vec<Loaded>) -> Self::Done;
 }
 
 impl Database {
     pub fn dialect(&self) -> Dialect {
-        match self {
-            Database::Postgres(_) => Dialect::Postgres,
-            Database::Sqlite(_) => Dialect::Sqlite,
-        }
+        of_either!(Database, self, pool => pool.dialect())
     }
 
     /// Whether a statement can be run now, on a connection of those that requests use.
     pub async fn ping(&self) -> Result<(), DatabaseError> {
-        match self {
-            Database::Postgres(pool) => {
-                let late = |_| DatabaseError::Unreachable(format!("no answer in {PATIENCE:?}"));
-                let answered = tokio::time::timeout(PATIENCE, pool.ping()).await;
-                answered.map_err(late)?
-            }
-            Database::Sqlite(pool) => {
-                let deadline = Instant::now() + PATIENCE;
-                let learnt = Arc::default();
-                pool.run(deadline, &learnt, |connection| connection.ping())
-                    .await
-            }
-        }
+        of_either!(Database, self, pool => pool.ping(PATIENCE).await)
+    }
+
+    /// Loads every level of a request from one moment of the database.
+    pub async fn load<W: Wanted>(
+        &self,
+        wanted: W,
+        deadline: Instant,
+    ) -> Result<W::Done, DatabaseError> {
+        of_either!(Database, self, pool => pool.answer(wanted, deadline).await)
     }
 }
 

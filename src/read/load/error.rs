@@ -1,31 +1,25 @@
 //! What goes wrong while a request's rows are loaded, and how far it reaches.
 
-use std::error::Error as _;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio_postgres::error::SqlState;
-
-use super::{Loaded, Ran};
+use super::refusal::Refusal;
+use super::{Loaded, Ran, Said};
 use crate::read::plan::LevelId;
 
 /// What the database or its driver said. A client never sees it, and the log what `said` leaves of it.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
+    #[cfg(feature = "postgres")]
     #[error("PostgreSQL: {0}")]
-    Postgres(#[from] tokio_postgres::Error),
-    /// Of a statement that was sent behind so many characters that are not its own.
-    #[error("PostgreSQL: {error}")]
-    Marked {
-        error: tokio_postgres::Error,
-        before: u32,
-    },
+    Postgres(super::postgres::PostgresError),
+    #[cfg(feature = "sqlite")]
+    #[error("SQLite: {0}")]
+    Sqlite(#[from] rusqlite::Error),
     /// A bound value is none of its type: PostgreSQL has found that before it looked at any row.
     #[error("{0}")]
     BadValue(Box<DatabaseError>),
-    #[error("SQLite: {0}")]
-    Sqlite(#[from] rusqlite::Error),
     #[error("PostgreSQL cannot be reached: {0}")]
     Unreachable(String),
     /// The file is missing, is no database, or was replaced; with the remedy.
@@ -69,19 +63,54 @@ pub enum Restart {
     Stale,
 }
 
-impl DatabaseError {
-    /// PostgreSQL's code of the error, see its manual's appendix A.
-    fn code(&self) -> &str {
-        self.sql_state().map_or("", |code| code.code())
-    }
+/// What a driver's own error means.
+pub trait DriverError: std::error::Error {
+    /// PostgreSQL's SQLSTATE, see its manual's appendix A; empty where there is none.
+    fn code(&self) -> &str;
 
-    pub fn sql_state(&self) -> Option<&SqlState> {
+    /// See [`DatabaseError::is_read_only`].
+    fn is_read_only(&self) -> bool;
+
+    /// See [`DatabaseError::is_timeout`].
+    fn is_timeout(&self) -> bool;
+
+    /// See [`DatabaseError::is_too_complex`].
+    fn is_too_complex(&self) -> bool;
+
+    /// See [`DatabaseError::is_cut_off`].
+    fn is_cut_off(&self) -> bool;
+
+    /// See [`DatabaseError::lacks_table`].
+    fn lacks_table(&self, table: &str) -> bool;
+
+    /// What is told of it in the log, beside this statement.
+    fn said(&self, statement: &str) -> Said;
+
+    /// Why what was to be written was refused, if this says so.
+    fn refusal(&self) -> Option<Refusal>;
+}
+
+impl DatabaseError {
+    /// The driver's error that it is, or that it came of.
+    pub(super) fn driver(&self) -> Option<&dyn DriverError> {
         match self {
-            DatabaseError::Postgres(e) | DatabaseError::Marked { error: e, .. } => e.code(),
-            DatabaseError::Restart { cause, .. } => cause.as_ref()?.sql_state(),
-            DatabaseError::BadValue(cause) => cause.sql_state(),
+            #[cfg(feature = "postgres")]
+            DatabaseError::Postgres(error) => Some(error),
+            #[cfg(feature = "sqlite")]
+            DatabaseError::Sqlite(error) => Some(error),
+            DatabaseError::Restart { cause, .. } => cause.as_ref()?.driver(),
+            DatabaseError::BadValue(cause) => cause.driver(),
             _ => None,
         }
+    }
+
+    fn driver_says(&self, of: impl Fn(&dyn DriverError) -> bool) -> bool {
+        self.driver().is_some_and(of)
+    }
+
+    /// PostgreSQL's code of the error.
+    fn code(&self) -> &str {
+        self.driver().map_or("", DriverError::code)
     }
 
     /// Why the request is to begin again, if it is.
@@ -100,9 +129,7 @@ impl DatabaseError {
 
     /// Whether it says that nothing may be written there.
     pub fn is_read_only(&self) -> bool {
-        matches!(self, DatabaseError::ReadOnly(_))
-            || self.code() == "25006"
-            || self.sqlite_code() == Some(rusqlite::ErrorCode::ReadOnly)
+        matches!(self, DatabaseError::ReadOnly(_)) || self.driver_says(|e| e.is_read_only())
     }
 
     /// As whoever wrote is told of it.
@@ -119,18 +146,9 @@ impl DatabaseError {
         self.restart().is_some() || self.is_cut_off()
     }
 
-    fn sqlite_code(&self) -> Option<rusqlite::ErrorCode> {
-        match self {
-            DatabaseError::Sqlite(e) => e.sqlite_error_code(),
-            _ => None,
-        }
-    }
-
     /// Whether the database stopped a statement for taking too long.
     pub fn is_timeout(&self) -> bool {
-        matches!(self, DatabaseError::TimedOut)
-            || self.sqlite_code() == Some(rusqlite::ErrorCode::OperationInterrupted)
-            || self.code() == "57014"
+        matches!(self, DatabaseError::TimedOut) || self.driver_says(|e| e.is_timeout())
     }
 
     /// As the error of a statement that has not begun to run. What becomes of running it is of rows, perhaps hidden ones,
@@ -149,40 +167,20 @@ impl DatabaseError {
 
     /// Whether the statement is more than the database can take, though it was within our limits.
     pub fn is_too_complex(&self) -> bool {
-        match self {
-            DatabaseError::Sqlite(e) => {
-                // SQLite has no codes for these.
-                let text = e.to_string();
-                [
-                    "Expression tree is too large",
-                    "too many ",
-                    "stack overflow",
-                ]
-                .iter()
-                .any(|limit| text.contains(limit))
-            }
-            // Class 54: a limit of the program is exceeded.
-            _ => self.code().starts_with("54"),
-        }
+        self.driver_says(|e| e.is_too_complex())
+    }
+
+    /// Whether it is that there is no table called so.
+    pub fn lacks_table(&self, table: &str) -> bool {
+        self.driver_says(|e| e.lacks_table(table))
     }
 
     /// Whether there is nothing to ask: the database cannot be reached, or the way to it has ended.
     pub fn is_cut_off(&self) -> bool {
         match self {
             DatabaseError::Unreachable(_) | DatabaseError::Unusable { .. } => true,
-            DatabaseError::Postgres(e) | DatabaseError::Marked { error: e, .. } => {
-                // Class 57P: the server is shutting down or not yet up, or ends the connection. Class 08: the
-                // connection failed. 25P03: it was ended for being idle in a transaction. An error without a code
-                // is the connection's end.
-                let ended = e.is_closed() || e.source().is_some_and(|e| e.is::<std::io::Error>());
-                let classes = ["57P", "08", "25P03"];
-                ended || classes.iter().any(|class| self.code().starts_with(class))
-            }
-            DatabaseError::Sqlite(_) => matches!(
-                self.sqlite_code(),
-                Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::DatabaseBusy)
-            ),
-            _ => false,
+            DatabaseError::Restart { .. } => false,
+            error => error.driver_says(|e| e.is_cut_off()),
         }
     }
 

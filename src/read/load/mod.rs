@@ -12,16 +12,14 @@ pub mod admission;
 pub mod change;
 mod database;
 mod error;
-mod fold;
 mod learnt;
-mod pack;
+#[cfg(feature = "postgres")]
 pub mod postgres;
-mod rank;
 pub mod refusal;
 pub mod rows;
 mod said;
+#[cfg(feature = "sqlite")]
 pub mod sqlite;
-mod sum;
 mod writers;
 
 use std::sync::{Arc, OnceLock};
@@ -34,11 +32,13 @@ use crate::graph::{Catalog, Relation};
 use crate::read::plan::{BoundPlan, Expression, Level, Source, Window};
 use crate::read::sql::forms::ColumnRef;
 use crate::read::sql::{self, Batch, BindValue, Dialect, PreparedSql};
-pub use database::Database;
-pub use error::{DatabaseError, Failures, LevelError, Restart};
+pub(crate) use database::of_either;
+pub use database::{Database, Wanted};
+pub use error::{DatabaseError, DriverError, Failures, LevelError, Restart};
 pub use learnt::Learnt;
 use learnt::Size;
 use rows::Rows;
+pub use said::Said;
 pub use writers::Writers;
 
 /// What runs a request's statements.
@@ -218,19 +218,6 @@ pub fn unasked(bound: &BoundPlan, error: DatabaseError) -> Vec<Loaded> {
         false => Loaded::failed(failed.clone(), Vec::new()),
     };
     levels.map(load).collect()
-}
-
-/// What there is of a request that was to begin again and cannot: what was not asked, or only in vain because of
-/// others, fails like this.
-fn cut_short(mut loaded: Vec<Loaded>, error: DatabaseError) -> Vec<Loaded> {
-    let failed = Arc::new(LevelError::unasked(error));
-    for (i, level) in loaded.iter_mut().enumerate() {
-        level.failed = level.failed.take().map(|own| {
-            let was_its_own = own.level == Some(i) && !own.error.is_of_others();
-            if was_its_own { own } else { failed.clone() }
-        });
-    }
-    loaded
 }
 
 /// How a request's statements are asked.

@@ -3,8 +3,6 @@
 
 use std::time::Instant;
 
-use tokio_postgres::error::DbError;
-
 use super::{DatabaseError, Writers};
 
 /// What a database refused.
@@ -47,16 +45,7 @@ pub enum Refusal {
 impl Refusal {
     /// Why it was refused, if this says so.
     pub fn of(error: &DatabaseError) -> Option<Self> {
-        match error {
-            DatabaseError::Postgres(error) | DatabaseError::Marked { error, .. } => {
-                of_postgres(error.as_db_error()?)
-            }
-            DatabaseError::BadValue(cause) => Refusal::of(cause),
-            DatabaseError::Sqlite(rusqlite::Error::SqliteFailure(error, message)) => {
-                of_sqlite(error.extended_code, message.as_deref().unwrap_or_default())
-            }
-            _ => None,
-        }
+        error.driver()?.refusal()
     }
 
     /// With the columns of a unique index, for which PostgreSQL's catalog is asked once.
@@ -65,16 +54,13 @@ impl Refusal {
         writers: &Writers,
         deadline: Instant,
     ) -> Result<Self, DatabaseError> {
-        match (self, writers) {
-            (
-                Refusal::Unique {
-                    schema: Some(schema),
-                    table,
-                    constraint: Some(constraint),
-                    ..
-                },
-                Writers::Postgres(writers),
-            ) => {
+        match self {
+            Refusal::Unique {
+                schema: Some(schema),
+                table,
+                constraint: Some(constraint),
+                ..
+            } => {
                 let columns = writers.unique_columns(&schema, &constraint, deadline);
                 Ok(Refusal::Unique {
                     columns: columns.await?,
@@ -83,90 +69,7 @@ impl Refusal {
                     constraint: Some(constraint),
                 })
             }
-            (known, _) => Ok(known),
+            known => Ok(known),
         }
     }
-}
-
-/// See PostgreSQL's manual, appendix A.
-fn of_postgres(said: &DbError) -> Option<Refusal> {
-    let named = |name: Option<&str>| name.map(str::to_owned);
-    let (table, constraint) = (named(said.table()), named(said.constraint()));
-    Some(match said.code().code() {
-        "23505" => Refusal::Unique {
-            schema: named(said.schema()),
-            table,
-            constraint,
-            columns: Vec::new(),
-        },
-        "23503" | "23001" => Refusal::ForeignKey { table, constraint },
-        "23502" => Refusal::NotNull {
-            table,
-            column: named(said.column()),
-        },
-        "23514" | "23P01" => Refusal::Check { table, constraint },
-        "22001" => Refusal::TooLong,
-        // Numbers; times; intervals.
-        "22003" | "22008" | "22015" => Refusal::OutOfRange,
-        code if code.starts_with("22") => Refusal::Malformed,
-        "P0001" => Refusal::Raised,
-        _ => return None,
-    })
-}
-
-/// <https://www.sqlite.org/rescode.html#extrc>
-fn of_sqlite(code: i32, message: &str) -> Option<Refusal> {
-    use rusqlite::ffi;
-    Some(match code {
-        ffi::SQLITE_CONSTRAINT_UNIQUE
-        | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
-        | ffi::SQLITE_CONSTRAINT_ROWID => {
-            let names = message.strip_prefix("UNIQUE constraint failed: ");
-            // Of an index on expressions it says `index 'name'`.
-            let names = names.filter(|names| !names.starts_with("index "));
-            let names = names.unwrap_or_default();
-            let columns: Option<Vec<_>> = names.split(", ").map(column).collect();
-            let columns = columns.unwrap_or_default();
-            Refusal::Unique {
-                schema: None,
-                table: columns.first().map(|(table, _)| table.clone()),
-                constraint: None,
-                columns: columns.into_iter().map(|(_, column)| column).collect(),
-            }
-        }
-        // Where a key says `RESTRICT`, SQLite makes a trigger of it.
-        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => foreign_key(),
-        ffi::SQLITE_CONSTRAINT_TRIGGER if message == "FOREIGN KEY constraint failed" => {
-            foreign_key()
-        }
-        ffi::SQLITE_CONSTRAINT_NOTNULL => {
-            let name = message.strip_prefix("NOT NULL constraint failed: ");
-            let (table, column) = name.and_then(column).unzip();
-            Refusal::NotNull { table, column }
-        }
-        ffi::SQLITE_CONSTRAINT_CHECK => {
-            let name = message.strip_prefix("CHECK constraint failed: ");
-            Refusal::Check {
-                table: None,
-                constraint: name.map(str::to_owned),
-            }
-        }
-        ffi::SQLITE_CONSTRAINT_TRIGGER => Refusal::Raised,
-        ffi::SQLITE_CONSTRAINT_DATATYPE | ffi::SQLITE_MISMATCH => Refusal::Malformed,
-        ffi::SQLITE_TOOBIG => Refusal::TooLong,
-        _ => return None,
-    })
-}
-
-fn foreign_key() -> Refusal {
-    Refusal::ForeignKey {
-        table: None,
-        constraint: None,
-    }
-}
-
-/// `post.slug`
-fn column(name: &str) -> Option<(String, String)> {
-    let (table, column) = name.split_once('.')?;
-    Some((table.to_owned(), column.to_owned()))
 }

@@ -10,11 +10,6 @@
 //!   more than letters: in whatever language a server writes, values stand there.
 //! - A message that somebody's function has raised may be anything. It is not told.
 
-use std::error::Error as _;
-use std::fmt::Write as _;
-
-use tokio_postgres::error::{DbError, ErrorPosition};
-
 use super::DatabaseError;
 
 /// What is told of an error.
@@ -30,23 +25,9 @@ pub struct Said {
 impl DatabaseError {
     /// What is told of it in the log, beside this statement.
     pub fn said(&self, statement: &str) -> Said {
-        match self {
-            DatabaseError::Postgres(error) => match error.as_db_error() {
-                Some(said) => of_postgres(said, statement),
-                None => Said::of_ours(format!("PostgreSQL: {}", with_causes(error))),
-            },
-            DatabaseError::Marked { error, before } => {
-                let said = error.as_db_error().map(|said| of_postgres(said, statement));
-                let said = said.unwrap_or_else(|| Said::of_ours(with_causes(error)));
-                let position = said.position.and_then(|at| at.checked_sub(*before));
-                Said { position, ..said }
-            }
-            DatabaseError::Sqlite(error) => of_sqlite(error, statement),
-            DatabaseError::Restart {
-                cause: Some(cause), ..
-            } => cause.said(statement),
-            DatabaseError::BadValue(cause) => cause.said(statement),
-            ours => Said::of_ours(ours.to_string()),
+        match self.driver() {
+            Some(error) => error.said(statement),
+            None => Said::of_ours(self.to_string()),
         }
     }
 
@@ -71,7 +52,8 @@ impl DatabaseError {
 }
 
 impl Said {
-    fn of_ours(why: String) -> Self {
+    /// What no value is in.
+    pub(super) fn of_ours(why: String) -> Self {
         Said {
             code: None,
             why,
@@ -80,90 +62,11 @@ impl Said {
     }
 }
 
-/// An error of the driver's with what it came of, which its own text leaves out.
-pub fn with_causes(error: &tokio_postgres::Error) -> String {
-    let mut text = error.to_string();
-    if let Some(said) = error.as_db_error() {
-        return format!("{} ({})", said.message(), said.code().code());
-    }
-    let mut cause = error.source();
-    while let Some(of) = cause {
-        let _ = write!(text, ": {of}");
-        cause = of.source();
-    }
-    text
-}
-
-fn of_postgres(said: &DbError, statement: &str) -> Said {
-    let code = said.code().code();
-    // The source files of procedural languages.
-    let raised = code.starts_with("P0") || said.file().is_some_and(|file| file.starts_with("pl"));
-    let message = match code.get(..2) {
-        _ if raised => "a function raised it".to_owned(),
-        Some("08" | "25" | "26" | "28" | "3D" | "40" | "53" | "54" | "55" | "57" | "58") => {
-            said.message().to_owned()
-        }
-        Some("0A" | "42") => without_strange_names(said.message(), statement),
-        _ => without_values(said.message()),
-    };
-    let position = match said.position() {
-        Some(ErrorPosition::Original(at)) => Some(*at),
-        _ => None,
-    };
-    Said {
-        code: Some(code.to_owned()),
-        why: format!("PostgreSQL: {message}"),
-        position,
-    }
-}
-
-fn of_sqlite(error: &rusqlite::Error, statement: &str) -> Said {
-    use rusqlite::ErrorCode::{ConstraintViolation, TypeMismatch, Unknown};
-    let (why, position) = match error {
-        // Of preparing, when no value is bound yet.
-        rusqlite::Error::SqlInputError { msg, offset, .. } => {
-            let before = usize::try_from(*offset)
-                .ok()
-                .and_then(|at| statement.get(..at));
-            (
-                msg.clone(),
-                before.map(|text| text.chars().count() as u32 + 1),
-            )
-        }
-        rusqlite::Error::SqliteFailure(failure, Some(message)) => {
-            let of_values = matches!(failure.code, Unknown | ConstraintViolation | TypeMismatch);
-            let message = match message.split_once(": ") {
-                _ if !of_values => message.clone(),
-                Some((_, names)) if has_all(statement, names) => message.clone(),
-                // What was searched for is no query to it.
-                Some(("fts5", _)) => format!("fts5: {HIDDEN}"),
-                _ => without_values(message),
-            };
-            (message, None)
-        }
-        rusqlite::Error::SqliteFailure(failure, None) => (failure.to_string(), None),
-        other => (without_values(&other.to_string()), None),
-    };
-    Said {
-        code: failure_of(error).map(|failure| failure.extended_code.to_string()),
-        why: format!("SQLite: {why}"),
-        position,
-    }
-}
-
-fn failure_of(error: &rusqlite::Error) -> Option<&rusqlite::ffi::Error> {
-    match error {
-        rusqlite::Error::SqliteFailure(failure, _) => Some(failure),
-        rusqlite::Error::SqlInputError { error, .. } => Some(error),
-        _ => None,
-    }
-}
-
 /// Quotation marks of the languages that servers write in.
 const MARKS: &str = "\"'`«»‹›„“”‟‘’‚「」『』";
 
 /// Stands for what is not told.
-const HIDDEN: char = '…';
+pub(super) const HIDDEN: char = '…';
 
 /// The quotation marks of a message. An apostrophe within a word is none.
 fn quotation_marks(message: &str) -> Vec<(usize, char)> {
@@ -180,7 +83,7 @@ fn quotation_marks(message: &str) -> Vec<(usize, char)> {
 
 /// A message whose quotations are names of the statement. From the first on that is not, up to the last mark, all is
 /// hidden: a value may hold marks of its own.
-fn without_strange_names(message: &str, statement: &str) -> String {
+pub(super) fn without_strange_names(message: &str, statement: &str) -> String {
     let marks = quotation_marks(message);
     for pair in marks.chunks(2) {
         let start = pair[0].0 + pair[0].1.len_utf8();
@@ -199,7 +102,7 @@ fn without_strange_names(message: &str, statement: &str) -> String {
 }
 
 /// A message without what may be a value, whoever it is from.
-fn without_values(message: &str) -> String {
+pub(super) fn without_values(message: &str) -> String {
     let message = without_strange_names(message, "");
     let end = message.find([':', '：']);
     let (start, rest) = message.split_at(end.unwrap_or(message.len()));
@@ -219,7 +122,7 @@ fn without_values(message: &str) -> String {
 }
 
 /// Whether all words of a text, of which there is one at least, are words of the statement.
-fn has_all(statement: &str, text: &str) -> bool {
+pub(super) fn has_all(statement: &str, text: &str) -> bool {
     let of_word = |c: char| c.is_alphanumeric() || c == '_';
     let words_of = |text| str::split(text, move |c| !of_word(c)).filter(|w| !w.is_empty());
     let mut words = words_of(text).peekable();
@@ -278,27 +181,5 @@ mod tests {
         ] {
             assert_eq!(without_values(message), told);
         }
-    }
-
-    #[test]
-    fn what_sqlite_says_of_a_statement_is_told_and_of_a_value_is_not() {
-        let failure = |message: &str| {
-            let code = rusqlite::ffi::Error::new(1);
-            let error = rusqlite::Error::SqliteFailure(code, Some(message.to_owned()));
-            DatabaseError::Sqlite(error).said(STATEMENT)
-        };
-        assert_eq!(
-            failure("no such table: post").why,
-            "SQLite: no such table: post"
-        );
-        assert_eq!(
-            failure("no such column: secret").why,
-            "SQLite: no such column: …"
-        );
-        assert_eq!(
-            failure("fts5: syntax error near \"secret\"").why,
-            "SQLite: fts5: …"
-        );
-        assert_eq!(failure("no such table: post").code.as_deref(), Some("1"));
     }
 }

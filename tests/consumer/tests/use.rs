@@ -93,15 +93,45 @@ fn sorted(json: &str) -> String {
     json.replace(r#"{"title":"Emma","author":{"name":"Jane Austen"}}"#, r#"{"author":{"name":"Jane Austen"},"title":"Emma"}"#)
 }
 
-#[test]
-fn nothing_of_the_box_is_built() {
+/// The crates that the program is built of, with one of its features.
+fn crates(feature: &str) -> String {
     let tree = Command::new(env!("CARGO"))
         .args(["tree", "--edges", "normal", "--prefix", "none", "--offline"])
+        .args(["--no-default-features", "--features", feature])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output();
     let tree = text(&tree.expect("cargo runs").stdout);
     assert!(tree.contains("backref v"), "{tree}");
+    tree
+}
+
+#[test]
+fn nothing_of_the_box_is_built() {
+    let tree = crates("sqlite");
     for name in ["backref-blog-entity", "backref-blog-migration", "indicatif", "rand_pcg"] {
         assert!(!tree.contains(name), "{name}");
     }
+}
+
+#[test]
+fn no_database_brings_the_driver_of_another() {
+    let (sqlite, postgres) = (crates("sqlite"), crates("postgres"));
+    for name in ["rusqlite v", "libsqlite3-sys v", "sqlx-sqlite v"] {
+        assert!(sqlite.contains(name), "{name}");
+        assert!(!postgres.contains(name), "{name}");
+    }
+    for name in ["tokio-postgres v", "tokio-postgres-rustls v", "postgres-types v", "postgres-protocol v", "sqlx-postgres v"] {
+        assert!(postgres.contains(name), "{name}");
+        assert!(!sqlite.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn a_database_whose_driver_is_not_there_is_refused_with_the_feature_that_brings_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let served = consumer(folder.path(), &["--database-url", "postgres://ann:secret@localhost/library"]);
+    assert_eq!(served.status.code(), Some(1));
+    let says = text(&served.stderr);
+    assert!(says.contains(r#"backref = { …, features = ["postgres"] }"#), "{says}");
+    assert!(!says.contains("secret"), "{says}");
 }

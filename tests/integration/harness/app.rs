@@ -88,12 +88,7 @@ impl TestApp {
     fn start(database: &TestDatabase, graph: Graph, limits: Limits, timeout: Duration) -> Self {
         let catalog = graph.build().unwrap_or_else(|e| panic!("{e}"));
         let schema = Schema::new(&catalog, limits.default_page()).unwrap_or_else(|e| panic!("{e}"));
-        let readers = database
-            .url
-            .readers(8, None)
-            .expect("the database opens for reading");
-        let writers = database.url.writers(&readers, 8, None);
-        let writers = writers.expect("the database opens for writing");
+        let (readers, writers) = database.url.open(8, None).expect("the database opens");
         let planner = Planner::new(catalog, schema, limits);
         let engine = Engine::new(planner, readers, timeout).with_writers(writers);
         let engine = Arc::new(engine);

@@ -65,8 +65,7 @@ impl Signing {
             .expect("a connection");
         let accounts = Accounts::of(&catalog, connection, Some(tokens.clone()), limits);
         let accounts = Arc::new(accounts.expect("accounts"));
-        let readers = url.readers(4, None).expect("readers");
-        let writers = url.writers(&readers, 4, None).expect("writers");
+        let (readers, writers) = url.open(4, None).expect("connections");
         let planner = Planner::new(catalog, schema, Limits::default());
         let engine = Engine::new(planner, readers, Duration::from_secs(60)).with_writers(writers);
         let engine = Arc::new(engine.with_accounts(accounts.clone()));

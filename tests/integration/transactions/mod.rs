@@ -55,8 +55,7 @@ impl Scene {
     }
 
     fn over(database: TestDatabase) -> Self {
-        let readers = database.url.readers(8, None).expect("it opens");
-        let writers = database.url.writers(&readers, 8, None).expect("it opens");
+        let (readers, writers) = database.url.open(8, None).expect("it opens");
         Scene {
             database,
             readers,

@@ -99,8 +99,7 @@ async fn a_file_that_may_not_be_written_is_not_and_that_is_said() {
         drop(emptied);
         let text = format!("sqlite://{}?{parameter}", file(&scene).display());
         let url: Url = text.parse().expect("a URL");
-        scene.readers = url.readers(2, None).expect("it opens");
-        scene.writers = url.writers(&scene.readers, 2, None).expect("it opens");
+        (scene.readers, scene.writers) = url.open(2, None).expect("it opens");
         let refused = error(scene.run(script([add(1, 1)])).await);
         assert!(matches!(refused, DatabaseError::ReadOnly(_)), "{refused:?}");
     }
@@ -178,9 +177,7 @@ async fn a_file_that_is_written_keeps_a_log_unless_somebody_else_uses_it() {
         assert!(began.elapsed() < super::PATIENCE, "{error}");
         std::thread::sleep(Duration::from_millis(10));
     }
-    let url = &database.url;
-    let readers = url.readers(4, None).expect("it opens");
-    let writers = url.writers(&readers, 4, None).expect("it opens");
+    let (readers, writers) = database.url.open(4, None).expect("it opens");
     other
         .execute_batch("BEGIN; SELECT * FROM counter")
         .expect("it reads");

@@ -63,10 +63,9 @@ impl<'a> Asked<'a> {
     /// What an error of it says of the statement as it was given.
     pub fn explain(&self, error: DatabaseError) -> DatabaseError {
         let error = match (error, &self.mark) {
-            (DatabaseError::Postgres(error), Some(mark)) => DatabaseError::Marked {
-                error,
-                before: mark.len() as u32,
-            },
+            (DatabaseError::Postgres(error), Some(mark)) => {
+                DatabaseError::Postgres(error.behind(mark))
+            }
             (other, _) => other,
         };
         match self.runs.load(Ordering::Relaxed) {

@@ -13,10 +13,10 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{CancelToken, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::error::with_causes;
 use super::session::Owner;
 use super::tls::{self, Trust};
 use crate::read::load::DatabaseError;
-use crate::read::load::said::with_causes;
 
 /// What is needed to connect, again and again.
 pub struct Connector {

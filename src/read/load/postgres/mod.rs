@@ -3,6 +3,7 @@
 
 mod asked;
 mod connect;
+mod error;
 mod foreign;
 mod pool;
 mod session;
@@ -14,25 +15,48 @@ mod writers;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio_postgres::error::SqlState;
 
 use super::admission::Cost;
 use super::learnt::Learnt;
 use super::rows::Rows;
-use super::{Connection, DatabaseError, Failures, Loaded, Restart, Statement};
+use super::{Connection, DatabaseError, Failures, LevelError, Loaded, Restart, Statement, Wanted};
 use crate::graph::Catalog;
 use crate::read::plan::{BoundPlan, Level};
 use crate::read::sql::Dialect;
 
 use asked::Asked;
 pub use connect::{Connector, Purpose, without_pgbouncer};
+pub use error::PostgresError;
 pub use pool::PostgresPool;
 use pool::{Company, Look, Member, PATIENCE, Wish};
 pub use writers::PostgresWriters;
 
 impl PostgresPool {
+    pub fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    /// Whether a statement is answered in time.
+    pub async fn ping(&self, patience: Duration) -> Result<(), DatabaseError> {
+        let late = |_| DatabaseError::Unreachable(format!("no answer in {patience:?}"));
+        let answered = tokio::time::timeout(patience, self.is_answered()).await;
+        answered.map_err(late)?
+    }
+
+    /// See [`Database::load`](super::Database::load).
+    pub async fn answer<W: Wanted>(
+        &self,
+        wanted: W,
+        deadline: Instant,
+    ) -> Result<W::Done, DatabaseError> {
+        let (catalog, bound, learnt) = (wanted.catalog(), wanted.bound(), wanted.learnt());
+        let loaded = self.load(catalog, bound, learnt, deadline).await?;
+        Ok(wanted.done(loaded))
+    }
+
     /// Loads every level of a request from one snapshot. A statement that fails ends the transaction with it: the others
     /// are asked again without it, on another snapshot, and each apart from the others, so that what else fails
     /// takes nothing with it.
@@ -69,7 +93,7 @@ impl PostgresPool {
                 (Err(error @ DatabaseError::Overloaded { .. }), _) | (Err(error), None) => {
                     return Err(error);
                 }
-                (Err(error), Some(before)) => return Ok(super::cut_short(before, error)),
+                (Err(error), Some(before)) => return Ok(cut_short(before, error)),
             };
             let turn = Turn::new(member, deadline, &learnt.cost, apart);
             let began = Instant::now();
@@ -113,6 +137,19 @@ fn richer(before: Option<Vec<Loaded>>, after: Vec<Loaded>) -> Vec<Loaded> {
         Some(before) if answered(&before) > answered(&after) => before,
         _ => after,
     }
+}
+
+/// What there is of a request that was to begin again and cannot: what was not asked, or only in vain because of
+/// others, fails like this.
+fn cut_short(mut loaded: Vec<Loaded>, error: DatabaseError) -> Vec<Loaded> {
+    let failed = Arc::new(LevelError::unasked(error));
+    for (i, level) in loaded.iter_mut().enumerate() {
+        level.failed = level.failed.take().map(|own| {
+            let was_its_own = own.level == Some(i) && !own.error.is_of_others();
+            if was_its_own { own } else { failed.clone() }
+        });
+    }
+    loaded
 }
 
 async fn within<T>(

@@ -207,7 +207,7 @@ impl PostgresPool {
     }
 
     /// Whether the database answers. A connection that it has closed is no answer.
-    pub async fn ping(&self) -> Result<(), DatabaseError> {
+    pub(super) async fn is_answered(&self) -> Result<(), DatabaseError> {
         let began = Instant::now();
         match self.ask_something().await {
             Err(error) if error.is_cut_off() => {

@@ -22,7 +22,7 @@ use crate::graph::Kind;
 use crate::graph::keys::KeyValue;
 use crate::read::load::change::{Abort, Change, Given, Transaction, Work};
 use crate::read::load::{DatabaseError, Restart};
-use crate::read::sql::BindValue;
+use crate::read::sql::{BindValue, Dialect};
 
 /// Connections to one database that write. They are made when first used.
 #[derive(Clone)]
@@ -80,10 +80,14 @@ impl PostgresWriters {
         }))
     }
 
+    pub fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
     /// Does work in a transaction and commits it: once, or again where others were in its way.
     pub async fn run<W: Work>(
         &self,
-        work: &W,
+        work: Arc<W>,
         deadline: Instant,
     ) -> Result<W::Done, Abort<W::Refused>> {
         let mut tries = Tries::default();

@@ -8,8 +8,8 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 
 use super::super::DatabaseError;
-use super::super::sum::decimal;
 use super::heard;
+use super::sum::decimal;
 use crate::graph::{Catalog, Kind};
 use crate::read::decimal::{Decimal, Number};
 use crate::read::sql::forms::{ColumnRef, question};

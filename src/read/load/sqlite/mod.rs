@@ -7,12 +7,18 @@
 //!
 //! Writes have one thread and one connection (`writer`), since a file has one writer at a time.
 
+mod answer;
 mod connection;
 mod desk;
+mod error;
 mod file;
+mod fold;
 mod forms;
 mod heard;
+mod pack;
 mod pool;
+mod rank;
+mod sum;
 #[cfg(test)]
 mod tests;
 mod values;

@@ -3,7 +3,7 @@
 use rusqlite::functions::{Aggregate, Context};
 use rusqlite::types::ValueRef;
 
-use super::DatabaseError;
+use super::super::DatabaseError;
 
 /// `backref_rows(…)`: its arguments of all rows, one after the other, as a blob; null of no rows.
 pub(super) struct PackRows;
