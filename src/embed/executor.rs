@@ -13,6 +13,7 @@ use crate::graph::Principal;
 
 /// A request asks as the [`Principal`] among its data, which `request.data(principal)` puts there; without one as
 /// nobody known.
+#[cfg_attr(feature = "boxed-trait", async_graphql::async_trait::async_trait)]
 impl async_graphql::Executor for Backref {
     async fn execute(&self, request: async_graphql::Request) -> async_graphql::Response {
         let principal = principal_of(&request.data).unwrap_or_default();
