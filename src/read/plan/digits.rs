@@ -11,6 +11,7 @@ use apollo_compiler::executable::Operation;
 use apollo_compiler::response::{JsonMap, JsonValue};
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{Node, Schema};
+use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::value::RawValue;
 
@@ -37,6 +38,14 @@ pub enum Digits {
 impl Variables {
     /// Those of a JSON object, or of `null`.
     pub fn parse(json: &str) -> serde_json::Result<Self> {
+        Self::received(serde_json::from_str(json)?)
+    }
+
+    /// Its texts are not copied: they share what they stand in.
+    fn received(json: Box<RawValue>) -> serde_json::Result<Self> {
+        let bytes = Bytes::from(String::from(Box::<str>::from(json)));
+        // It was a text before.
+        let json = std::str::from_utf8(&bytes).unwrap_or_default();
         let mut readable = String::new();
         let mut copied = 0;
         let (mut loses, mut wide) = (false, false);
@@ -59,14 +68,19 @@ impl Variables {
             readable.push_str(&instead);
             copied = number.end;
         }
-        let values: Option<JsonMap> = match copied {
-            0 => serde_json::from_str(json)?,
-            _ => serde_json::from_str(&(readable + &json[copied..]))?,
-        };
+        let values = JsonValue::from_bytes(match copied {
+            0 => bytes.clone(),
+            _ => (readable + &json[copied..]).into(),
+        })?;
         // What has been read is JSON, and not nested too deep.
         let digits = loses.then(|| Reader { json, at: 0 }.value()).flatten();
         Ok(Variables {
-            values: values.unwrap_or_default(),
+            values: match values {
+                JsonValue::Object(values) => values,
+                JsonValue::Null => JsonMap::new(),
+                // This says what it is instead.
+                _ => serde_json::from_str(json)?,
+            },
             digits,
             wide,
         })
@@ -192,7 +206,7 @@ impl From<JsonMap> for Variables {
 impl<'de> Deserialize<'de> for Variables {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = Box::<RawValue>::deserialize(deserializer)?;
-        Variables::parse(json.get()).map_err(D::Error::custom)
+        Variables::received(json).map_err(D::Error::custom)
     }
 }
 
