@@ -134,7 +134,8 @@ impl PostgresWriters {
             drop(transaction);
             tracing::debug!(?tries, "a transaction is done again");
             tokio::time::sleep(pause).await;
-            within(deadline, async { Ok(work.again().await) }).await?;
+            let ready = tokio::time::timeout_at(deadline.into(), work.again()).await;
+            ready.map_err(|_| DatabaseError::TimedOut)?;
         }
     }
 
