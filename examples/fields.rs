@@ -1,4 +1,5 @@
-//! Fields of one's own on the graph in the box: computed, lazy, by batches, of a root, and a mutation.
+//! Fields of one's own on the graph in the box: computed, searched and sorted by, lazy, by batches, of a root, and a
+//! mutation.
 //!
 //! `cargo run --example fields` asks them of a temporary file with the sample content, and prints the answers.
 
@@ -10,6 +11,7 @@ use backref::serve::database::{Connect, Url};
 use backref::{Backref, Graph, Principal, Request, Subject, blog};
 use entity::{post, user};
 use migration::{Migrator, MigratorTrait};
+use sea_orm::sea_query::{Expr, Func};
 use serde_json::json;
 
 /// A plain object.
@@ -52,6 +54,14 @@ fn graph() -> Graph {
                 let per_minute = cx.argument::<Option<i32>>("perMinute")?.unwrap_or(200);
                 Ok(body.split_whitespace().count() as i32 / per_minute.max(1) + 1)
             },
+        )
+        .field(
+            post::Entity,
+            "titleLength",
+            Needs::columns([post::Column::Title])
+                .sql(Func::char_length(Expr::col(post::Column::Title)))
+                .describe("Characters of the title."),
+            |post, _| Ok(post.get::<String>(post::Column::Title)?.chars().count() as i32),
         )
         .lazy_field(
             user::Entity,
@@ -99,6 +109,7 @@ fn graph() -> Graph {
 
 const QUERY: &str = "{
   users(limit: 3) { name karma }
+  posts(where: { titleLength: { lt: 30 } }, orderBy: [{ titleLength: DESC }], limit: 2) { title titleLength }
   trending { title readingTime author { karma } cover { url width } }
 }";
 

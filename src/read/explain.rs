@@ -295,7 +295,7 @@ impl<'a> Tree<'a> {
             let columns = field.rows.iter().flat_map(|rows| &rows.columns);
             let read = columns.filter(|column| column.declared);
             let mut levels = walked(&call.rows);
-            levels.extend(call.gives);
+            levels.extend(call.gives.iter().map(|rows| rows.level));
             OwnCost {
                 path: &call.path,
                 field: field.told(),

@@ -11,7 +11,7 @@ pub(super) fn register(schema: SchemaBuilder, catalog: &Catalog) -> SchemaBuilde
         let known = "A plain object, which this server computes.".to_owned();
         let shown = Object::new(&object.name).description(described(&object.description, known));
         object.fields.iter().fold(shown, |shown, field| {
-            let of_type = type_ref(&field.shape, &|_| String::new());
+            let of_type = type_ref(catalog, &field.shape);
             shown.field(super::field(&field.name, of_type).description(&field.description))
         })
     });
@@ -20,12 +20,10 @@ pub(super) fn register(schema: SchemaBuilder, catalog: &Catalog) -> SchemaBuilde
 
 /// A field of a type, or of a root.
 pub(super) fn field(catalog: &Catalog, own: &OwnField) -> dynamic::Field {
-    let entity = own.gives_rows.map(|entity| &catalog.entities[entity]);
-    let named = |_: &Of| entity.map_or_else(String::new, |entity| entity.type_name.clone());
     let described = described(&own.description, known(own));
-    let field = super::field(&own.name, type_ref(&own.gives, &named)).description(described);
+    let field = super::field(&own.name, type_ref(catalog, &own.gives)).description(described);
     own.arguments.iter().fold(field, |field, argument| {
-        let of_type = type_ref(&argument.shape, &|_| String::new());
+        let of_type = type_ref(catalog, &argument.shape);
         let value = InputValue::new(&argument.name, of_type);
         field.argument(value.description(&argument.description))
     })
@@ -47,19 +45,23 @@ fn known(own: &OwnField) -> String {
     known
 }
 
-/// A type; `row` names that of rows. Of a list of rows those that may not be seen are left out, so none is null.
-fn type_ref(shape: &Shape, row: &dyn Fn(&Of) -> String) -> TypeRef {
+/// A type. Of a list of rows those that may not be seen are left out, so none is null.
+fn type_ref(catalog: &Catalog, shape: &Shape) -> TypeRef {
     let named = match &shape.of {
         Of::Scalar(name) => TypeRef::named(*name),
+        Of::Enum(of) => TypeRef::named(of.of.as_ref().map_or("", |of| &of.type_name)),
         Of::Object(name, _) => TypeRef::named(name.clone()),
-        Of::Row(_) => TypeRef::named(row(&shape.of)),
+        Of::Row(row) => {
+            let entity = catalog.entity_of_row(row);
+            TypeRef::named(entity.map_or("", |entity| &catalog.entities[entity].type_name))
+        }
         Of::List(item) => {
             let never_null = matches!(item.of, Of::Row(_));
             let item = Shape {
                 nullable: item.nullable && !never_null,
                 of: item.of.clone(),
             };
-            TypeRef::List(Box::new(type_ref(&item, row)))
+            TypeRef::List(Box::new(type_ref(catalog, &item)))
         }
     };
     match shape.nullable {

@@ -5,7 +5,7 @@ use sea_orm::prelude::{ChronoDate, ChronoDateTimeUtc, Decimal, Json, Uuid};
 use super::output::{Of, Shape};
 
 /// A type that an argument can have: `Int`, `BigInt`, `Float`, `Boolean`, `String`, `DateTime`, `Date`, `Decimal`,
-/// `UUID`, `JSON`, and lists of them. An `Option` may be left out.
+/// `UUID`, `JSON`, an enum of the graph ([`Enum`](super::Enum)), and lists of them. An `Option` may be left out.
 pub trait Input: Send + Sized + 'static {
     /// What it is in GraphQL.
     fn shape() -> Shape;

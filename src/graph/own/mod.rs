@@ -22,6 +22,7 @@
 
 mod context;
 mod declare;
+mod enumeration;
 mod error;
 mod expression;
 mod input;
@@ -36,11 +37,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{ColumnIx, EntityId};
+use super::ColumnIx;
 
 pub use context::Context;
 pub use declare::Declared;
 pub(super) use declare::On;
+pub use enumeration::{Enum, EnumOf};
 pub use error::{FieldError, Why};
 pub use expression::{Expression, Part};
 pub(super) use expression::{Fault, parts};
@@ -79,9 +81,7 @@ pub struct OwnField {
     /// What is read of the rows that it is a field of; `None` for one of a root.
     pub rows: Option<Arc<RowsOf>>,
     pub gives: Shape,
-    /// The entity of the rows that it gives, if it does.
-    pub gives_rows: Option<EntityId>,
-    /// How many rows it gives at most for each; `None` for as many as a page has where nothing is said.
+    /// How many rows it gives at most for each, in a list or several objects; `None` for as many as a page has where nothing is said.
     pub at_most: Option<u32>,
     /// Of a mutation how many statements it may write by.
     pub statements: u32,
@@ -109,11 +109,6 @@ pub enum OwnKind {
 }
 
 impl OwnField {
-    /// Whether it gives a list.
-    pub fn is_list(&self) -> bool {
-        matches!(self.gives.of, Of::List(_))
-    }
-
     /// As it is told of: `User.karma`.
     pub fn told(&self) -> String {
         match &self.rows {

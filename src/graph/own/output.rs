@@ -7,7 +7,7 @@ use sea_orm::prelude::{ChronoDate, ChronoDateTimeUtc, ChronoTime, Decimal, Json,
 use sea_orm::sea_query::IntoValueTuple;
 use sea_orm::{EntityTrait, PrimaryKeyTrait, Value as OrmValue};
 
-use super::FieldError;
+use super::{EnumOf, FieldError};
 use crate::graph::keys::KeyValue;
 use crate::graph::reflect::TableKey;
 
@@ -22,6 +22,7 @@ use crate::graph::reflect::TableKey;
 /// | `DateTimeUtc`, `Date`, `Time` of SeaORM's prelude | `DateTime`, `Date`, `Time` |
 /// | `Uuid`, `Decimal`, `serde_json::Value` | `UUID`, `Decimal`, `JSON` |
 /// | `Option<T>`, `Vec<T>` | `T` that may be null, `[T]` |
+/// | [`Enum`](super::Enum) of an enum that a column has | its type |
 /// | what implements [`Object`] | an object type of its name |
 /// | [`Key`] of an entity | that entity's type, null where there is no such row to be seen |
 pub trait Output: Send + Sized + 'static {
@@ -49,6 +50,8 @@ pub struct Shape {
 pub enum Of {
     /// By its name in the schema, which must be one that Backref has: `String`, `Decimal`.
     Scalar(&'static str),
+    /// An enum that a column of the graph has.
+    Enum(EnumOf),
     /// Of values that are each of this type.
     List(Box<Shape>),
     /// By its name, and what it has.
@@ -90,6 +93,8 @@ pub enum Value {
     Null,
     /// A scalar's, as the text of JSON that is put into the answer as it is: `"\"a text\""`, `"42"`.
     Json(Box<str>),
+    /// A value of an enum, as the database has it.
+    Enum(Box<str>),
     /// The values of a list, in its order.
     List(Vec<Value>),
     /// A value for each field of the object, in their order.

@@ -97,10 +97,12 @@ impl Work<'_> {
 
 /// The kind of column that holds what a field gives.
 fn kind_of(shape: &Shape) -> Option<Kind> {
-    let Of::Scalar(name) = &shape.of else {
-        return None;
+    let name = match &shape.of {
+        Of::Scalar(name) => *name,
+        Of::Enum(of) => return of.of.clone().map(Kind::Enum),
+        _ => return None,
     };
-    Some(match *name {
+    Some(match name {
         "Int" => Kind::Int,
         "BigInt" => Kind::BigInt,
         "Float" => Kind::Float { single: false },

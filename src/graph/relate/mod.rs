@@ -12,6 +12,7 @@ mod own;
 mod policies;
 mod relations;
 mod rules;
+mod shapes;
 mod types;
 mod write_rules;
 mod writing;

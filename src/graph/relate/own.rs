@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Work;
-use super::types::made_of;
 use crate::graph::names::{self, Named};
 use crate::graph::own::{
-    ColumnOf, Declared, ObjectShape, Of, On, OwnField, OwnKind, Owns, RowsOf, Shape, Walk, WalkOf,
-    Way,
+    Argument, ColumnOf, Declared, ObjectShape, On, OwnField, OwnKind, Owns, RowsOf, Shape, Walk,
+    WalkOf, Way,
 };
 use crate::graph::reflect::TableKey;
 use crate::graph::writing::Pair;
@@ -83,26 +82,32 @@ impl Work<'_> {
             }
             None => None,
         };
-        let gives_rows = self.rows_given(&declared.gives, &told)?;
-        add_objects(&declared.gives, objects);
+        let gives = self.resolved(&declared.gives, &told)?;
+        self.add_objects(&gives, &told, objects)?;
+        let arguments = declared.arguments.iter().map(|argument| {
+            Ok(Argument {
+                shape: self.resolved(&argument.shape, &told)?,
+                ..argument.clone()
+            })
+        });
+        let arguments = arguments.collect::<Result<_, String>>()?;
         // What it is computed from may be hidden from somebody.
         let ruled = rows.as_ref().is_some_and(|rows| {
             let mut columns = rows.columns.iter();
             columns.any(|column| column.declared && column.has_rule)
         });
         let gives = Shape {
-            nullable: declared.gives.nullable || ruled,
-            ..declared.gives.clone()
+            nullable: gives.nullable || ruled,
+            ..gives
         };
         let field = OwnField {
             name: name.clone(),
             kind: declared.kind,
             rows: rows.map(Arc::new),
             gives,
-            gives_rows,
             at_most: declared.at_most,
             statements: declared.statements,
-            arguments: declared.arguments.clone(),
+            arguments,
             description: declared.description.clone(),
             sql: None,
             run: declared.run.clone(),
@@ -110,7 +115,7 @@ impl Work<'_> {
         Ok((entity, field))
     }
 
-    fn exposed(&self, table: &TableKey) -> Option<EntityId> {
+    pub(super) fn exposed(&self, table: &TableKey) -> Option<EntityId> {
         let entity = self.by_table.get(table).copied();
         entity.filter(|&entity| self.catalog_entities[entity].exposed)
     }
@@ -276,28 +281,6 @@ impl Work<'_> {
         }
     }
 
-    /// The entity of the rows that a field gives, which it gives directly or as a list.
-    fn rows_given(&self, gives: &Shape, told: &str) -> Result<Option<EntityId>, String> {
-        let row = match &gives.of {
-            Of::Row(row) => Some(row),
-            Of::List(item) => match &item.of {
-                Of::Row(row) => Some(row),
-                of if has_row(of, 0) => return Err(misplaced(told)),
-                _ => None,
-            },
-            of if has_row(of, 0) => return Err(misplaced(told)),
-            _ => None,
-        };
-        let Some(row) = row else { return Ok(None) };
-        let entity = self.exposed(&row.0).ok_or_else(|| {
-            format!(
-                "`{told}` gives rows of the table `{}`, which is no type of the graph; register it with `.entity(…)`",
-                row.0.table
-            )
-        })?;
-        Ok(Some(entity))
-    }
-
     /// Whether mutations of one's own are called as none of Backref's.
     pub(super) fn check_mutations(&mut self, owns: &Owns, pairs: &[Pair]) {
         for name in owns.mutations.keys() {
@@ -316,89 +299,6 @@ impl Work<'_> {
             self.mistakes.push(format!(
                 "`Mutation.{name}` would be a second field of that name beside {other}; call one of the two otherwise"
             ));
-        }
-    }
-
-    /// Whether plain objects can be called as they are.
-    fn check_objects(&mut self, objects: &BTreeMap<String, ObjectShape>) {
-        let exposed = self.catalog_entities.iter().filter(|e| e.exposed);
-        let made: Vec<String> = exposed.flat_map(made_of).collect();
-        let enums: Vec<&str> = self
-            .catalog_entities
-            .iter()
-            .flat_map(|e| &e.columns)
-            .filter_map(|c| match c.kind.single() {
-                Kind::Enum(of) => Some(of.type_name.as_str()),
-                _ => None,
-            })
-            .collect();
-        let mut mistakes = Vec::new();
-        for (name, object) in objects {
-            if let Some(fault) = names::fault(name, Named::Type) {
-                mistakes.push(format!("the object `{name}`: `{name}` {fault}"));
-            }
-            let taken = made.contains(name) || enums.contains(&name.as_str());
-            if taken || super::types::is_always_a_type(name) {
-                mistakes.push(format!(
-                    "the object `{name}` would be a second type of that name beside Backref's; call it otherwise in `ObjectOf::new(…)`"
-                ));
-            }
-            if object.fields.is_empty() {
-                mistakes.push(format!(
-                    "the object `{name}` has no field; add one with `.field(…)`"
-                ));
-            }
-            for (at, field) in object.fields.iter().enumerate() {
-                if let Some(fault) = names::fault(&field.name, Named::Type) {
-                    mistakes.push(format!("`{name}.{}`: `{}` {fault}", field.name, field.name));
-                }
-                if object.fields[..at].iter().any(|f| f.name == field.name) {
-                    mistakes.push(format!("`{name}.{}` is there twice", field.name));
-                }
-            }
-        }
-        self.mistakes.extend(mistakes);
-    }
-}
-
-/// How deep plain objects are looked into for rows.
-const DEEP: usize = 8;
-
-fn has_row(of: &Of, depth: usize) -> bool {
-    match of {
-        Of::Scalar(_) => false,
-        Of::Row(_) => true,
-        Of::List(item) => has_row(&item.of, depth),
-        Of::Object(_, shape) => {
-            depth < DEEP
-                && shape()
-                    .fields
-                    .iter()
-                    .any(|f| has_row(&f.shape.of, depth + 1))
-        }
-    }
-}
-
-fn misplaced(told: &str) -> String {
-    format!(
-        "`{told}` gives rows inside an object or a list of lists; give them as a field of their own: a `Key`, or a `Vec` of them"
-    )
-}
-
-/// Adds the plain objects of a shape, each once.
-fn add_objects(shape: &Shape, objects: &mut BTreeMap<String, ObjectShape>) {
-    match &shape.of {
-        Of::Scalar(_) | Of::Row(_) => {}
-        Of::List(item) => add_objects(item, objects),
-        Of::Object(name, object) => {
-            if objects.contains_key(name) {
-                return;
-            }
-            let object = object();
-            objects.insert(name.clone(), object.clone());
-            for field in &object.fields {
-                add_objects(&field.shape, objects);
-            }
         }
     }
 }

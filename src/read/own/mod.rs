@@ -36,8 +36,8 @@ pub struct Answering {
 pub struct Given {
     /// For each row of its level the value, if it was asked for one. Of a root field there is one.
     pub values: Vec<Option<Result<Value, Error>>>,
-    /// The keys of the rows that it gives, each once.
-    keys: Vec<Vec<KeyValue>>,
+    /// For each of the rows that it gives and that something is asked of their keys, each once.
+    keys: Vec<Vec<Vec<KeyValue>>>,
 }
 
 impl Answering {
@@ -57,8 +57,8 @@ impl Answering {
         let plan = bound.plan.clone();
         let calls = plan.own.iter().flat_map(|own| &own.calls);
         for (call, given) in calls.zip(&self.given) {
-            if let Some(level) = call.gives {
-                bound.keys[level] = Keys::from_rows(&given.keys);
+            for (rows, keys) in call.gives.iter().zip(&given.keys) {
+                bound.keys[rows.level] = Keys::from_rows(keys);
             }
         }
         bound
@@ -110,17 +110,28 @@ impl Answering {
     ) {
         if let Some(own) = &bound.plan.own {
             let call = &own.calls[at];
-            let most = call.gives.and_then(|level| bound.plan.levels[level].own);
             let field = &catalog.owns.fields[call.field];
+            let mut places: Vec<Place<'_>> = Vec::new();
+            for rows in &call.gives {
+                let level = &bound.plan.levels[rows.level];
+                if places.iter().all(|place| place.path != rows.path) {
+                    places.push(Place {
+                        path: &rows.path,
+                        entity: level.entity,
+                        most: match level.own {
+                            Some(OwnLevel::Given { most, .. }) => most,
+                            _ => u32::MAX,
+                        },
+                        keys: Vec::new(),
+                        found: HashMap::new(),
+                    });
+                }
+            }
             let giving = Giving {
                 catalog,
                 field,
                 call,
-                most: match most {
-                    Some(OwnLevel::Given { most, .. }) => most,
-                    _ => u32::MAX,
-                },
-                found: HashMap::new(),
+                places,
             };
             self.given[at] = giving.all(live, values);
         }
@@ -132,10 +143,30 @@ struct Giving<'a> {
     catalog: &'a Catalog,
     field: &'a OwnField,
     call: &'a OwnCall,
-    /// Rows that it may give for each.
+    /// Where there are rows in it that something is asked of.
+    places: Vec<Place<'a>>,
+}
+
+/// A place of rows in what a call gave: there itself, or in fields of plain objects.
+struct Place<'a> {
+    path: &'a [usize],
+    entity: EntityId,
+    /// Rows that it may give there for each.
     most: u32,
-    /// The places of keys.
+    keys: Vec<Vec<KeyValue>>,
+    /// The places of keys among them.
     found: HashMap<Vec<KeyValue>, u32>,
+}
+
+impl Place<'_> {
+    fn at(&mut self, key: Vec<KeyValue>) -> u32 {
+        let next = self.keys.len() as u32;
+        let at = *self.found.entry(key.clone()).or_insert(next);
+        if at == next {
+            self.keys.push(key);
+        }
+        at
+    }
 }
 
 impl Giving<'_> {
@@ -143,40 +174,65 @@ impl Giving<'_> {
         let mut given = Given::default();
         let rows = live.last().map_or(0, |&last| last as usize + 1);
         given.values.resize_with(rows, || None);
+        let all: Vec<usize> = (0..self.places.len()).collect();
         for (&row, value) in live.iter().zip(values) {
-            let value = value.and_then(|value| self.one(value, &mut given.keys));
+            let value = value.and_then(|value| {
+                self.check(&value)?;
+                self.one(value, &all, 0)
+            });
             let shown = |error| error::shown(&error, self.call);
             given.values[row as usize] = Some(value.map_err(shown));
         }
+        let of = |path: &[usize]| self.places.iter().find(|place| place.path == path);
+        let keys = self.call.gives.iter().map(|rows| of(&rows.path));
+        given.keys = keys
+            .map(|place| place.map_or_else(Vec::new, |place| place.keys.clone()))
+            .collect();
         given
     }
 
-    /// A value, with the places of keys for the keys in it.
-    fn one(&mut self, value: Value, keys: &mut Vec<Vec<KeyValue>>) -> Result<Value, FieldError> {
-        match (value, self.field.gives_rows) {
-            (Value::Key(key), Some(entity)) => {
-                let key = self.key(entity, key)?;
-                let next = keys.len() as u32;
-                let at = *self.found.entry(key.clone()).or_insert(next);
-                if at == next {
-                    keys.push(key);
-                }
-                Ok(Value::At(at))
+    /// Whether there are no more rows in a value than may be.
+    fn check(&self, value: &Value) -> Result<(), FieldError> {
+        for place in &self.places {
+            let count = rows_in(value, place.path);
+            if count > place.most as usize {
+                let message = format!(
+                    "`{}` gives {count} rows where it may give {}; declare how many it gives with `.at_most(…)`",
+                    self.field.told(),
+                    place.most
+                );
+                return Err(FieldError::new(Why::LimitExceeded, message));
             }
-            (Value::List(items), Some(_)) => {
-                if items.len() > self.most as usize {
-                    let message = format!(
-                        "`{}` gives {} rows where it may give {}; declare how many it gives with `.at_most(…)`",
-                        self.field.told(),
-                        items.len(),
-                        self.most
-                    );
-                    return Err(FieldError::new(Why::LimitExceeded, message));
-                }
-                let items = items.into_iter().map(|item| self.one(item, keys));
+        }
+        Ok(())
+    }
+
+    /// A value, with the places of keys for the keys in it: of those that these places of rows begin with.
+    fn one(&mut self, value: Value, places: &[usize], depth: usize) -> Result<Value, FieldError> {
+        match value {
+            value if places.is_empty() => Ok(value),
+            Value::Key(key) => {
+                let mut ends = places.iter();
+                let Some(&place) = ends.find(|&&p| self.places[p].path.len() == depth) else {
+                    return Ok(Value::Key(key));
+                };
+                let key = self.key(self.places[place].entity, key)?;
+                Ok(Value::At(self.places[place].at(key)))
+            }
+            Value::List(items) => {
+                let items = items.into_iter();
+                let items = items.map(|item| self.one(item, places, depth));
                 Ok(Value::List(items.collect::<Result<_, _>>()?))
             }
-            (value, _) => Ok(value),
+            Value::Object(values) => {
+                let values = values.into_iter().enumerate().map(|(field, value)| {
+                    let leads = |&&p: &&usize| self.places[p].path.get(depth) == Some(&field);
+                    let below: Vec<usize> = places.iter().filter(leads).copied().collect();
+                    self.one(value, &below, depth + 1)
+                });
+                Ok(Value::Object(values.collect::<Result<_, _>>()?))
+            }
+            value => Ok(value),
         }
     }
 
@@ -199,5 +255,17 @@ impl Giving<'_> {
                 of.type_name
             ))
         })
+    }
+}
+
+/// How many rows there are in a value behind a path.
+fn rows_in(value: &Value, path: &[usize]) -> usize {
+    match (value, path) {
+        (Value::Key(_), []) => 1,
+        (Value::List(items), path) => items.iter().map(|item| rows_in(item, path)).sum(),
+        (Value::Object(values), [field, path @ ..]) => {
+            values.get(*field).map_or(0, |value| rows_in(value, path))
+        }
+        _ => 0,
     }
 }

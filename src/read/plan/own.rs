@@ -30,9 +30,17 @@ pub struct OwnCall {
     pub rows: RowsRead,
     /// How many loads there are before it: its level's, where that is of rows which other calls give.
     pub phase: usize,
-    /// The level of the rows that it gives.
-    pub gives: Option<LevelId>,
+    /// The rows that it gives and that something is asked of.
+    pub gives: Vec<GivenRows>,
     pub location: Option<SourceSpan>,
+}
+
+/// Rows that a call gives.
+#[derive(Debug)]
+pub struct GivenRows {
+    pub level: LevelId,
+    /// Which fields of plain objects lead to them, by their places; lists are gone through.
+    pub path: Vec<usize>,
 }
 
 /// Where what a field needs of rows is read.

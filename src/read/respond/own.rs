@@ -60,6 +60,11 @@ impl<'a> Writer<'a> {
                 self.out.extend_from_slice(json.as_bytes());
                 Ok(())
             }
+            (Value::Enum(value), Of::Enum(of), _) if of.name_of(value).is_some() => {
+                let name = of.name_of(value).unwrap_or_default();
+                self.out.extend_from_slice(format!("\"{name}\"").as_bytes());
+                Ok(())
+            }
             (Value::List(items), Of::List(item), _) => {
                 self.own_list(items, item, selection, location)
             }

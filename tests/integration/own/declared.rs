@@ -180,6 +180,7 @@ fn objects_have_names_of_their_own() {
     check(graph, &["the object `Post`", "second type"]);
     let graph = blog::graph().field(tag::Entity, "x", Needs::nothing(), |_, _| Ok(Hollow));
     check(graph, &["`Hollow` has no field"]);
-    let graph = blog::graph().field(tag::Entity, "x", Needs::nothing(), |_, _| Ok(WithRow));
-    check(graph, &["`Tag.x`", "rows inside an object"]);
+    let graph = Graph::new().entity(tag::Entity);
+    let graph = graph.field(tag::Entity, "x", Needs::nothing(), |_, _| Ok(WithRow));
+    check(graph, &["`Tag.x`", "rows of the table `post`", ".entity("]);
 }

@@ -1,12 +1,14 @@
 //! Fields of one's own: what they give, what they cost, and that they are no way around a rule.
 
 mod declared;
+mod enums;
 mod example;
 mod failures;
 mod given;
 mod kinds;
 mod many;
 mod mutations;
+mod nested;
 mod rules;
 mod sql;
 mod turns;

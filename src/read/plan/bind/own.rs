@@ -30,7 +30,7 @@ pub fn arguments(
                 let given = given.find(|(name, _)| *name == *declared.name);
                 let value = given.map(|(_, value)| argument(value, variables));
                 let value = value.and_then(|value| serde_json::to_value(&*value).ok());
-                let value = value.unwrap_or(Json::Null);
+                let value = declared.shape.stored(value.unwrap_or(Json::Null));
                 (declared.check)(&value).map_err(|why| {
                     let problem = format!("the argument `{}`: {why}", declared.name);
                     Error::input(problem)

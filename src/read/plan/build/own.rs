@@ -7,9 +7,9 @@ use apollo_compiler::{Name, Node};
 use super::{Builder, subselections};
 use crate::graph::own::{Of, OwnField, OwnId, RowsOf, Shape, WalkOf};
 use crate::graph::rules::Visibility;
-use crate::graph::{Cardinality, Link};
+use crate::graph::{Cardinality, EntityId, Link};
 use crate::read::plan::own::{
-    OwnCall, OwnLevel, OwnPlan, OwnSelected, OwnSelection, RowsRead, WalkRead,
+    GivenRows, OwnCall, OwnLevel, OwnPlan, OwnSelected, OwnSelection, RowsRead, WalkRead,
 };
 use crate::read::plan::{Count, Expression, LevelId, Output, Page, RootOutput, Source, Window};
 
@@ -73,41 +73,37 @@ impl<'a> Builder<'a> {
                 .collect(),
             rows,
             phase: about.map_or(0, |(level, _)| self.phase(level)),
-            gives: None,
+            gives: Vec::new(),
             location: field.location(),
         });
-        let subsets = subselections(fields);
-        let selection = match own.gives_rows {
-            Some(entity) => {
-                let most = match own.is_list() {
-                    true => own.at_most.unwrap_or_else(|| self.limits.default_page()),
-                    false => 1,
-                };
-                let columns = self.catalog.entities[entity].primary_key.clone();
-                let source = Source::Keys {
-                    columns: columns.clone(),
-                };
-                let parent = about.map(|(_, path)| path);
-                let location = field.location();
-                let (level, path) =
-                    self.new_level(key.to_string(), parent, entity, source, None, location);
-                self.levels[level].own = Some(OwnLevel::Given { call, most });
-                self.own.calls[call].gives = Some(level);
-                for column in columns {
-                    self.key_read(level, column);
-                }
-                OwnSelection::Rows(level, self.selection(level, path, &subsets))
-            }
-            None => self.plain(&own.gives, &subsets),
+        let place = Place {
+            call,
+            above: about.map(|(_, path)| path),
+            name: key.to_string(),
+            path: Vec::new(),
+            most: 1,
+            most_of_list: own.at_most.unwrap_or_else(|| self.limits.default_page()),
+            location: field.location(),
         };
+        let selection = self.given(&own.gives, &subselections(fields), &place);
         (call, selection)
     }
 
-    /// What is asked of plain values.
-    fn plain(&mut self, shape: &Shape, sets: &[&'a SelectionSet]) -> OwnSelection {
+    /// What is asked of what a field gives.
+    fn given(&mut self, shape: &Shape, sets: &[&'a SelectionSet], place: &Place) -> OwnSelection {
         match &shape.of {
-            Of::Scalar(_) | Of::Row(_) => OwnSelection::Leaf,
-            Of::List(item) => self.plain(item, sets),
+            Of::Scalar(_) | Of::Enum(_) => OwnSelection::Leaf,
+            Of::Row(row) => match self.catalog.entity_of_row(row) {
+                Some(entity) => self.given_rows(entity, sets, place),
+                None => OwnSelection::Leaf,
+            },
+            Of::List(item) => {
+                let place = Place {
+                    most: place.most_of_list,
+                    ..place.clone()
+                };
+                self.given(item, sets, &place)
+            }
             Of::Object(name, _) => {
                 let Some(object) = self.catalog.owns.objects.get(name) else {
                     return OwnSelection::Leaf;
@@ -119,7 +115,11 @@ impl<'a> Builder<'a> {
                     let asked = fields[0].name.as_str();
                     let at = object.fields.iter().position(|f| f.name == asked);
                     let selection = match at {
-                        Some(at) => self.plain(&object.fields[at].shape, &subselections(&fields)),
+                        Some(at) => {
+                            let place = place.below(at, key, fields[0].location());
+                            let sets = subselections(&fields);
+                            self.given(&object.fields[at].shape, &sets, &place)
+                        }
                         None => OwnSelection::Leaf,
                     };
                     selected.push(OwnSelected {
@@ -133,6 +133,31 @@ impl<'a> Builder<'a> {
                 OwnSelection::Object(selected)
             }
         }
+    }
+
+    /// The level of rows that a call gives, which are read when it has given them.
+    fn given_rows(
+        &mut self,
+        entity: EntityId,
+        sets: &[&'a SelectionSet],
+        place: &Place,
+    ) -> OwnSelection {
+        let columns = self.catalog.entities[entity].primary_key.clone();
+        let source = Source::Keys {
+            columns: columns.clone(),
+        };
+        let (name, location) = (place.name.clone(), place.location);
+        let (level, path) = self.new_level(name, place.above, entity, source, None, location);
+        let (call, most) = (place.call, place.most);
+        self.levels[level].own = Some(OwnLevel::Given { call, most });
+        self.own.calls[call].gives.push(GivenRows {
+            level,
+            path: place.path.clone(),
+        });
+        for column in columns {
+            self.key_read(level, column);
+        }
+        OwnSelection::Rows(level, self.selection(level, path, sets))
     }
 
     /// Has what a field needs of a level's rows be read.
@@ -256,6 +281,36 @@ impl<'a> Builder<'a> {
             }
         }
         Some(Box::new(plan))
+    }
+}
+
+/// A place in what a call gives.
+#[derive(Clone)]
+struct Place {
+    call: usize,
+    /// The path of the rows that the field is about.
+    above: Option<usize>,
+    /// `cover.author`
+    name: String,
+    path: Vec<usize>,
+    /// How many rows there may be, for each that the call is about.
+    most: u32,
+    /// The same within a list.
+    most_of_list: u32,
+    location: Option<SourceSpan>,
+}
+
+impl Place {
+    /// The place of a field of a plain object.
+    fn below(&self, field: usize, key: &Name, location: Option<SourceSpan>) -> Self {
+        let mut path = self.path.clone();
+        path.push(field);
+        Place {
+            name: format!("{}.{key}", self.name),
+            path,
+            location,
+            ..self.clone()
+        }
     }
 }
 
