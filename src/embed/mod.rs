@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::MethodRouter;
+use futures_util::FutureExt;
 
 use crate::engine::{Engine, KEEP, Planner, Request, Response};
 use crate::graph::{Graph, GraphError, Principal};
@@ -102,7 +103,8 @@ impl Backref {
 
     /// Answers a request in process. Every problem is in the response.
     pub async fn execute(&self, request: &Request, principal: Principal) -> Response {
-        self.engine.execute(request, principal).await
+        // What is awaited in it is no part of the types of whoever awaits it: rustc follows those only so deep.
+        self.engine.execute(request, principal).boxed().await
     }
 
     /// The graph in GraphQL's schema language.
