@@ -191,17 +191,17 @@ impl Changes<'_> {
 
     fn find(&self, find: &Find, packing: Packing, others: &[ColumnRef]) -> ChangeSql {
         let Find { entity, by, look } = find;
-        let writer = Writer::to_change(self, self.binds(packing, by.len()), others);
+        let writer = Writer::to_change(self, self.binds(packing, *entity, by), others);
         let t = writer.table(*entity);
         let rows = writer.looked_at(t, look);
         let equal = by.iter().enumerate().map(|(i, &c)| {
-            let value = self.given(packing, *entity, c, i);
+            let value = self.given(packing, *entity, by, i);
             writer.as_rule(|w| format!("{} = {value}", w.column(t, c)))
         });
         let equal: Vec<_> = equal.collect();
         let rows = match packing {
             Packing::Values => rows.tied(equal),
-            Packing::Arrays | Packing::Json => {
+            Packing::Arrays | Packing::Json | Packing::Shared => {
                 let join = match self.dialect {
                     Dialect::Postgres => "JOIN",
                     Dialect::Sqlite => "CROSS JOIN",
@@ -269,10 +269,9 @@ impl Changes<'_> {
         unless: &Unless,
         reads: &[ColumnIx],
     ) -> ChangeSql {
-        let writer = Writer::to_change(self, self.binds(packing, columns.len()), &[]);
+        let writer = Writer::to_change(self, self.binds(packing, entity, columns), &[]);
         let of = &self.catalog.entities[entity];
-        let given = columns.iter().enumerate();
-        let given = given.map(|(i, &c)| self.given(packing, entity, c, i));
+        let given = (0..columns.len()).map(|i| self.given(packing, entity, columns, i));
         let given = given.collect::<Vec<_>>().join(", ");
         let target = writer.qualified(entity);
         // SQLite has no word for a default among values, and makes the key of a row that gives null for it.
@@ -326,11 +325,11 @@ impl Changes<'_> {
         let of = &self.catalog.entities[entity];
         let key = &of.primary_key;
         let all: Vec<_> = key.iter().chain(columns).copied().collect();
-        let writer = Writer::to_change(self, self.binds(packing, all.len()), &[]);
+        let writer = Writer::to_change(self, self.binds(packing, entity, &all), &[]);
         let target = writer.qualified(entity);
         let given = |i: usize| match (packing, self.dialect) {
-            (Packing::Json, Dialect::Sqlite) => format!("k.c{i}"),
-            _ => self.given(packing, entity, all[i], i),
+            (Packing::Json | Packing::Shared, Dialect::Sqlite) => format!("k.c{i}"),
+            _ => self.given(packing, entity, &all, i),
         };
         let mut sets: Vec<_> = columns
             .iter()
@@ -348,9 +347,8 @@ impl Changes<'_> {
             (Packing::Values, _) => String::new(),
             (_, Dialect::Postgres) => format!(" FROM {}", self.table(packing, entity, &all)),
             (_, Dialect::Sqlite) => {
-                let values = all.iter().enumerate();
-                let values =
-                    values.map(|(i, &c)| format!("{} AS c{i}", self.given(packing, entity, c, i)));
+                let value = |i| format!("{} AS c{i}", self.given(packing, entity, &all, i));
+                let values = (0..all.len()).map(value);
                 let values: Vec<_> = values.collect();
                 format!(
                     " FROM (SELECT {} FROM json_each(?1) k) k",
@@ -374,13 +372,12 @@ impl Changes<'_> {
     fn delete(&self, entity: EntityId, packing: Packing) -> ChangeSql {
         let of = &self.catalog.entities[entity];
         let key = &of.primary_key;
-        let writer = Writer::to_change(self, self.binds(packing, key.len()), &[]);
+        let writer = Writer::to_change(self, self.binds(packing, entity, key), &[]);
         let target = writer.qualified(entity);
-        let given = key.iter().enumerate();
-        let given = given.map(|(i, &c)| self.given(packing, entity, c, i));
+        let given = (0..key.len()).map(|i| self.given(packing, entity, key, i));
         let given: Vec<_> = given.collect();
         let text = match (packing, self.dialect) {
-            (Packing::Json, Dialect::Sqlite) => {
+            (Packing::Json | Packing::Shared, Dialect::Sqlite) => {
                 let columns = names(of, key);
                 let columns = match key.len() {
                     1 => columns,

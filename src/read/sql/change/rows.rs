@@ -3,7 +3,7 @@
 //! | | PostgreSQL | SQLite |
 //! |---|---|---|
 //! | one row | a bind for each value | the same |
-//! | many | an array for each column, of its very type (`unnest($1, $2) WITH ORDINALITY k`) | JSON, a list for each row |
+//! | many | an array for each column, of its very type (`unnest($1, $2) WITH ORDINALITY k`) | JSON, a list for each row; what the graph puts into all of them is a bind of its own |
 //! | with lists in them | JSON, of which `json_populate_record` makes rows of the table's own type | as above |
 //!
 //! So a statement's text depends on whether there is one row, and never on how many there are. One is by far the most
@@ -29,6 +29,8 @@ pub enum Packing {
     Arrays,
     /// A list of rows.
     Json,
+    /// A list of rows, and by itself what the graph puts into each of them: the time, or who writes.
+    Shared,
 }
 
 /// Rows that are bound to a statement.
@@ -50,16 +52,38 @@ impl Changes<'_> {
     ) -> BoundRows {
         let of = &self.catalog.entities[entity];
         let kind = |i: usize| &of.columns[columns[i]].kind;
-        let packing = self.packing(entity, columns, count);
         let each = 0..columns.len();
+        let mut shared = each.clone().filter(|&i| self.is_shared(entity, columns[i]));
+        let packing = match self.packing(entity, columns, count) {
+            // Hooks may have put something else into some.
+            Packing::Json if self.dialect == Dialect::Sqlite && shared.clone().count() > 0 => {
+                let is_alike = |i: usize| (1..count).all(|row| value(row, i) == value(0, i));
+                match shared.all(is_alike) {
+                    true => Packing::Shared,
+                    false => Packing::Json,
+                }
+            }
+            packing => packing,
+        };
         let binds = match packing {
             Packing::Values => each.map(|i| self.single(kind(i), &value(0, i))).collect(),
             Packing::Arrays => each
                 .map(|i| array(kind(i), (0..count).map(|row| value(row, i))))
                 .collect(),
             Packing::Json => {
-                let json = self.json(entity, columns, count, value);
+                let all: Vec<_> = each.collect();
+                let json = self.json(entity, columns, &all, count, value);
                 vec![BindValue::Text(json.into())]
+            }
+            Packing::Shared => {
+                let (shared, own): (Vec<_>, Vec<_>) =
+                    each.partition(|&i| self.is_shared(entity, columns[i]));
+                let shared = shared.into_iter();
+                let shared = shared.map(|i| self.single(kind(i), &value(0, i)));
+                let shared: Vec<_> = shared.collect();
+                let json = self.json(entity, columns, &own, count, value);
+                let json = BindValue::Text(json.into());
+                std::iter::once(json).chain(shared).collect()
             }
         };
         BoundRows {
@@ -83,24 +107,51 @@ impl Changes<'_> {
         }
     }
 
-    /// How many binds rows of so many columns are.
-    pub(super) fn binds(&self, packing: Packing, columns: usize) -> usize {
+    /// Whether the graph puts the same into this column of all rows that a request writes.
+    fn is_shared(&self, entity: EntityId, column: ColumnIx) -> bool {
+        let writing = &self.catalog.entities[entity].writing;
+        let mut presets = writing.on_create.iter().chain(&writing.on_update);
+        presets.any(|(c, preset)| *c == column && !preset.replaceable)
+    }
+
+    /// How many of these columns are.
+    fn shared(&self, entity: EntityId, columns: &[ColumnIx]) -> usize {
+        let columns = columns.iter();
+        columns.filter(|&&c| self.is_shared(entity, c)).count()
+    }
+
+    /// How many binds rows of these columns are.
+    pub(super) fn binds(
+        &self,
+        packing: Packing,
+        entity: EntityId,
+        columns: &[ColumnIx],
+    ) -> usize {
         match packing {
-            Packing::Values | Packing::Arrays => columns,
+            Packing::Values | Packing::Arrays => columns.len(),
             Packing::Json => 1,
+            Packing::Shared => 1 + self.shared(entity, columns),
         }
     }
 
-    /// What is bound for the `i`th column of a row.
+    /// What is bound for the `i`th of the columns of a row.
     pub(super) fn given(
         &self,
         packing: Packing,
         entity: EntityId,
-        column: ColumnIx,
+        columns: &[ColumnIx],
         i: usize,
     ) -> String {
-        let column = &self.catalog.entities[entity].columns[column];
+        let column = &self.catalog.entities[entity].columns[columns[i]];
         match (packing, self.dialect) {
+            (Packing::Shared, _) => {
+                let before = self.shared(entity, &columns[..i]);
+                let value = match self.is_shared(entity, columns[i]) {
+                    true => format!("?{}", before + 2),
+                    false => format!("k.value ->> {}", i - before),
+                };
+                sqlite_value(&column.kind, value)
+            }
             (Packing::Values, Dialect::Postgres) => format!("${}", i + 1),
             (Packing::Values, Dialect::Sqlite) => sqlite_value(&column.kind, format!("?{}", i + 1)),
             (Packing::Arrays, _) => format!("k.c{i}"),
@@ -169,10 +220,12 @@ impl Changes<'_> {
         }
     }
 
+    /// Those of the columns that are in these places, of each row.
     fn json<'v>(
         &self,
         entity: EntityId,
         columns: &[ColumnIx],
+        places: &[usize],
         count: usize,
         value: impl Fn(usize, usize) -> Cow<'v, Value>,
     ) -> String {
@@ -187,11 +240,11 @@ impl Changes<'_> {
                 out.push(b',');
             }
             out.push(open);
-            for (i, &c) in columns.iter().enumerate() {
-                if i > 0 {
+            for (nth, &i) in places.iter().enumerate() {
+                if nth > 0 {
                     out.push(b',');
                 }
-                let column = &of.columns[c];
+                let column = &of.columns[columns[i]];
                 if self.dialect == Dialect::Postgres {
                     push_text(&mut out, &column.name);
                     out.push(b':');
