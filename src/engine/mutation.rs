@@ -15,13 +15,14 @@ use super::{Asked, Engine, Planner, Prepared, Refused, Request, Response, note_r
 use crate::error::{Code, Error, PathSegment};
 use crate::graph::rules::Shape;
 use crate::graph::{Kind, Principal, Subject};
-use crate::identity::accounts::{self, AccountError, Accounts, Session, SignUp};
+use crate::identity::accounts::{self, Account, AccountError, Accounts, Session, SignUp};
 use crate::log;
 use crate::read::explain::{self, Explained};
 use crate::read::load::Writers;
 use crate::read::plan::{self, Acting, Action, Bound, Part};
 use crate::read::respond::{Answered, with_errors};
 use crate::read::sql::Dialect;
+use crate::write::account;
 use crate::write::once::{Forget, Once};
 use crate::write::{self, Binding, Bounds, Turn, Units};
 
@@ -97,7 +98,7 @@ impl Engine {
                     self.sign_in_later(request, asked, field, at)
                 }
                 (_, None) => {
-                    let signing = self.sign_in(request, asked, field, at);
+                    let signing = self.sign_in(request, asked, field, at, deadline);
                     in_time(deadline, signing).await
                 }
             };
@@ -241,13 +242,27 @@ impl Engine {
         asked: &Asked<'_>,
         field: &Acting,
         at: usize,
+        deadline: Instant,
     ) -> Result<Step, Error> {
         let arguments = Arguments::of(field, &asked.variables);
         let (username, password) = (arguments.text("username"), arguments.text("password"));
         let accounts = self.accounts()?;
-        let signing = accounts.sign_in(&username, password, request.from).await;
+        accounts.let_try(&username, request.from).map_err(told)?;
+        let catalog = &self.planner.shared.catalog;
+        let find = account::statement(catalog, self.database.dialect(), &username);
+        let found = match find {
+            Some(find) => self.database.ask(find, deadline).await,
+            None => Ok(Vec::new()),
+        };
+        let found = found.map_err(|error| {
+            let said = error.said("");
+            internal(said.code.as_deref(), &said.why)
+        })?;
+        let found = account::found(&found);
+        let found = found.map(|(id, hash, role)| Account { id, hash, role });
+        let signing = accounts.sign_in_as(found, password).await;
         let Session { token, principal } = signing.map_err(told)?;
-        let shape = self.planner.shared.catalog.shape(&principal);
+        let shape = catalog.shape(&principal);
         let mut prepared = self
             .planner
             .part(asked, Part::Payload(at), shape, principal)?;

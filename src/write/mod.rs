@@ -13,6 +13,7 @@
 //! **Invariant:** the number of statements follows from the shape of the input, never from how many rows there are; and
 //! nothing is written to a row that `find` has not given out, or that the request has not made.
 
+pub mod account;
 mod bind;
 mod dry;
 mod kept;

@@ -97,18 +97,6 @@ impl Accounts {
         session(self.signing()?, id, role)
     }
 
-    /// Signs in by a password.
-    pub async fn sign_in(
-        &self,
-        username: &str,
-        password: String,
-        from: Option<IpAddr>,
-    ) -> Result<Session, AccountError> {
-        self.let_try(username, from)?;
-        let found = self.store.by_username(username).await?;
-        self.sign_in_as(found, password).await
-    }
-
     /// Whether somebody may try to sign in, which counts.
     pub fn let_try(&self, username: &str, from: Option<IpAddr>) -> Result<(), AccountError> {
         self.signing()?;

@@ -1,9 +1,7 @@
 //! The table of accounts. What is read here is for signing in alone, and shown to nobody, so rules are not asked.
 
-use sea_orm::sea_query::{
-    Alias, Expr, ExprTrait, IntoTableRef, Query, SelectStatement, SimpleExpr, TableRef,
-};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryResult, RuntimeErr, Value};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, IntoTableRef, Query, SimpleExpr, TableRef};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr, Value};
 
 use super::asked::{check, check_password};
 use super::{AccountError, SignUp};
@@ -17,7 +15,6 @@ pub struct Store {
     connection: DatabaseConnection,
     table: TableRef,
     key: Named,
-    username: Named,
     hash: Named,
     role: Named,
     /// What signing up asks for, with its columns.
@@ -67,7 +64,6 @@ impl Store {
             connection,
             table: table(entity),
             key: named(accounts.key),
-            username: named(accounts.username),
             hash: named(accounts.password_hash),
             role: named(accounts.role),
             asked: accounts.asked_of(entity).collect(),
@@ -100,38 +96,16 @@ impl Store {
         self.asked.iter().map(text).collect::<Vec<_>>().into_iter()
     }
 
-    pub async fn by_username(&self, username: &str) -> Result<Option<Account>, DbErr> {
-        // PostgreSQL takes no text with a zero in it, so there is no such account; the statement is run all the same.
-        let username = username.replace('\0', "\u{FFFD}");
-        let select = self.select(self.username.column().eq(username));
-        let row = self.connection.query_one(&select).await?;
-        row.map(|row| self.account(&row)).transpose()
-    }
-
     /// The role of an account, which may be null; `None` where there is no such account.
     pub async fn role_of(&self, id: &str) -> Result<Option<Option<String>>, DbErr> {
         let Some(key) = self.key_of(id) else {
             return Ok(None);
         };
-        let select = self.select(self.key.column().eq(key));
-        let row = self.connection.query_one(&select).await?;
-        let account = row.map(|row| self.account(&row)).transpose()?;
-        Ok(account.map(|account| account.role))
-    }
-
-    fn select(&self, condition: SimpleExpr) -> SelectStatement {
         let mut select = Query::select();
-        select.exprs([self.key_read(), self.hash.column(), self.role.as_text()]);
-        select.from(self.table.clone()).and_where(condition);
-        select
-    }
-
-    fn account(&self, row: &QueryResult) -> Result<Account, DbErr> {
-        Ok(Account {
-            id: self.id(row)?,
-            hash: row.try_get_by_index(1)?,
-            role: row.try_get_by_index(2)?,
-        })
+        select.expr(self.role.as_text()).from(self.table.clone());
+        select.and_where(self.key.column().eq(key));
+        let row = self.connection.query_one(&select).await?;
+        row.map(|row| row.try_get_by_index(0)).transpose()
     }
 
     /// What a new account is to hold. The rest is as the graph and the database have it.
@@ -171,23 +145,6 @@ impl Store {
         match self.key.kind {
             Kind::Uuid => Some(Value::Uuid(Some(id.parse().ok()?))),
             _ => Some(Value::BigInt(Some(id.parse().ok()?))),
-        }
-    }
-
-    fn key_read(&self) -> SimpleExpr {
-        match self.key.kind {
-            Kind::Uuid => self.key.column(),
-            _ => self.key.as_text(),
-        }
-    }
-
-    fn id(&self, row: &QueryResult) -> Result<String, DbErr> {
-        match self.key.kind {
-            Kind::Uuid => {
-                let id: sea_orm::prelude::Uuid = row.try_get_by_index(0)?;
-                Ok(id.to_string())
-            }
-            _ => row.try_get_by_index(0),
         }
     }
 }

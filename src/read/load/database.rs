@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::change::{Change, Given};
 use super::{DatabaseError, Learnt, Loaded};
 use crate::graph::Catalog;
 use crate::read::plan::BoundPlan;
@@ -52,6 +53,15 @@ impl Database {
     /// Whether a statement can be run now, on a connection of those that requests use.
     pub async fn ping(&self) -> Result<(), DatabaseError> {
         of_either!(Database, self, pool => pool.ping(PATIENCE).await)
+    }
+
+    /// Runs one statement that changes nothing, and gives its rows.
+    pub async fn ask(
+        &self,
+        question: Change,
+        deadline: Instant,
+    ) -> Result<Vec<Given>, DatabaseError> {
+        of_either!(Database, self, pool => pool.ask(question, deadline).await)
     }
 
     /// Loads every level of a request from one moment of the database.

@@ -23,6 +23,7 @@ use std::time::Instant;
 
 use foldhash::fast::RandomState;
 
+use super::account::{self, Account};
 use super::kept::{self, Kept};
 use super::unit::{Act, Given, Gives, Node, NodeId, Units};
 use crate::error::{Code, Error};
@@ -32,7 +33,7 @@ use crate::graph::{Catalog, ColumnIx, Entity, EntityId, Principal};
 use crate::read::load::change::{Abort, Change, Given as Row, Transaction};
 use crate::read::load::{DatabaseError, Ran};
 use crate::read::sql::Dialect;
-use crate::read::sql::change::{BoundRows, ChangeSql, Changes, Find, Lock, Look, Task, Value};
+use crate::read::sql::change::{BoundRows, ChangeSql, Changes, Task, Value};
 use crate::read::sql::forms::ColumnRef;
 
 pub use count::statements;
@@ -187,38 +188,13 @@ impl<'a, T: Transaction> Writer<'a, T> {
         }
     }
 
-    /// The key, the hash and the role of the account of this name, as they are now.
-    pub async fn account(
-        &mut self,
-        username: &str,
-    ) -> Result<Option<(String, Option<String>, Option<String>)>, Stop> {
-        let Some(accounts) = &self.catalog.accounts else {
+    /// The account of this name, as it is now.
+    pub async fn account(&mut self, username: &str) -> Result<Option<Account>, Stop> {
+        let Some((find, rows)) = account::by_name(&self.changes(), username) else {
             return Ok(None);
         };
-        let entity = accounts.entity;
-        // PostgreSQL takes no text with a zero in it, so there is no such account.
-        let name = username.replace('\0', "\u{FFFD}");
-        let name = Value::Is(KeyValue::Text(name.into()));
-        let rows = self.rows(entity, &[accounts.username], [vec![Cow::Owned(name)]]);
-        let reads = [accounts.key, accounts.password_hash, accounts.role];
-        let find = Task::Find(Find {
-            entity,
-            by: vec![accounts.username],
-            look: Look {
-                reads: reads.to_vec(),
-                asks: Vec::new(),
-                seen: false,
-                lock: Lock::None,
-            },
-        });
         let found = self.statement("username", find, rows).await?;
-        let text = |value: &Option<KeyValue>| match value {
-            Some(KeyValue::Int(number)) => Some(number.to_string()),
-            Some(KeyValue::Text(text)) => Some(text.to_string()),
-            None => None,
-        };
-        let row = found.first();
-        Ok(row.and_then(|row| Some((text(&row[1])?, text(&row[2]), text(&row[3])))))
+        Ok(account::found(&found))
     }
 
     /// Whether a field deletes what it gives, so that it must be read before.

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::error::SqlState;
 
 use super::admission::Cost;
+use super::change::{Change, Given};
 use super::learnt::Learnt;
 use super::rows::Rows;
 use super::{Connection, DatabaseError, Failures, LevelError, Loaded, Restart, Statement, Wanted};
@@ -32,6 +33,7 @@ pub use connect::{Connector, Purpose, without_pgbouncer};
 pub use error::PostgresError;
 pub use pool::PostgresPool;
 use pool::{Company, Look, Member, PATIENCE, Wish};
+use values::Parameter;
 pub use writers::PostgresWriters;
 
 impl PostgresPool {
@@ -44,6 +46,44 @@ impl PostgresPool {
         let late = |_| DatabaseError::Unreachable(format!("no answer in {patience:?}"));
         let answered = tokio::time::timeout(patience, self.is_answered()).await;
         answered.map_err(late)?
+    }
+
+    /// See [`Database::ask`](super::Database::ask).
+    pub async fn ask(
+        &self,
+        question: Change,
+        deadline: Instant,
+    ) -> Result<Vec<Given>, DatabaseError> {
+        let asking = async {
+            let began = Instant::now();
+            match self.ask_once(&question).await {
+                Err(error) if error.is_cut_off() => {
+                    self.distrust(began);
+                    self.ask_once(&question).await
+                }
+                answered => answered,
+            }
+        };
+        within(deadline, asking).await
+    }
+
+    async fn ask_once(&self, question: &Change) -> Result<Vec<Given>, DatabaseError> {
+        let wish = Wish {
+            snapshot: false,
+            company: Company::Shared,
+        };
+        let member = self.enter(wish, 1).await?;
+        let parameters = question.values.iter().map(Parameter::of).collect();
+        let asked = Asked::new(&member.session, &question.sql, parameters, || member.mark());
+        let asking = async {
+            if asked.is_to_be_prepared() {
+                member.ask(asked.prepare()).await?;
+            }
+            let found = async { values::given(&question.gives, asked.found().await?).await };
+            member.ask(found).await
+        };
+        let answered = asking.await;
+        answered.map_err(|error| asked.explain(error))
     }
 
     /// See [`Database::load`](super::Database::load).

@@ -588,7 +588,7 @@ impl Member {
     }
 
     /// Asks what is no statement of a level.
-    async fn ask<T>(&self, asking: impl Future<Output = T>) -> T {
+    pub async fn ask<T>(&self, asking: impl Future<Output = T>) -> T {
         self.session.ask(self.id, || self.done(), asking).await.0
     }
 

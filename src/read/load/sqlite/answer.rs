@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::connection::Sqlite;
 use super::pool::SqlitePool;
 use super::writer::SqliteWriter;
+use crate::read::load::change::{Change, Given};
 use crate::read::load::{self, DatabaseError, Failures, Wanted};
 use crate::read::sql::Dialect;
 
@@ -23,6 +24,17 @@ impl SqlitePool {
         let learnt = Arc::default();
         self.run(deadline, &learnt, |connection| connection.ping())
             .await
+    }
+
+    /// See [`Database::ask`](load::Database::ask).
+    pub async fn ask(
+        &self,
+        question: Change,
+        deadline: Instant,
+    ) -> Result<Vec<Given>, DatabaseError> {
+        let learnt = Arc::default();
+        let work = move |connection: &mut Sqlite| connection.ask(&question);
+        self.run(deadline, &learnt, work).await
     }
 
     /// See [`Database::load`](load::Database::load).

@@ -160,10 +160,15 @@ impl Sqlite {
     }
 
     fn change(&self, change: &Change) -> Result<Vec<Given>, DatabaseError> {
+        self.forms.forget();
+        self.ask(change)
+    }
+
+    /// Runs a statement, and gives its rows.
+    pub fn ask(&self, change: &Change) -> Result<Vec<Given>, DatabaseError> {
         if self.watch.stops(0) {
             return Err(DatabaseError::TimedOut);
         }
-        self.forms.forget();
         let mut prepared = self.connection.prepare_cached(&change.sql)?;
         let values = change.values.iter().map(bind_value);
         let mut found = prepared.query(rusqlite::params_from_iter(values))?;

@@ -121,12 +121,7 @@ impl Changes<'_> {
     }
 
     /// How many binds rows of these columns are.
-    pub(super) fn binds(
-        &self,
-        packing: Packing,
-        entity: EntityId,
-        columns: &[ColumnIx],
-    ) -> usize {
+    pub(super) fn binds(&self, packing: Packing, entity: EntityId, columns: &[ColumnIx]) -> usize {
         match packing {
             Packing::Values | Packing::Arrays => columns.len(),
             Packing::Json => 1,

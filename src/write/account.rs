@@ -1,0 +1,62 @@
+//! An account by its name, for whoever signs in: no rule is asked, and nothing of it is shown.
+
+use std::borrow::Cow;
+
+use crate::graph::keys::KeyValue;
+use crate::graph::{Catalog, Principal};
+use crate::read::load::change::{Change, Given};
+use crate::read::sql::Dialect;
+use crate::read::sql::change::{BoundRows, Changes, Find, Lock, Look, Task, Value};
+
+/// An account's key, its hash and its role, as texts.
+pub type Account = (String, Option<String>, Option<String>);
+
+/// What finds the account of a name, in a graph that has accounts.
+pub(super) fn by_name(changes: &Changes<'_>, username: &str) -> Option<(Task, BoundRows)> {
+    let accounts = changes.catalog.accounts.as_ref()?;
+    // PostgreSQL takes no text with a zero in it, so there is no such account.
+    let name = username.replace('\0', "\u{FFFD}");
+    let name = Value::Is(KeyValue::Text(name.into()));
+    let by = [accounts.username];
+    let rows = changes.rows(accounts.entity, &by, 1, |_, _| Cow::Borrowed(&name));
+    let find = Task::Find(Find {
+        entity: accounts.entity,
+        by: by.to_vec(),
+        look: Look {
+            reads: vec![accounts.key, accounts.password_hash, accounts.role],
+            asks: Vec::new(),
+            seen: false,
+            lock: Lock::None,
+        },
+    });
+    Some((find, rows))
+}
+
+/// The statement that finds it.
+pub fn statement(catalog: &Catalog, dialect: Dialect, username: &str) -> Option<Change> {
+    let nobody = Principal::Anonymous;
+    let changes = Changes {
+        catalog,
+        dialect,
+        rules: catalog.rules(catalog.shape(&nobody)),
+    };
+    let (find, rows) = by_name(&changes, username)?;
+    let sql = changes.write(&find, rows.packing, &[]);
+    Some(Change {
+        values: sql.bound(dialect, rows.binds, &nobody),
+        rows: rows.count,
+        sql: sql.text,
+        gives: sql.gives,
+    })
+}
+
+/// What it has found.
+pub fn found(rows: &[Given]) -> Option<Account> {
+    let text = |value: &Option<KeyValue>| match value {
+        Some(KeyValue::Int(number)) => Some(number.to_string()),
+        Some(KeyValue::Text(text)) => Some(text.to_string()),
+        None => None,
+    };
+    let row = rows.first()?;
+    Some((text(row.get(1)?)?, text(row.get(2)?), text(row.get(3)?)))
+}
