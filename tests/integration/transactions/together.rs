@@ -47,11 +47,16 @@ fn insert(id: i64, of: i64) -> Step {
 async fn what_one_refuses_is_taken_back_and_the_others_stand() {
     for backend in Backend::all() {
         let scene = Scene::new(backend).await;
+        // Only SQLite keeps to the order: there the fourth stands on what the first has written.
+        let earlier = match backend {
+            Backend::Sqlite => 3,
+            Backend::Postgres => 2,
+        };
         let works = in_time([
             vec![add(1, 1), insert(3, 1)],
             vec![add(2, 1), Step::Refuse],
             vec![add(2, 10), insert(1, 1)],
-            vec![add(1, 100), insert(4, 3)],
+            vec![add(1, 100), insert(4, earlier)],
             vec![insert(5, 77), add(1, 1000)],
             vec![add(2, 10000)],
         ]);
@@ -73,7 +78,8 @@ async fn what_one_refuses_is_taken_back_and_the_others_stand() {
             ["done", "refused", would_not, "done", would_not, "done"],
             "{backend:?}"
         );
-        let expected = ["1 101 one 0", "2 10000 two 0", "3 0 - 1", "4 0 - 3"];
+        let fourth = format!("4 0 - {earlier}");
+        let expected = ["1 101 one 0", "2 10000 two 0", "3 0 - 1", &fourth];
         assert_eq!(scene.rows().await, expected, "{backend:?}");
         if backend == Backend::Sqlite {
             assert!(
