@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::connect::Connector;
-use super::session::{Owner, Session};
+use super::session::{Cancelled, Owner, Session};
 use crate::log;
 use crate::read::load::admission::{Admission, Capacity, Permit};
 use crate::read::load::{DatabaseError, Restart};
@@ -42,7 +42,7 @@ const SHARE: usize = 8;
 /// What a request is expected to take whose plan has never run.
 const NEW: Duration = Duration::from_millis(1);
 /// Cancellations that the other side has taken and that have not led to an answer, before its connection is given up.
-const VAIN: u32 = 3;
+const VAIN: u32 = 20;
 /// After a refused connection, how long no other is tried.
 const REFUSED_FOR: Duration = Duration::from_millis(500);
 
@@ -504,21 +504,14 @@ impl PostgresPool {
                     tokio::time::sleep(PATIENCE.saturating_sub(running).max(PATIENCE / 10)).await;
                     continue;
                 }
-                let cancelled = pool.0.connector.cancel(session.canceller(), id).await;
-                if let Err(error) = &cancelled {
-                    tracing::debug!(%error, "a statement cannot be cancelled");
-                }
-                let answered = tokio::time::timeout(20 * PATIENCE, session.drain()).await;
-                if answered.is_err() && cancelled.is_ok() {
+                let cancelled = session.cancel(&pool.0.connector, id).await;
+                if cancelled == Cancelled::InVain {
                     in_vain += 1;
                 }
                 if in_vain == VAIN {
                     return pool.give_up(&session);
                 }
-                tracing::debug!(
-                    answered = answered.is_ok(),
-                    "cancelled what nobody waits for"
-                );
+                tracing::debug!(?cancelled, "cancelled what nobody waits for");
             }
             session.drain().await;
             let mut state = pool.0.state();

@@ -15,6 +15,7 @@ use quick_cache::unsync::Cache;
 use tokio_postgres::types::Type;
 use tokio_postgres::{CancelToken, Client, Statement};
 
+use super::connect::Connector;
 use crate::read::load::DatabaseError;
 
 /// A connection nobody has used for so long is closed, and one as old as this, so that what a session
@@ -25,6 +26,19 @@ const OLD: Duration = Duration::from_secs(30 * 60);
 const STATEMENTS: usize = 500;
 /// After a statement of somebody was cancelled, how long another may be hit instead.
 const CANCELLED: Duration = Duration::from_secs(2);
+
+/// How long a cancellation has, until it is sent again.
+const AGAIN: Duration = Duration::from_millis(150);
+
+/// What came of a cancellation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// All is answered.
+    Answered,
+    /// The other side has taken it, and something runs still.
+    InVain,
+    NotTaken,
+}
 
 /// Who sent a statement: a member of the pool, by its number.
 pub type Owner = u64;
@@ -180,7 +194,7 @@ impl Session {
     }
 
     /// What cancels the statement that runs, which is then no news to those whom it hits instead.
-    pub fn canceller(&self) -> CancelToken {
+    fn canceller(&self) -> CancelToken {
         self.cancelled.store(self.now().max(1), Ordering::Relaxed);
         self.client.cancel_token()
     }
@@ -189,6 +203,20 @@ impl Session {
     pub fn was_cancelled(&self) -> bool {
         let at = self.cancelled.load(Ordering::Relaxed);
         at > 0 && self.now().saturating_sub(at) < CANCELLED.as_micros() as u64
+    }
+
+    /// Cancels what runs for this owner, and waits a little for all that has been sent to be answered. One that comes
+    /// between two statements ends none, so it is asked for until one has.
+    pub async fn cancel(&self, connector: &Connector, owner: Owner) -> Cancelled {
+        let cancelled = connector.cancel(self.canceller(), owner).await;
+        if let Err(error) = &cancelled {
+            tracing::debug!(%error, "a statement cannot be cancelled");
+        }
+        match tokio::time::timeout(AGAIN, self.drain()).await {
+            Ok(()) => Cancelled::Answered,
+            Err(_) if cancelled.is_ok() => Cancelled::InVain,
+            Err(_) => Cancelled::NotTaken,
+        }
     }
 
     /// Waits until all that has been sent is answered.

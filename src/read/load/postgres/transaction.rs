@@ -12,7 +12,7 @@ use tokio_postgres::error::SqlState;
 
 use super::asked::Asked;
 use super::foreign;
-use super::session::{Owner, Session};
+use super::session::{Cancelled, Owner, Session};
 use super::values::{self, Parameter};
 use super::writers::PostgresWriters;
 use crate::graph::{Catalog, Kind};
@@ -305,11 +305,10 @@ impl Drop for PostgresTransaction {
             if committing || session.client().is_closed() {
                 let _ = tokio::time::timeout(ENDING, session.drain()).await;
             } else if runs {
-                let cancelled = writers.connector().cancel(session.canceller(), id).await;
-                if let Err(error) = cancelled {
-                    tracing::debug!(%error, "a statement cannot be cancelled");
-                }
-                let _ = tokio::time::timeout(ENDING, session.drain()).await;
+                let until = Instant::now() + ENDING;
+                while session.cancel(writers.connector(), id).await != Cancelled::Answered
+                    && Instant::now() < until
+                {}
             } else {
                 let back = session.client().batch_execute("ROLLBACK");
                 if let Ok(Ok(())) = tokio::time::timeout(ENDING, back).await {
