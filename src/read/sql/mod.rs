@@ -22,6 +22,7 @@ pub mod forms;
 mod key;
 mod list;
 mod mine;
+pub mod packed;
 mod page;
 mod requalify;
 mod search;

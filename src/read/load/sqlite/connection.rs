@@ -16,7 +16,7 @@ use super::file::{DatabaseFile, Log, Stamp};
 use super::fold::folded;
 use super::forms::{Forms, add_functions};
 use super::heard;
-use super::pack::{PackRows, unpack};
+use super::pack::{PackRows, part, unpack};
 use super::rank::rank;
 use super::sum::ExactSum;
 use super::values::{bind, bind_value, raw};
@@ -428,6 +428,7 @@ fn connect(
         Ok(folded(context.get_raw(0)))
     })?;
     connection.create_scalar_function("backref_rank", -1, pure, rank)?;
+    connection.create_scalar_function("backref_part", 3, pure, |context| part(context))?;
     connection.create_aggregate_function("backref_sum", 2, pure, ExactSum)?;
     add_functions(&connection)?;
     let ordered = FunctionFlags::SQLITE_UTF8;

@@ -1,18 +1,16 @@
-//! The rows of a page as one value of SQLite's: fewer, fatter rows.
+//! Rows as one value of SQLite's. Those of a page: fewer, fatter rows. Those that are written: nothing takes them apart
+//! but what knows how they were put together.
 
 use rusqlite::functions::{Aggregate, Context};
-use rusqlite::types::ValueRef;
+use rusqlite::types::{Value, ValueRef};
 
 use super::super::DatabaseError;
+use crate::read::sql::packed::{
+    BLOB, INTEGER, NULL, REAL, TEXT, push_integer, push_null, push_sized,
+};
 
 /// `backref_rows(…)`: its arguments of all rows, one after the other, as a blob; null of no rows.
 pub(super) struct PackRows;
-
-const NULL: u8 = 0;
-const INTEGER: u8 = 1;
-const REAL: u8 = 2;
-const TEXT: u8 = 3;
-const BLOB: u8 = 4;
 
 impl Aggregate<Vec<u8>, Option<Vec<u8>>> for PackRows {
     fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Vec<u8>> {
@@ -21,20 +19,11 @@ impl Aggregate<Vec<u8>, Option<Vec<u8>>> for PackRows {
 
     fn step(&self, context: &mut Context<'_>, out: &mut Vec<u8>) -> rusqlite::Result<()> {
         for i in 0..context.len() {
-            let mut sized = |kind, bytes: &[u8]| {
-                out.push(kind);
-                // SQLite's values end at 2 GiB.
-                out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
-                out.extend_from_slice(bytes);
-            };
             match context.get_raw(i) {
-                ValueRef::Null => out.push(NULL),
-                ValueRef::Text(text) => sized(TEXT, text),
-                ValueRef::Blob(bytes) => sized(BLOB, bytes),
-                ValueRef::Integer(i) => {
-                    out.push(INTEGER);
-                    out.extend_from_slice(&i.to_le_bytes());
-                }
+                ValueRef::Null => push_null(out),
+                ValueRef::Text(text) => push_sized(out, TEXT, text),
+                ValueRef::Blob(bytes) => push_sized(out, BLOB, bytes),
+                ValueRef::Integer(i) => push_integer(out, i),
                 ValueRef::Real(f) => {
                     out.push(REAL);
                     out.extend_from_slice(&f.to_le_bytes());
@@ -68,6 +57,23 @@ pub(super) fn unpack<'p>(
     Ok(true)
 }
 
+/// `backref_part(packed, start, i)`: the `i`th value of the row that begins at `start`; null where there is none.
+pub(super) fn part(context: &Context<'_>) -> rusqlite::Result<Value> {
+    let (ValueRef::Blob(packed), ValueRef::Integer(start), ValueRef::Integer(i)) =
+        (context.get_raw(0), context.get_raw(1), context.get_raw(2))
+    else {
+        return Ok(Value::Null);
+    };
+    let mut rest = usize::try_from(start)
+        .ok()
+        .and_then(|start| packed.get(start..));
+    let rest = rest.get_or_insert_default();
+    for _ in 0..i {
+        next(rest);
+    }
+    next(rest).map_or(Ok(Value::Null), |value| Ok(value.try_into()?))
+}
+
 fn next<'p>(packed: &mut &'p [u8]) -> Option<ValueRef<'p>> {
     let kind = *packed.split_off_first()?;
     Some(match kind {
@@ -95,6 +101,7 @@ mod tests {
     use rusqlite::functions::FunctionFlags;
 
     use super::*;
+    use crate::read::sql::packed::push_text;
 
     #[test]
     fn what_is_packed_is_read_again_in_its_order() {
@@ -128,5 +135,34 @@ mod tests {
             )
             .expect("a value");
         assert_eq!(nothing, None);
+    }
+
+    #[test]
+    fn each_part_of_a_row_is_what_was_put_there() {
+        let connection = rusqlite::Connection::open_in_memory().expect("a database");
+        connection
+            .create_scalar_function("backref_part", 3, FunctionFlags::SQLITE_UTF8, |c| part(c))
+            .expect("a function");
+        let mut packed = Vec::new();
+        push_integer(&mut packed, i64::MIN);
+        let second = packed.len() as i64;
+        push_text(&mut packed, "a\0ü");
+        push_null(&mut packed);
+        push_text(&mut packed, "");
+        let at = |start: i64, i: i64| -> Value {
+            let row = connection.query_row(
+                "SELECT backref_part(?1, ?2, ?3)",
+                (&packed, start, i),
+                |row| row.get(0),
+            );
+            row.expect("a value")
+        };
+        assert_eq!(at(0, 0), Value::Integer(i64::MIN));
+        assert_eq!(at(second, 0), Value::Text("a\0ü".to_owned()));
+        assert_eq!(at(second, 1), Value::Null);
+        assert_eq!(at(second, 2), Value::Text(String::new()));
+        for (start, i) in [(second, 3), (1 << 40, 0), (-1, 0)] {
+            assert_eq!(at(start, i), Value::Null);
+        }
     }
 }

@@ -201,7 +201,7 @@ impl Changes<'_> {
         let equal: Vec<_> = equal.collect();
         let rows = match packing {
             Packing::Values => rows.tied(equal),
-            Packing::Arrays | Packing::Json | Packing::Shared => {
+            Packing::Arrays | Packing::Json | Packing::Packed | Packing::Shared => {
                 let join = match self.dialect {
                     Dialect::Postgres => "JOIN",
                     Dialect::Sqlite => "CROSS JOIN",
@@ -275,16 +275,13 @@ impl Changes<'_> {
         let given = given.collect::<Vec<_>>().join(", ");
         let target = writer.qualified(entity);
         // SQLite has no word for a default among values, and makes the key of a row that gives null for it.
-        let made = matches!(
-            (columns, packing, self.dialect),
-            ([], Packing::Json, Dialect::Sqlite)
-        );
+        let made = matches!((columns, packing), ([], Packing::Packed));
         let into = match columns {
             [] if made => format!(" ({})", names(of, &of.primary_key)),
             [] => String::new(),
             columns => format!(" ({})", names(of, columns)),
         };
-        let given = if made { "NULL".to_owned() } else { given };
+        let given = if made { rows::part(0) } else { given };
         let values = match (columns, packing, self.dialect) {
             ([], Packing::Values, _) => "DEFAULT VALUES".to_owned(),
             (_, Packing::Values, _) => format!("VALUES ({given})"),
@@ -328,7 +325,7 @@ impl Changes<'_> {
         let writer = Writer::to_change(self, self.binds(packing, entity, &all), &[]);
         let target = writer.qualified(entity);
         let given = |i: usize| match (packing, self.dialect) {
-            (Packing::Json | Packing::Shared, Dialect::Sqlite) => format!("k.c{i}"),
+            (Packing::Packed | Packing::Shared, _) => format!("k.c{i}"),
             _ => self.given(packing, entity, &all, i),
         };
         let mut sets: Vec<_> = columns
@@ -377,7 +374,7 @@ impl Changes<'_> {
         let given = (0..key.len()).map(|i| self.given(packing, entity, key, i));
         let given: Vec<_> = given.collect();
         let text = match (packing, self.dialect) {
-            (Packing::Json | Packing::Shared, Dialect::Sqlite) => {
+            (Packing::Packed | Packing::Shared, _) => {
                 let columns = names(of, key);
                 let columns = match key.len() {
                     1 => columns,

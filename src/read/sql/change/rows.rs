@@ -3,8 +3,11 @@
 //! | | PostgreSQL | SQLite |
 //! |---|---|---|
 //! | one row | a bind for each value | the same |
-//! | many | an array for each column, of its very type (`unnest($1, $2) WITH ORDINALITY k`) | JSON, a list for each row; what the graph puts into all of them is a bind of its own |
+//! | many | an array for each column, of its very type (`unnest($1, $2) WITH ORDINALITY k`) | all rows in one blob, and where each begins (`json_each(?1) k`, `backref_part(?2, k.value, 0)`); what the graph puts into all of them is a bind of its own |
 //! | with lists in them | JSON, of which `json_populate_record` makes rows of the table's own type | as above |
+//!
+//! SQLite's JSON takes lists apart once for each of their values, which is a fifth of what writing a thousand rows costs;
+//! its blobs are not looked at.
 //!
 //! So a statement's text depends on whether there is one row, and never on how many there are. One is by far the most
 //! frequent, and by plain values PostgreSQL plans it once: what it is to do for an array depends on its length, so it
@@ -13,6 +16,7 @@
 use std::borrow::Cow;
 
 use super::super::list;
+use super::super::packed::{push_integer, push_null, push_text as push_packed};
 use super::super::value::{sqlite_text, sqlite_value};
 use super::super::{BindValue, Dialect, Writer};
 use super::{Changes, Value};
@@ -27,9 +31,11 @@ pub enum Packing {
     Values,
     /// An array for each column.
     Arrays,
-    /// A list of rows.
+    /// A list of rows, on PostgreSQL.
     Json,
-    /// A list of rows, and by itself what the graph puts into each of them: the time, or who writes.
+    /// A blob of rows, on SQLite.
+    Packed,
+    /// A blob of rows, and by itself what the graph puts into each of them: the time, or who writes.
     Shared,
 }
 
@@ -56,11 +62,11 @@ impl Changes<'_> {
         let mut shared = each.clone().filter(|&i| self.is_shared(entity, columns[i]));
         let packing = match self.packing(entity, columns, count) {
             // Hooks may have put something else into some.
-            Packing::Json if self.dialect == Dialect::Sqlite && shared.clone().count() > 0 => {
+            Packing::Packed if shared.clone().count() > 0 => {
                 let is_alike = |i: usize| (1..count).all(|row| value(row, i) == value(0, i));
                 match shared.all(is_alike) {
                     true => Packing::Shared,
-                    false => Packing::Json,
+                    false => Packing::Packed,
                 }
             }
             packing => packing,
@@ -71,9 +77,12 @@ impl Changes<'_> {
                 .map(|i| array(kind(i), (0..count).map(|row| value(row, i))))
                 .collect(),
             Packing::Json => {
-                let all: Vec<_> = each.collect();
-                let json = self.json(entity, columns, &all, count, value);
+                let json = self.json(entity, columns, count, value);
                 vec![BindValue::Text(json.into())]
+            }
+            Packing::Packed => {
+                let all: Vec<_> = each.collect();
+                packed(kind, &all, count, value).into()
             }
             Packing::Shared => {
                 let (shared, own): (Vec<_>, Vec<_>) =
@@ -81,9 +90,8 @@ impl Changes<'_> {
                 let shared = shared.into_iter();
                 let shared = shared.map(|i| self.single(kind(i), &value(0, i)));
                 let shared: Vec<_> = shared.collect();
-                let json = self.json(entity, columns, &own, count, value);
-                let json = BindValue::Text(json.into());
-                std::iter::once(json).chain(shared).collect()
+                let packed = packed(kind, &own, count, value);
+                packed.into_iter().chain(shared).collect()
             }
         };
         BoundRows {
@@ -103,7 +111,7 @@ impl Changes<'_> {
             // Of rows without a value there is only the number.
             (Dialect::Postgres, _) if columns.is_empty() => Packing::Json,
             (Dialect::Postgres, _) => Packing::Arrays,
-            (Dialect::Sqlite, _) => Packing::Json,
+            (Dialect::Sqlite, _) => Packing::Packed,
         }
     }
 
@@ -125,7 +133,8 @@ impl Changes<'_> {
         match packing {
             Packing::Values | Packing::Arrays => columns.len(),
             Packing::Json => 1,
-            Packing::Shared => 1 + self.shared(entity, columns),
+            Packing::Packed => 2,
+            Packing::Shared => 2 + self.shared(entity, columns),
         }
     }
 
@@ -142,18 +151,16 @@ impl Changes<'_> {
             (Packing::Shared, _) => {
                 let before = self.shared(entity, &columns[..i]);
                 let value = match self.is_shared(entity, columns[i]) {
-                    true => format!("?{}", before + 2),
-                    false => format!("k.value ->> {}", i - before),
+                    true => format!("?{}", before + 3),
+                    false => part(i - before),
                 };
                 sqlite_value(&column.kind, value)
             }
+            (Packing::Packed, _) => sqlite_value(&column.kind, part(i)),
             (Packing::Values, Dialect::Postgres) => format!("${}", i + 1),
             (Packing::Values, Dialect::Sqlite) => sqlite_value(&column.kind, format!("?{}", i + 1)),
             (Packing::Arrays, _) => format!("k.c{i}"),
-            (Packing::Json, Dialect::Postgres) => format!("r.{}", super::quoted(&column.name)),
-            (Packing::Json, Dialect::Sqlite) => {
-                sqlite_value(&column.kind, format!("k.value ->> {i}"))
-            }
+            (Packing::Json, _) => format!("r.{}", super::quoted(&column.name)),
         }
     }
 
@@ -215,74 +222,92 @@ impl Changes<'_> {
         }
     }
 
-    /// Those of the columns that are in these places, of each row.
+    /// A list of rows, each with its columns by name.
     fn json<'v>(
         &self,
         entity: EntityId,
         columns: &[ColumnIx],
-        places: &[usize],
         count: usize,
         value: impl Fn(usize, usize) -> Cow<'v, Value>,
     ) -> String {
         let of = &self.catalog.entities[entity];
         let mut out = vec![b'['];
-        let [open, close] = match self.dialect {
-            Dialect::Postgres => *b"{}",
-            Dialect::Sqlite => *b"[]",
-        };
         for row in 0..count {
             if row > 0 {
                 out.push(b',');
             }
-            out.push(open);
-            for (nth, &i) in places.iter().enumerate() {
-                if nth > 0 {
+            out.push(b'{');
+            for (i, &column) in columns.iter().enumerate() {
+                if i > 0 {
                     out.push(b',');
                 }
-                let column = &of.columns[columns[i]];
-                if self.dialect == Dialect::Postgres {
-                    push_text(&mut out, &column.name);
-                    out.push(b':');
-                }
-                self.push(&mut out, &column.kind, &value(row, i));
+                let column = &of.columns[column];
+                push_text(&mut out, &column.name);
+                out.push(b':');
+                push(&mut out, &column.kind, &value(row, i));
             }
-            out.push(close);
+            out.push(b'}');
         }
         out.push(b']');
         // JSON is UTF-8.
         String::from_utf8(out).unwrap_or_default()
     }
+}
 
-    fn push(&self, out: &mut Vec<u8>, kind: &Kind, value: &Value) {
-        match (value, self.dialect) {
-            (Value::Null, _) => out.extend_from_slice(b"null"),
-            (Value::Is(KeyValue::Int(number)), _) => {
-                out.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes());
-            }
-            // A value of JSON is JSON in it.
-            (Value::Is(KeyValue::Text(text)), Dialect::Postgres) if matches!(kind, Kind::Json) => {
-                out.extend_from_slice(text.as_bytes());
-            }
-            (Value::Is(KeyValue::Text(text)), Dialect::Postgres) => push_text(out, text),
-            (Value::Is(KeyValue::Text(text)), Dialect::Sqlite) => {
-                push_text(out, &sqlite_text(kind, text));
-            }
-            (Value::List(items), Dialect::Postgres) => {
-                out.push(b'[');
-                for (i, item) in items.iter().enumerate() {
-                    if i > 0 {
-                        out.push(b',');
-                    }
-                    let item = item.clone().map_or(Value::Null, Value::Is);
-                    self.push(out, kind.single(), &item);
+/// A value as PostgreSQL reads it from JSON.
+fn push(out: &mut Vec<u8>, kind: &Kind, value: &Value) {
+    match value {
+        Value::Null => out.extend_from_slice(b"null"),
+        Value::Is(KeyValue::Int(number)) => {
+            out.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes());
+        }
+        // A value of JSON is JSON in it.
+        Value::Is(KeyValue::Text(text)) if matches!(kind, Kind::Json) => {
+            out.extend_from_slice(text.as_bytes());
+        }
+        Value::Is(KeyValue::Text(text)) => push_text(out, text),
+        Value::List(items) => {
+            out.push(b'[');
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
                 }
-                out.push(b']');
+                let item = item.clone().map_or(Value::Null, Value::Is);
+                push(out, kind.single(), &item);
             }
-            (Value::List(items), Dialect::Sqlite) => {
-                push_text(out, &list::json(kind.single(), items));
+            out.push(b']');
+        }
+    }
+}
+
+/// What SQLite gives of the row at hand.
+pub(super) fn part(i: usize) -> String {
+    format!("backref_part(?2, k.value, {i})")
+}
+
+/// Where each row begins, and those of the columns that are in these places, of each row.
+fn packed<'k, 'v>(
+    kind: impl Fn(usize) -> &'k Kind,
+    places: &[usize],
+    count: usize,
+    value: impl Fn(usize, usize) -> Cow<'v, Value>,
+) -> [BindValue; 2] {
+    let mut out = Vec::with_capacity(count * places.len() * 16);
+    let mut starts = Vec::with_capacity(count);
+    for row in 0..count {
+        starts.push(out.len() as i64);
+        for &i in places {
+            match &*value(row, i) {
+                Value::Null => push_null(&mut out),
+                Value::Is(KeyValue::Int(number)) => push_integer(&mut out, *number),
+                Value::Is(KeyValue::Text(text)) => {
+                    push_packed(&mut out, &sqlite_text(kind(i), text))
+                }
+                Value::List(items) => push_packed(&mut out, &list::json(kind(i).single(), items)),
             }
         }
     }
+    [BindValue::Ints(starts), BindValue::Bytes(out.into())]
 }
 
 /// A text as JSON has it.
