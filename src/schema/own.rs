@@ -50,7 +50,7 @@ fn type_ref(catalog: &Catalog, shape: &Shape) -> TypeRef {
     let named = match &shape.of {
         Of::Scalar(name) => TypeRef::named(*name),
         Of::Enum(of) => TypeRef::named(of.of.as_ref().map_or("", |of| &of.type_name)),
-        Of::Object(name, _) => TypeRef::named(name.clone()),
+        Of::Object(of) => TypeRef::named(of.name()),
         Of::Row(row) => {
             let entity = catalog.entity_of_row(row);
             TypeRef::named(entity.map_or("", |entity| &catalog.entities[entity].type_name))

@@ -50,7 +50,8 @@ pub use input::{Argument, Input};
 pub use loader::{Family, Find, Relatives, relatives};
 pub use needs::{Needs, Walk, Way};
 pub use output::{
-    Key, KeyOf, Object, ObjectField, ObjectOf, ObjectShape, Of, Output, RowOf, Shape, Value,
+    Key, KeyOf, Object, ObjectField, ObjectOf, ObjectShape, ObjectType, Of, Output, RowOf, Shape,
+    Value,
 };
 pub use row::{ColumnOf, Row, RowSet, RowsOf, WalkOf};
 pub use run::{Call, Run, Values};

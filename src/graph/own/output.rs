@@ -1,6 +1,7 @@
 //! What fields of one's own give: types of Rust as types of GraphQL, and their values as JSON.
 
 use std::marker::PhantomData;
+use std::sync::OnceLock;
 
 use chrono::SecondsFormat;
 use sea_orm::prelude::{ChronoDate, ChronoDateTimeUtc, ChronoTime, Decimal, Json, Uuid};
@@ -54,10 +55,36 @@ pub enum Of {
     Enum(EnumOf),
     /// Of values that are each of this type.
     List(Box<Shape>),
-    /// By its name, and what it has.
-    Object(String, fn() -> ObjectShape),
+    /// A plain object's type.
+    Object(ObjectType),
     /// The type of an entity.
     Row(RowOf),
+}
+
+/// The type of a plain object, which is looked at when it is asked for: it may have fields of its own type.
+#[derive(Debug, Clone)]
+pub struct ObjectType {
+    name: OnceLock<String>,
+    shape: fn() -> ObjectShape,
+}
+
+impl ObjectType {
+    fn of<T: Object>() -> Self {
+        ObjectType {
+            name: OnceLock::new(),
+            shape: || T::object().shape,
+        }
+    }
+
+    /// What the schema calls it.
+    pub fn name(&self) -> &str {
+        self.name.get_or_init(|| self.shape().name)
+    }
+
+    /// What it has.
+    pub fn shape(&self) -> ObjectShape {
+        (self.shape)()
+    }
 }
 
 /// An entity whose rows a field gives.
@@ -190,7 +217,7 @@ impl<T> ObjectOf<T> {
 impl<T: Object> Output for T {
     fn shape() -> Shape {
         Shape {
-            of: Of::Object(T::object().shape.name, || T::object().shape),
+            of: Of::Object(ObjectType::of::<T>()),
             nullable: false,
         }
     }

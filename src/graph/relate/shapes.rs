@@ -66,15 +66,15 @@ impl Work<'_> {
                 })?;
             }
             Of::List(item) => self.add_objects(item, told, objects)?,
-            Of::Object(name, object) => {
-                if objects.contains_key(name) {
+            Of::Object(of) => {
+                if objects.contains_key(of.name()) {
                     return Ok(());
                 }
-                let mut object = object();
+                let mut object = of.shape();
                 for field in &mut object.fields {
                     field.shape = self.resolved(&field.shape, told)?;
                 }
-                objects.insert(name.clone(), object.clone());
+                objects.insert(object.name.clone(), object.clone());
                 for ObjectField { shape, .. } in &object.fields {
                     self.add_objects(shape, told, objects)?;
                 }

@@ -68,8 +68,8 @@ impl<'a> Writer<'a> {
             (Value::List(items), Of::List(item), _) => {
                 self.own_list(items, item, selection, location)
             }
-            (Value::Object(values), Of::Object(name, _), OwnSelection::Object(fields)) => {
-                self.own_object(values, name, fields)
+            (Value::Object(values), Of::Object(of), OwnSelection::Object(fields)) => {
+                self.own_object(values, of.name(), fields)
             }
             (Value::At(key), _, OwnSelection::Rows(level, asked)) => {
                 match self.is_there(*level, *key) {

@@ -38,6 +38,9 @@ impl Object for Chain {
             .field("next", "What follows.", |chain| {
                 (chain.0 < 3).then(|| Link(chain.0 + 1))
             })
+            .field("rest", "All that follows, of the same type.", |chain| {
+                (chain.0 < 3).then(|| Chain(chain.0 + 1))
+            })
     }
 }
 
@@ -230,5 +233,20 @@ async fn mutations_give_them_as_they_are_then() {
             "others": [{ "id": "Post:2" }, { "id": "Post:3" }],
         });
         assert_eq!(data["publish"], expected, "{backend:?}");
+    }
+}
+
+/// An object may have others of its own type in it.
+#[tokio::test]
+async fn an_object_may_stand_in_its_like() {
+    let query = "{ post(id: \"Post:1\") { chain { link { says } rest { rest { link { says post { id } } rest { link { says } } } } } } }";
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let app = TestApp::new(&database, graph(), Default::default());
+        let data = asked(&app, &admin(), query).await;
+        let third = json!({ "says": "link 3", "post": { "id": "Post:3" } });
+        let rest = json!({ "rest": { "link": third, "rest": null } });
+        let chain = json!({ "link": { "says": "link 1" }, "rest": rest });
+        assert_eq!(data, json!({ "post": { "chain": chain } }), "{backend:?}");
     }
 }

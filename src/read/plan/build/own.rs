@@ -104,7 +104,8 @@ impl<'a> Builder<'a> {
                 };
                 self.given(item, sets, &place)
             }
-            Of::Object(name, _) => {
+            Of::Object(of) => {
+                let name = of.name();
                 let Some(object) = self.catalog.owns.objects.get(name) else {
                     return OwnSelection::Leaf;
                 };
