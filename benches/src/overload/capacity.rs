@@ -1,7 +1,7 @@
 //! `overload`: the capacity of a server, and what is left of it when more is asked.
 
 use super::{
-    Latencies, at_rest,
+    Latencies, PAUSE, at_rest,
     clients::{Clients, End, Sent},
     judge, probe,
     requests::{Class, mix},
@@ -195,7 +195,7 @@ async fn until_at_rest(clients: &Clients, rest: &Latencies, end: Instant) -> Dur
         } else {
             calm = 0;
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(PAUSE).await;
     }
     since.saturating_duration_since(end)
 }

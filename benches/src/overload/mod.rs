@@ -41,7 +41,8 @@ impl Latencies {
     }
 }
 
-/// Asks small requests one after the other while nothing else runs.
+/// Asks small requests one after the other while nothing else runs, with pauses, as between those that come when they
+/// come: a processor that rests takes its time to wake.
 async fn at_rest(clients: &Clients) -> Result<Latencies> {
     let mut all = Vec::new();
     for number in 0..300 {
@@ -51,9 +52,12 @@ async fn at_rest(clients: &Clients) -> Result<Latencies> {
         }
         // The first ones warm up.
         all.extend((number >= 100).then_some(took));
+        tokio::time::sleep(PAUSE).await;
     }
     Ok(Latencies::of(all.into_iter()))
 }
+
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// One small request, with much time.
 async fn probe(clients: &Clients) -> (End, Duration) {

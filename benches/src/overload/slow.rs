@@ -1,7 +1,7 @@
 //! `slow`: how long small requests take while some others take very long.
 
 use super::{
-    Latencies, at_rest,
+    Latencies, PAUSE, at_rest,
     clients::{Clients, End},
     judge, probe, requests,
 };
@@ -49,7 +49,7 @@ pub async fn run(options: &SlowOptions) -> Result<()> {
             while let Some(done) = slow.try_join_next() {
                 ends.push(done?);
             }
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            tokio::time::sleep(PAUSE).await;
         }
         let small = Latencies::of(small.into_iter());
         let good = ends.iter().filter(|(end, _)| *end == End::Good).count();

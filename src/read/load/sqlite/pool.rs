@@ -32,6 +32,10 @@ const NEW: Duration = Duration::from_millis(1);
 /// What work is taken for of which nothing is known but that it is not quick.
 const UNKNOWN: Duration = Duration::from_millis(3);
 
+/// Whose turn it is with quick work at a time, for each processor: whoever is told so comes behind what else its thread
+/// has to do, and meanwhile no processor is to wait for him.
+const TURNS: usize = 8;
+
 /// How long to wait for a writer that keeps the file to itself, where there is a thread to wait.
 const WAIT_FOR_WRITERS: Duration = Duration::from_secs(5);
 
@@ -67,10 +71,10 @@ impl SqlitePool {
             huge: processors,
         };
         let turns = Admission::new(Capacity {
-            all: processors,
+            all: processors * TURNS,
             hands: processors,
-            large: processors,
-            huge: processors,
+            large: processors * TURNS,
+            huge: processors * TURNS,
         });
         Ok(SqlitePool {
             turns,

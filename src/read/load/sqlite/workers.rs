@@ -118,6 +118,7 @@ impl Shared {
     }
 
     fn work(self: Arc<Self>, mut connection: Sqlite) {
+        give_way();
         while let Some((level, task)) = self.next(&mut connection) {
             let course = Course::new(self.clone(), level);
             // A panic ends its own request, whose sender is dropped, and not the thread.
@@ -169,6 +170,20 @@ impl Shared {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Has this thread leave the processor to those that answer what is quick, and say to others that there is too much: else
+/// slow work keeps everybody waiting, who then waits where nobody can choose. What they leave is all its own.
+fn give_way() {
+    // Elsewhere it would be the whole process.
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{getpriority_process, setpriority_process};
+        const NICER: i32 = 10;
+        let nice = getpriority_process(None).unwrap_or_default();
+        // Without it, it is as it is elsewhere.
+        let _ = setpriority_process(None, nice + NICER);
     }
 }
 
