@@ -428,7 +428,7 @@ fn connect(
         Ok(folded(context.get_raw(0)))
     })?;
     connection.create_scalar_function("backref_rank", -1, pure, rank)?;
-    connection.create_scalar_function("backref_part", 3, pure, |context| part(context))?;
+    connection.create_scalar_function("backref_part", 3, pure, part)?;
     connection.create_aggregate_function("backref_sum", 2, pure, ExactSum)?;
     add_functions(&connection)?;
     let ordered = FunctionFlags::SQLITE_UTF8;

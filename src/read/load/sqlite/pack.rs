@@ -141,7 +141,7 @@ mod tests {
     fn each_part_of_a_row_is_what_was_put_there() {
         let connection = rusqlite::Connection::open_in_memory().expect("a database");
         connection
-            .create_scalar_function("backref_part", 3, FunctionFlags::SQLITE_UTF8, |c| part(c))
+            .create_scalar_function("backref_part", 3, FunctionFlags::SQLITE_UTF8, part)
             .expect("a function");
         let mut packed = Vec::new();
         push_integer(&mut packed, i64::MIN);
