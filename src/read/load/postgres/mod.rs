@@ -257,6 +257,8 @@ struct Turn<'a> {
     member: Member,
     deadline: Instant,
     cost: &'a Cost,
+    /// Whether its plan is known to be quick.
+    is_quick: bool,
     /// Whether each statement is asked apart from the others, so that its failure does not end their transaction.
     apart: bool,
     /// Whether a failure has ended its transaction.
@@ -270,6 +272,7 @@ impl<'a> Turn<'a> {
         let listened = tracing::enabled!(target: "backref::postgres", tracing::Level::TRACE);
         Turn {
             apart: apart && member.in_transaction(),
+            is_quick: cost.expected().is_some_and(|cost| cost <= PATIENCE / 2),
             member,
             deadline,
             cost,
@@ -343,7 +346,7 @@ impl Turn<'_> {
             if Instant::now() >= self.deadline {
                 return Err(DatabaseError::TimedOut);
             }
-            match self.member.look() {
+            match self.member.look(self.is_quick) {
                 Look::Quick => {}
                 Look::Slow => self.cost.exceeds(2 * PATIENCE),
                 Look::Again(why) => {

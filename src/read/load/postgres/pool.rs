@@ -32,6 +32,9 @@ use crate::read::load::{DatabaseError, Restart};
 
 /// How long a statement may take before those behind it go elsewhere, and its plan to the lane for what takes long.
 pub const PATIENCE: Duration = Duration::from_millis(50);
+/// How long a statement may take that is known to be quick before that is taken for its own fault: on a machine that has
+/// much to do it has no processor for a while, and in the lane for what takes long it would wait for all of that.
+const HICCUP: Duration = Duration::from_millis(500);
 /// How long statements may wait on a connection, by how long they take there, before another is used.
 const QUEUE: Duration = Duration::from_millis(20);
 /// Statements that wait on one connection at most before another is used.
@@ -41,7 +44,7 @@ const DEEP: u32 = 16;
 const SHARE: usize = 8;
 /// What a request is expected to take whose plan has never run.
 const NEW: Duration = Duration::from_millis(1);
-/// Cancellations that the other side has taken and that have not led to an answer, before its connection is given up.
+/// Cancellations of a statement that the other side has taken and that have not led to an answer, before its connection is given up.
 const VAIN: u32 = 20;
 /// After a refused connection, how long no other is tried.
 const REFUSED_FOR: Duration = Duration::from_millis(500);
@@ -113,7 +116,7 @@ pub enum Company {
 /// What holds up a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
-    /// Nothing that takes long.
+    /// Nothing that takes long, as far as is known.
     Quick,
     /// It takes long itself, and others go elsewhere.
     Slow,
@@ -228,30 +231,34 @@ impl PostgresPool {
         Ok(member.ask(ask).await?)
     }
 
-    /// What holds up a member's statement that is not answered yet.
-    fn look(&self, member: &Member) -> Look {
-        match member.session.running() {
-            Some((owner, running)) if running >= PATIENCE => {
-                if owner != member.id {
-                    return Look::Again(Restart::HeldUp);
-                }
-            }
+    /// What holds up a member's statement that is not answered yet, and whose plan is known to be quick or not.
+    fn look(&self, member: &Member, is_quick: bool) -> Look {
+        let running = match member.session.running() {
+            Some((owner, running)) if running >= PATIENCE => match owner == member.id {
+                true => running,
+                false => return Look::Again(Restart::HeldUp),
+            },
             _ => return Look::Quick,
-        }
+        };
+        let is_hiccup = is_quick && running < HICCUP;
+        let here = if is_hiccup { Look::Quick } else { Look::Slow };
         let mut state = self.0.state();
         let slow = state.places.iter().filter(|p| p.slow).count();
         let Some(place) = state.place_of(&member.session) else {
-            return Look::Slow;
+            return here;
         };
         if place.slow || self.0.slow_at_most() == 0 {
-            return Look::Slow;
+            return here;
         }
         if slow < self.0.slow_at_most() {
             place.slow = true;
             self.grant_all(state);
-            return Look::Slow;
+            return here;
         }
-        Look::Again(Restart::Slow)
+        match is_hiccup {
+            true => Look::Quick,
+            false => Look::Again(Restart::Slow),
+        }
     }
 
     /// Where a request may begin its turn now.
@@ -504,8 +511,12 @@ impl PostgresPool {
                     tokio::time::sleep(PATIENCE.saturating_sub(running).max(PATIENCE / 10)).await;
                     continue;
                 }
+                let front = session.front();
                 let cancelled = session.cancel(&pool.0.connector, id).await;
-                if cancelled == Cancelled::InVain {
+                // Where it has sent several, another runs now.
+                if session.front() != front {
+                    in_vain = 0;
+                } else if cancelled == Cancelled::InVain {
                     in_vain += 1;
                 }
                 if in_vain == VAIN {
@@ -612,9 +623,9 @@ impl Member {
         self.pool.0.connector.mark(self.id)
     }
 
-    /// What holds up its statement that is not answered yet.
-    pub fn look(&self) -> Look {
-        self.pool.look(self)
+    /// What holds up its statement that is not answered yet; `is_quick` is whether its plan is known to be.
+    pub fn look(&self, is_quick: bool) -> Look {
+        self.pool.look(self, is_quick)
     }
 }
 

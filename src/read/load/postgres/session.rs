@@ -171,6 +171,11 @@ impl Session {
         Some((owner, self.idle_for()))
     }
 
+    /// The number of the statement that runs now.
+    pub fn front(&self) -> u64 {
+        self.line().first
+    }
+
     /// Whether a statement of somebody's is not answered yet.
     pub fn awaits(&self, owner: Owner) -> bool {
         self.line().owners.contains(&owner)
