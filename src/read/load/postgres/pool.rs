@@ -44,7 +44,8 @@ const DEEP: u32 = 16;
 const SHARE: usize = 8;
 /// What a request is expected to take whose plan has never run.
 const NEW: Duration = Duration::from_millis(1);
-/// Cancellations of a statement that the other side has taken and that have not led to an answer, before its connection is given up.
+/// Cancellations of one statement that the other side has taken and that have not led to an answer, before its connection
+/// is given up: for three seconds, as each is waited for.
 const VAIN: u32 = 20;
 /// After a refused connection, how long no other is tried.
 const REFUSED_FOR: Duration = Duration::from_millis(500);
@@ -513,7 +514,7 @@ impl PostgresPool {
                 }
                 let front = session.front();
                 let cancelled = session.cancel(&pool.0.connector, id).await;
-                // Where it has sent several, another runs now.
+                // It has sent several, and another runs now.
                 if session.front() != front {
                     in_vain = 0;
                 } else if cancelled == Cancelled::InVain {
