@@ -95,8 +95,9 @@ impl Error {
         self
     }
 
+    /// With the place in the input that it is about; the whole of it has none.
     pub fn of_field(mut self, field: impl Into<String>) -> Self {
-        self.field = Some(field.into());
+        self.field = Some(field.into()).filter(|field| !field.is_empty());
         self
     }
 }

@@ -230,6 +230,13 @@ impl Doing {
         self.turn.end();
         match done.unwrap_or(Err(DatabaseError::TimedOut.into())) {
             Ok(written) => Ok(written),
+            Err(Abort::Database(DatabaseError::Uncommitted(error))) => {
+                let (at, error) = self.uncommitted(*error, writers).await;
+                Err(Failure::Field {
+                    at,
+                    errors: vec![error],
+                })
+            }
             Err(Abort::Database(error)) => Err(Failure::Field {
                 at: 0,
                 errors: vec![self.shown(&error)],
@@ -265,6 +272,20 @@ impl Doing {
             at = first.map(|row| write::place(dialect, &row[0]));
         }
         vec![write::explain(catalog, failed, &refusal, at)]
+    }
+
+    /// What the database found when all was done, as an error of the field whose row it is.
+    async fn uncommitted(&self, error: DatabaseError, writers: &Writers) -> (usize, Error) {
+        match write::uncommitted(&self.planner.shared.catalog, &self.units, error) {
+            Ok((at, failed)) => {
+                let errors = self.refused(&failed, writers).await;
+                (at, errors.into_iter().next().unwrap_or_else(write::broken))
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a mutation was not committed");
+                (0, write::broken())
+            }
+        }
     }
 
     fn shown(&self, error: &DatabaseError) -> Error {

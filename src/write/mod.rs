@@ -25,7 +25,7 @@ mod unit;
 pub use bind::{Binding, Bounds, Variables, bind};
 pub use dry::plan;
 pub use kept::Kept;
-pub use run::failure::{explain, taken_by};
+pub use run::failure::{broken, explain, taken_by, uncommitted};
 pub use run::{Failed, Refused, Writer, place};
 pub use turns::{Turn, Turns};
 pub use unit::Units;

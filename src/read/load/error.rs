@@ -43,6 +43,9 @@ pub enum DatabaseError {
     /// Nothing was written: who may only read is asked to.
     #[error("this server does not write to its database: {0}")]
     ReadOnly(String),
+    /// A constraint that is looked at when all is done does not hold.
+    #[error("at COMMIT, {0}")]
+    Uncommitted(Box<DatabaseError>),
     /// The connection was lost while a transaction was committed.
     #[error("it is not known whether what was written is stored: {0}")]
     Unknown(String),
@@ -99,7 +102,7 @@ impl DatabaseError {
             #[cfg(feature = "sqlite")]
             DatabaseError::Sqlite(error) => Some(error),
             DatabaseError::Restart { cause, .. } => cause.as_ref()?.driver(),
-            DatabaseError::BadValue(cause) => cause.driver(),
+            DatabaseError::BadValue(cause) | DatabaseError::Uncommitted(cause) => cause.driver(),
             _ => None,
         }
     }
@@ -138,6 +141,20 @@ impl DatabaseError {
             DatabaseError::ReadOnly(_) => self,
             error if error.is_read_only() => DatabaseError::ReadOnly(error.said("").why),
             error => error,
+        }
+    }
+
+    /// As the error of COMMIT. What it says there is told to whoever wrote; beside a statement, only what the statement
+    /// was for says whether it is theirs to know.
+    pub fn at_commit(self) -> Self {
+        match Refusal::of(&self) {
+            Some(
+                Refusal::Unique { .. }
+                | Refusal::ForeignKey { .. }
+                | Refusal::Check { .. }
+                | Refusal::Raised,
+            ) => DatabaseError::Uncommitted(Box::new(self)),
+            _ => self,
         }
     }
 

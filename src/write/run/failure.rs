@@ -11,6 +11,8 @@ use crate::read::sql::Dialect;
 use crate::read::sql::change::{Changes, Find, Lock, Look, Task, Value};
 
 use super::{Failed, held};
+use crate::read::load::DatabaseError;
+use crate::write::unit::{Node, Units};
 
 /// The error of a statement that the database refused.
 /// `at` is the row whose fault it is, where that is known.
@@ -37,6 +39,63 @@ pub fn explain(catalog: &Catalog, failed: &Failed, refusal: &Refusal, at: Option
             Error::new(Code::Conflict, message).of_field(path(failed, 0, None))
         }
     }
+}
+
+/// A constraint that the database looked at when all was done, as if the statement that wrote these rows had failed;
+/// with the field that it is of.
+///
+/// # Errors
+/// The same, where no row of the input's is known to have broken it.
+pub fn uncommitted(
+    catalog: &Catalog,
+    units: &Units,
+    error: DatabaseError,
+) -> Result<(usize, Failed), DatabaseError> {
+    let table = match Refusal::of(&error) {
+        Some(Refusal::Unique { table, .. } | Refusal::ForeignKey { table, .. }) => table,
+        _ => None,
+    };
+    let is_of = |node: &&Node| {
+        let of = &catalog.entities[node.entity];
+        node.is_written() && Some(&of.table) == table.as_ref()
+    };
+    let nodes: Vec<&Node> = units.nodes.iter().filter(is_of).collect();
+    match &nodes[..] {
+        [] => Err(error),
+        [first, others @ ..] => {
+            let mut path = &*first.path;
+            for other in others {
+                path = shared_path(path, &other.path);
+            }
+            let failed = Failed {
+                error,
+                entity: first.entity,
+                paths: vec![path.into()],
+                rows: Vec::new(),
+                deletes: false,
+            };
+            Ok((first.act, failed))
+        }
+    }
+}
+
+/// The part of the input that both of these are in.
+fn shared_path<'p>(one: &'p str, other: &str) -> &'p str {
+    let mut end = 0;
+    for (place, _) in one.match_indices('.').chain([(one.len(), "")]) {
+        let is_in = other.strip_prefix(&one[..place]);
+        if is_in.is_none_or(|rest| !rest.is_empty() && !rest.starts_with('.')) {
+            break;
+        }
+        end = place;
+    }
+    &one[..end]
+}
+
+/// That what was written does not fit together, and no row of it is known to be the one.
+pub fn broken() -> Error {
+    let message = "the database refuses what was written as a whole: a constraint that it looks at when all is done does not hold";
+    Error::new(Code::Conflict, message)
 }
 
 /// That another row has something that only one may have.
@@ -156,7 +215,7 @@ fn place(of: &Entity, name: &str) -> Option<ColumnIx> {
 fn path(failed: &Failed, at: usize, field: Option<&str>) -> String {
     let path = failed.paths.get(at).map_or("", |path| &**path);
     match field {
-        Some(field) => format!("{path}.{field}"),
-        None => path.to_owned(),
+        Some(field) if !path.is_empty() => format!("{path}.{field}"),
+        _ => path.to_owned(),
     }
 }

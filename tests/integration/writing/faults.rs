@@ -192,8 +192,9 @@ async fn what_cannot_be_committed_leaves_nothing() {
         let before = content::dump(&database).await;
         for time in 0..3 {
             let answer = ask(&app, "late").await;
-            let code = "INTERNAL_SERVER_ERROR";
-            has_left_nothing((&database, &app), &before, &answer, &[code], time).await;
+            // It is no row of the input's that broke it, so that is all there is to say.
+            has_left_nothing((&database, &app), &before, &answer, &["CONFLICT"], time).await;
+            assert!(answer.json()["errors"][0]["extensions"]["field"].is_null());
         }
         let gone = match backend {
             Backend::Sqlite => "DROP TRIGGER late",
@@ -202,6 +203,54 @@ async fn what_cannot_be_committed_leaves_nothing() {
         run(&database, gone).await;
         let answer = ask(&app, "late").await;
         is_done(&database, &app, "late", &answer).await;
+    }
+}
+
+/// A unique key that is looked at when all is done. SQLite has no such keys.
+#[tokio::test]
+async fn what_is_found_at_the_end_is_told_of_the_input() {
+    if !Backend::all().contains(&Backend::Postgres) {
+        return;
+    }
+    let database = filled(Backend::Postgres).await;
+    run(
+        &database,
+        "ALTER TABLE post DROP CONSTRAINT post_slug_key,
+            ADD CONSTRAINT post_slug_key UNIQUE (slug) DEFERRABLE INITIALLY DEFERRED",
+    )
+    .await;
+    let app = app(&database);
+    let before = content::dump(&database).await;
+    let there = app.query(r#"{ posts(limit: 1) { slug } }"#).await;
+    let slug_of_first = there.data()["posts"][0]["slug"]
+        .as_str()
+        .expect("a slug")
+        .to_owned();
+    let post = r#"title: "T", body: "B", slug: "twice""#;
+    let first = post.replace("twice", &slug_of_first);
+    let cases = [
+        (
+            format!(
+                r#"mutation {{ createTag(input: {{ name: "new" }}) {{ id }} createPost(input: {{ {first}, author: {{ connect: "User:1" }} }}) {{ id }} }}"#
+            ),
+            json!({ "code": "CONFLICT", "field": "input.slug" }),
+            "createPost",
+        ),
+        (
+            format!(
+                r#"mutation {{ updateUser(id: "User:1", input: {{ posts: {{ create: [{{ {post} }}, {{ {post} }}] }} }}) {{ id }} }}"#
+            ),
+            json!({ "code": "CONFLICT", "field": "input.posts.create.slug" }),
+            "updateUser",
+        ),
+    ];
+    for (document, extensions, field) in cases {
+        let answer = send(&app, field, json!({ "query": document })).await;
+        has_left_nothing((&database, &app), &before, &answer, &["CONFLICT"], field).await;
+        let error = &answer.json()["errors"][0];
+        assert_eq!(error["path"], json!([field]), "{error}");
+        assert_eq!(error["extensions"], extensions);
+        assert_eq!(error["message"], "this `slug` is taken; choose another");
     }
 }
 

@@ -120,7 +120,7 @@ impl PostgresTransaction {
             return Err(DatabaseError::Unknown(error.said("COMMIT").why));
         }
         self.stage = Stage::Ended;
-        Err(self.failed(error, None))
+        Err(self.failed(error, None).at_commit())
     }
 
     /// Takes back what was done.

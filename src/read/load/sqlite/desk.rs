@@ -174,7 +174,7 @@ impl Desk {
         if let Err(error) = connection.commit(&bounds) {
             connection.roll_back();
             return match connection.is_the_file()? {
-                true => Err(error.as_shown()),
+                true => Err(error.as_shown().at_commit()),
                 false => Ok(false),
             };
         }
