@@ -4,7 +4,7 @@
 //! ECMAScript has it, counting through zero: `-000043` is 44 BC. Beyond all dates are `infinity` and `-infinity`, which are asked for but not
 //! shown: to be one of them is an error of its field.
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Timelike};
 
 use super::keys::NoValue;
 
@@ -21,6 +21,9 @@ const ZONE_BOUNDS: &str = "zones are from -15:59:59 to +15:59:59";
 /// The days in a cycle of the calendar, and its years.
 const CYCLE: i64 = 146_097;
 const CYCLE_YEARS: i64 = 400;
+
+/// The nanoseconds of a second. chrono counts on within a leap second.
+const NANOS: u32 = 1_000_000_000;
 
 /// A time of day that ends it: `24:00:00`.
 pub const END_OF_DAY: &str = "24:00:00";
@@ -66,7 +69,11 @@ pub fn instant(text: &str, zoned: bool) -> Result<String, NoValue> {
     }
     let (text, cycles) = within_a_cycle(text)?;
     let time = DateTime::parse_from_rfc3339(&text).map_err(|_| NoValue::Malformed)?;
-    let time = time.to_utc();
+    let mut time = time.to_utc();
+    // As PostgreSQL reads a leap second.
+    if let Some(second) = time.nanosecond().checked_sub(NANOS) {
+        time = time.with_nanosecond(second).unwrap_or(time) + TimeDelta::seconds(1);
+    }
     let days = i64::from(time.date_naive().to_epoch_days()) + cycles * CYCLE;
     if !INSTANTS.contains(&days) {
         return Err(NoValue::Beyond(INSTANT_BOUNDS));
@@ -83,7 +90,10 @@ pub fn time(text: &str) -> Result<String, NoValue> {
         END_OF_DAY => clock.to_owned(),
         _ => {
             let clock: NaiveTime = clock.parse().map_err(|_| NoValue::Malformed)?;
-            clock.to_string()
+            match clock.nanosecond().checked_sub(NANOS) {
+                None => clock.to_string(),
+                Some(nanos) => after_leap(clock, nanos)?,
+            }
         }
     };
     let zone = match zone {
@@ -91,6 +101,16 @@ pub fn time(text: &str) -> Result<String, NoValue> {
         Some(zone) => show_zone(seconds_east(zone)?),
     };
     Ok(clock + &zone)
+}
+
+/// A leap second, so many nanoseconds into it: the next minute's first.
+fn after_leap(clock: NaiveTime, nanos: u32) -> Result<String, NoValue> {
+    let second = clock.num_seconds_from_midnight() + 1;
+    match NaiveTime::from_num_seconds_from_midnight_opt(second, nanos) {
+        Some(clock) => Ok(clock.to_string()),
+        None if nanos == 0 => Ok(END_OF_DAY.to_owned()),
+        None => Err(NoValue::Malformed),
+    }
 }
 
 /// A zone by its seconds east of Greenwich: `+02:00`.
@@ -269,6 +289,8 @@ mod tests {
                 "2025-03-01T10:00:00.500+00:00",
             ),
             ("-infinity", "-infinity"),
+            ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00+00:00"),
+            ("2016-12-31T23:59:60.25Z", "2017-01-01T00:00:00.250+00:00"),
         ] {
             assert_eq!(instant(text, true).as_deref(), Ok(expected), "{text}");
         }
@@ -306,6 +328,8 @@ mod tests {
             ("12:00:00.5Z", "12:00:00.500+00:00"),
             ("12:00:00-02:30", "12:00:00-02:30"),
             ("24:00:00", "24:00:00"),
+            ("12:59:60.5", "13:00:00.500"),
+            ("23:59:60", "24:00:00"),
             ("12:00:00+01:02:03", "12:00:00+01:02:03"),
         ] {
             assert_eq!(time(text).as_deref(), Ok(expected), "{text}");

@@ -69,6 +69,9 @@ fn scalar(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
         (Kind::Text | Kind::Other, Raw::Text(s)) => string(out, s)?,
         (Kind::Int, Raw::Int(i)) => integer(out, i64::from(i32::try_from(*i).ok()?)),
         (Kind::BigInt, Raw::Int(i)) => quoted(out, |out| integer(out, *i)),
+        (Kind::Int | Kind::BigInt, Raw::Float(f)) => {
+            scalar(out, kind, &Raw::Int(whole(*f)?))?;
+        }
         (Kind::Float { .. }, Raw::Float(f)) => float(out, *f)?,
         (Kind::Float { .. }, Raw::Int(i)) => float(out, *i as f64)?,
         (Kind::Boolean, Raw::Boolean(b)) => {
@@ -117,6 +120,11 @@ fn scalar(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
         }
     }
     Some(())
+}
+
+/// SQLite holds whole numbers as floats where a column's declared type is none of its own.
+fn whole(f: f64) -> Option<i64> {
+    (f == f.trunc() && f.abs() < 2f64.powi(53)).then_some(f as i64)
 }
 
 /// Appends a list of values, of which those that are null are written so.
@@ -292,12 +300,23 @@ fn plain(out: &mut Vec<u8>, kind: &Kind, raw: &Raw<'_>) -> Option<()> {
         (Kind::Decimal { scale, .. }, Raw::Float(f)) => {
             Decimal::of_float(*f, *scale)?.show(out, *scale)
         }
+        (Kind::Boolean, Raw::Boolean(b)) => {
+            out.extend_from_slice(if *b { b"true" } else { b"false" })
+        }
         (Kind::Boolean, Raw::Int(i)) => {
             out.extend_from_slice(if *i != 0 { b"true" } else { b"false" })
         }
-        (_, Raw::Int(i)) => integer(out, *i),
-        (_, Raw::Float(f)) if f.is_finite() => out.extend_from_slice(f.to_string().as_bytes()),
-        (_, Raw::Boolean(b)) => out.extend_from_slice(if *b { b"true" } else { b"false" }),
+        (Kind::Int | Kind::BigInt | Kind::Float { .. }, Raw::Int(i)) => integer(out, *i),
+        (Kind::Float { .. }, Raw::Float(f)) if f.is_finite() => {
+            out.extend_from_slice(f.to_string().as_bytes())
+        }
+        // What SQLite holds in columns of these kinds may be of any.
+        (Kind::Text | Kind::Other | Kind::Json, raw) => match raw {
+            Raw::Int(i) => integer(out, *i),
+            Raw::Float(f) if f.is_finite() => out.extend_from_slice(f.to_string().as_bytes()),
+            Raw::Boolean(b) => out.extend_from_slice(if *b { b"true" } else { b"false" }),
+            _ => return None,
+        },
         _ => return None,
     }
     Some(())

@@ -56,11 +56,13 @@ impl Variables {
                 continue;
             }
             let whole = decimal::whole(text);
-            loses |= whole.is_none();
+            // A JSON scalar keeps even these digits: `2.0` is no `2` there.
+            let whole = whole.map(|whole| whole.to_string());
+            loses |= whole.as_deref() != Some(text);
             // JSON has one type of numbers: `2.0` is the whole number that an `Int` may hold. What is beyond all
             // floats is refused where a float is meant, by its digits.
             let instead = match whole {
-                Some(whole) => whole.to_string(),
+                Some(whole) => whole,
                 None if text.parse().is_ok_and(f64::is_finite) => continue,
                 None => "1e308".to_owned(),
             };

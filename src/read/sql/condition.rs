@@ -139,6 +139,10 @@ impl Writer<'_> {
             Dialect::Sqlite => Some(sqlite_text(kind, text).into()),
         });
         let texts = match &values {
+            // What no value of the column can be is none of them.
+            BindValue::Texts(texts) if texts.is_empty() && negated => {
+                return format!("{column} IS NOT NULL");
+            }
             BindValue::Texts(texts) => texts.clone(),
             _ => Vec::new(),
         };
@@ -168,12 +172,20 @@ impl Writer<'_> {
 
     fn text(&self, t: Table, ix: ColumnIx, part: TextPart, fold: bool, text: &str) -> String {
         let mut column = self.comparable(t, ix);
+        let mut and = String::new();
         if fold {
+            // A cast would take the blanks of `char(n)` away, which are shown. Of null this makes an empty text.
+            if self.dialect == Dialect::Postgres {
+                and = format!(" AND {column} IS NOT NULL");
+                column = format!("concat({column})");
+            }
             column = self.folded(&column);
         }
         let asked = |writer: &Self, bind: String| match (fold, writer.dialect) {
             // Once, not for each row.
-            (true, Dialect::Postgres) => format!("(SELECT {})", writer.folded(&bind)),
+            (true, Dialect::Postgres) => {
+                format!("(SELECT {})", writer.folded(&format!("{bind}::text")))
+            }
             (true, Dialect::Sqlite) => writer.folded(&bind),
             (false, _) => bind,
         };
@@ -189,7 +201,7 @@ impl Writer<'_> {
                 .replace('%', "\\%")
                 .replace('_', "\\_");
             let n = self.bind(BindValue::Text(format!("{before}{literal}{after}").into()));
-            return format!("{column} LIKE {}", asked(self, format!("${n}")));
+            return format!("{column} LIKE {}{and}", asked(self, format!("${n}")));
         }
         let n = self.bind(BindValue::Text(text.into()));
         let asked = asked(self, format!("?{n}"));
@@ -215,7 +227,7 @@ impl Writer<'_> {
     fn folded(&self, text: &str) -> String {
         match self.dialect {
             Dialect::Postgres => {
-                let text = format!("{text}::text COLLATE");
+                let text = format!("{text} COLLATE");
                 let mut dotless = format!("{text} \"default\"");
                 for (from, to) in [("I", "i"), ("J", "j"), ("İ", "i"), ("Į", "į")] {
                     dotless = format!("replace({dotless}, '{from}', '{to}')");

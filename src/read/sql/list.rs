@@ -1,5 +1,6 @@
 //! Conditions on lists: PostgreSQL's arrays, and the JSON that SQLite has in their place.
 
+use super::value::can_be;
 use super::{BindValue, Dialect, Table, Writer};
 use crate::graph::condition::ListCompare;
 use crate::graph::keys::KeyValue;
@@ -24,6 +25,17 @@ impl Writer<'_> {
                 ListCompare::Contains => format!(
                     "json_valid({column}) AND NOT EXISTS (SELECT 1 FROM json_each(?{n}) w WHERE w.value NOT IN (SELECT h.value FROM json_each({column}) h WHERE h.value IS NOT NULL) LIMIT 1)"
                 ),
+            };
+        }
+        // An item that no value of the column can be would be rounded to one that is.
+        let mut texts = items.iter().flatten().filter_map(|item| match item {
+            KeyValue::Text(text) => Some(text),
+            KeyValue::Int(_) => None,
+        });
+        if texts.any(|text| !can_be(&of, text)) {
+            return match compare {
+                ListCompare::Eq | ListCompare::Contains => "FALSE".to_owned(),
+                ListCompare::Ne => format!("{column} IS NOT NULL"),
             };
         }
         let operator = match compare {

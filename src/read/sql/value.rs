@@ -214,7 +214,7 @@ pub(super) fn json_key(i: usize, of: usize, kind: &Kind, value: &str) -> KeySql 
 /// travel as hexadecimal digits, PostgreSQL's way: after `\x`.
 pub(super) fn sqlite_value(kind: &Kind, value: String) -> KeySql {
     match kind {
-        Kind::Float { .. } => format!("CAST({value} AS REAL)"),
+        Kind::Float { .. } => format!("backref_real({value})"),
         Kind::Decimal { .. } => format!("backref_number({value})"),
         Kind::Boolean => format!("({value} = 'true')"),
         Kind::Uuid => format!("unhex({value}, '-')"),

@@ -4,8 +4,8 @@
 use axum::body::Body;
 use axum::http::Request;
 use backref::read::plan::Limits;
-use sea_orm::ConnectionTrait;
 use sea_orm::sea_query::ColumnType;
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
 use super::declared::{graph, spots};
@@ -268,7 +268,11 @@ async fn times_at_the_ends_of_the_calendar_compare_rightly() {
             ),
         };
         for (of, declared) in types {
-            let (_database, app) = app(backend, of, declared.clone(), &values).await;
+            let (database, app) = app(backend, of, declared.clone(), &values).await;
+            // It is in none of them: what is compared with null does not hold.
+            let none = "INSERT INTO spot (id) VALUES (9)";
+            let done = database.connection.execute_unprepared(none).await;
+            done.expect("a row");
             for (time, before, after) in [
                 ("-infinity", 0, 2),
                 ("-004713-11-24T00:00:00Z", 0, 2),
@@ -498,6 +502,88 @@ async fn a_key_that_its_type_cannot_have_is_the_clients_error() {
     assert_eq!(answer.code(), "BAD_USER_INPUT", "{}", answer.text);
 }
 
+/// SQLite's own reading of a float's digits is not always the nearest float.
+#[tokio::test]
+async fn floats_of_any_magnitude_are_found_by_what_is_shown() {
+    for backend in Backend::all() {
+        let of = match backend {
+            Backend::Postgres => "double precision",
+            Backend::Sqlite => "double",
+        };
+        let values = [
+            1.810510957429324e+124,
+            5.465123581408418e-92,
+            -7.3e-300,
+            1.7976931348623157e308,
+            0.1,
+        ];
+        let (database, app) = app(backend, of, ColumnType::Double, &[]).await;
+        for (id, value) in (0..).zip(values) {
+            let sql = match backend {
+                Backend::Postgres => "INSERT INTO spot (id, plain) VALUES ($1, $2)",
+                Backend::Sqlite => "INSERT INTO spot (id, plain) VALUES (?, ?)",
+            };
+            let kind = database.connection.get_database_backend();
+            let row = Statement::from_sql_and_values(kind, sql, [i64::into(id), f64::into(value)]);
+            database.connection.execute_raw(row).await.expect("a row");
+        }
+        let shown = app
+            .query("{ spots(orderBy: [{ id: ASC }]) { id plain } }")
+            .await;
+        for spot in shown.data()["spots"].as_array().expect("spots") {
+            let query = "query($v: Float!) { eq: spots(where: { plain: { eq: $v } }) { id } in: spots(where: { plain: { in: [$v] } }) { id } }";
+            let answer = app
+                .request(query, None, &json!({ "v": spot["plain"] }))
+                .await;
+            let it = json!([{ "id": spot["id"] }]);
+            assert_eq!(
+                answer.data(),
+                json!({ "eq": it, "in": it }),
+                "{backend:?}: {spot}"
+            );
+        }
+    }
+}
+
+/// SQLite's columns hold what they are given. What is none of its column's values is not shown as one.
+#[tokio::test]
+async fn what_is_no_value_of_its_type_is_an_error_of_its_field() {
+    for (of, declared, held, shown) in [
+        ("integer", ColumnType::Integer, "4.5", json!(null)),
+        ("any", ColumnType::Integer, "5.0", json!(5)),
+        ("bigint", ColumnType::BigInteger, "4.5", json!(null)),
+        ("date_text", ColumnType::Date, "20240101", json!(null)),
+        ("uuid_text", ColumnType::Uuid, "7", json!(null)),
+        ("text", ColumnType::Text, "7", json!("7")),
+    ] {
+        let (database, app) = app(Backend::Sqlite, of, declared.clone(), &[]).await;
+        let row = format!("INSERT INTO spot (id, plain) VALUES (0, {held})");
+        let done = database.connection.execute_unprepared(&row).await;
+        done.expect("a row");
+        let answer = app
+            .query("{ spots { plain } spotsAggregate { count } }")
+            .await;
+        let json = answer.json();
+        let spot = &json["data"]["spots"][0];
+        assert_eq!(spot["plain"], shown, "{of}: {}", answer.text);
+        assert_eq!(
+            json["errors"].is_null(),
+            !shown.is_null(),
+            "{of}: {}",
+            answer.text
+        );
+    }
+    let (database, app) = app(Backend::Sqlite, "integer", ColumnType::Integer, &["1"]).await;
+    let more = "INSERT INTO spot (id, plain) VALUES (9, 4.5)";
+    let done = database.connection.execute_unprepared(more).await;
+    done.expect("a row");
+    let query = "{ spotsAggregate { max { plain } min { plain } } }";
+    let answer = app.query(query).await;
+    let data = &answer.json()["data"]["spotsAggregate"];
+    assert_eq!(data["min"]["plain"], 1, "{}", answer.text);
+    assert_eq!(data["max"]["plain"], json!(null), "{}", answer.text);
+}
+
 /// A number in JSON is what is stored, not what a float makes of it.
 #[tokio::test]
 async fn json_is_shown_with_all_its_digits() {
@@ -516,6 +602,27 @@ async fn json_is_shown_with_all_its_digits() {
         let app = TestApp::new(&database, spots(ColumnType::JsonBinary), Limits::default());
         let answer = app.query("{ spots { plain } }").await;
         assert!(answer.text.contains(FINE), "{backend:?}: {}", answer.text);
+        // As a variable too, whatever stands beside it.
+        for number in ["2.0", "1e2", "-0", "12345678901234567890123"] {
+            let body = format!(
+                r#"{{"query":"mutation($v: JSON) {{ updateSpot(id: \"Spot:1\", input: {{ plain: $v }}) {{ plain }} }}","variables":{{"v":{{"n":{number}}}}}}}"#
+            );
+            let answer = posted(&app, body).await;
+            let kept = match (backend, number) {
+                // Its `jsonb` has numbers, and no ways of writing them.
+                (Backend::Postgres, "1e2") => "100",
+                (Backend::Postgres, "-0") => "0",
+                (_, number) => number,
+            };
+            assert!(
+                answer
+                    .text
+                    .replace(' ', "")
+                    .contains(&format!(r#"{{"n":{kept}}}"#)),
+                "{backend:?}: {number}: {}",
+                answer.text
+            );
+        }
     }
 }
 

@@ -759,6 +759,28 @@ async fn is_found(asked: &Asked, declared: &ColumnType) {
             let found = asked.found(plain(operator, value)).await;
             assert_eq!(found, expected, "{of}: {operator} {shown}");
         }
+        if let (
+            Value::String(text),
+            ColumnType::Char(_) | ColumnType::String(_) | ColumnType::Text,
+        ) = (shown, declared)
+        {
+            let end = text.char_indices().last().map_or("", |(at, _)| &text[at..]);
+            for (operator, part) in [
+                ("contains", &**text),
+                ("endsWith", end),
+                ("iEq", text),
+                ("iContains", text),
+                ("iStartsWith", text),
+                ("iEndsWith", end),
+            ] {
+                let found = asked.found(plain(operator, json!(part))).await;
+                assert!(
+                    found.contains(&(i as i64)),
+                    "{of}: {operator} {part:?}: {found:?}"
+                );
+                assert!(!found.contains(&NONE), "{of}: {operator} {part:?} of null");
+            }
+        }
         if !ordered {
             continue;
         }

@@ -106,6 +106,9 @@ pub fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
     })?;
     connection.create_scalar_function("backref_number", 1, pure, |context| {
         Ok(number(context.get_raw(0)))
+    })?;
+    connection.create_scalar_function("backref_real", 1, pure, |context| {
+        Ok(real(context.get_raw(0)))
     })
 }
 
@@ -141,6 +144,16 @@ fn number(value: ValueRef<'_>) -> Value {
         Some(Number::Float(f)) => Value::Real(f),
         None => Value::Blob(text.to_vec()),
     }
+}
+
+/// The float that a text means. SQLite's own reading of it is not always the nearest one.
+fn real(value: ValueRef<'_>) -> Value {
+    let float = match value {
+        ValueRef::Text(text) => std::str::from_utf8(text).ok().and_then(|t| t.parse().ok()),
+        ValueRef::Integer(i) => Some(i as f64),
+        _ => None,
+    };
+    float.map_or_else(|| as_it_is(value), Value::Real)
 }
 
 fn as_it_is(value: ValueRef<'_>) -> Value {
