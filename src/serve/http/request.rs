@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use apollo_compiler::response::{JsonMap, JsonValue};
 use percent_encoding::percent_decode_str;
 
-use super::repeated::repeated;
+use super::flaws::{DEEPEST, Flaw, flaw};
 use crate::engine::Request;
 use crate::read::plan::Variables;
 
@@ -30,18 +30,24 @@ pub fn of_body(body: &[u8]) -> Result<Request, NoRequest> {
         NoRequest::Malformed(problem)
     })?;
     match serde_json::from_str::<Request>(text) {
-        Ok(request) => match repeated(text) {
+        Ok(request) => match flaw(text) {
             None => with_query(request),
-            Some(name) => Err(twice("the body", &name)),
+            Some(flaw) => Err(flawed("the body", flaw)),
         },
         Err(_) if has_only_hash(text) => Err(NoRequest::OnlyHash),
         Err(cause) => Err(NoRequest::Malformed(problem(text, &cause))),
     }
 }
 
-fn twice(whose: &str, name: &str) -> NoRequest {
-    let problem = format!("an object of {whose} has `{name}` twice; give each name once");
-    NoRequest::Malformed(problem)
+fn flawed(whose: &str, flaw: Flaw) -> NoRequest {
+    NoRequest::Malformed(match flaw {
+        Flaw::Twice(name) => {
+            format!("an object of {whose} has `{name}` twice; give each name once")
+        }
+        Flaw::TooDeep => {
+            format!("{whose} is nested more than {DEEPEST} deep; send what is less deep")
+        }
+    })
 }
 
 /// Why a body is no request, by the name of what is wrong in it.
@@ -174,8 +180,8 @@ impl Parameters {
             ("variables", &self.variables),
             ("extensions", &self.extensions),
         ] {
-            if let Some(repeated) = text.as_deref().and_then(repeated) {
-                return Err(twice(&format!("the parameter `{name}`"), &repeated));
+            if let Some(flaw) = text.as_deref().and_then(flaw) {
+                return Err(flawed(&format!("the parameter `{name}`"), flaw));
             }
         }
         let object = |name: &str, text: Option<String>| match text.filter(|t| !t.is_empty()) {

@@ -20,6 +20,12 @@ async fn a_body_that_is_no_request_is_refused_by_what_is_wrong_with_it() {
         "[".repeat(5000),
         "]".repeat(5000)
     );
+    // Nobody reads what is unknown, and what stands behind it is looked at all the same.
+    let passed_over = format!(
+        r#"{{"query":"{{__typename}}","x":{}{},"variables":{{"a":1,"a":2}}}}"#,
+        "[".repeat(130),
+        "]".repeat(130)
+    );
     for (body, says) in [
         (&b""[..], "the body is empty"),
         (b" \r\n\t", "the body is empty"),
@@ -166,6 +172,7 @@ async fn a_body_that_is_no_request_is_refused_by_what_is_wrong_with_it() {
         (b"{\"query\":\"{__typename}\0\"}", "control character"),
         (deep.as_bytes(), "recursion limit"),
         (deep_lists.as_bytes(), "recursion limit"),
+        (passed_over.as_bytes(), "nested more than 126 deep"),
     ] {
         for accept in ["application/json", "application/graphql-response+json"] {
             let headers = [JSON, ("accept", accept)];

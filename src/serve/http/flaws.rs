@@ -1,4 +1,5 @@
-//! A name that comes twice in one JSON object, of which readers drop one or the other: with it what it was to ask.
+//! What readers of JSON pass over: a name that comes twice in one object, of which they drop one or the other, and with it
+//! what it was to ask; and what is nested so deep that nobody looks into it.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -6,17 +7,62 @@ use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// A repeated name in a JSON text. `None`, too, for what is no JSON, which others say.
-pub fn repeated(json: &str) -> Option<String> {
+/// What is wrong with a JSON text that can be read.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// This name comes twice in one object.
+    Twice(String),
+    /// It is nested deeper than [`DEEPEST`].
+    TooDeep,
+}
+
+/// One less deep than `serde_json` goes, which gives up without telling a [`Walk`].
+pub const DEEPEST: usize = 126;
+
+/// The first thing wrong with a JSON text. `None`, too, for what is no JSON, which others say.
+pub fn flaw(json: &str) -> Option<Flaw> {
     let mut found = None;
     let mut deserializer = serde_json::Deserializer::from_str(json);
-    // It fails at a repeated name, as it does where there is no JSON.
-    let _ = Walk(&mut found).deserialize(&mut deserializer);
+    // It fails at a flaw, as it does where there is no JSON.
+    let walk = Walk {
+        found: &mut found,
+        depth: 0,
+    };
+    let _ = walk.deserialize(&mut deserializer);
     found
 }
 
-/// Walks a value, to the first repeated name.
-struct Walk<'f>(&'f mut Option<String>);
+/// Walks a value, to the first flaw.
+struct Walk<'f> {
+    found: &'f mut Option<Flaw>,
+    /// In how many lists and objects it stands.
+    depth: usize,
+}
+
+impl Walk<'_> {
+    /// Into a list or an object.
+    fn enter<E: Error>(self) -> Result<Self, E> {
+        if self.depth == DEEPEST {
+            return Err(found(self.found, Flaw::TooDeep));
+        }
+        Ok(Walk {
+            depth: self.depth + 1,
+            ..self
+        })
+    }
+
+    fn inner(&mut self) -> Walk<'_> {
+        Walk {
+            found: self.found,
+            depth: self.depth,
+        }
+    }
+}
+
+fn found<E: Error>(place: &mut Option<Flaw>, flaw: Flaw) -> E {
+    *place = Some(flaw);
+    E::custom("a flaw is found")
+}
 
 impl<'de> DeserializeSeed<'de> for Walk<'_> {
     type Value = ();
@@ -58,18 +104,19 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(Walk(self.0))?.is_some() {}
+        let mut walk = self.enter()?;
+        while items.next_element_seed(walk.inner())?.is_some() {}
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        let mut walk = self.enter()?;
         let mut names = Names::default();
         while let Some(Key(name)) = fields.next_key()? {
             if let Some(repeated) = names.add(name) {
-                *self.0 = Some(repeated.into_owned());
-                return Err(A::Error::custom("a name comes twice"));
+                return Err(found(walk.found, Flaw::Twice(repeated.into_owned())));
             }
-            fields.next_value_seed(Walk(self.0))?;
+            fields.next_value_seed(walk.inner())?;
         }
         Ok(())
     }
@@ -128,7 +175,25 @@ impl<'de> Deserialize<'de> for Key<'de> {
 
 #[cfg(test)]
 mod tests {
-    use super::repeated;
+    use super::{Flaw, flaw};
+
+    fn twice(name: &str) -> Flaw {
+        Flaw::Twice(name.to_owned())
+    }
+
+    #[test]
+    fn nothing_is_so_deep_that_it_is_passed_over() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let body = |depth: usize| format!(r#"{{"x":{},"a":1,"a":2}}"#, nested(depth));
+        for (depth, expected) in [
+            (3, twice("a")),
+            (125, twice("a")),
+            (126, Flaw::TooDeep),
+            (1000, Flaw::TooDeep),
+        ] {
+            assert_eq!(flaw(&body(depth)), Some(expected), "{depth}");
+        }
+    }
 
     #[test]
     fn a_name_is_found_twice_in_its_own_object_alone() {
@@ -143,11 +208,11 @@ mod tests {
             ("7", None),
             ("", None),
         ] {
-            assert_eq!(repeated(json).as_deref(), expected, "{json}");
+            assert_eq!(flaw(json), expected.map(twice), "{json}");
         }
         let many: Vec<_> = (0..1000).map(|i| format!("\"n{i}\":{i}")).collect();
-        assert_eq!(repeated(&format!("{{{}}}", many.join(","))), None);
-        let twice = format!("{{{},\"n500\":0}}", many.join(","));
-        assert_eq!(repeated(&twice).as_deref(), Some("n500"));
+        assert_eq!(flaw(&format!("{{{}}}", many.join(","))), None);
+        let again = format!("{{{},\"n500\":0}}", many.join(","));
+        assert_eq!(flaw(&again), Some(twice("n500")));
     }
 }
