@@ -23,7 +23,7 @@ use crate::read::plan::Limits;
 use crate::schema::Schema;
 use crate::serve::config::{Cli, Command, Seed};
 use crate::serve::database::Url;
-use crate::serve::migrate::Migrations;
+use crate::serve::migrate::{Migrations, Others};
 
 pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -52,6 +52,7 @@ pub struct Program {
     name: &'static str,
     version: &'static str,
     migrations: Migrations,
+    others: Others,
     unnamed: Unnamed,
     /// What makes the content of `seed`.
     seeding: Option<Seeding>,
@@ -72,6 +73,7 @@ impl Program {
             name: "backref",
             version: env!("CARGO_PKG_VERSION"),
             migrations: Migrations::none(),
+            others: Others::Refused,
             unnamed: Unnamed::Refused,
             seeding: None,
         }
@@ -91,6 +93,13 @@ impl Program {
     pub fn migrations<M: MigratorTrait>(self) -> Self {
         let migrations = Migrations::of::<M>();
         Program { migrations, ..self }
+    }
+
+    /// The tables were there before the program: its migrations change them, and are applied without
+    /// `--beside-other-tables`.
+    pub fn tables_are_there(self) -> Self {
+        let others = Others::Allowed;
+        Program { others, ..self }
     }
 
     /// The database that is used where neither `--database-url` nor `DATABASE_URL` names one.

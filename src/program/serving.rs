@@ -39,7 +39,7 @@ pub async fn serve(program: Program, args: Serve) -> Result<ExitCode> {
     };
     if args.migrate && !migrations.is_none() {
         let runner = Runner::open(migrations, &url, url.creates()).await?;
-        runner.up(args.others.others()).await?;
+        runner.up(args.others.or(program.others)).await?;
         runner.close().await?;
     }
     let own_file = program.own_file(named);

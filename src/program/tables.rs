@@ -19,7 +19,7 @@ pub async fn migrate(program: &Program, args: Migrate) -> Result {
         MigrateAction::Status => {}
         MigrateAction::Up(others) => {
             let runner = Runner::open(migrations, &url, true).await?;
-            runner.up(others.others()).await?;
+            runner.up(others.or(program.others)).await?;
             runner.close().await?;
         }
         MigrateAction::Down => {

@@ -291,10 +291,11 @@ pub struct OtherTables {
 }
 
 impl OtherTables {
-    pub fn others(self) -> Others {
+    /// What was said, or else this.
+    pub fn or(self, unsaid: Others) -> Others {
         match self.beside_other_tables {
             true => Others::Allowed,
-            false => Others::Refused,
+            false => unsaid,
         }
     }
 }
