@@ -43,8 +43,9 @@ impl Origins {
         }
     }
 
-    /// What answers preflights and marks answers, if anybody may ask.
-    pub fn layer(&self) -> Option<CorsLayer> {
+    /// What answers preflights and marks answers, if anybody may ask. `told_by` is the header that says who asks, where
+    /// that is one of the program's own.
+    pub fn layer(&self, told_by: Option<&HeaderName>) -> Option<CorsLayer> {
         let origins = match self {
             Origins::None => return None,
             Origins::All => AllowOrigin::any(),
@@ -54,7 +55,7 @@ impl Origins {
             .allow_origin(origins)
             .allow_credentials(matches!(self, Origins::Named(_)))
             .allow_methods([Method::GET, Method::POST])
-            .allow_headers(HEADERS)
+            .allow_headers(HEADERS.iter().chain(told_by).cloned().collect::<Vec<_>>())
             .expose_headers([RETRY_AFTER, WWW_AUTHENTICATE])
             .max_age(KNOWN_FOR);
         Some(layer)
@@ -71,12 +72,14 @@ impl Origins {
 }
 
 /// What clients of GraphQL send.
-const HEADERS: [HeaderName; 9] = [
+static HEADERS: [HeaderName; 11] = [
     ACCEPT,
     AUTHORIZATION,
     CONTENT_TYPE,
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("apollo-require-preflight"),
+    HeaderName::from_static("apollographql-client-name"),
+    HeaderName::from_static("apollographql-client-version"),
     HeaderName::from_static("graphql-require-preflight"),
     HeaderName::from_static("x-apollo-operation-name"),
     HeaderName::from_static("x-backref-explain"),

@@ -6,12 +6,12 @@
 
 mod answer;
 mod content;
+mod flaws;
 mod graphiql;
 mod idempotency;
 mod negotiate;
 mod origin;
 mod ready;
-mod repeated;
 mod request;
 
 use std::any::Any;
@@ -33,6 +33,7 @@ use tower_http::body::UnsyncBoxBody;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
+use tower_http::cors::CorsLayer;
 
 use super::cors::Origins;
 use super::stop::Stop;
@@ -114,10 +115,14 @@ pub fn routes(engine: Arc<Engine>, options: &ServerOptions) -> Router {
 pub fn service<S>(engine: Arc<Engine>, options: &ServerOptions) -> MethodRouter<S> {
     let served = Served::of(engine, options);
     let service = methods().layer(layers());
-    match options.origins.layer() {
+    match cors(options) {
         Some(cors) => service.layer(cors).with_state(served),
         None => service.with_state(served),
     }
+}
+
+fn cors(options: &ServerOptions) -> Option<CorsLayer> {
+    options.origins.layer(options.authentication.varies_by())
 }
 
 fn asked(options: &ServerOptions) -> Router<Served> {
@@ -137,7 +142,7 @@ fn methods() -> MethodRouter<Served> {
 
 fn completed(router: Router<Served>, engine: Arc<Engine>, options: &ServerOptions) -> Router {
     let router = router.layer(layers());
-    let router = match options.origins.layer() {
+    let router = match cors(options) {
         Some(cors) => router.layer(cors),
         None => router,
     };

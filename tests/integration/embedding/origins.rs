@@ -6,6 +6,8 @@ use axum::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN, VARY,
 };
 
+use backref::identity::Authentication;
+
 use super::*;
 
 const APP: &str = "https://app.example";
@@ -127,6 +129,33 @@ async fn all_origins_may_ask_without_credentials() {
         assert_eq!(status, StatusCode::OK);
         assert_eq!(said(&headers, &ACCESS_CONTROL_ALLOW_ORIGIN), Some("*"));
         assert_eq!(said(&headers, &ACCESS_CONTROL_ALLOW_CREDENTIALS), None);
+    }
+}
+
+/// Also by a header of the application's own that says who asks.
+#[tokio::test]
+async fn pages_may_send_what_clients_of_graphql_send() {
+    let database = TestDatabase::sample(Backend::Sqlite).await;
+    let nobody = |_: &Parts| async { Ok(Principal::Anonymous) };
+    let by_header = Authentication::by_header("x-user".parse().expect("a name"), nobody);
+    let api = Backref::builder(blog::graph())
+        .database(database.url.shown())
+        .authentication(by_header)
+        .cors_origins([APP])
+        .open();
+    let app = api.await.expect("it opens").router();
+    let (_, headers) = heads(&app, preflight(APP)).await;
+    let allowed = said(&headers, &ACCESS_CONTROL_ALLOW_HEADERS).expect("some");
+    let allowed: Vec<&str> = allowed.split(',').collect();
+    for name in [
+        "content-type",
+        "authorization",
+        "idempotency-key",
+        "apollographql-client-name",
+        "apollographql-client-version",
+        "x-user",
+    ] {
+        assert!(allowed.contains(&name), "{name}: {allowed:?}");
     }
 }
 
