@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::Backref;
 use crate::engine::Request;
+use crate::error::{Code, Error};
 use crate::graph::Principal;
 
 /// A request asks as the [`Principal`] among its data, which `request.data(principal)` puts there; without one as
@@ -45,6 +46,10 @@ impl Backref {
         request: async_graphql::Request,
         principal: Principal,
     ) -> async_graphql::Response {
+        // Clients know it by this text, and by its code, and ask again with the document.
+        if request.query.is_empty() && request.extensions.contains_key("persistedQuery") {
+            return not_persisted();
+        }
         let asked = Request::new(request.query)
             .with_operation_name(request.operation_name)
             .with_variables(request.variables);
@@ -122,6 +127,18 @@ fn error(error: BodyError) -> ServerError {
         made.extensions = Some(extensions);
     }
     made
+}
+
+fn not_persisted() -> async_graphql::Response {
+    let error = Error::new(
+        Code::PersistedQueryNotSupported,
+        "PersistedQueryNotSupported",
+    );
+    of_body(
+        serde_json::json!({ "errors": [error] })
+            .to_string()
+            .as_bytes(),
+    )
 }
 
 fn failed(message: String) -> async_graphql::Response {

@@ -65,6 +65,11 @@ pub enum OpenError {
         "no database is named; give one by `.database(\"postgres://…\")` or `.database(\"sqlite://FILE\")`"
     )]
     NoDatabase,
+    /// Two ways say who asks.
+    #[error(
+        "`.tokens(…)` says who asks, and so does `.principal(…)` or `.authentication(…)`; keep one: what reads a session may believe tokens too"
+    )]
+    TwoAuthentications,
     /// An origin that may ask is none.
     #[error(transparent)]
     Origin(#[from] crate::serve::cors::NoOrigin),
@@ -80,7 +85,7 @@ impl Backref {
             timeout: Duration::from_secs(30),
             keep: KEEP,
             limits: Limits::default(),
-            authentication: Authentication::default(),
+            authentication: None,
             tokens: None,
             origins: Vec::new(),
             options: ServerOptions {
@@ -90,8 +95,9 @@ impl Backref {
         }
     }
 
-    /// `/graphql` by POST and GET, and GraphiQL at `/` where the builder said so; to be merged into, or nested in, an
-    /// application of axum's.
+    /// `/graphql` by POST and GET, and GraphiQL at `/` where the builder said so; to be merged into an application of
+    /// axum's, or nested in it. GraphiQL's page names what it loads beside itself, so it is nested below a path that ends
+    /// in a slash: `.nest("/api/", backref.router())`.
     pub fn router(&self) -> Router {
         http::routes(self.engine.clone(), &self.options)
     }
@@ -121,7 +127,7 @@ pub struct Builder {
     timeout: Duration,
     keep: Duration,
     limits: Limits,
-    authentication: Authentication,
+    authentication: Option<Authentication>,
     tokens: Option<Tokens>,
     origins: Vec<String>,
     options: ServerOptions,
@@ -154,7 +160,7 @@ impl Builder {
     /// Tells who asks. Without it everybody is anonymous.
     pub fn authentication(self, authentication: Authentication) -> Self {
         Builder {
-            authentication,
+            authentication: Some(authentication),
             ..self
         }
     }
@@ -211,6 +217,9 @@ impl Builder {
     /// Where the graph is declared wrongly, or the database does not answer.
     pub async fn open(self) -> Result<Backref, OpenError> {
         let url: Url = self.url.ok_or(OpenError::NoDatabase)?.parse()?;
+        if self.tokens.is_some() && self.authentication.is_some() {
+            return Err(OpenError::TwoAuthentications);
+        }
         let catalog = self.graph.build()?;
         let schema = Schema::new(&catalog, self.limits.default_page())?;
         let tokens = self.tokens.map(Arc::new);
@@ -226,7 +235,7 @@ impl Builder {
         let Opened { engine, .. } = opening.open().await?;
         let authentication = match tokens {
             Some(tokens) => Authentication::by_bearer(Bearer::of(tokens)),
-            None => self.authentication,
+            None => self.authentication.unwrap_or_default(),
         };
         Ok(Backref {
             engine,

@@ -86,6 +86,12 @@ impl Context {
         way: impl Into<Way>,
     ) -> Result<Vec<Row<T>>, FieldError> {
         match self.walk(row, way.into(), false).await? {
+            Family::Rows(set, _) if !set.of.is_of::<T>() => Err(FieldError::mistake(format!(
+                "`{}` takes rows of {} for those of the table `{}`; ask for them by their own entity",
+                self.0.field,
+                set.of.type_name,
+                T::default().table_name()
+            ))),
             Family::Rows(set, rows) => {
                 let rows = rows.iter().map(|&at| Row::new(set.clone(), at));
                 Ok(rows.collect())

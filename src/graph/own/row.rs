@@ -28,6 +28,8 @@ pub struct RowsOf {
     pub entity: EntityId,
     /// `Post`
     pub type_name: String,
+    pub table: String,
+    pub schema: Option<String>,
     /// What they are read for, for messages: `Post.readingTime`.
     pub field: String,
     /// What is declared, and then what the key needs.
@@ -35,6 +37,14 @@ pub struct RowsOf {
     /// Those of the key, in its order.
     pub key: Vec<usize>,
     pub walks: Vec<WalkOf>,
+}
+
+impl RowsOf {
+    /// Whether they are those of an entity.
+    pub fn is_of<E: EntityTrait>(&self) -> bool {
+        let entity = E::default();
+        self.table == entity.table_name() && self.schema.as_deref() == entity.schema_name()
+    }
 }
 
 #[doc(hidden)]
@@ -82,6 +92,8 @@ impl RowSet {
             of: Arc::new(RowsOf {
                 entity: 0,
                 type_name: String::new(),
+                table: String::new(),
+                schema: None,
                 field: field.to_owned(),
                 columns: Vec::new(),
                 key: Vec::new(),

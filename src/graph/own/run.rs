@@ -145,7 +145,8 @@ where
                 (Err(error), _) => Err(error),
                 (_, Err(error)) => Err(error.clone()),
                 (Ok(key), Ok(found)) => match found.get(&key) {
-                    Some(value) => value.clone().value(),
+                    Some(value) => catch_unwind(AssertUnwindSafe(|| value.clone().value()))
+                        .unwrap_or_else(panicked),
                     None => Ok(Value::Null),
                 },
             };

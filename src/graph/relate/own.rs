@@ -203,6 +203,8 @@ impl Work<'_> {
         Ok(RowsOf {
             entity,
             type_name: of.type_name.clone(),
+            table: of.table.clone(),
+            schema: of.schema.clone(),
             field: told.to_owned(),
             columns: read,
             key,

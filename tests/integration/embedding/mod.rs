@@ -12,6 +12,7 @@ use axum::middleware::{Next, from_fn};
 use axum::routing::get;
 use axum::{Router, response::Response};
 use backref::graph::Subject;
+use backref::identity::tokens::{TokenSettings, Tokens};
 use backref::{Backref, OpenError, Principal};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -164,6 +165,18 @@ async fn async_graphql_serves_it() {
             answer["data"],
             json!({ "viewer": { "id": "User:2" }, "user": { "id": "User:3" } })
         );
+
+        // Clients that know a document by its hash send it after this.
+        let mut hash = async_graphql::Request::new("");
+        let value = async_graphql::Value::from_json(json!({ "version": 1, "sha256Hash": "0" }));
+        hash.extensions
+            .insert("persistedQuery".to_owned(), value.expect("a value"));
+        let answer = serde_json::to_value(Executor::execute(&api, hash).await).expect("JSON");
+        assert_eq!(answer["errors"][0]["message"], "PersistedQueryNotSupported");
+        assert_eq!(
+            answer["errors"][0]["extensions"]["code"],
+            "PERSISTED_QUERY_NOT_SUPPORTED"
+        );
     }
 }
 
@@ -184,6 +197,14 @@ async fn what_cannot_be_opened_says_why() {
         .await;
     let says = gone.err().expect("no such file").to_string();
     assert!(says.contains("/nowhere/at/all.db"), "{says}");
+    let tokens = TokenSettings::secret("a secret that is long enough for a signature");
+    let twice = Backref::builder(blog::graph())
+        .database(database.url.shown())
+        .principal(|_: &Parts| async { Ok(Principal::Anonymous) })
+        .tokens(Tokens::new(tokens).expect("tokens"))
+        .open()
+        .await;
+    assert!(matches!(twice, Err(OpenError::TwoAuthentications)));
     let origin = Backref::builder(blog::graph())
         .database(database.url.shown())
         .cors_origins(["https://app.example/"])

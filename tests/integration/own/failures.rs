@@ -58,6 +58,15 @@ fn graph() -> Graph {
                 Ok(author.await?.map(|author| author.key()))
             },
         )
+        .lazy_field(
+            post::Entity,
+            "mistakes",
+            Needs::nothing().related(post::Relation::Author, Needs::<user::Entity>::nothing()),
+            async |post, cx| {
+                let author = cx.related_one::<post::Entity, _>(&post, post::Relation::Author);
+                Ok(author.await?.map(|author| author.key()))
+            },
+        )
         .field(post::Entity, "many", Needs::nothing().at_most(2), |_, _| {
             Ok((1..=3).map(Key::<post::Entity>::new).collect::<Vec<_>>())
         })
@@ -159,6 +168,13 @@ async fn what_was_not_declared_is_named() {
             .message();
         assert!(
             told.contains("`Post.strays` walks `post::Relation::Author`"),
+            "{told}"
+        );
+        let told = answer(backend, "{ post(id: 1) { mistakes { id } } }")
+            .await
+            .message();
+        assert!(
+            told.contains("`Post.mistakes` takes rows of User for those of the table `post`"),
             "{told}"
         );
         let told = answer(backend, "{ post(id: 1) { many { id } } }")
