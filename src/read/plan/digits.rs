@@ -4,6 +4,7 @@
 //! once it is done: a number that is written in a document is its digits from the beginning.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use apollo_compiler::ast::{Type, Value, VariableDefinition};
@@ -31,7 +32,9 @@ pub struct Variables {
 #[derive(Debug, Clone)]
 pub enum Digits {
     Number(Box<str>),
+    /// By their places, ascending.
     Items(Vec<(usize, Digits)>),
+    /// By their names, ascending.
     Fields(Vec<(Box<str>, Digits)>),
 }
 
@@ -165,12 +168,11 @@ impl Variables {
 
 /// The digits of each variable of a request, as it was given or by its default.
 #[derive(Debug, Default)]
-pub struct AllDigits(Vec<(Box<str>, Digits)>);
+pub struct AllDigits(HashMap<Box<str>, Digits>);
 
 impl AllDigits {
     pub fn of(&self, variable: &str) -> Option<&Digits> {
-        let found = self.0.iter().find(|(name, _)| **name == *variable);
-        found.map(|(_, digits)| digits)
+        self.0.get(variable)
     }
 }
 
@@ -217,7 +219,8 @@ impl Digits {
         let Digits::Fields(fields) = self else {
             return None;
         };
-        fields.iter().find(|(n, _)| **n == *name).map(|(_, of)| of)
+        let at = fields.binary_search_by(|(n, _)| (**n).cmp(name)).ok()?;
+        Some(&fields[at].1)
     }
 
     /// Those of an item of a list, or of the one value that stands for a list of it.
@@ -225,7 +228,8 @@ impl Digits {
         let Digits::Items(items) = self else {
             return (at == 0).then_some(self);
         };
-        items.iter().find(|(i, _)| *i == at).map(|(_, of)| of)
+        let at = items.binary_search_by_key(&at, |(i, _)| *i).ok()?;
+        Some(&items[at].1)
     }
 }
 
@@ -321,14 +325,32 @@ fn of_literal(value: &Value) -> Option<Digits> {
             (!of_items.is_empty()).then_some(Digits::Items(of_items))
         }
         Value::Object(fields) => {
-            let of_fields: Vec<_> = fields
-                .iter()
-                .filter_map(|(name, value)| Some((name.as_str().into(), of_literal(value)?)))
-                .collect();
-            (!of_fields.is_empty()).then_some(Digits::Fields(of_fields))
+            let fields = fields.iter();
+            of_fields(
+                fields
+                    .map(|(name, value)| (name.as_str().into(), of_literal(value)))
+                    .collect(),
+            )
         }
         _ => None,
     }
+}
+
+fn of_fields(mut fields: Vec<(Box<str>, Option<Digits>)>) -> Option<Digits> {
+    fields.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let mut ordered: Vec<(Box<str>, Option<Digits>)> = Vec::with_capacity(fields.len());
+    for field in fields {
+        match ordered.last_mut() {
+            // Of a name that stands twice the last counts.
+            Some(last) if last.0 == field.0 => *last = field,
+            _ => ordered.push(field),
+        }
+    }
+    let ordered = ordered.into_iter();
+    let ordered: Vec<_> = ordered
+        .filter_map(|(name, digits)| Some((name, digits?)))
+        .collect();
+    (!ordered.is_empty()).then_some(Digits::Fields(ordered))
 }
 
 fn of_number(text: &str) -> Option<Digits> {
@@ -386,7 +408,7 @@ impl Reader<'_> {
         self.at = start;
         match bytes.get(start)? {
             b'{' => {
-                let mut fields: Vec<(Box<str>, Digits)> = Vec::new();
+                let mut fields = Vec::new();
                 self.each(b'}', |reader| {
                     let name = reader.at;
                     reader.at = after_string(bytes, name);
@@ -394,12 +416,10 @@ impl Reader<'_> {
                     reader.at += space(&bytes[reader.at..]) + 1;
                     let digits = reader.value();
                     if let Ok(name) = name {
-                        // Of a name that stands twice the last counts.
-                        fields.retain(|(other, _)| *other != name);
-                        fields.extend(digits.map(|digits| (name, digits)));
+                        fields.push((name, digits));
                     }
                 });
-                (!fields.is_empty()).then_some(Digits::Fields(fields))
+                of_fields(fields)
             }
             b'[' => {
                 let (mut items, mut at) = (Vec::new(), 0);

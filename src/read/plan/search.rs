@@ -8,7 +8,8 @@ use std::collections::HashSet;
 
 use crate::error::{Code, Error};
 
-/// Words in one search, and those that are beginnings.
+/// The bytes of one search, its words, and those that are beginnings.
+const MAX_BYTES: usize = 8192;
 const MAX_WORDS: usize = 32;
 const MAX_PREFIXES: usize = 4;
 
@@ -27,6 +28,16 @@ pub struct Term {
 }
 
 impl Search {
+    /// What somebody asks for, unless it takes too long to look for.
+    pub fn read(text: &str) -> Result<Self, Error> {
+        if text.len() > MAX_BYTES {
+            return Err(too_much(text.len(), "bytes", MAX_BYTES));
+        }
+        let search = Search::parse(text);
+        search.check()?;
+        Ok(search)
+    }
+
     pub fn parse(text: &str) -> Self {
         let mut terms = Vec::new();
         for (i, part) in text.split('"').enumerate() {
@@ -43,7 +54,7 @@ impl Search {
     }
 
     /// Refuses what takes an index too long: words, and beginnings, each of which stands for many.
-    pub fn check(&self) -> Result<(), Error> {
+    fn check(&self) -> Result<(), Error> {
         let words = self.terms.iter().map(|t| t.words.len()).sum::<usize>();
         let prefixes = self.terms.iter().filter(|t| t.prefix).count();
         for (found, most, what) in [
@@ -51,10 +62,7 @@ impl Search {
             (prefixes, MAX_PREFIXES, "words that end in `*`"),
         ] {
             if found > most {
-                let message = format!(
-                    "`search` has {found} {what}, and {most} are allowed; search for fewer"
-                );
-                return Err(Error::new(Code::LimitExceeded, message).of_field("search"));
+                return Err(too_much(found, what, most));
             }
         }
         Ok(())
@@ -104,6 +112,11 @@ impl Search {
     }
 }
 
+fn too_much(found: usize, what: &str, most: usize) -> Error {
+    let message = format!("`search` has {found} {what}, and {most} are allowed; search for fewer");
+    Error::new(Code::LimitExceeded, message).of_field("search")
+}
+
 impl Term {
     fn parse(text: &str) -> Option<Self> {
         // What else is not ASCII is left to the databases, but a word without a letter is none to them.
@@ -128,6 +141,8 @@ mod tests {
         assert!(Search::parse(&"again ".repeat(1000)).check().is_ok());
         assert!(Search::parse("a* b* c* d*").check().is_ok());
         assert!(Search::parse("a* b* c* d* e*").check().is_err());
+        // However few words it comes to.
+        assert!(Search::read(&"again ".repeat(2000)).is_err());
     }
 
     #[test]

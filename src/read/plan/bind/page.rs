@@ -103,8 +103,8 @@ pub(super) fn bind_page(
     let order = given(&page.order)
         .map(|value| order::bind(catalog, rules, level.entity, &value))
         .transpose()?;
-    let search = given(&page.search).map(|text| Search::parse(&text_of(&text)));
-    search.as_ref().map(Search::check).transpose()?;
+    let search = given(&page.search).map(|text| Search::read(&text_of(&text)));
+    let search = search.transpose()?;
     let bound = BoundPage {
         filter,
         search,
