@@ -142,7 +142,7 @@ impl Engine {
                 ..Done::default()
             },
             Err(Failure::KeyIsTaken) => {
-                let message = "this Idempotency-Key was sent with another request; send each request with a key of its own";
+                let message = "this Idempotency-Key was sent with another request, or with another role or other claims; send each request with a key of its own";
                 Done {
                     key_is_taken: true,
                     ..failed(asked, &fields[0], vec![Error::input(message)])

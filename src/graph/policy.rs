@@ -23,11 +23,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use sea_orm::sea_query::OptionEnum;
 use sea_orm::{ColumnTrait, EntityName, IdenStatic, Value};
 
 use super::condition::{Compare, Mine, Quantifier, Reach};
 use super::definition::ColumnKey;
+use super::orm;
 use super::reflect::TableKey;
 use super::rules::Class;
 
@@ -116,9 +116,12 @@ impl Me<'_> {
         *self.class == Class::Anonymous
     }
 
-    /// Whether whoever asks has this role: a text, or a value of a SeaORM enum.
+    /// Whether whoever asks has this role: a text, or a value of a SeaORM enum, of which the text is compared. What has no
+    /// text is nobody's role.
     pub fn has(&self, role: impl Into<Value>) -> bool {
-        let role = text(role.into()).unwrap_or_default();
+        let Some(role) = orm::text(&role.into()) else {
+            return false;
+        };
         let has = matches!(self.class, Class::Role(own) if *own == role);
         self.asked.borrow_mut().insert(role);
         has
@@ -273,15 +276,6 @@ impl Row {
             reach: self.reach,
             rule: Box::new(rule(*self).0),
         })
-    }
-}
-
-/// A text, or the text of an enum's value.
-fn text(value: Value) -> Option<String> {
-    match value {
-        Value::String(text) => text,
-        Value::Enum(OptionEnum::Some(value)) => Some(value.value.to_string()),
-        _ => None,
     }
 }
 

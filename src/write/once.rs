@@ -38,10 +38,15 @@ pub enum Begun {
 }
 
 impl Once {
-    /// `request` is all that the request consists of.
+    /// `request` is all that the request consists of. What else is known of whoever sends it is a part of it: by the
+    /// answer that somebody of a role was given, one of another would see past his rules.
     pub fn new(principal: &Principal, key: &str, request: &[&str], keep: Duration) -> Self {
+        let may = principal
+            .known()
+            .map(|subject| (&subject.role, &subject.claims));
+        let may = may.map_or_else(String::new, |may| format!("{may:?}"));
         let mut bytes = Vec::new();
-        for part in request {
+        for part in request.iter().copied().chain([&*may]) {
             bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
             bytes.extend_from_slice(part.as_bytes());
         }

@@ -91,6 +91,8 @@ impl ClaimPaths {
         let mut subject = Subject::new(id);
         subject.role = match self.role.find(claims) {
             None | Some(Value::Null) => None,
+            // So some issuers say it of those who have none.
+            Some(Value::String(role)) if role.is_empty() => None,
             Some(Value::String(role)) => Some(role.as_str().into()),
             // A subject has one role.
             Some(Value::Array(roles)) => match &roles[..] {

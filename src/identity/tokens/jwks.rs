@@ -65,6 +65,10 @@ impl Jwks {
                 let bad = bad(&path.display().to_string());
                 let read = std::fs::read(&path).map_err(|cause| cause.to_string());
                 let known = read.and_then(|text| Known::read(text, algorithm, 1));
+                let known = known.and_then(|known| match known.keys.is_empty() {
+                    true => Err(no_key(algorithm)),
+                    false => Ok(known),
+                });
                 (Source::File(path), known.map_err(bad)?)
             }
             KeySource::JwksUrl { url, authority } => {
@@ -147,7 +151,16 @@ impl Jwks {
         };
         match known {
             Ok(known) => {
-                tracing::info!(keys = known.keys.len(), "the keys of tokens were read");
+                match known.keys.is_empty() {
+                    true => tracing::warn!(
+                        place = self.source.place(),
+                        cause = no_key(self.algorithm),
+                        "no token is believed"
+                    ),
+                    false => {
+                        tracing::info!(keys = known.keys.len(), "the keys of tokens were read")
+                    }
+                }
                 let mut place = self.known.write().unwrap_or_else(PoisonError::into_inner);
                 *place = Arc::new(known);
             }
@@ -165,6 +178,10 @@ impl Jwks {
     }
 }
 
+fn no_key(algorithm: Algorithm) -> String {
+    format!("it has no key of {algorithm}; JWT_ALGORITHM says which are meant")
+}
+
 impl Source {
     fn place(&self) -> String {
         match self {
@@ -175,7 +192,8 @@ impl Source {
 }
 
 impl Known {
-    /// The keys of a set that are for the signatures of an algorithm. Others it may have too.
+    /// The keys of a set that are for the signatures of an algorithm. Others it may have too, and perhaps none of these:
+    /// what was taken out is believed no longer, whatever is left.
     fn read(text: Vec<u8>, algorithm: Algorithm, generation: u64) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Set {
@@ -189,21 +207,16 @@ impl Known {
             .take(MOST_KEYS)
             .filter_map(|key| Key::of(key, algorithm))
             .collect();
-        match keys.is_empty() {
-            true => Err(format!(
-                "it has no key of {algorithm}; JWT_ALGORITHM says which are meant"
-            )),
-            false => Ok(Known {
-                generation,
-                keys,
-                text,
-            }),
-        }
+        Ok(Known {
+            generation,
+            keys,
+            text,
+        })
     }
 
     fn find(&self, id: Option<&str>) -> Result<(Arc<DecodingKey>, u64), TokenError> {
         let found = match (id, &self.keys[..]) {
-            (_, []) => return Err(TokenError::KeysOutOfReach),
+            (_, []) if self.generation == 0 => return Err(TokenError::KeysOutOfReach),
             (None, [only]) => Some(only),
             (None, _) => return Err(TokenError::NoKeyId),
             (Some(_), keys) => keys.iter().find(|key| key.id.as_deref() == id),

@@ -88,14 +88,23 @@ pub fn host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
     authority.or_else(|| headers.get(HOST).and_then(|h| h.to_str().ok()))
 }
 
-/// The address that a request comes from: its connection's, or what a proxy says in a header. Of several that are
-/// listed the last is the one that the proxy has seen; who asks may have written the others.
+/// The address that a request comes from: what a proxy says in a header, or else its connection's, so that nobody who
+/// comes past the proxy, or with something unreadable, has none. Of several that are listed the last is the one that the
+/// proxy has seen; who asks may have written the others.
 pub fn address(head: &Parts, said_in: Option<&HeaderName>) -> Option<IpAddr> {
-    let Some(name) = said_in else {
+    let said = said_in.and_then(|name| {
+        let last = head.headers.get_all(name).iter().next_back()?;
+        ip(last.to_str().ok()?.rsplit(',').next()?.trim())
+    });
+    said.or_else(|| {
         let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
-        return peer.map(|ConnectInfo(address)| address.ip());
-    };
-    let last = head.headers.get_all(name).iter().next_back()?;
-    let last = last.to_str().ok()?.rsplit(',').next()?;
-    last.trim().parse().ok()
+        peer.map(|ConnectInfo(address)| address.ip())
+    })
+}
+
+/// An address, which some proxies write with a port: `203.0.113.9:4711`, `[2001:db8::1]:443`.
+fn ip(text: &str) -> Option<IpAddr> {
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let with_port = || Some(text.parse::<SocketAddr>().ok()?.ip());
+    text.parse().ok().or_else(with_port).or_else(bracketed)
 }

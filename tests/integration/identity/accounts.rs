@@ -414,6 +414,14 @@ async fn an_address_tries_only_so_often_whoever_it_asks_for() {
         ("10.0.9.8, 10.0.5.1", "UNAUTHENTICATED"),
         ("10.0.9.7, 10.0.5.1", "LIMIT_EXCEEDED"),
         ("10.0.9.7, 10.0.5.2", "UNAUTHENTICATED"),
+        // Some write the port too.
+        ("10.0.5.2:4711", "UNAUTHENTICATED"),
+        ("10.0.5.2:4712", "LIMIT_EXCEEDED"),
+        ("[2001:db8:77::1]:443", "UNAUTHENTICATED"),
+        ("[2001:db8:77::1]", "UNAUTHENTICATED"),
+        ("2001:db8:77::2", "LIMIT_EXCEEDED"),
+        // What nobody can read is no way past the limit: the connection counts.
+        ("unknown", "LIMIT_EXCEEDED"),
     ] {
         let answer = from(
             &signing,

@@ -180,6 +180,22 @@ async fn keys_stay_while_they_cannot_be_had() {
     assert_eq!(shown(&app.router, &known).await.status, 200);
 }
 
+/// Of an issuer that has gone over to another algorithm, or has taken all of its keys back.
+#[tokio::test]
+async fn keys_that_were_taken_out_are_believed_no_longer_though_none_is_left() {
+    for left in [set(&[]), set(&[Pair::curve().jwk("two")])] {
+        let pair = Pair::rsa();
+        let provider = Provider::with(Some(set(&[pair.jwk("one")]))).await;
+        let (_database, app, _) = believing(provider.settings(Algorithm::Rs256)).await;
+        let old = pair.token(Some("one"), &claims());
+        assert_eq!(shown(&app.router, &old).await.status, 200);
+        provider.publish(Some(left));
+        let unknown = pair.token(Some("two"), &claims());
+        assert_eq!(shown(&app.router, &unknown).await.status, 401);
+        assert_eq!(shown(&app.router, &old).await.status, 401);
+    }
+}
+
 #[tokio::test]
 async fn without_any_keys_nobody_is_told_that_its_token_is_bad() {
     let pair = Pair::curve();

@@ -165,6 +165,30 @@ async fn whichever_row_cannot_be_written_none_is() {
     }
 }
 
+/// It may hold what only the role could see that it was given to.
+#[tokio::test]
+async fn a_kept_answer_is_given_to_no_other_role() {
+    for backend in Backend::all() {
+        let database = filled(backend).await;
+        let app = app(&database);
+        let request = json!({ "query": "mutation { updateUser(id: \"User:1\", input: { name: \"A\" }) { email } }" });
+        let request: Request = serde_json::from_value(request).expect("a request");
+        let request = Request {
+            idempotency_key: Some("kept".to_owned()),
+            ..request
+        };
+        let as_role = async |role: &str| app.engine.execute(&request, somebody(role, 1)).await;
+        let answer = as_role("admin").await;
+        assert_eq!(as_role("admin").await.body, answer.body);
+        let other = as_role("reader").await;
+        assert!(
+            other.key_is_taken,
+            "{}",
+            String::from_utf8_lossy(&other.body)
+        );
+    }
+}
+
 /// A constraint that is looked at when all is done.
 #[tokio::test]
 async fn what_cannot_be_committed_leaves_nothing() {
