@@ -30,7 +30,15 @@ impl Work<'_> {
                     continue;
                 }
                 if relation.shape == Shape::BelongsTo {
-                    self.mark_reference(from, to, &from_columns, &to_columns);
+                    // A condition may say which of several tables a key is of.
+                    let leads_elsewhere = raw.relations.iter().any(|other| {
+                        other.shape == Shape::BelongsTo
+                            && other.from_columns == relation.from_columns
+                            && other.to != relation.to
+                    });
+                    if relation.condition.is_none() || !leads_elsewhere {
+                        self.mark_reference(from, to, &from_columns, &to_columns);
+                    }
                     self.foreign_key(from, to, &from_columns, &to_columns, relation);
                 }
                 // The rows of a junction are no type's, but rules can look at what they link.

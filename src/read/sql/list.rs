@@ -19,9 +19,13 @@ impl Writer<'_> {
         let of = of.unwrap_or(Kind::Other);
         if self.dialect == Dialect::Sqlite {
             let n = self.bind(BindValue::Text(json(&of, items).into()));
+            // By their values: JSON may write one in many ways.
+            let alike = format!(
+                "json_array_length({column}) = json_array_length(?{n}) AND NOT EXISTS (SELECT 1 FROM json_each({column}) h JOIN json_each(?{n}) w ON w.key = h.key WHERE w.value IS NOT h.value)"
+            );
             return match compare {
-                ListCompare::Eq => format!("json_valid({column}) AND json({column}) = json(?{n})"),
-                ListCompare::Ne => format!("json_valid({column}) AND json({column}) <> json(?{n})"),
+                ListCompare::Eq => format!("json_valid({column}) AND {alike}"),
+                ListCompare::Ne => format!("json_valid({column}) AND NOT ({alike})"),
                 ListCompare::Contains => format!(
                     "json_valid({column}) AND NOT EXISTS (SELECT 1 FROM json_each(?{n}) w WHERE w.value NOT IN (SELECT h.value FROM json_each({column}) h WHERE h.value IS NOT NULL) LIMIT 1)"
                 ),

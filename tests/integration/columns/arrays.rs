@@ -267,6 +267,54 @@ async fn lists_in_json_are_lists_on_sqlite() {
     );
 }
 
+/// JSON writes a value in many ways.
+#[tokio::test]
+async fn lists_in_json_are_equal_by_their_values() {
+    for (of, held, asked, other) in [
+        (
+            ColumnType::Double,
+            "[1.0, 2.50]",
+            json!([1, 2.5]),
+            json!([1, 2.5, 3]),
+        ),
+        (
+            ColumnType::Text,
+            r#"["caf\u00e9", null]"#,
+            json!(["café", null]),
+            json!(["café", ""]),
+        ),
+        (ColumnType::Text, "[ ]", json!([]), json!([""])),
+    ] {
+        let database = TestDatabase::empty(Backend::Sqlite).await;
+        let sql = format!(
+            "CREATE TABLE spot (id bigint PRIMARY KEY, plain json_text); INSERT INTO spot VALUES (0, '{held}'), (1, NULL)"
+        );
+        let done = database.connection.execute_unprepared(&sql).await;
+        done.unwrap_or_else(|e| panic!("{sql}: {e}"));
+        let app = TestApp::new(&database, spots(list(of)), Limits::default());
+        for (value, eq, ne) in [(&asked, 1, 0), (&other, 0, 1)] {
+            let kind = if held.contains('1') {
+                "Float"
+            } else {
+                "String"
+            };
+            let query = format!(
+                "query($v: [{kind}]) {{ eq: spots(where: {{ plain: {{ eq: $v }} }}) {{ id }} ne: spots(where: {{ plain: {{ ne: $v }} }}) {{ id }} }}"
+            );
+            let data = app
+                .request(&query, None, &json!({ "v": value }))
+                .await
+                .data();
+            let count = |key: &str| data[key].as_array().map(Vec::len);
+            assert_eq!(
+                (count("eq"), count("ne")),
+                (Some(eq), Some(ne)),
+                "{held} {value}"
+            );
+        }
+    }
+}
+
 #[test]
 fn the_schema_says_that_they_are_lists() {
     let schema = |of| {
