@@ -1,5 +1,7 @@
 //! What becomes of the tables that were found: which are entities, what they are called, and what is told of the rest.
 
+use std::collections::HashMap;
+
 use heck::{ToSnakeCase, ToUpperCamelCase};
 use sea_orm::sea_query::ColumnType;
 
@@ -78,10 +80,11 @@ impl Draft {
         let enums = tables.enums.into_iter();
         draft.enums = enums.map(|of| enum_draft(of, &mut idents)).collect();
         draft.texts();
+        let secrets = Secrets::of(&tables.tables);
         for mut table in tables.tables {
             enums_as_text(&mut table, &draft.enums);
-            if let Some(table) = draft.usable(table, choices) {
-                draft.entity(table, choices, &mut modules);
+            if let Some(table) = draft.usable(table, choices, &secrets) {
+                draft.entity(table, choices, &secrets, &mut modules);
             }
         }
         draft.unknown_choices(choices);
@@ -94,7 +97,12 @@ impl Draft {
     }
 
     /// The table, if there is an entity for it, with a primary key.
-    fn usable(&mut self, mut table: Table, choices: &Choices) -> Option<Table> {
+    fn usable(
+        &mut self,
+        mut table: Table,
+        choices: &Choices,
+        secrets: &Secrets,
+    ) -> Option<Table> {
         let name = table.shown();
         let kind = match table.form {
             Form::Table => "table",
@@ -154,7 +162,7 @@ impl Draft {
             self.note(of.clone(), says);
         }
         for column in &table.primary_key {
-            if is_secret(column) && !choices.shows(&name, column) && !table.refers(column) {
+            if secrets.has(&name, column) && !choices.shows(&name, column) {
                 self.note(of, format!(
                     "left out: its primary key `{column}` looks like a secret, and every row would be named by it; --show {name}.{column} takes it in all the same"
                 ));
@@ -168,7 +176,13 @@ impl Draft {
         Some(table)
     }
 
-    fn entity(&mut self, table: Table, choices: &Choices, modules: &mut Idents) {
+    fn entity(
+        &mut self,
+        table: Table,
+        choices: &Choices,
+        secrets: &Secrets,
+        modules: &mut Idents,
+    ) {
         let name = table.shown();
         let wanted = match &table.schema {
             Some(schema) => format!("{schema}_{}", table.name),
@@ -188,10 +202,8 @@ impl Draft {
         for column in &table.columns {
             let of = format!("column {name}.{}", column.name);
             fields.push(idents.snake(&column.name, "column"));
-            let looks = is_secret(&column.name) && can_be_secret(&column.of.declared);
-            let hides = looks
+            let hides = secrets.has(&name, &column.name)
                 && !choices.shows(&name, &column.name)
-                && !table.refers(&column.name)
                 && !table.primary_key.contains(&column.name);
             hidden.push(hides);
             if hides {
@@ -202,8 +214,12 @@ impl Draft {
                     }
                     false => "",
                 };
+                let why = match secrets.by_reference(&name, &column.name) {
+                    Some(held) => format!("holds what `{held}` does, which looks like a secret"),
+                    None => "looks like a secret".to_owned(),
+                };
                 self.note(of.clone(), format!(
-                    "looks like a secret: it is hidden, in no schema and no filter{costs}; --show {name}.{} shows it",
+                    "{why}: it is hidden, in no schema and no filter{costs}; --show {name}.{} shows it",
                     column.name
                 ));
             }
@@ -307,6 +323,62 @@ fn columns_text(columns: Vec<&str>) -> String {
     columns.join(",")
 }
 
+/// The columns that look like secrets, of all tables.
+#[derive(Debug, Default)]
+struct Secrets {
+    /// By table and column; with what a column refers to, where it is a secret for that alone.
+    columns: HashMap<(String, String), Option<String>>,
+}
+
+impl Secrets {
+    /// A column of a foreign key says which row, and nothing else; but where that row is named by a secret, it is the
+    /// same secret, whatever it is called.
+    fn of(tables: &[Table]) -> Self {
+        let mut secrets = Secrets::default();
+        for table in tables {
+            let columns = table.columns.iter();
+            let columns = columns.filter(|c| is_secret(&c.name) && !table.refers(&c.name));
+            let columns = columns.filter(|c| can_be_secret(&c.of.declared));
+            let columns = columns.map(|c| ((table.shown(), c.name.clone()), None));
+            secrets.columns.extend(columns);
+        }
+        while secrets.follow(tables) {}
+        secrets
+    }
+
+    /// Whether there are more of them, by what refers to those that are known.
+    fn follow(&mut self, tables: &[Table]) -> bool {
+        let before = self.columns.len();
+        for table in tables {
+            for key in &table.foreign_keys {
+                let target = shown(key.schema.as_deref(), &key.table);
+                let is_known = tables.iter().any(|table| table.shown() == target);
+                for (here, there) in key.columns.iter().zip(&key.to_columns) {
+                    let holds = match is_known {
+                        true => self.has(&target, there),
+                        false => is_secret(there),
+                    };
+                    let here = (table.shown(), here.clone());
+                    if holds && !self.columns.contains_key(&here) {
+                        self.columns.insert(here, Some(format!("{target}.{there}")));
+                    }
+                }
+            }
+        }
+        self.columns.len() > before
+    }
+
+    fn has(&self, table: &str, column: &str) -> bool {
+        let of = (table.to_owned(), column.to_owned());
+        self.columns.contains_key(&of)
+    }
+
+    fn by_reference(&self, table: &str, column: &str) -> Option<&String> {
+        let of = (table.to_owned(), column.to_owned());
+        self.columns.get(&of)?.as_ref()
+    }
+}
+
 /// A moment or a yes or no is about a secret, and none itself.
 fn can_be_secret(of: &ColumnType) -> bool {
     !matches!(
@@ -321,7 +393,7 @@ fn can_be_secret(of: &ColumnType) -> bool {
 }
 
 impl Table {
-    /// Whether a column is a part of a foreign key: then it says which row, and nothing else.
+    /// Whether a column is a part of a foreign key.
     fn refers(&self, column: &str) -> bool {
         let mut keys = self.foreign_keys.iter();
         keys.any(|key| key.columns.iter().any(|c| c == column))

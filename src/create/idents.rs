@@ -71,18 +71,46 @@ pub fn code(name: &str) -> String {
     }
 }
 
-/// Whether a column is called as what nobody but the server should read.
+/// Whether a column is called as what nobody but the server should read. PostgreSQL folds `accessToken` to one word, so
+/// words are known by how they end.
 pub fn is_secret(column: &str) -> bool {
-    const PARTS: [&str; 4] = ["password", "passwd", "passphrase", "secret"];
-    const WORDS: [&str; 6] = ["token", "tokens", "pwd", "salt", "otp", "pin"];
+    const PARTS: [&str; 6] = [
+        "password",
+        "passwd",
+        "passphrase",
+        "passcode",
+        "secret",
+        "credential",
+    ];
+    const WORDS: [&str; 5] = ["salt", "pin", "jwt", "cvv2", "cvc2"];
+    const ENDS: [&str; 7] = ["token", "tokens", "pwd", "otp", "cvv", "cvc", "passkey"];
+    // What a key is for that is no key of the database.
+    const KEYS: [&str; 7] = [
+        "api",
+        "private",
+        "signing",
+        "auth",
+        "access",
+        "encryption",
+        "session",
+    ];
     let name = names::field(column).to_snake_case();
     let words: Vec<&str> = name.split('_').collect();
+    let is_key = |of: &str| KEYS.iter().any(|key| of.ends_with(key));
+    let is_key_word = |word: &&str| {
+        let of = word.strip_suffix("keys").or(word.strip_suffix("key"));
+        of.is_some_and(is_key)
+    };
     PARTS.iter().any(|part| name.contains(part))
         || words.iter().any(|word| WORDS.contains(word))
-        || words.last() == Some(&"hash")
-        || ["api_key", "private_key"]
+        || words
             .iter()
-            .any(|key| name.contains(key))
+            .any(|word| ENDS.iter().any(|end| word.ends_with(end)))
+        || words.last().is_some_and(|word| word.ends_with("hash"))
+        || words.iter().any(is_key_word)
+        || words
+            .windows(2)
+            .any(|pair| is_key(pair[0]) && ["key", "keys"].contains(&pair[1]))
 }
 
 #[cfg(test)]
@@ -114,10 +142,40 @@ mod tests {
             "reset_token",
             "pwd",
             "file_hash",
+            "accesstoken",
+            "refreshtokens",
+            "apikey",
+            "apiKey",
+            "api_key_id",
+            "privatekey",
+            "signing_key",
+            "oauth_key",
+            "sessionkeys",
+            "passcode",
+            "cvv",
+            "totp",
+            "userpwd",
+            "passwordhash",
+            "pwhash",
+            "credential",
+            "awscredentials",
         ] {
             assert!(is_secret(name), "{name}");
         }
-        for name in ["name", "hashtag", "tokenizer", "passport", "shipping"] {
+        for name in [
+            "name",
+            "hashtag",
+            "tokenizer",
+            "passport",
+            "shipping",
+            "spin",
+            "basalt",
+            "key",
+            "public_key",
+            "primary_key",
+            "monkey",
+            "author_keyboard",
+        ] {
             assert!(!is_secret(name), "{name}");
         }
     }

@@ -4,6 +4,7 @@ mod compiled;
 mod links;
 mod many;
 mod refusals;
+mod secrets;
 mod sync;
 
 use std::path::{Path, PathBuf};
