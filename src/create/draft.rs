@@ -7,7 +7,7 @@ use sea_orm::sea_query::ColumnType;
 
 use super::idents::{Idents, code, is_secret};
 use super::relations::Relation;
-use super::tables::{Cast, Enum, Form, Table, Tables, Unique, shown};
+use super::tables::{Broken, Cast, Enum, Form, Table, Tables, Unique, shown};
 use crate::graph::names;
 
 /// What somebody has said of a database beside its URL; kept in the project, so that `backref sync` knows it again.
@@ -80,6 +80,9 @@ impl Draft {
         let enums = tables.enums.into_iter();
         draft.enums = enums.map(|of| enum_draft(of, &mut idents)).collect();
         draft.texts();
+        for broken in &tables.broken {
+            draft.broken(broken, choices);
+        }
         let secrets = Secrets::of(&tables.tables);
         for mut table in tables.tables {
             enums_as_text(&mut table, &draft.enums);
@@ -96,6 +99,14 @@ impl Draft {
         self.notes.push(Note { of, says });
     }
 
+    fn broken(&mut self, broken: &Broken, choices: &Choices) {
+        let why = match choices.without.contains(&broken.name) {
+            true => "left out, as --without says".to_owned(),
+            false => format!("left out: the database cannot read it ({})", broken.why),
+        };
+        self.note(format!("{} {}", broken.form.shown(), broken.name), why);
+    }
+
     /// The table, if there is an entity for it, with a primary key.
     fn usable(
         &mut self,
@@ -104,15 +115,10 @@ impl Draft {
         secrets: &Secrets,
     ) -> Option<Table> {
         let name = table.shown();
-        let kind = match table.form {
-            Form::Table => "table",
-            Form::View => "view",
-            Form::Materialized => "materialized view",
-            Form::Foreign => "foreign table",
-            Form::Virtual => "virtual table",
-            Form::Kept | Form::Partition => return None,
-        };
-        let of = format!("{kind} {name}");
+        if matches!(table.form, Form::Kept | Form::Partition) {
+            return None;
+        }
+        let of = format!("{} {name}", table.form.shown());
         if choices.without.contains(&name) {
             self.note(of, "left out, as --without says".to_owned());
             return None;

@@ -61,6 +61,7 @@ pub async fn read(transaction: &DatabaseTransaction, schemas: &[String]) -> Resu
         tables: found.tables,
         enums: found.enums.into_iter().map(|(_, of)| of).collect(),
         other_schemas,
+        broken: Vec::new(),
     })
 }
 

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use sea_orm::sea_query::{ColumnType, StringLen};
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::{DatabaseTransaction, DbErr, RuntimeErr};
 use sea_schema::sqlite::def::parse_type;
 
-use super::tables::{Cast, Column, ForeignKey, Form, Table, Tables, Type, Unique, action, ask};
+use super::tables::{
+    Broken, Cast, Column, ForeignKey, Form, Table, Tables, Type, Unique, action, ask,
+};
 
 pub async fn read(transaction: &DatabaseTransaction) -> Result<Tables, DbErr> {
     let mut tables = Vec::new();
+    let mut broken = Vec::new();
     for row in ask(transaction, TABLES, []).await? {
         let name: String = row.try_get("", "name")?;
         let kind: String = row.try_get("", "kind")?;
@@ -19,13 +22,31 @@ pub async fn read(transaction: &DatabaseTransaction) -> Result<Tables, DbErr> {
             "shadow" => Form::Kept,
             _ => Form::Table,
         };
-        tables.push(table(transaction, name, form).await?);
+        match table(transaction, name.clone(), form).await {
+            Ok(table) => tables.push(table),
+            Err(error) => {
+                let why = unreadable(&error).ok_or(error)?;
+                broken.push(Broken { name, form, why });
+            }
+        }
     }
     name_keys(&mut tables);
     Ok(Tables {
         tables,
+        broken,
         ..Tables::default()
     })
+}
+
+/// What SQLite says of something that names what is not there: a table that is gone, a function or a module that it does
+/// not have. Whatever else goes wrong is about the file, and not about one of its tables.
+fn unreadable(error: &DbErr) -> Option<String> {
+    const GENERIC: &str = "1";
+    let DbErr::Query(RuntimeErr::SqlxError(cause)) = error else {
+        return None;
+    };
+    let cause = cause.as_database_error()?;
+    (cause.code()? == GENERIC).then(|| cause.message().to_owned())
 }
 
 async fn table(

@@ -14,6 +14,17 @@ pub struct Tables {
     pub enums: Vec<Enum>,
     /// Schemas with tables that were not looked at.
     pub other_schemas: Vec<String>,
+    /// What the database itself cannot read.
+    pub broken: Vec<Broken>,
+}
+
+/// A view of what is gone, or a table of a module that is not there.
+#[derive(Debug, Clone)]
+pub struct Broken {
+    pub name: String,
+    pub form: Form,
+    /// In the database's words.
+    pub why: String,
 }
 
 #[derive(Debug, Clone)]
@@ -99,6 +110,19 @@ pub struct ForeignKey {
     pub to_columns: Vec<String>,
     pub on_delete: Option<ForeignKeyAction>,
     pub on_update: Option<ForeignKeyAction>,
+}
+
+impl Form {
+    /// What people call it.
+    pub fn shown(self) -> &'static str {
+        match self {
+            Form::View => "view",
+            Form::Materialized => "materialized view",
+            Form::Foreign => "foreign table",
+            Form::Virtual => "virtual table",
+            Form::Table | Form::Kept | Form::Partition => "table",
+        }
+    }
 }
 
 impl Table {

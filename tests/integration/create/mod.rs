@@ -313,6 +313,8 @@ async fn what_is_odd_is_told_with_what_was_done() {
         ("table by_code", "its unique key (region,code)"),
         ("virtual table song_search", "left out"),
         ("view loud_songs", "left out"),
+        ("view stale", "the database cannot read it (no such table"),
+        ("virtual table foreign_data", "(no such module: no_module)"),
         ("reference lost(gone_id)", "gone, which is not on the graph"),
         ("column account.password", "hidden"),
         ("table strict_one", "any_value (ANY)"),

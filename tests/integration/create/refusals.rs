@@ -82,3 +82,24 @@ async fn no_password_is_in_what_git_keeps() {
         assert_eq!(about.expect("it is there").permissions().mode() & 0o077, 0);
     }
 }
+
+#[tokio::test]
+async fn what_sqlite_cannot_read_is_left_out_alone() {
+    let sql = "CREATE TABLE gone (id INTEGER PRIMARY KEY); CREATE TABLE ok (id INTEGER PRIMARY KEY, n text);
+               CREATE VIEW v AS SELECT * FROM gone; CREATE VIEW w AS SELECT no_function(n) AS f FROM ok; DROP TABLE gone;";
+    let choices = Choices {
+        without: vec!["w".to_owned()],
+        ..Choices::default()
+    };
+    let created = Created::with(Backend::Sqlite, sql, choices)
+        .await
+        .expect("SQLite is here");
+    let says = "left out: the database cannot read it (no such table: main.gone)";
+    assert_eq!(created.told("view v"), [says]);
+    assert_eq!(created.told("view w"), ["left out, as --without says"]);
+    assert!(
+        created
+            .read("src/entities.rs")
+            .contains("entity::ok::Entity")
+    );
+}

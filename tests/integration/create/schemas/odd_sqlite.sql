@@ -12,6 +12,13 @@ CREATE UNIQUE INDEX account_some ON account (api_key) WHERE api_key IS NOT NULL;
 CREATE TABLE pair (b int, a int, PRIMARY KEY (a, b)) WITHOUT ROWID;
 CREATE TABLE strict_one (id INTEGER PRIMARY KEY, any_value ANY, n INT, r REAL, t TEXT, b BLOB) STRICT;
 CREATE VIRTUAL TABLE song_search USING fts5(title, content='');
+-- What SQLite itself cannot read any more: a view of what is gone, and a table of a module that is not there.
+CREATE TABLE departed (id INTEGER PRIMARY KEY);
+CREATE VIEW stale AS SELECT * FROM departed;
+DROP TABLE departed;
+PRAGMA writable_schema = ON;
+INSERT INTO sqlite_schema (type, name, tbl_name, rootpage, sql) VALUES ('table', 'foreign_data', 'foreign_data', 0, 'CREATE VIRTUAL TABLE foreign_data USING no_module(a)');
+PRAGMA writable_schema = RESET;
 CREATE VIEW loud_songs AS SELECT id, loud FROM Song;
 CREATE TABLE mutation (id INTEGER PRIMARY KEY);
 CREATE TABLE "order" (id INTEGER PRIMARY KEY, "group" text, "where" text, "or" int);
