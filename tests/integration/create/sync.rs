@@ -196,3 +196,34 @@ async fn only_a_project_is_brought_up() {
         "{error}"
     );
 }
+
+#[tokio::test]
+async fn a_name_may_change_by_a_blank_alone() {
+    for backend in Backend::all() {
+        let sql = r#"CREATE TABLE "Order Details" ("Order Id" integer PRIMARY KEY, "a, b" text)"#;
+        let created = Created::of(backend, sql)
+            .await
+            .expect("the database is here");
+        assert_eq!(synced(&created).await.done.len(), 1);
+        created
+            .run(
+                r#"ALTER TABLE "Order Details" RENAME TO "OrderDetails";
+                   ALTER TABLE "OrderDetails" RENAME COLUMN "Order Id" TO "OrderId";
+                   ALTER TABLE "OrderDetails" RENAME COLUMN "a, b" TO "a b";"#,
+            )
+            .await;
+        let report = synced(&created).await;
+        assert!(
+            says(&report, "entity/src/order_details.rs: changed"),
+            "{report}"
+        );
+        let entity = created.read("entity/src/order_details.rs");
+        for part in [
+            "table_name = \"OrderDetails\"",
+            "column_name = \"OrderId\"",
+            "column_name = \"a b\"",
+        ] {
+            assert!(entity.contains(part), "{entity}");
+        }
+    }
+}
