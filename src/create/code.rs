@@ -14,10 +14,11 @@ use sea_orm_codegen::{
     BannerVersion, BigIntegerType, DateTimeCrate, EntityFormat, EntityTransformer,
     EntityWriterContext, WithPrelude, WithSerde,
 };
-use syn::{Attribute, Item, parse_quote};
+use syn::{Attribute, Ident, Item, UseTree, parse_quote};
 
 use super::attributes;
 use super::draft::{Draft, Entity, EnumDraft};
+use super::idents::code as as_code;
 use super::tables::Type;
 
 /// A file of the entities' folder, and its content.
@@ -49,6 +50,7 @@ pub fn files(draft: &Draft) -> Result<Vec<File>, CodeError> {
         let text = written.get(name).map_or("", String::as_str);
         let mut file = syn::parse_file(text).map_err(|e| CodeError(format!("{name}: {e}")))?;
         file.attrs.clear();
+        file.items.iter_mut().for_each(mark);
         Ok::<_, CodeError>(file)
     };
     let mut files = Vec::new();
@@ -83,6 +85,35 @@ pub fn files(draft: &Draft) -> Result<Vec<File>, CodeError> {
         });
     }
     Ok(files)
+}
+
+/// Marks what is a keyword of Rust's that sea-orm-codegen does not know.
+fn mark(item: &mut Item) {
+    match item {
+        Item::Mod(of) => mark_ident(&mut of.ident),
+        Item::Use(of) => mark_path(&mut of.tree),
+        Item::Struct(of) => {
+            let fields = of.fields.iter_mut();
+            fields
+                .filter_map(|field| field.ident.as_mut())
+                .for_each(mark_ident);
+        }
+        _ => {}
+    }
+}
+
+fn mark_path(tree: &mut UseTree) {
+    if let UseTree::Path(path) = tree {
+        mark_ident(&mut path.ident);
+        mark_path(&mut path.tree);
+    }
+}
+
+fn mark_ident(ident: &mut Ident) {
+    // What cannot be marked, as `super` in a path, stays as it is.
+    if let Ok(marked) = syn::parse_str(&as_code(&ident.to_string())) {
+        *ident = marked;
+    }
 }
 
 /// The items, set apart by blank lines where they are more than a line.

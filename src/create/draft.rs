@@ -167,6 +167,12 @@ impl Draft {
             table.primary_key = key.columns.clone();
             self.note(of.clone(), says);
         }
+        if let Some(why) = no_key_of_seaorm(&table) {
+            self.note(of, format!(
+                "left out: {why}; --key '{name}=…' takes it in by other columns that tell its rows apart"
+            ));
+            return None;
+        }
         for column in &table.primary_key {
             if secrets.has(&name, column) && !choices.shows(&name, column) {
                 self.note(of, format!(
@@ -325,6 +331,25 @@ impl Draft {
     }
 }
 
+/// Why SeaORM has no Rust type for a primary key.
+fn no_key_of_seaorm(table: &Table) -> Option<String> {
+    let columns = table.primary_key.iter();
+    let mut columns = columns.filter_map(|name| table.column(name));
+    if let Some(list) = columns.find(|column| column.of.is_list()) {
+        let name = &list.name;
+        return Some(format!(
+            "its primary key `{name}` is an array, which SeaORM has no keys of"
+        ));
+    }
+    let count = table.primary_key.len();
+    (count > MOST_OF_A_KEY).then(|| {
+        format!("its primary key has {count} columns, and keys of SeaORM at most {MOST_OF_A_KEY}")
+    })
+}
+
+/// How many columns SeaORM takes together, for which it has tuples.
+pub const MOST_OF_A_KEY: usize = 12;
+
 fn columns_text(columns: Vec<&str>) -> String {
     columns.join(",")
 }
@@ -428,7 +453,7 @@ fn enum_draft(of: Enum, idents: &mut Idents) -> EnumDraft {
     let mut own = Idents::default();
     let names = names::enum_values(&of.values);
     EnumDraft {
-        ident: idents.snake(&wanted, "enum"),
+        ident: idents.enumeration(&wanted),
         as_text: are_alike(&of.values),
         variants: names.iter().map(|name| own.camel(name, "Value")).collect(),
         of,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use heck::ToUpperCamelCase;
 
 use super::describe;
-use super::draft::{Draft, Entity, Note};
+use super::draft::{Draft, Entity, MOST_OF_A_KEY, Note};
 use super::tables::{Table, shown};
 use crate::graph::names;
 
@@ -128,6 +128,14 @@ fn forward(draft: &mut Draft, place: usize, called: &[String], taken: &mut Taken
             let says = format!(
                 "does not name columns of {} that are there: it is left out",
                 target.shown()
+            );
+            draft.note(of, says);
+            continue;
+        }
+        if key.columns.len() > MOST_OF_A_KEY {
+            let says = format!(
+                "has {} columns, and relations of SeaORM at most {MOST_OF_A_KEY}: it is left out",
+                key.columns.len()
             );
             draft.note(of, says);
             continue;

@@ -288,6 +288,14 @@ async fn what_is_odd_is_told_with_what_was_done() {
             ("view user_posts", "--key 'user_posts=id'"),
             ("reference users(user_id)", "`userByUserId`"),
             ("reference post(author_id)", "`userByAuthorId`"),
+            ("table gen", "`r#gen`"),
+            ("table by_array", "its primary key `tags` is an array"),
+            ("table of_13", "its primary key has 13 columns"),
+            (
+                "reference wide_ref(c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13)",
+                "has 13 columns",
+            ),
+            ("table choice", "n (nothing)"),
         ] {
             assert!(
                 created.tells(of, says),
@@ -303,6 +311,27 @@ async fn what_is_odd_is_told_with_what_was_done() {
             &["a: Int!", "b: String!", "partRefs", "partRefsByYAndX"],
         );
         has_fields(&created, "User", &["followers", "followees"]);
+        has_fields(
+            &created,
+            "Choice",
+            &["o: Option", "s: String_!", "n", "ns", "rs: [Relation]"],
+        );
+        // Nothing of the entity's file, and nothing that another enum makes, is called as an enum is.
+        let entity = created.read("entity/src/choice.rs");
+        for of in [
+            "o: Option<OptionEnum>",
+            "os: Option<Vec<OptionEnum>>",
+            "s: StringEnum",
+            "rs: Option<Vec<RelationEnum>>",
+            "dt: Option<DateTimeEnum>",
+            "se: Option<StatusEnumEnum>",
+            "n: Option<String>",
+        ] {
+            assert!(entity.contains(of), "{of}: {entity}");
+        }
+        let library = created.read("entity/src/lib.rs");
+        assert!(library.contains("pub mod r#gen;"), "{library}");
+        assert!(created.read("entity/src/gen.rs").contains("pub r#gen:"));
     }
     let created = Created::of(Backend::Sqlite, ODD_SQLITE)
         .await
@@ -319,6 +348,8 @@ async fn what_is_odd_is_told_with_what_was_done() {
         ("column account.password", "hidden"),
         ("table strict_one", "any_value (ANY)"),
         ("table mutation", "`Mutation`"),
+        ("table gen", "`r#gen`"),
+        ("table of_13", "its primary key has 13 columns"),
     ] {
         assert!(
             created.tells(of, says),

@@ -26,3 +26,23 @@ CREATE MATERIALIZED VIEW post_days AS SELECT id, 1 AS n FROM post;
 CREATE UNIQUE INDEX ON post_days (id);
 CREATE TABLE "заказы" (id int PRIMARY KEY, "имя" text);
 CREATE TABLE "a""b" (id int PRIMARY KEY);
+-- Words of Rust, and enums that are called as what its files have already.
+CREATE TABLE gen (id int PRIMARY KEY, gen int REFERENCES query, gen_id int REFERENCES gen);
+CREATE TYPE "option" AS ENUM ('yes', 'no');
+CREATE TYPE "string" AS ENUM ('gut', 'steel');
+CREATE TYPE "vec" AS ENUM ('up', 'down');
+CREATE TYPE "relation" AS ENUM ('parent', 'child');
+CREATE TYPE "relation_trait" AS ENUM ('strict');
+CREATE TYPE date_time AS ENUM ('now', 'later');
+CREATE TYPE status AS ENUM ('open', 'done');
+CREATE TYPE status_enum AS ENUM ('a', 'b');
+CREATE TYPE product AS ENUM ('bread', 'cheese');
+CREATE TYPE product_variant AS ENUM ('small', 'large');
+CREATE TYPE column_iter AS ENUM ('x', 'y');
+CREATE TYPE nothing AS ENUM ();
+CREATE TABLE choice (id int PRIMARY KEY, o "option", os "option"[], s "string" NOT NULL, v "vec"[], r "relation", rs "relation"[], rt "relation_trait", dt date_time, st status NOT NULL, se status_enum, p product, pv product_variant[], ci column_iter, n nothing, ns nothing[], post_id int REFERENCES post);
+-- Keys that SeaORM has no type for.
+CREATE TABLE by_array (tags text[] PRIMARY KEY, n int);
+CREATE TABLE of_13 (c1 int, c2 int, c3 int, c4 int, c5 int, c6 int, c7 int, c8 int, c9 int, c10 int, c11 int, c12 int, c13 int, PRIMARY KEY (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13));
+CREATE TABLE wide (id int PRIMARY KEY, c1 int, c2 int, c3 int, c4 int, c5 int, c6 int, c7 int, c8 int, c9 int, c10 int, c11 int, c12 int, c13 int, UNIQUE (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13));
+CREATE TABLE wide_ref (id int PRIMARY KEY, c1 int, c2 int, c3 int, c4 int, c5 int, c6 int, c7 int, c8 int, c9 int, c10 int, c11 int, c12 int, c13 int, FOREIGN KEY (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13) REFERENCES wide (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13));
