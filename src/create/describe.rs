@@ -3,14 +3,28 @@
 
 use heck::ToUpperCamelCase;
 
+use super::CreateError;
 use super::draft::{Draft, Entity, Note};
 use super::relations::Kind;
 use crate::graph::described::{Described, DescribedColumn, DescribedRelation, End};
 use crate::graph::{Catalog, Graph, names};
+use crate::read::plan::Limits;
+use crate::schema::Schema;
 
 /// The catalog that the written entities will make, or what is wrong with them.
 pub fn catalog(draft: &Draft) -> Result<Catalog, Vec<String>> {
     build(draft, draft.entities.len(), true)
+}
+
+/// The catalog and the schema of it; `None` where the graph needs a line of somebody's before it can be built, which is
+/// told.
+pub fn schema(draft: &Draft) -> Result<Option<(Catalog, String)>, CreateError> {
+    let Ok(catalog) = catalog(draft) else {
+        return Ok(None);
+    };
+    let schema = Schema::new(&catalog, Limits::default().default_page());
+    let schema = schema.map_err(|error| CreateError::Schema(error.to_string()))?;
+    Ok(Some((catalog, schema.sdl)))
 }
 
 fn build(draft: &Draft, first: usize, relations: bool) -> Result<Catalog, Vec<String>> {
@@ -215,4 +229,54 @@ fn name_columns(draft: &mut Draft, place: usize) {
         entity.renamed[ix] = Some(name);
     }
     draft.notes.extend(notes);
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::sea_query::{Alias, ColumnType, IntoIden};
+
+    use super::super::draft::Choices;
+    use super::super::tables::{Column, Form, Table, Tables, Type};
+    use super::*;
+
+    /// A table with a column of this type.
+    fn with(of: ColumnType) -> Draft {
+        let column = |name: &str, declared| Column {
+            name: name.to_owned(),
+            of: Type::plain(declared, ""),
+            nullable: false,
+            default: None,
+            extra: None,
+            comment: None,
+        };
+        let table = Table {
+            schema: None,
+            name: "post".to_owned(),
+            form: Form::Table,
+            comment: None,
+            columns: vec![column("id", ColumnType::Integer), column("state", of)],
+            primary_key: vec!["id".to_owned()],
+            makes_key: false,
+            unique: Vec::new(),
+            foreign_keys: Vec::new(),
+        };
+        let tables = Tables {
+            tables: vec![table],
+            ..Tables::default()
+        };
+        Draft::of(tables, &Choices::default())
+    }
+
+    #[test]
+    fn what_makes_no_schema_is_an_error() {
+        let made = schema(&with(ColumnType::Text)).expect("it is a schema");
+        assert!(made.is_some_and(|(_, sdl)| sdl.contains("state: String!")));
+        let empty = ColumnType::Enum {
+            name: Alias::new("state").into_iden(),
+            variants: Vec::new(),
+        };
+        let error = schema(&with(empty)).expect_err("it has no values");
+        assert!(matches!(error, CreateError::Schema(_)), "{error}");
+        assert!(error.to_string().contains("--without"), "{error}");
+    }
 }

@@ -85,6 +85,11 @@ pub enum CreateError {
     /// The database cannot be used.
     #[error(transparent)]
     Setup(#[from] SetupError),
+    /// The graph is one, and no schema can be made of it.
+    #[error(
+        "the entities that would be written make no schema, so nothing is written ({0}); --without … leaves the table out that it is about, and please report its definition"
+    )]
+    Schema(String),
     /// A mistake of the generator.
     #[error(transparent)]
     Code(#[from] CodeError),

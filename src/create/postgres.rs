@@ -200,6 +200,10 @@ impl Found {
                 let size = if size < 0 { of.base_size } else { size };
                 return self.type_of(of.base, size, shown);
             }
+            // No value is one of it, and no enum of GraphQL is without values.
+            "e" if !self.types.values.contains_key(&id) => {
+                return as_text(ColumnType::custom(shown.to_owned()), shown);
+            }
             "e" => {
                 let place = self.enumeration(id, &of);
                 let variants = self.enums[place].1.values.iter();

@@ -4,15 +4,14 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use super::attributes::variant;
+use super::CreateError;
 use super::code;
 use super::describe;
 use super::draft::{Choices, Draft};
 use super::idents::code as as_code;
 use super::marked::marked;
 use crate::graph::{Catalog, FieldSource};
-use crate::read::plan::Limits;
 use crate::read::sql::Dialect;
-use crate::schema::Schema;
 
 /// The versions that this Backref is built on, which the written crates must share.
 const SEA_ORM: &str = "2.0.4";
@@ -54,13 +53,9 @@ fn written(path: impl Into<String>, content: impl Into<String>) -> Written {
 
 impl Project<'_> {
     /// All files of a new project.
-    pub fn files(&self) -> Result<Vec<Written>, code::CodeError> {
+    pub fn files(&self) -> Result<Vec<Written>, CreateError> {
         let mut files = entities(self.draft, self.choices)?;
-        let catalog = describe::catalog(self.draft).ok();
-        let schema = catalog.as_ref().and_then(|catalog| {
-            let schema = Schema::new(catalog, Limits::default().default_page());
-            schema.ok().map(|schema| schema.sdl)
-        });
+        let (catalog, schema) = describe::schema(self.draft)?.unzip();
         files.extend([
             written("Cargo.toml", self.manifest()),
             written("src/main.rs", self.filled(include_str!("templates/main.rs.txt"), catalog.as_ref())),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::describe;
 use super::draft::{Choices, Note};
 use super::marked::{digest_of, kept};
 use super::project::{self, LIST, Written, chosen};
@@ -39,6 +40,7 @@ pub async fn sync(options: &Sync) -> Result<Report, CreateError> {
         notes: draft.notes.clone(),
         ..Report::default()
     };
+    describe::schema(&draft)?;
     let files = project::entities(&draft, &choices)?;
     for file in &files {
         bring_up(options, file, &mut report)?;

@@ -103,3 +103,18 @@ async fn what_sqlite_cannot_read_is_left_out_alone() {
             .contains("entity::ok::Entity")
     );
 }
+
+#[tokio::test]
+async fn an_enum_without_values_is_text() {
+    let sql = "CREATE TYPE nothing AS ENUM ();
+               CREATE TABLE post (id int PRIMARY KEY, state nothing, states nothing[])";
+    let Some(created) = Created::of(Backend::Postgres, sql).await else {
+        return;
+    };
+    assert!(
+        created.tells("table post", "state (nothing), states (nothing[])"),
+        "{}",
+        created.report
+    );
+    assert!(created.read("schema.graphql").contains("type Post "));
+}
