@@ -251,6 +251,7 @@ mod tests {
         };
         let table = Table {
             schema: None,
+            home: "main".to_owned(),
             name: "post".to_owned(),
             form: Form::Table,
             comment: None,

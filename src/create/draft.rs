@@ -29,6 +29,15 @@ pub struct Draft {
     pub entities: Vec<Entity>,
     pub enums: Vec<EnumDraft>,
     pub notes: Vec<Note>,
+    /// What --without names and is not there.
+    pub unknown: Vec<Unknown>,
+}
+
+#[derive(Debug)]
+pub struct Unknown {
+    pub name: String,
+    /// A table that is called much like it.
+    pub perhaps: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -84,13 +93,13 @@ impl Draft {
             draft.broken(broken, choices);
         }
         let secrets = Secrets::of(&tables.tables);
+        draft.unknown_choices(choices, &tables);
         for mut table in tables.tables {
             enums_as_text(&mut table, &draft.enums);
             if let Some(table) = draft.usable(table, choices, &secrets) {
                 draft.entity(table, choices, &secrets, &mut modules);
             }
         }
-        draft.unknown_choices(choices);
         super::relations::find(&mut draft);
         draft
     }
@@ -100,7 +109,8 @@ impl Draft {
     }
 
     fn broken(&mut self, broken: &Broken, choices: &Choices) {
-        let why = match choices.without.contains(&broken.name) {
+        let is_unwanted = choices.without.iter().any(|name| broken.is_called(name));
+        let why = match is_unwanted {
             true => "left out, as --without says".to_owned(),
             false => format!("left out: the database cannot read it ({})", broken.why),
         };
@@ -119,11 +129,11 @@ impl Draft {
             return None;
         }
         let of = format!("{} {name}", table.form.shown());
-        if choices.without.contains(&name) {
+        if choices.without.iter().any(|name| table.is_called(name)) {
             self.note(of, "left out, as --without says".to_owned());
             return None;
         }
-        if let Some(columns) = choices.key_of(&name) {
+        if let Some(columns) = choices.key_of(&table) {
             let unknown = columns.iter().find(|c| table.column(c).is_none());
             if let Some(column) = unknown {
                 let columns: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).collect();
@@ -131,7 +141,7 @@ impl Draft {
                     of,
                     format!(
                         "left out: --key {name}={} names no column of it, `{column}`; it has {}",
-                        columns_text(choices.key_of(&name).unwrap_or_default()),
+                        columns_text(choices.key_of(&table).unwrap_or_default()),
                         columns.join(", ")
                     ),
                 );
@@ -174,7 +184,7 @@ impl Draft {
             return None;
         }
         for column in &table.primary_key {
-            if secrets.has(&name, column) && !choices.shows(&name, column) {
+            if secrets.has(&name, column) && !choices.shows(&table, column) {
                 self.note(of, format!(
                     "left out: its primary key `{column}` looks like a secret, and every row would be named by it; --show {name}.{column} takes it in all the same"
                 ));
@@ -215,7 +225,7 @@ impl Draft {
             let of = format!("column {name}.{}", column.name);
             fields.push(idents.snake(&column.name, "column"));
             let hides = secrets.has(&name, &column.name)
-                && !choices.shows(&name, &column.name)
+                && !choices.shows(&table, &column.name)
                 && !table.primary_key.contains(&column.name);
             hidden.push(hides);
             if hides {
@@ -296,12 +306,26 @@ impl Draft {
     }
 
     /// What was asked for and is not there.
-    fn unknown_choices(&mut self, choices: &Choices) {
-        let tables: Vec<String> = self.entities.iter().map(|e| e.table.shown()).collect();
-        let told = |note: &Note, table: &str| note.of.ends_with(&format!(" {table}"));
+    fn unknown_choices(&mut self, choices: &Choices, tables: &Tables) {
+        let of_others = |table: &&Table| !matches!(table.form, Form::Kept | Form::Partition);
+        let known = tables.tables.iter().filter(of_others);
+        let is_there = |name: &str| {
+            known.clone().any(|table| table.is_called(name))
+                || tables.broken.iter().any(|broken| broken.is_called(name))
+        };
+        for name in choices.without.iter().filter(|name| !is_there(name)) {
+            self.unknown.push(Unknown {
+                name: name.clone(),
+                perhaps: alike(name, known.clone()),
+            });
+            self.note(
+                format!("--without {name}"),
+                format!("there is no table or view `{name}`; nothing was done"),
+            );
+        }
         for key in &choices.keys {
             let table = key.split('=').next().unwrap_or_default();
-            if !tables.iter().any(|t| t == table) && !self.notes.iter().any(|n| told(n, table)) {
+            if !is_there(table) {
                 self.note(
                     format!("--key {key}"),
                     format!("there is no table or view `{table}`; nothing was done"),
@@ -309,14 +333,12 @@ impl Draft {
             }
         }
         for shown in &choices.shown {
-            let mut columns = self.entities.iter().flat_map(|e| {
-                let name = e.table.shown();
-                e.table
-                    .columns
-                    .iter()
-                    .map(move |c| format!("{name}.{}", c.name))
-            });
-            if !columns.any(|column| column == *shown) {
+            let one = Choices {
+                shown: vec![shown.clone()],
+                ..Choices::default()
+            };
+            let mut tables = known.clone();
+            if !tables.any(|t| t.columns.iter().any(|c| one.shows(t, &c.name))) {
                 self.note(
                     format!("--show {shown}"),
                     "there is no such column; nothing was done".to_owned(),
@@ -410,6 +432,15 @@ impl Secrets {
     }
 }
 
+/// The table that somebody may have meant.
+fn alike<'t>(name: &str, tables: impl Iterator<Item = &'t Table>) -> Option<String> {
+    const FAR: usize = 3;
+    let distance = |of: &String| strsim::damerau_levenshtein(&of.to_lowercase(), &name.to_lowercase());
+    let names = tables.map(Table::shown);
+    let near = names.map(|of| (distance(&of), of)).min()?;
+    (near.0 <= FAR).then_some(near.1)
+}
+
 /// A moment or a yes or no is about a secret, and none itself.
 fn can_be_secret(of: &ColumnType) -> bool {
     !matches!(
@@ -432,16 +463,18 @@ impl Table {
 }
 
 impl Choices {
-    fn key_of(&self, table: &str) -> Option<Vec<&str>> {
+    fn key_of(&self, table: &Table) -> Option<Vec<&str>> {
         let mut keys = self.keys.iter().filter_map(|key| key.split_once('='));
-        let (_, columns) = keys.find(|(of, _)| *of == table)?;
+        let (_, columns) = keys.find(|(of, _)| table.is_called(of))?;
         Some(columns.split(',').map(str::trim).collect())
     }
 
-    fn shows(&self, table: &str, column: &str) -> bool {
-        self.shown
-            .iter()
-            .any(|shown| *shown == format!("{table}.{column}"))
+    fn shows(&self, table: &Table, column: &str) -> bool {
+        let of_column = |shown: &String| {
+            let table_of = shown.strip_suffix(column)?.strip_suffix('.')?;
+            table.is_called(table_of).then_some(())
+        };
+        self.shown.iter().any(|shown| of_column(shown).is_some())
     }
 }
 

@@ -65,6 +65,9 @@ pub enum CreateError {
     /// There is no entity to write.
     #[error("{0} has no table that could be on a graph{1}")]
     Nothing(String, String),
+    /// What is to be left out is not there, and another table would be served that was meant.
+    #[error("--without {0}: there is no table or view that is called so{1}; nothing is written")]
+    Without(String, String),
     /// It was not written by `backref new`.
     #[error("{} is no project that `backref new` has written: there is no {}; run `backref sync` in the folder of one", .0.display(), project::LIST)]
     NoProject(PathBuf),
@@ -125,7 +128,7 @@ pub async fn new(options: &New) -> Result<Report, CreateError> {
     if options.folder.exists() {
         return Err(CreateError::IsThere(options.folder.clone()));
     }
-    let draft = draft(&options.url, &options.choices).await?;
+    let draft = draft(&options.url, &options.choices, &options.choices).await?;
     let project = Project {
         name: &name,
         dialect: options.url.dialect(),
@@ -168,8 +171,8 @@ fn counted(number: usize, one: &str, many: &str) -> String {
     }
 }
 
-/// Reads a database, and decides what becomes of its tables.
-async fn draft(url: &Url, choices: &Choices) -> Result<Draft, CreateError> {
+/// Reads a database, and decides what becomes of its tables; `said` is what is chosen now, and not known from before.
+async fn draft(url: &Url, choices: &Choices, said: &Choices) -> Result<Draft, CreateError> {
     let connection = url.connect(Connect::reading()).await;
     let connection = connection.map_err(|error| match error {
         SetupError::NoFile(file) => CreateError::NoFile(file),
@@ -179,6 +182,12 @@ async fn draft(url: &Url, choices: &Choices) -> Result<Draft, CreateError> {
     let found = found.map_err(SetupError::from)?;
     connection.close().await.map_err(SetupError::from)?;
     let draft = Draft::of(found, choices);
+    let mut unknown = draft.unknown.iter();
+    if let Some(of) = unknown.find(|of| said.without.contains(&of.name)) {
+        let perhaps = of.perhaps.as_ref();
+        let perhaps = perhaps.map_or_else(String::new, |name| format!(" (perhaps `{name}`?)"));
+        return Err(CreateError::Without(of.name.clone(), perhaps));
+    }
     if draft.entities.is_empty() {
         let mut told = String::new();
         for note in &draft.notes {

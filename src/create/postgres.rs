@@ -33,7 +33,8 @@ pub async fn read(transaction: &DatabaseTransaction, schemas: &[String]) -> Resu
         let visible: bool = row.try_get("", "visible")?;
         ids.push(row.try_get::<i64>("", "id")?);
         tables.push(Table {
-            schema: (!visible).then_some(schema),
+            schema: (!visible).then(|| schema.clone()),
+            home: schema,
             name: row.try_get("", "name")?,
             form: form(&row.try_get::<String>("", "form")?),
             comment: row.try_get("", "comment")?,

@@ -7,7 +7,7 @@ use sea_orm::{DatabaseTransaction, DbErr, RuntimeErr};
 use sea_schema::sqlite::def::parse_type;
 
 use super::tables::{
-    Broken, Cast, Column, ForeignKey, Form, Table, Tables, Type, Unique, action, ask,
+    Broken, Cast, Column, ForeignKey, Form, MAIN, Table, Tables, Type, Unique, action, ask,
 };
 
 pub async fn read(transaction: &DatabaseTransaction) -> Result<Tables, DbErr> {
@@ -99,6 +99,7 @@ async fn table(
     let is_row_number = key_type.eq_ignore_ascii_case("integer") && !key_is_index;
     Ok(Table {
         schema: None,
+        home: MAIN.to_owned(),
         form,
         comment: None,
         columns,

@@ -35,7 +35,7 @@ pub async fn sync(options: &Sync) -> Result<Report, CreateError> {
         None => own_url(&options.folder)?,
     };
     let choices = both(chosen(&list), &options.choices);
-    let draft = draft(&url, &choices).await?;
+    let draft = draft(&url, &choices, &options.choices).await?;
     let mut report = Report {
         notes: draft.notes.clone(),
         ..Report::default()

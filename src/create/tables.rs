@@ -31,6 +31,8 @@ pub struct Broken {
 pub struct Table {
     /// `None` where the table's name alone is understood.
     pub schema: Option<String>,
+    /// The schema that it is in, whether it has to be said or not.
+    pub home: String,
     pub name: String,
     pub form: Form,
     pub comment: Option<String>,
@@ -112,6 +114,15 @@ pub struct ForeignKey {
     pub on_update: Option<ForeignKeyAction>,
 }
 
+impl Broken {
+    pub fn is_called(&self, name: &str) -> bool {
+        name == self.name || name == shown(Some(MAIN), &self.name)
+    }
+}
+
+/// What SQLite calls the file itself.
+pub const MAIN: &str = "main";
+
 impl Form {
     /// What people call it.
     pub fn shown(self) -> &'static str {
@@ -129,6 +140,11 @@ impl Table {
     /// The table as people write it: with its schema, where that has to be said.
     pub fn shown(&self) -> String {
         shown(self.schema.as_deref(), &self.name)
+    }
+
+    /// Whether somebody means it by this name: that by which it is shown, or the one with its schema.
+    pub fn is_called(&self, name: &str) -> bool {
+        name == self.shown() || name == shown(Some(&self.home), &self.name)
     }
 
     pub fn column(&self, name: &str) -> Option<&Column> {

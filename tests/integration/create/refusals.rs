@@ -118,3 +118,52 @@ async fn an_enum_without_values_is_text() {
     );
     assert!(created.read("schema.graphql").contains("type Post "));
 }
+
+/// What was mistyped would be served.
+#[tokio::test]
+async fn what_is_to_be_left_out_has_to_be_there() {
+    for (backend, full) in [
+        (Backend::Sqlite, "main.payroll"),
+        (Backend::Postgres, "public.payroll"),
+    ] {
+        let sql = "CREATE TABLE payroll (id integer PRIMARY KEY, wage integer);
+                   CREATE TABLE post (id integer PRIMARY KEY, title text)";
+        let without = |name: &str| Choices {
+            without: vec![name.to_owned()],
+            ..Choices::default()
+        };
+        let Some(created) = Created::with(backend, sql, without(full)).await else {
+            continue;
+        };
+        assert_eq!(
+            created.told("table payroll"),
+            ["left out, as --without says"]
+        );
+        assert!(!created.read("schema.graphql").contains("wage"));
+        let folder = created.folder.with_file_name("other");
+        let error = new(&created.database, &folder, without("payrol")).await;
+        let error = error.expect_err("it is not there").to_string();
+        assert!(
+            error.contains("--without payrol:") && error.contains("`payroll`"),
+            "{error}"
+        );
+        assert!(!folder.exists());
+        // One that was left out before may be gone by now.
+        created.run("DROP TABLE payroll").await;
+        let again = |choices: Choices| create::Sync {
+            folder: created.folder.clone(),
+            url: None,
+            choices,
+            force: false,
+        };
+        let report = create::sync(&again(Choices::default())).await;
+        let report = report.unwrap_or_else(|error| panic!("{error}"));
+        let mut notes = report.notes.iter();
+        assert!(
+            notes.any(|note| note.of == format!("--without {full}")),
+            "{report}"
+        );
+        let error = create::sync(&again(without("nothing"))).await;
+        assert!(matches!(error, Err(CreateError::Without(..))));
+    }
+}
