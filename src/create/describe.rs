@@ -13,7 +13,11 @@ use crate::schema::Schema;
 
 /// The catalog that the written entities will make, or what is wrong with them.
 pub fn catalog(draft: &Draft) -> Result<Catalog, Vec<String>> {
-    build(draft, draft.entities.len(), true)
+    build(draft, &all(draft), true)
+}
+
+fn all(draft: &Draft) -> Vec<usize> {
+    (0..draft.entities.len()).collect()
 }
 
 /// The catalog and the schema of it; `None` where the graph needs a line of somebody's before it can be built, which is
@@ -27,8 +31,8 @@ pub fn schema(draft: &Draft) -> Result<Option<(Catalog, String)>, CreateError> {
     Ok(Some((catalog, schema.sdl)))
 }
 
-fn build(draft: &Draft, first: usize, relations: bool) -> Result<Catalog, Vec<String>> {
-    let entities = draft.entities.iter().take(first);
+fn build(draft: &Draft, places: &[usize], relations: bool) -> Result<Catalog, Vec<String>> {
+    let entities = places.iter().map(|&place| &draft.entities[place]);
     let graph = entities.fold(Graph::new(), |graph, entity| {
         graph.described(described(draft, entity, relations))
     });
@@ -135,10 +139,10 @@ pub fn name_types(draft: &mut Draft) -> Vec<String> {
     for place in 0..draft.entities.len() {
         name_columns(draft, place);
     }
-    if build(draft, draft.entities.len(), false).is_err() {
+    if build(draft, &all(draft), false).is_err() {
         name_one_by_one(draft);
     }
-    match build(draft, draft.entities.len(), false) {
+    match build(draft, &all(draft), false) {
         Ok(catalog) => {
             tell_names(draft, &catalog);
             let entities = catalog.entities.into_iter();
@@ -169,14 +173,17 @@ fn tell_names(draft: &mut Draft, catalog: &Catalog) {
     }
 }
 
-/// Takes in one entity after the other, so that it is known which one does not fit.
+/// Takes in one entity after the other, so that it is known which one does not fit; first those that have their names
+/// already.
 fn name_one_by_one(draft: &mut Draft) {
-    for place in 0..draft.entities.len() {
-        let before = match build(draft, place, false) {
+    let mut places = all(draft);
+    places.sort_by_key(|&place| !draft.entities[place].had_plain_type);
+    for (count, &place) in places.iter().enumerate() {
+        let before = match build(draft, &places[..count], false) {
             Ok(_) => 0,
             Err(mistakes) => mistakes.len(),
         };
-        let Err(mistakes) = build(draft, place + 1, false) else {
+        let Err(mistakes) = build(draft, &places[..=count], false) else {
             continue;
         };
         if mistakes.len() <= before {
@@ -187,7 +194,7 @@ fn name_one_by_one(draft: &mut Draft) {
         let numbered = (2..9).map(|n| format!("{own}Table{n}"));
         for name in std::iter::once(format!("{own}Table")).chain(numbered) {
             draft.entities[place].type_name = Some(name.clone());
-            if build(draft, place + 1, false).map_or_else(|m| m.len(), |_| 0) <= before {
+            if build(draft, &places[..=count], false).map_or_else(|m| m.len(), |_| 0) <= before {
                 let of = format!("table {}", draft.entities[place].table.shown());
                 let why = format!(
                     "`{plain}` is another type's name, or reserved: its type is called `{name}`, by a line of src/entities.rs"
@@ -200,12 +207,15 @@ fn name_one_by_one(draft: &mut Draft) {
     }
 }
 
-/// Two columns may come to one field: `a_b` and `aB`.
+/// Two columns may come to one field: `a_b` and `aB`. It goes to the one that has had it.
 fn name_columns(draft: &mut Draft, place: usize) {
     let entity = &mut draft.entities[place];
     let mut taken = vec!["id".to_owned()];
     let mut notes = Vec::new();
-    for (ix, column) in entity.table.columns.iter().enumerate() {
+    let mut columns: Vec<usize> = (0..entity.table.columns.len()).collect();
+    columns.sort_by_key(|&ix| !entity.had_plain_field[ix]);
+    for ix in columns {
+        let column = &entity.table.columns[ix];
         let field = names::field(&column.name);
         let is_id = entity.table.primary_key == [column.name.clone()];
         if entity.hidden[ix] || (is_id && field == "id") {
@@ -236,6 +246,7 @@ mod tests {
     use sea_orm::sea_query::{Alias, ColumnType, IntoIden};
 
     use super::super::draft::Choices;
+    use super::super::known::Known;
     use super::super::tables::{Column, Form, Table, Tables, Type};
     use super::*;
 
@@ -265,7 +276,7 @@ mod tests {
             tables: vec![table],
             ..Tables::default()
         };
-        Draft::of(tables, &Choices::default())
+        Draft::of(tables, &Choices::default(), &Known::default())
     }
 
     #[test]

@@ -6,8 +6,9 @@ use heck::{ToSnakeCase, ToUpperCamelCase};
 use sea_orm::sea_query::ColumnType;
 
 use super::idents::{Idents, code, is_secret};
+use super::known::Known;
 use super::relations::Relation;
-use super::tables::{Broken, Cast, Enum, Form, Table, Tables, Unique, shown};
+use super::tables::{Broken, Cast, Column, Enum, Form, Table, Tables, Unique, shown};
 use crate::graph::names;
 
 /// What somebody has said of a database beside its URL; kept in the project, so that `backref sync` knows it again.
@@ -52,6 +53,10 @@ pub struct Entity {
     /// The names of fields in GraphQL that are not those of their columns.
     pub renamed: Vec<Option<String>>,
     pub type_name: Option<String>,
+    /// In the project as it is, its type is called as its table is.
+    pub had_plain_type: bool,
+    /// And the columns' fields as the columns.
+    pub had_plain_field: Vec<bool>,
     pub read_only: bool,
     pub relations: Vec<Relation>,
 }
@@ -76,7 +81,8 @@ pub struct Note {
 }
 
 impl Draft {
-    pub fn of(tables: Tables, choices: &Choices) -> Self {
+    /// `known` says what is called how already; only what is new gets other names.
+    pub fn of(tables: Tables, choices: &Choices, known: &Known) -> Self {
         let mut draft = Draft::default();
         let mut modules = Idents::default();
         modules.snake("sea_orm_active_enums", "table");
@@ -94,11 +100,19 @@ impl Draft {
         }
         let secrets = Secrets::of(&tables.tables);
         draft.unknown_choices(choices, &tables);
+        let mut usable = Vec::new();
         for mut table in tables.tables {
             enums_as_text(&mut table, &draft.enums);
-            if let Some(table) = draft.usable(table, choices, &secrets) {
-                draft.entity(table, choices, &secrets, &mut modules);
-            }
+            usable.extend(draft.usable(table, choices, &secrets));
+        }
+        let before = usable.iter().map(|table| {
+            let name = known.module(table.schema.as_deref(), &table.name)?;
+            modules.keep(name).then(|| name.clone())
+        });
+        let before: Vec<Option<String>> = before.collect();
+        for (table, module) in usable.into_iter().zip(before) {
+            let module = module.unwrap_or_else(|| modules.snake(&wanted(&table), "table"));
+            draft.entity(table, choices, &secrets, (module, known));
         }
         super::relations::find(&mut draft);
         draft
@@ -203,14 +217,9 @@ impl Draft {
         table: Table,
         choices: &Choices,
         secrets: &Secrets,
-        modules: &mut Idents,
+        (module, known): (String, &Known),
     ) {
         let name = table.shown();
-        let wanted = match &table.schema {
-            Some(schema) => format!("{schema}_{}", table.name),
-            None => table.name.clone(),
-        };
-        let module = modules.snake(&wanted, "table");
         let read_only = !matches!(table.form, Form::Table | Form::Foreign);
         if read_only {
             self.note(
@@ -218,12 +227,10 @@ impl Draft {
                 "is read-only: nothing writes through a view".to_owned(),
             );
         }
-        let mut idents = Idents::default();
-        let mut fields = Vec::new();
+        let fields = fields(&table, known);
         let mut hidden = Vec::new();
         for column in &table.columns {
             let of = format!("column {name}.{}", column.name);
-            fields.push(idents.snake(&column.name, "column"));
             let hides = secrets.has(&name, &column.name)
                 && !choices.shows(&table, &column.name)
                 && !table.primary_key.contains(&column.name);
@@ -249,7 +256,15 @@ impl Draft {
         self.without_type(&table);
         self.otherwise_in_rust(&table, &fields);
         let renamed = vec![None; table.columns.len()];
+        let schema = table.schema.as_deref();
+        let columns = table.columns.iter();
+        let had_plain_field = columns
+            .map(|column| known.has_plain_field(schema, &table.name, &column.name))
+            .collect();
+        let had_plain_type = known.has_plain_type(schema, &table.name);
         self.entities.push(Entity {
+            had_plain_type,
+            had_plain_field,
             module,
             table,
             fields,
@@ -476,6 +491,29 @@ impl Choices {
         };
         self.shown.iter().any(|shown| of_column(shown).is_some())
     }
+}
+
+/// What a table's module would be called.
+fn wanted(table: &Table) -> String {
+    match &table.schema {
+        Some(schema) => format!("{schema}_{}", table.name),
+        None => table.name.clone(),
+    }
+}
+
+/// The fields of a table's columns.
+fn fields(table: &Table, known: &Known) -> Vec<String> {
+    let mut idents = Idents::default();
+    let before = table.columns.iter().map(|column| {
+        let name = known.field(table.schema.as_deref(), &table.name, &column.name)?;
+        idents.keep(name).then(|| name.clone())
+    });
+    let before: Vec<Option<String>> = before.collect();
+    let columns = table.columns.iter().zip(before);
+    let named = |(column, before): (&Column, Option<String>)| {
+        before.unwrap_or_else(|| idents.snake(&column.name, "column"))
+    };
+    columns.map(named).collect()
 }
 
 fn enum_draft(of: Enum, idents: &mut Idents) -> EnumDraft {

@@ -49,6 +49,11 @@ impl Idents {
         self.free(plain(name, of), numbered(of), &[""])
     }
 
+    /// Takes this name, if it is free.
+    pub fn keep(&mut self, name: &str) -> bool {
+        self.taken.insert(name.to_upper_camel_case())
+    }
+
     /// A name like `order_state` for an enum, whose type has `OrderState` for itself and with whatever is made beside it.
     pub fn enumeration(&mut self, name: &str) -> String {
         let types = TYPES.split_whitespace().map(str::to_owned);

@@ -13,6 +13,7 @@ mod code;
 mod describe;
 mod draft;
 mod idents;
+mod known;
 mod marked;
 mod postgres;
 mod project;
@@ -32,6 +33,7 @@ pub use project::Source;
 pub use sync::{Sync, sync};
 
 use draft::Draft;
+use known::Known;
 use project::{Project, Written};
 
 use crate::serve::database::{Connect, SetupError, Url};
@@ -128,7 +130,8 @@ pub async fn new(options: &New) -> Result<Report, CreateError> {
     if options.folder.exists() {
         return Err(CreateError::IsThere(options.folder.clone()));
     }
-    let draft = draft(&options.url, &options.choices, &options.choices).await?;
+    let (choices, known) = (&options.choices, Known::default());
+    let draft = draft(&options.url, choices, choices, &known).await?;
     let project = Project {
         name: &name,
         dialect: options.url.dialect(),
@@ -172,7 +175,12 @@ fn counted(number: usize, one: &str, many: &str) -> String {
 }
 
 /// Reads a database, and decides what becomes of its tables; `said` is what is chosen now, and not known from before.
-async fn draft(url: &Url, choices: &Choices, said: &Choices) -> Result<Draft, CreateError> {
+async fn draft(
+    url: &Url,
+    choices: &Choices,
+    said: &Choices,
+    known: &Known,
+) -> Result<Draft, CreateError> {
     let connection = url.connect(Connect::reading()).await;
     let connection = connection.map_err(|error| match error {
         SetupError::NoFile(file) => CreateError::NoFile(file),
@@ -181,7 +189,7 @@ async fn draft(url: &Url, choices: &Choices, said: &Choices) -> Result<Draft, Cr
     let found = tables::read(&connection, &choices.schemas).await;
     let found = found.map_err(SetupError::from)?;
     connection.close().await.map_err(SetupError::from)?;
-    let draft = Draft::of(found, choices);
+    let draft = Draft::of(found, choices, known);
     let mut unknown = draft.unknown.iter();
     if let Some(of) = unknown.find(|of| said.without.contains(&of.name)) {
         let perhaps = of.perhaps.as_ref();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::describe;
 use super::draft::{Choices, Note};
+use super::known::Known;
 use super::marked::{digest_of, kept};
 use super::project::{self, LIST, Written, chosen};
 use super::{CreateError, Report, SETTINGS, draft, write};
@@ -35,7 +36,8 @@ pub async fn sync(options: &Sync) -> Result<Report, CreateError> {
         None => own_url(&options.folder)?,
     };
     let choices = both(chosen(&list), &options.choices);
-    let draft = draft(&url, &choices, &options.choices).await?;
+    let known = Known::of(&options.folder);
+    let draft = draft(&url, &choices, &options.choices, &known).await?;
     let mut report = Report {
         notes: draft.notes.clone(),
         ..Report::default()

@@ -227,3 +227,58 @@ async fn a_name_may_change_by_a_blank_alone() {
         }
     }
 }
+
+/// Rules of main.rs speak of modules and columns.
+#[tokio::test]
+async fn what_is_new_takes_no_name_of_what_was_there() {
+    for backend in Backend::all() {
+        let sql = r#"CREATE TABLE user_log (id integer PRIMARY KEY, user_name text, "User Age" integer)"#;
+        let created = Created::of(backend, sql)
+            .await
+            .expect("the database is here");
+        let before = created.read("entity/src/user_log.rs");
+        // Names that come before the others.
+        created
+            .run(
+                r#"CREATE TABLE "AUserLog" (id integer PRIMARY KEY);
+                   CREATE TABLE "User Log" (id integer PRIMARY KEY, other text)"#,
+            )
+            .await;
+        let report = synced(&created).await;
+        assert_eq!(created.read("entity/src/user_log.rs"), before, "{report}");
+        let new = created.read("entity/src/user_log_table.rs");
+        assert!(new.contains("table_name = \"User Log\""), "{new}");
+        let schema = created.read("src/entities.rs");
+        assert!(
+            schema.contains(".type_name(entity::user_log_table::Entity, "),
+            "{schema}"
+        );
+        links::check(&created);
+        assert_eq!(synced(&created).await.done.len(), 1);
+        assert_eq!(created.read("src/entities.rs"), schema);
+        // Columns, which come before the others where the table is made anew.
+        created
+            .run(
+                r#"DROP TABLE user_log;
+                   CREATE TABLE user_log (id integer PRIMARY KEY, "UserName" text, user_age text, user_name text, "User Age" integer)"#,
+            )
+            .await;
+        let report = synced(&created).await;
+        let now = created.read("entity/src/user_log.rs");
+        for part in [
+            "pub user_name: Option<String>",
+            "#[sea_orm(column_name = \"User Age\")]\n    pub user_age:",
+            "column_name = \"UserName\"",
+            "pub user_name_column:",
+            "pub user_age_column:",
+        ] {
+            assert!(now.contains(part), "{part}: {now}\n{report}");
+        }
+        links::check(&created);
+        let list = created.read("src/entities.rs");
+        let renamed = ".rename_column(entity::user_log::Column::UserNameColumn, \"userNameColumn\")";
+        assert!(list.contains(renamed), "{list}");
+        assert_eq!(synced(&created).await.done.len(), 1);
+        assert_eq!(created.read("src/entities.rs"), list);
+    }
+}

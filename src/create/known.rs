@@ -1,0 +1,136 @@
+//! What a project's entities are called, as its files have it: a table that comes along later takes no name of one that
+//! was there, of which somebody's rules may speak.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::Path;
+
+use heck::ToUpperCamelCase;
+use syn::{Attribute, Item, LitStr};
+
+use super::marked::kept;
+use super::project::LIST;
+
+/// The names of a project; none for one that is new.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// By schema, where one is said, and table.
+    tables: HashMap<(Option<String>, String), Names>,
+    /// The modules whose types are not called as their tables are.
+    typed: HashSet<String>,
+    /// The columns whose fields are not called as they are: `post::Column::Title`.
+    renamed: HashSet<String>,
+}
+
+#[derive(Debug)]
+struct Names {
+    module: String,
+    /// By column.
+    fields: HashMap<String, String>,
+}
+
+impl Known {
+    /// Reads the files of entities, and their list. What cannot be read says nothing.
+    pub fn of(folder: &Path) -> Self {
+        let mut known = Known::default();
+        let entries = fs::read_dir(folder.join("entity/src")).into_iter().flatten();
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let is_rust = |path: &Path| path.extension().is_some_and(|end| end == "rs");
+        let files = paths.filter(|path| is_rust(path)).filter_map(|path| {
+            let module = path.file_stem()?.to_str()?.to_owned();
+            Some((module, fs::read_to_string(&path).ok()?))
+        });
+        let mut files: Vec<(String, String)> = files.collect();
+        // Somebody may have written another entity of the same table by hand.
+        files.sort_by_key(|(module, text)| (kept(text).is_none(), module.clone()));
+        for (module, text) in files {
+            if let Some((table, names)) = names(module, &text) {
+                known.tables.entry(table).or_insert(names);
+            }
+        }
+        let list = fs::read_to_string(folder.join(LIST)).unwrap_or_default();
+        // A formatter may have broken its lines.
+        let list: String = list.split_whitespace().collect();
+        let said_of = |word: &str, end: &str| {
+            let all = list.split(word).skip(1);
+            let all = all.filter_map(|rest| Some(plain(rest.split_once(end)?.0)));
+            all.collect()
+        };
+        known.typed = said_of(".type_name(entity::", "::Entity");
+        known.renamed = said_of(".rename_column(entity::", ",");
+        known
+    }
+
+    pub fn module(&self, schema: Option<&str>, table: &str) -> Option<&String> {
+        Some(&self.names(schema, table)?.module)
+    }
+
+    pub fn field(&self, schema: Option<&str>, table: &str, column: &str) -> Option<&String> {
+        self.names(schema, table)?.fields.get(column)
+    }
+
+    /// Whether the entity's type was called as its table is.
+    pub fn has_plain_type(&self, schema: Option<&str>, table: &str) -> bool {
+        let module = self.module(schema, table);
+        module.is_some_and(|module| !self.typed.contains(module))
+    }
+
+    /// Whether the column's field was called as it is itself.
+    pub fn has_plain_field(&self, schema: Option<&str>, table: &str, column: &str) -> bool {
+        let Some(names) = self.names(schema, table) else {
+            return false;
+        };
+        names.fields.get(column).is_some_and(|field| {
+            let path = format!("{}::Column::{}", names.module, field.to_upper_camel_case());
+            !self.renamed.contains(&path)
+        })
+    }
+
+    fn names(&self, schema: Option<&str>, table: &str) -> Option<&Names> {
+        let key = (schema.map(str::to_owned), table.to_owned());
+        self.tables.get(&key)
+    }
+}
+
+type TableName = (Option<String>, String);
+
+fn names(module: String, text: &str) -> Option<(TableName, Names)> {
+    let file = syn::parse_file(text).ok()?;
+    let mut items = file.items.into_iter();
+    let model = items.find_map(|item| match item {
+        Item::Struct(of) if of.ident == "Model" => Some(of),
+        _ => None,
+    })?;
+    let table = said(&model.attrs, "table_name")?;
+    let schema = said(&model.attrs, "schema_name");
+    let fields = model.fields.iter().filter_map(|field| {
+        let name = plain(&field.ident.as_ref()?.to_string());
+        let column = said(&field.attrs, "column_name");
+        Some((column.unwrap_or_else(|| name.clone()), name))
+    });
+    let fields = fields.collect();
+    Some(((schema, table), Names { module, fields }))
+}
+
+/// A text that SeaORM is told of something.
+fn said(attributes: &[Attribute], name: &str) -> Option<String> {
+    let mut found = None;
+    let own = attributes.iter().filter(|of| of.path().is_ident("sea_orm"));
+    for attribute in own {
+        // What is after something odd is not read.
+        let _ = attribute.parse_nested_meta(|meta| {
+            if meta.path.is_ident(name) {
+                found = Some(meta.value()?.parse::<LitStr>()?.value());
+            } else if meta.input.peek(syn::Token![=]) {
+                meta.value()?.parse::<syn::Expr>()?;
+            }
+            Ok(())
+        });
+    }
+    found
+}
+
+/// A name without the mark of a keyword.
+fn plain(name: &str) -> String {
+    name.trim_start_matches("r#").to_owned()
+}
