@@ -91,6 +91,7 @@ impl Draft {
                 "was not looked at, since it is not in the search path; --schema {schema} takes its tables in, beside --schema … for all others that are wanted"
             ));
         }
+        draft.unknown_choices(choices, &tables);
         let mut idents = Idents::default();
         let enums = tables.enums.into_iter();
         draft.enums = enums.map(|of| enum_draft(of, &mut idents)).collect();
@@ -99,7 +100,6 @@ impl Draft {
             draft.broken(broken, choices);
         }
         let secrets = Secrets::of(&tables.tables);
-        draft.unknown_choices(choices, &tables);
         let mut usable = Vec::new();
         for mut table in tables.tables {
             enums_as_text(&mut table, &draft.enums);

@@ -215,8 +215,8 @@ fn project_name(folder: &Path) -> Result<String, CreateError> {
     let is_plain = name
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    // A crate called so would hide what is called so already.
-    const TAKEN: [&str; 8] = [
+    // A crate called so would hide what is called so already, or is in the way of cargo's own folders.
+    const TAKEN: [&str; 11] = [
         "test",
         "core",
         "std",
@@ -225,8 +225,12 @@ fn project_name(folder: &Path) -> Result<String, CreateError> {
         "entity",
         "migration",
         "deps",
+        "build",
+        "examples",
+        "incremental",
     ];
-    let is_word = syn::parse_str::<syn::Ident>(&name.replace('-', "_")).is_err();
+    let ident = name.replace('-', "_");
+    let is_word = idents::code(&ident) != ident;
     match !begins || !is_plain || is_word || TAKEN.contains(&name.as_str()) {
         true => Err(CreateError::Name(name)),
         false => Ok(name),

@@ -77,7 +77,7 @@ impl Project<'_> {
         let column = first.and_then(|e| Some(variant(e, &e.table.columns.last()?.name)));
         template
             .replace("{{name}}", self.name)
-            .replace("{{url}}", self.example)
+            .replace("{{url}}", &toml(self.example))
             .replace(
                 "{{query}}",
                 &catalog.map_or_else(|| "{ __typename }".to_owned(), question),
@@ -100,7 +100,7 @@ impl Project<'_> {
         let (name, database) = (self.name, self.database());
         let from = match self.backref {
             Source::Registry => format!("version = {:?}", env!("CARGO_PKG_VERSION")),
-            Source::Folder(folder) => format!("path = {:?}", folder.display().to_string()),
+            Source::Folder(folder) => format!("path = {}", toml(&folder.to_string_lossy())),
         };
         format!(
             r#"[workspace]
@@ -166,8 +166,8 @@ sea-orm-migration = {{ version = "{SEA_ORM}", default-features = false, features
     fn settings(&self) -> String {
         format!(
             "# Where the database is, for `cargo run` and `cargo test` on this machine. It is not in git, for it may hold a\n\
-             # password.\n[env]\nDATABASE_URL = {:?}\n{}",
-            self.url,
+             # password.\n[env]\nDATABASE_URL = {}\n{}",
+            toml(self.url),
             self.of_sqlite()
         )
     }
@@ -181,6 +181,21 @@ sea-orm-migration = {{ version = "{SEA_ORM}", default-features = false, features
             Dialect::Postgres => "",
         }
     }
+}
+
+/// A text as TOML has it, whose escapes are not those of Rust.
+fn toml(text: &str) -> String {
+    let mut written = String::from("\"");
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => written.extend(['\\', letter]),
+            letter if letter.is_control() => {
+                let _ = write!(written, "\\u{:04X}", u32::from(letter));
+            }
+            letter => written.push(letter),
+        }
+    }
+    written + "\""
 }
 
 /// What `backref sync` writes: the entities, and their list.

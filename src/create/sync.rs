@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+
+use toml_edit::DocumentMut;
 
 use super::describe;
 use super::draft::{Choices, Note};
@@ -82,14 +85,16 @@ fn both(mut before: Choices, now: &Choices) -> Choices {
 
 /// `DATABASE_URL` of the project's settings, as cargo gives it to what it runs.
 fn own_url(folder: &Path) -> Result<Url, CreateError> {
-    let settings = fs::read_to_string(folder.join(SETTINGS)).unwrap_or_default();
-    let mut values = settings.lines().filter_map(|line| {
-        let (name, value) = line.split_once('=')?;
-        (name.trim() == "DATABASE_URL").then(|| value.trim())
-    });
-    let literal = values.next().ok_or(CreateError::NoUrl)?;
-    let url = syn::parse_str::<syn::LitStr>(literal).map_err(|_| CreateError::NoUrl)?;
-    Ok(url.value().parse()?)
+    let file = folder.join(SETTINGS);
+    let text = fs::read_to_string(&file).unwrap_or_default();
+    let settings: DocumentMut = text.parse().map_err(|cause| CreateError::File {
+        file,
+        cause: io::Error::new(io::ErrorKind::InvalidData, cause),
+    })?;
+    let said = settings.get("env").and_then(|env| env.get("DATABASE_URL"));
+    // Cargo takes a text, or a table that has one.
+    let text = said.and_then(|said| said.as_str().or_else(|| said.get("value")?.as_str()));
+    Ok(text.ok_or(CreateError::NoUrl)?.parse()?)
 }
 
 fn bring_up(options: &Sync, file: &Written, report: &mut Report) -> Result<(), CreateError> {

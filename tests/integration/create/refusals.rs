@@ -22,7 +22,18 @@ async fn nothing_is_written_over() {
 async fn what_cannot_be_a_project_is_said() {
     let database = TestDatabase::empty(Backend::Sqlite).await;
     let place = tempfile::tempdir().expect("a temporary folder");
-    for name in ["2fa", "my api", "self", "test", "größe", "backref"] {
+    for name in [
+        "2fa",
+        "my api",
+        "self",
+        "gen",
+        "test",
+        "größe",
+        "backref",
+        "build",
+        "examples",
+        "incremental",
+    ] {
         let error = new(&database, &place.path().join(name), Choices::default()).await;
         let error = error.expect_err("it is no name").to_string();
         assert!(error.contains(&format!("`{name}`")), "{error}");

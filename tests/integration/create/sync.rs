@@ -282,3 +282,73 @@ async fn what_is_new_takes_no_name_of_what_was_there() {
         assert_eq!(created.read("src/entities.rs"), list);
     }
 }
+
+#[tokio::test]
+async fn the_database_is_named_in_any_way_that_cargo_knows() {
+    let created = Created::of(Backend::Sqlite, CHINOOK)
+        .await
+        .expect("SQLite is here");
+    let url = created.database.url.settled();
+    for settings in [
+        format!("[env]\nDATABASE_URL = '{url}' # Mine.\n"),
+        format!("[env]\nDATABASE_URL = \"{url}\"\t# \"Mine\"\n"),
+        format!("env.DATABASE_URL = \"\"\"\n{url}\"\"\"\n"),
+        format!("[env]\nDATABASE_URL = {{ value = \"{url}\", force = true }}\n"),
+        format!("[other]\nDATABASE_URL = \"sqlite://other.db\"\n[env.DATABASE_URL]\nvalue = '{url}'\n"),
+    ] {
+        edit(&created, ".cargo/config.toml", |_| settings.clone());
+        let report = synced(&created).await;
+        assert_eq!(report.done.len(), 1, "{settings}: {report}");
+    }
+    edit(&created, ".cargo/config.toml", |_| "[env\n".to_owned());
+    let error = sync(&created, Choices::default(), false).await;
+    let error = error.expect_err("it is no TOML").to_string();
+    assert!(error.contains("config.toml"), "{error}");
+}
+
+/// Rust would escape some letters in ways that TOML does not know.
+#[tokio::test]
+async fn a_database_may_lie_in_a_folder_of_any_name() {
+    use backref::create::{New, Source};
+    use toml_edit::DocumentMut;
+
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let folder = place.path().join("cafe\u{301} ที่นี่ \"a\\b\" \u{200b}\u{7f}");
+    std::fs::create_dir(&folder).expect("it is made");
+    let sources = folder.join("sources");
+    std::fs::create_dir(&sources).expect("it is made");
+    let created = Created::of(Backend::Sqlite, CHINOOK)
+        .await
+        .expect("SQLite is here");
+    let file = folder.join("shop.db");
+    created
+        .run(&format!("VACUUM INTO '{}'", file.display()))
+        .await;
+    let options = New {
+        folder: folder.join("my-api"),
+        url: format!("sqlite://{}", file.display())
+            .parse()
+            .expect("a URL"),
+        backref: Source::Folder(sources.clone()),
+        choices: Choices::default(),
+    };
+    create::new(&options).await.expect("it is written");
+    let read = |file: &str| -> DocumentMut {
+        let text = std::fs::read_to_string(options.folder.join(file)).expect("it is there");
+        text.parse().unwrap_or_else(|e| panic!("{e}: {text}"))
+    };
+    let settings = read(".cargo/config.toml");
+    let url = settings["env"]["DATABASE_URL"].as_str();
+    assert_eq!(url, Some(options.url.settled().as_str()));
+    let manifest = read("Cargo.toml");
+    let path = manifest["dependencies"]["backref"]["path"].as_str();
+    assert_eq!(path, sources.to_str());
+    let again = Sync {
+        folder: options.folder.clone(),
+        url: None,
+        choices: Choices::default(),
+        force: false,
+    };
+    let report = create::sync(&again).await.expect("it is found");
+    assert!(says(&report, "nothing was written"), "{report}");
+}
