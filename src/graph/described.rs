@@ -93,7 +93,7 @@ impl Graph {
             primary_key: entity.primary_key,
             makes_key: entity.makes_key,
             unique_keys: entity.unique_keys,
-            comment: entity.comment,
+            comment: entity.comment.as_deref().and_then(reflect::written),
             // No row of it is written before it is code.
             fits: |_, _| true,
             module: entity.module,
@@ -116,7 +116,7 @@ fn column(of: DescribedColumn) -> RawColumn {
             (false, false) => Made::Nothing,
         },
         name: of.name,
-        comment: of.comment,
+        comment: of.comment.as_deref().and_then(reflect::of_column),
         nullable: of.nullable,
         unique: of.unique,
     }

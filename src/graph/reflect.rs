@@ -142,8 +142,7 @@ fn definition<E: EntityTrait>(column: E::Column) -> ColumnSpec {
 }
 
 /// The `comment = "…"` of a column, which may have `renamed_from` behind it.
-fn comment(definition: &ColumnSpec) -> Option<String> {
-    let comment = definition.comment.as_deref()?;
+pub(super) fn of_column(comment: &str) -> Option<String> {
     let comment = comment.split("renamed_from \"").next()?;
     written(comment.trim_end().trim_end_matches(';'))
 }
@@ -161,7 +160,7 @@ fn unique_keys<E: EntityTrait>(entity: E) -> Vec<(String, Vec<String>)> {
     named.collect()
 }
 
-fn written(text: &str) -> Option<String> {
+pub(super) fn written(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
@@ -169,7 +168,7 @@ fn written(text: &str) -> Option<String> {
 fn column(name: &str, def: &ColumnDef, definition: &ColumnSpec) -> RawColumn {
     RawColumn {
         name: name.to_owned(),
-        comment: comment(definition),
+        comment: definition.comment.as_deref().and_then(of_column),
         kind: kind(def.get_column_type()),
         nullable: def.is_null(),
         unique: def.is_unique(),
