@@ -111,7 +111,7 @@ impl Entity {
     }
 
     pub fn is_unique(&self, column: &str) -> bool {
-        let mut unique = self.table.unique.iter();
+        let mut unique = self.table.unique.iter().filter(|key| key.is_immediate);
         unique.any(|key| key.columns == [column]) && self.key_columns() != [column]
     }
 
@@ -121,7 +121,7 @@ impl Entity {
         let mut keys = Vec::new();
         for key in &self.table.unique {
             let is_free = |c: &String| !taken.contains(&c) && !self.is_unique(c);
-            if key.columns.len() < 2 || !key.columns.iter().all(is_free) {
+            if !key.is_immediate || key.columns.len() < 2 || !key.columns.iter().all(is_free) {
                 continue;
             }
             taken.extend(&key.columns);

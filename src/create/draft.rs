@@ -167,7 +167,8 @@ impl Draft {
         if table.primary_key.is_empty() {
             let never_null = |key: &&Unique| {
                 let mut columns = key.columns.iter().filter_map(|c| table.column(c));
-                columns.all(|c| !c.nullable || table.form == Form::Materialized)
+                key.is_immediate
+                    && columns.all(|c| !c.nullable || table.form == Form::Materialized)
             };
             let Some(key) = table.unique.iter().find(never_null) else {
                 let why = match table.form {

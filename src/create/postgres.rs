@@ -118,7 +118,7 @@ impl Found {
     }
 
     async fn keys(&mut self, transaction: &DatabaseTransaction) -> Result<(), DbErr> {
-        let mut unique: BTreeMap<(usize, String), Option<Vec<String>>> = BTreeMap::new();
+        let mut unique: BTreeMap<(usize, String, bool), Option<Vec<String>>> = BTreeMap::new();
         for row in ask(transaction, KEYS, []).await? {
             let Some(&place) = self.places.get(&row.try_get("", "id")?) else {
                 continue;
@@ -128,7 +128,11 @@ impl Found {
                 self.tables[place].primary_key.extend(name);
                 continue;
             }
-            let key = (place, row.try_get("", "name")?);
+            let key = (
+                place,
+                row.try_get("", "name")?,
+                row.try_get("", "immediate")?,
+            );
             let columns = unique.entry(key).or_insert_with(|| Some(Vec::new()));
             match (name, columns.as_mut()) {
                 (Some(name), Some(columns)) => columns.push(name),
@@ -136,8 +140,12 @@ impl Found {
                 _ => *columns = None,
             }
         }
-        for ((place, name), columns) in unique {
-            let key = columns.map(|columns| Unique { name, columns });
+        for ((place, name, is_immediate), columns) in unique {
+            let key = columns.map(|columns| Unique {
+                name,
+                columns,
+                is_immediate,
+            });
             self.tables[place].unique.extend(key);
         }
         for table in &mut self.tables {
@@ -399,7 +407,7 @@ const COLUMNS: &str = "
 /// Unique indexes of whole tables, of which the constraints are made too.
 const KEYS: &str = "
     SELECT indrelid::bigint AS id, relname::text AS name, indisprimary AS primary,
-           attname::text AS column_name
+           indimmediate AS immediate, attname::text AS column_name
     FROM pg_index
     JOIN pg_class ON pg_class.oid = indexrelid
     CROSS JOIN LATERAL generate_series(0, indnkeyatts - 1) AS place

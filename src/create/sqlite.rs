@@ -105,26 +105,32 @@ async fn table(
         columns,
         makes_key: primary_key.len() == 1 && is_row_number,
         primary_key,
-        unique: unique
-            .into_iter()
-            .filter_map(|(name, columns)| {
-                columns.map(|columns| Unique {
-                    name: own_name(&name, &columns),
-                    columns,
-                })
-            })
-            .collect(),
+        unique: unique_keys(unique),
         foreign_keys: foreign_keys(transaction, &name).await?,
         name,
     })
 }
 
-/// An index that SQLite named by itself (`sqlite_autoindex_user_1`) is called by its columns.
-fn own_name(name: &str, columns: &[String]) -> String {
-    match name.starts_with("sqlite_autoindex_") {
-        true => columns.join("_"),
-        false => name.to_owned(),
+/// An index that SQLite named by itself (`sqlite_autoindex_user_1`) is called by its columns, or by what is free: `a, b_c`
+/// and `a_b, c` come to the same, and SeaORM makes one key of all columns that have one name.
+fn unique_keys(found: BTreeMap<String, Option<Vec<String>>>) -> Vec<Unique> {
+    let found = found.into_iter();
+    let found = found.filter_map(|(name, columns)| Some((name, columns?)));
+    let (own, given): (Vec<_>, Vec<_>) =
+        found.partition(|(name, _)| name.starts_with("sqlite_autoindex_"));
+    let mut keys: Vec<Unique> = Vec::new();
+    let own = own.into_iter().map(|(_, columns)| (columns.join("_"), columns));
+    for (name, columns) in given.into_iter().chain(own) {
+        let numbered = (2..).map(|n: u32| format!("{name}_{n}"));
+        let mut names = std::iter::once(name.clone()).chain(numbered);
+        let free = names.find(|name| keys.iter().all(|key| key.name != *name));
+        keys.push(Unique {
+            name: free.unwrap_or(name),
+            columns,
+            is_immediate: true,
+        });
     }
+    keys
 }
 
 async fn foreign_keys(

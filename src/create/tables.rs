@@ -102,6 +102,9 @@ pub struct Enum {
 pub struct Unique {
     pub name: String,
     pub columns: Vec<String>,
+    /// Whether it is asked of each row as it is written. What may wait for the end of a transaction can be no aim of
+    /// `ON CONFLICT`.
+    pub is_immediate: bool,
 }
 
 #[derive(Debug, Clone)]

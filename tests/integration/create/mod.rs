@@ -332,6 +332,13 @@ async fn what_is_odd_is_told_with_what_was_done() {
         let library = created.read("entity/src/lib.rs");
         assert!(library.contains("pub mod r#gen;"), "{library}");
         assert!(created.read("entity/src/gen.rs").contains("pub r#gen:"));
+        let step = created.read("entity/src/step.rs");
+        assert!(step.contains("unique)]\n    pub code:"), "{step}");
+        assert!(step.matches("unique").count() == 1 && step.contains("has_one"), "{step}");
+        let schema = created.read("schema.graphql");
+        for told in ["\"\"\"\nSteps of all;\n\"\"\"", "  \"\"\"\n  Where it is\n  \"\"\""] {
+            assert!(schema.contains(told), "{told}: {schema}");
+        }
     }
     let created = Created::of(Backend::Sqlite, ODD_SQLITE)
         .await
@@ -364,6 +371,11 @@ async fn what_is_odd_is_told_with_what_was_done() {
         &["songs", "born: Date", "when: DateTime"],
     );
     has_fields(&created, "Song", &["artist", "loud"]);
+    let together = created.read("entity/src/together.rs");
+    for name in ["a_b_c", "a_b_c_2", "a_b_c_3"] {
+        let said = format!("unique_key = \"{name}\"");
+        assert_eq!(together.matches(&said).count(), 2, "{together}");
+    }
 }
 
 #[tokio::test]

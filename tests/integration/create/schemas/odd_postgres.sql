@@ -46,3 +46,8 @@ CREATE TABLE by_array (tags text[] PRIMARY KEY, n int);
 CREATE TABLE of_13 (c1 int, c2 int, c3 int, c4 int, c5 int, c6 int, c7 int, c8 int, c9 int, c10 int, c11 int, c12 int, c13 int, PRIMARY KEY (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13));
 CREATE TABLE wide (id int PRIMARY KEY, c1 int, c2 int, c3 int, c4 int, c5 int, c6 int, c7 int, c8 int, c9 int, c10 int, c11 int, c12 int, c13 int, UNIQUE (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13));
 CREATE TABLE wide_ref (id int PRIMARY KEY, c1 int, c2 int, c3 int, c4 int, c5 int, c6 int, c7 int, c8 int, c9 int, c10 int, c11 int, c12 int, c13 int, FOREIGN KEY (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13) REFERENCES wide (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13));
+-- What is unique only at the end of a transaction is no key to insert by, and a comment may have blanks around it.
+CREATE TABLE step (id int PRIMARY KEY, pos int UNIQUE DEFERRABLE, a int, b int, code text UNIQUE, UNIQUE (a, b) DEFERRABLE);
+CREATE TABLE house (id int PRIMARY KEY, step_id int UNIQUE DEFERRABLE REFERENCES step);
+COMMENT ON TABLE step IS E'\n  Steps of all; ';
+COMMENT ON COLUMN step.pos IS '  Where it is; ';

@@ -26,3 +26,6 @@ CREATE TABLE gen (id INTEGER PRIMARY KEY, gen int REFERENCES mutation, gen_id in
 CREATE TABLE of_13 (c1 int, c2 int, c3 int, c4 int, c5 int, c6 int, c7 int, c8 int, c9 int, c10 int, c11 int, c12 int, c13 int, PRIMARY KEY (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13));
 CREATE TABLE wide (id INTEGER PRIMARY KEY, c1 int, c2 int, c3 int, c4 int, c5 int, c6 int, c7 int, c8 int, c9 int, c10 int, c11 int, c12 int, c13 int, UNIQUE (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13));
 CREATE TABLE wide_ref (id INTEGER PRIMARY KEY, c1 int, c2 int, c3 int, c4 int, c5 int, c6 int, c7 int, c8 int, c9 int, c10 int, c11 int, c12 int, c13 int, FOREIGN KEY (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13) REFERENCES wide (c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13));
+-- Names of columns that come to one when they are put together.
+CREATE TABLE together (id INTEGER PRIMARY KEY, a int, b_c int, a_b int, c int, x int, y int, UNIQUE (a, b_c), UNIQUE (a_b, c));
+CREATE UNIQUE INDEX a_b_c ON together (x, y);
