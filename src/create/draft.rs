@@ -255,6 +255,7 @@ impl Draft {
             }
         }
         self.without_type(&table);
+        self.assumed(&table);
         self.otherwise_in_rust(&table, &fields);
         let renamed = vec![None; table.columns.len()];
         let schema = table.schema.as_deref();
@@ -316,6 +317,23 @@ impl Draft {
             let of = format!("table {}", table.shown());
             self.note(of, format!(
                 "SeaORM has no type for the column(s) {}: they are read and written as the database's text for them",
+                columns.join(", ")
+            ));
+        }
+    }
+
+    /// Columns of UUIDs that are empty.
+    fn assumed(&mut self, table: &Table) {
+        let columns = table.columns.iter().filter(|c| c.of.is_assumed);
+        let columns = columns.map(|c| match c.of.declared {
+            ColumnType::Uuid => format!("{} ({}): 16 bytes, as SeaORM writes them", c.name, c.of.shown),
+            _ => format!("{} ({}): text", c.name, c.of.shown),
+        });
+        let columns: Vec<String> = columns.collect();
+        if !columns.is_empty() {
+            let of = format!("table {}", table.shown());
+            self.note(of, format!(
+                "no value is there yet that shows how UUIDs are held, so it is assumed of {}; once there is one, backref sync goes by it",
                 columns.join(", ")
             ));
         }

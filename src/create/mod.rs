@@ -5,7 +5,8 @@
 //! is called, `describe` tries that as a graph before there is code for it, `code` writes the entities (by
 //! sea-orm-codegen), and `project` the files around them. Whatever is odd is a [`Note`], which says what was done about it.
 //!
-//! **Invariant:** nothing of the database is changed, and no row is read. No password is in a file that git keeps.
+//! **Invariant:** nothing of the database is changed, and no value of a row is read; of SQLite's columns of UUIDs it is asked
+//! whether they hold text or bytes. No password is in a file that git keeps.
 
 mod asked;
 mod attributes;

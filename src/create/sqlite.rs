@@ -31,6 +31,7 @@ pub async fn read(transaction: &DatabaseTransaction) -> Result<Tables, DbErr> {
         }
     }
     name_keys(&mut tables);
+    follow_references(&mut tables);
     Ok(Tables {
         tables,
         broken,
@@ -76,6 +77,11 @@ async fn table(
             name: column,
             comment: None,
         });
+    }
+    for column in &mut columns {
+        if matches!(column.of.declared, ColumnType::Uuid) {
+            column.of = uuid(transaction, &name, column).await?;
+        }
     }
     let rows = ask(transaction, INDEXES, [name.as_str().into()]).await?;
     let mut unique: BTreeMap<String, Option<Vec<String>>> = BTreeMap::new();
@@ -131,6 +137,70 @@ fn unique_keys(found: BTreeMap<String, Option<Vec<String>>>) -> Vec<Unique> {
         });
     }
     keys
+}
+
+/// A column of UUIDs: SeaORM writes each as 16 bytes, and most others as text, by which alone it is found then. What the
+/// column holds says which; until it holds something, the word that SeaORM declares them by.
+async fn uuid(
+    transaction: &DatabaseTransaction,
+    table: &str,
+    column: &Column,
+) -> Result<Type, DbErr> {
+    const OF_SEAORM: &str = "uuid_text";
+    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let name = quoted(&column.name);
+    let sql = format!(
+        "SELECT typeof({name}) = 'blob' AS is_bytes FROM {} WHERE {name} IS NOT NULL LIMIT 1",
+        quoted(table)
+    );
+    let held: Option<bool> = match ask(transaction, &sql, []).await {
+        Ok(rows) => rows
+            .first()
+            .map(|row| row.try_get("", "is_bytes"))
+            .transpose()?,
+        // A view whose columns are known may still have no rows that can be read.
+        Err(error) if unreadable(&error).is_some() => None,
+        Err(error) => return Err(error),
+    };
+    let shown = &column.of.shown;
+    let declared = match held.unwrap_or_else(|| shown.eq_ignore_ascii_case(OF_SEAORM)) {
+        true => ColumnType::Uuid,
+        false => ColumnType::Text,
+    };
+    Ok(Type {
+        is_assumed: held.is_none(),
+        ..Type::plain(declared, shown)
+    })
+}
+
+/// What refers to a column holds what that one does.
+fn follow_references(tables: &mut [Table]) {
+    loop {
+        let mut known = Vec::new();
+        for (place, table) in tables.iter().enumerate() {
+            for key in &table.foreign_keys {
+                let target = tables.iter().find(|other| other.name == key.table);
+                for (here, there) in key.columns.iter().zip(&key.to_columns) {
+                    let of = target.and_then(|target| target.column(there));
+                    let of = of.map(|column| &column.of).filter(|of| !of.is_assumed);
+                    let is_either = |of: &&Type| {
+                        matches!(of.declared, ColumnType::Uuid | ColumnType::Text)
+                    };
+                    let of = of.filter(is_either);
+                    let column = table.columns.iter().position(|c| c.name == *here);
+                    let column = column.filter(|&ix| table.columns[ix].of.is_assumed);
+                    known.extend(column.zip(of).map(|(ix, of)| (place, ix, of.declared.clone())));
+                }
+            }
+        }
+        if known.is_empty() {
+            return;
+        }
+        for (place, ix, declared) in known {
+            let of = &mut tables[place].columns[ix].of;
+            *of = Type::plain(declared, &of.shown);
+        }
+    }
 }
 
 async fn foreign_keys(
@@ -229,14 +299,13 @@ fn type_of(shown: &str) -> Type {
         // A cast would make a number of it.
         save: None,
     });
+    let declared = match (&cast, shown) {
+        (Some(_), "") => ColumnType::custom("any"),
+        _ => declared,
+    };
     Type {
-        declared: match (&cast, shown) {
-            (Some(_), "") => ColumnType::custom("any"),
-            _ => declared,
-        },
-        shown: shown.to_owned(),
         cast,
-        enumeration: None,
+        ..Type::plain(declared, shown)
     }
 }
 

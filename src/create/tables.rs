@@ -83,6 +83,8 @@ pub struct Type {
     pub cast: Option<Cast>,
     /// Which of [`Tables::enums`] it is, or its elements are.
     pub enumeration: Option<usize>,
+    /// What was declared does not say it, and there is no value yet that would.
+    pub is_assumed: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,6 +190,7 @@ impl Type {
             shown: shown.to_owned(),
             cast: None,
             enumeration: None,
+            is_assumed: false,
         }
     }
 

@@ -379,6 +379,45 @@ async fn what_is_odd_is_told_with_what_was_done() {
 }
 
 #[tokio::test]
+async fn uuids_of_sqlite_are_what_is_held() {
+    let sql = r#"
+        CREATE TABLE texts (id uuid PRIMARY KEY, other guid);
+        INSERT INTO texts VALUES ('6f1c1a4e-0000-4000-8000-000000000001', NULL);
+        CREATE TABLE bytes (id uuid PRIMARY KEY, "a ""b""" uuid_text);
+        INSERT INTO bytes VALUES (x'6f1c1a4e000040008000000000000001', 'text');
+        CREATE TABLE bare (id uuid_text PRIMARY KEY, other uuid, text_id uuid REFERENCES texts, bytes_id uuid UNIQUE REFERENCES bytes (ID));
+        CREATE TABLE bare_ref (id INTEGER PRIMARY KEY, bytes_id uuid REFERENCES bare (bytes_id));"#;
+    let created = Created::of(Backend::Sqlite, sql)
+        .await
+        .expect("SQLite is here");
+    links::check(&created);
+    has_fields(&created, "Byte", &["id: ID!", "aB: String", "bare"]);
+    for (file, fields) in [
+        ("texts", vec!["id: String", "other: Option<String>"]),
+        ("bytes", vec!["id: Uuid", "a_b: Option<String>"]),
+        (
+            "bare",
+            vec![
+                "id: Uuid",
+                "other: Option<String>",
+                "text_id: Option<String>",
+                "bytes_id: Option<Uuid>",
+            ],
+        ),
+        ("bare_ref", vec!["bytes_id: Option<Uuid>"]),
+    ] {
+        let text = created.read(&format!("entity/src/{file}.rs"));
+        for field in fields {
+            assert!(text.contains(&format!("pub {field},")), "{field}: {text}");
+        }
+    }
+    assert!(created.tells("table texts", "assumed of other (guid): text"));
+    assert!(created.tells("table bare", "id (uuid_text): 16 bytes"));
+    assert!(created.told("table bytes").iter().all(|told| !told.contains("assumed")));
+    assert!(created.told("table bare_ref").is_empty());
+}
+
+#[tokio::test]
 async fn what_is_chosen_is_taken_in() {
     let choices = Choices {
         schemas: vec!["public".to_owned(), "archive".to_owned()],

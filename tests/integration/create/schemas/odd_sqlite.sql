@@ -29,3 +29,8 @@ CREATE TABLE wide_ref (id INTEGER PRIMARY KEY, c1 int, c2 int, c3 int, c4 int, c
 -- Names of columns that come to one when they are put together.
 CREATE TABLE together (id INTEGER PRIMARY KEY, a int, b_c int, a_b int, c int, x int, y int, UNIQUE (a, b_c), UNIQUE (a_b, c));
 CREATE UNIQUE INDEX a_b_c ON together (x, y);
+-- UUIDs as text and as bytes.
+CREATE TABLE by_uuid (id uuid PRIMARY KEY, parent uuid REFERENCES by_uuid, label guid);
+INSERT INTO by_uuid VALUES ('6f1c1a4e-0000-4000-8000-000000000001', NULL, NULL);
+CREATE TABLE by_bytes (id uuid PRIMARY KEY, other_id uuid REFERENCES by_bytes, late uuid_text);
+INSERT INTO by_bytes VALUES (x'6f1c1a4e000040008000000000000001', NULL, NULL);
