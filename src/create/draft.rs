@@ -132,12 +132,7 @@ impl Draft {
     }
 
     /// The table, if there is an entity for it, with a primary key.
-    fn usable(
-        &mut self,
-        mut table: Table,
-        choices: &Choices,
-        secrets: &Secrets,
-    ) -> Option<Table> {
+    fn usable(&mut self, mut table: Table, choices: &Choices, secrets: &Secrets) -> Option<Table> {
         let name = table.shown();
         if matches!(table.form, Form::Kept | Form::Partition) {
             return None;
@@ -167,8 +162,7 @@ impl Draft {
         if table.primary_key.is_empty() {
             let never_null = |key: &&Unique| {
                 let mut columns = key.columns.iter().filter_map(|c| table.column(c));
-                key.is_immediate
-                    && columns.all(|c| !c.nullable || table.form == Form::Materialized)
+                key.is_immediate && columns.all(|c| !c.nullable || table.form == Form::Materialized)
             };
             let Some(key) = table.unique.iter().find(never_null) else {
                 let why = match table.form {
@@ -326,7 +320,10 @@ impl Draft {
     fn assumed(&mut self, table: &Table) {
         let columns = table.columns.iter().filter(|c| c.of.is_assumed);
         let columns = columns.map(|c| match c.of.declared {
-            ColumnType::Uuid => format!("{} ({}): 16 bytes, as SeaORM writes them", c.name, c.of.shown),
+            ColumnType::Uuid => format!(
+                "{} ({}): 16 bytes, as SeaORM writes them",
+                c.name, c.of.shown
+            ),
             _ => format!("{} ({}): text", c.name, c.of.shown),
         });
         let columns: Vec<String> = columns.collect();
@@ -469,7 +466,8 @@ impl Secrets {
 /// The table that somebody may have meant.
 fn alike<'t>(name: &str, tables: impl Iterator<Item = &'t Table>) -> Option<String> {
     const FAR: usize = 3;
-    let distance = |of: &String| strsim::damerau_levenshtein(&of.to_lowercase(), &name.to_lowercase());
+    let distance =
+        |of: &String| strsim::damerau_levenshtein(&of.to_lowercase(), &name.to_lowercase());
     let names = tables.map(Table::shown);
     let near = names.map(|of| (distance(&of), of)).min()?;
     (near.0 <= FAR).then_some(near.1)

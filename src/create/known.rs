@@ -33,7 +33,9 @@ impl Known {
     /// Reads the files of entities, and their list. What cannot be read says nothing.
     pub fn of(folder: &Path) -> Self {
         let mut known = Known::default();
-        let entries = fs::read_dir(folder.join("entity/src")).into_iter().flatten();
+        let entries = fs::read_dir(folder.join("entity/src"))
+            .into_iter()
+            .flatten();
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
         let is_rust = |path: &Path| path.extension().is_some_and(|end| end == "rs");
         let files = paths.filter(|path| is_rust(path)).filter_map(|path| {

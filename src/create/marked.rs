@@ -86,7 +86,12 @@ mod tests {
                 "#[sea_orm(table_name = {name:?})]\npub struct Model {{ pub id: i64 }}\n"
             ))
         };
-        let names = ["Order Details", "OrderDetails", "Order,Details", "Order  Details"];
+        let names = [
+            "Order Details",
+            "OrderDetails",
+            "Order,Details",
+            "Order  Details",
+        ];
         for (ix, name) in names.iter().enumerate() {
             for other in &names[ix + 1..] {
                 assert_ne!(of(name), of(other), "{name} and {other}");

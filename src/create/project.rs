@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use super::attributes::variant;
 use super::CreateError;
+use super::attributes::variant;
 use super::code;
 use super::describe;
 use super::draft::{Choices, Draft};

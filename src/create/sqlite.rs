@@ -125,7 +125,9 @@ fn unique_keys(found: BTreeMap<String, Option<Vec<String>>>) -> Vec<Unique> {
     let (own, given): (Vec<_>, Vec<_>) =
         found.partition(|(name, _)| name.starts_with("sqlite_autoindex_"));
     let mut keys: Vec<Unique> = Vec::new();
-    let own = own.into_iter().map(|(_, columns)| (columns.join("_"), columns));
+    let own = own
+        .into_iter()
+        .map(|(_, columns)| (columns.join("_"), columns));
     for (name, columns) in given.into_iter().chain(own) {
         let numbered = (2..).map(|n: u32| format!("{name}_{n}"));
         let mut names = std::iter::once(name.clone()).chain(numbered);
@@ -183,13 +185,16 @@ fn follow_references(tables: &mut [Table]) {
                 for (here, there) in key.columns.iter().zip(&key.to_columns) {
                     let of = target.and_then(|target| target.column(there));
                     let of = of.map(|column| &column.of).filter(|of| !of.is_assumed);
-                    let is_either = |of: &&Type| {
-                        matches!(of.declared, ColumnType::Uuid | ColumnType::Text)
-                    };
+                    let is_either =
+                        |of: &&Type| matches!(of.declared, ColumnType::Uuid | ColumnType::Text);
                     let of = of.filter(is_either);
                     let column = table.columns.iter().position(|c| c.name == *here);
                     let column = column.filter(|&ix| table.columns[ix].of.is_assumed);
-                    known.extend(column.zip(of).map(|(ix, of)| (place, ix, of.declared.clone())));
+                    known.extend(
+                        column
+                            .zip(of)
+                            .map(|(ix, of)| (place, ix, of.declared.clone())),
+                    );
                 }
             }
         }

@@ -334,9 +334,12 @@ async fn what_is_odd_is_told_with_what_was_done() {
         assert!(created.read("entity/src/gen.rs").contains("pub r#gen:"));
         let step = created.read("entity/src/step.rs");
         assert!(step.contains("unique)]\n    pub code:"), "{step}");
-        assert!(step.matches("unique").count() == 1 && step.contains("has_one"), "{step}");
+        assert!(
+            step.matches("unique").count() == 1 && step.contains("has_one"),
+            "{step}"
+        );
         let schema = created.read("schema.graphql");
-        for told in ["\"\"\"\nSteps of all;\n\"\"\"", "  \"\"\"\n  Where it is\n  \"\"\""] {
+        for told in ["\nSteps of all;\n", "\n  Where it is\n"] {
             assert!(schema.contains(told), "{told}: {schema}");
         }
     }
@@ -413,7 +416,12 @@ async fn uuids_of_sqlite_are_what_is_held() {
     }
     assert!(created.tells("table texts", "assumed of other (guid): text"));
     assert!(created.tells("table bare", "id (uuid_text): 16 bytes"));
-    assert!(created.told("table bytes").iter().all(|told| !told.contains("assumed")));
+    assert!(
+        created
+            .told("table bytes")
+            .iter()
+            .all(|told| !told.contains("assumed"))
+    );
     assert!(created.told("table bare_ref").is_empty());
 }
 

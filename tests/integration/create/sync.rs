@@ -232,7 +232,8 @@ async fn a_name_may_change_by_a_blank_alone() {
 #[tokio::test]
 async fn what_is_new_takes_no_name_of_what_was_there() {
     for backend in Backend::all() {
-        let sql = r#"CREATE TABLE user_log (id integer PRIMARY KEY, user_name text, "User Age" integer)"#;
+        let sql =
+            r#"CREATE TABLE user_log (id integer PRIMARY KEY, user_name text, "User Age" integer)"#;
         let created = Created::of(backend, sql)
             .await
             .expect("the database is here");
@@ -276,7 +277,8 @@ async fn what_is_new_takes_no_name_of_what_was_there() {
         }
         links::check(&created);
         let list = created.read("src/entities.rs");
-        let renamed = ".rename_column(entity::user_log::Column::UserNameColumn, \"userNameColumn\")";
+        let renamed =
+            ".rename_column(entity::user_log::Column::UserNameColumn, \"userNameColumn\")";
         assert!(list.contains(renamed), "{list}");
         assert_eq!(synced(&created).await.done.len(), 1);
         assert_eq!(created.read("src/entities.rs"), list);
@@ -294,7 +296,9 @@ async fn the_database_is_named_in_any_way_that_cargo_knows() {
         format!("[env]\nDATABASE_URL = \"{url}\"\t# \"Mine\"\n"),
         format!("env.DATABASE_URL = \"\"\"\n{url}\"\"\"\n"),
         format!("[env]\nDATABASE_URL = {{ value = \"{url}\", force = true }}\n"),
-        format!("[other]\nDATABASE_URL = \"sqlite://other.db\"\n[env.DATABASE_URL]\nvalue = '{url}'\n"),
+        format!(
+            "[other]\nDATABASE_URL = \"sqlite://other.db\"\n[env.DATABASE_URL]\nvalue = '{url}'\n"
+        ),
     ] {
         edit(&created, ".cargo/config.toml", |_| settings.clone());
         let report = synced(&created).await;
