@@ -52,7 +52,7 @@ async fn what_refers_to_a_secret_is_one() {
         assert!(!schema.contains("sessiontoken") && !schema.contains("accesstoken:"));
         assert!(!schema.contains("`accesstoken`"));
         // A number of a row is no secret, whatever the row is.
-        has_fields(&created, "Spending", &["tokenId: Int", "token"]);
+        has_fields(&created, "Spending", &["tokenId: ID", "token"]);
     }
 }
 
