@@ -17,6 +17,7 @@
 //! | failed | `INTERNAL_SERVER_ERROR`, or `LIMIT_EXCEEDED` where it was more than the database takes | are answered |
 //! | was stopped by the database (`statement_timeout`) or an operator | `TIMEOUT` | are answered |
 //! | ran when the request's time was over | `TIMEOUT` | that are not loaded yet fail alike, without being asked |
+//! | was prepared for tables that were altered since | its own, if it has one when it is prepared anew | begin again together with it, once |
 //! | was hit by what others did: their failure, a standby's recovery | `UNAVAILABLE`, if that happens time and again | begin again together with it |
 //! | lost its connection, or found no database | `UNAVAILABLE`, if a new connection does not help | that are not loaded yet fail alike |
 //!

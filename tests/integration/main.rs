@@ -4,6 +4,7 @@ mod generate;
 mod reference;
 mod validity_peer;
 
+mod altered;
 mod columns;
 #[cfg(feature = "new")]
 mod create;

@@ -81,6 +81,18 @@ const ON_POSTGRES: &[Case] = &[
         code: "42P01",
         says: "PostgreSQL: a function raised it",
     },
+    // What PostgreSQL cannot do is no outage.
+    Case {
+        made: &[
+            "CREATE FUNCTION never(n text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING \
+             MESSAGE = 'no geheim-4711', ERRCODE = '0A000'; END $$",
+            "ALTER TABLE tag RENAME TO elsewhere",
+            "CREATE VIEW tag AS SELECT id, never(name) AS name FROM elsewhere",
+        ],
+        query: "{ tags { name } }",
+        code: "0A000",
+        says: "PostgreSQL: a function raised it",
+    },
 ];
 
 const ON_SQLITE: &[Case] = &[

@@ -24,6 +24,8 @@ pub struct Connector {
     tls: MakeRustlsConnect,
     /// Whether a pooler stands between, which gives each transaction a session of its choice.
     pooled: bool,
+    /// For how long statements stay prepared.
+    keeps: Duration,
     /// What begins a transaction, which reads one snapshot.
     begin: String,
     /// Of this process alone, among all that ask the same database.
@@ -39,6 +41,9 @@ pub enum Purpose {
 
 /// How long to wait for a new connection.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a statement is asked as it was prepared. Its parameters have the types that their columns had then: where a
+/// column is of another type since, PostgreSQL may compare it by the old one and say nothing (`varchar`, then `citext`).
+const PREPARED: Duration = Duration::from_secs(60);
 
 impl Connector {
     /// `statement_timeout` is how long PostgreSQL lets a statement run.
@@ -112,9 +117,20 @@ impl Connector {
             config,
             tls,
             pooled,
+            keeps: PREPARED,
             begin,
             nonce: std::hash::RandomState::new().build_hasher().finish(),
         })
+    }
+
+    /// The same where statements stay prepared for so long.
+    pub fn keeping_statements(self, keeps: Duration) -> Self {
+        Connector { keeps, ..self }
+    }
+
+    /// For how long statements stay prepared, if a session can ask them by name.
+    pub fn keeps_statements(&self) -> Option<Duration> {
+        (!self.pooled).then_some(self.keeps)
     }
 
     /// Whether statements prepared by name and settings last only as long as a transaction.

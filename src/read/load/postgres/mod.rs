@@ -56,10 +56,13 @@ impl PostgresPool {
     ) -> Result<Vec<Given>, DatabaseError> {
         let asking = async {
             let began = Instant::now();
-            match self.ask_once(&question).await {
+            match self.ask_once(&question, None).await {
                 Err(error) if error.is_cut_off() => {
                     self.distrust(began);
-                    self.ask_once(&question).await
+                    self.ask_once(&question, None).await
+                }
+                Err(error) if error.restart() == Some(Restart::Stale) => {
+                    self.ask_once(&question, Some(Instant::now())).await
                 }
                 answered => answered,
             }
@@ -67,14 +70,19 @@ impl PostgresPool {
         within(deadline, asking).await
     }
 
-    async fn ask_once(&self, question: &Change) -> Result<Vec<Given>, DatabaseError> {
+    async fn ask_once(
+        &self,
+        question: &Change,
+        since: Option<Instant>,
+    ) -> Result<Vec<Given>, DatabaseError> {
         let wish = Wish {
             snapshot: false,
             company: Company::Shared,
         };
         let member = self.enter(wish, 1).await?;
         let parameters = question.values.iter().map(Parameter::of).collect();
-        let asked = Asked::new(&member.session, &question.sql, parameters, || member.mark());
+        let mark = || member.mark();
+        let asked = Asked::new(&member.session, &question.sql, parameters, since, mark);
         let asking = async {
             if asked.is_to_be_prepared() {
                 member.ask(asked.prepare()).await?;
@@ -83,7 +91,10 @@ impl PostgresPool {
             member.ask(found).await
         };
         let answered = asking.await;
-        answered.map_err(|error| asked.explain(error))
+        answered.map_err(|error| match asked.is_stale(&error) {
+            true => stale(error),
+            false => asked.explain(error),
+        })
     }
 
     /// See [`Database::load`](super::Database::load).
@@ -118,6 +129,8 @@ impl PostgresPool {
         let mut permit = None;
         let mut best: Option<Vec<Loaded>> = None;
         let mut broken = 0;
+        // When a statement was found to be prepared for what is no more.
+        let mut since = None;
         loop {
             let entering = async {
                 if permit.is_none() {
@@ -135,7 +148,10 @@ impl PostgresPool {
                 }
                 (Err(error), Some(before)) => return Ok(cut_short(before, error)),
             };
-            let turn = Turn::new(member, deadline, &learnt.cost, apart);
+            let turn = Turn {
+                since,
+                ..Turn::new(member, deadline, &learnt.cost, apart)
+            };
             let began = Instant::now();
             let loaded = super::load(catalog, bound, learnt, &failures, deadline, &turn).await;
             let again = Again::after(&loaded, &mut failures);
@@ -161,6 +177,7 @@ impl PostgresPool {
                     permit = None;
                 }
                 Again::Failure => apart = true,
+                Again::Restart(Restart::Stale) => since = Some(Instant::now()),
                 Again::Restart(_) => {}
             }
             if wish.company != Company::Slow && again != Again::CutOff {
@@ -190,6 +207,14 @@ fn cut_short(mut loaded: Vec<Loaded>, error: DatabaseError) -> Vec<Loaded> {
         });
     }
     loaded
+}
+
+/// As the error of a statement that was prepared for what is no more.
+fn stale(error: DatabaseError) -> DatabaseError {
+    DatabaseError::Restart {
+        why: Restart::Stale,
+        cause: Some(Box::new(error)),
+    }
 }
 
 async fn within<T>(
@@ -261,6 +286,8 @@ struct Turn<'a> {
     is_quick: bool,
     /// Whether each statement is asked apart from the others, so that its failure does not end their transaction.
     apart: bool,
+    /// Statements that were prepared before this time are prepared anew.
+    since: Option<Instant>,
     /// Whether a failure has ended its transaction.
     is_over: AtomicBool,
     /// What was asked, where somebody wants to hear of it: told once, however often the request began.
@@ -276,6 +303,7 @@ impl<'a> Turn<'a> {
             member,
             deadline,
             cost,
+            since: None,
             is_over: AtomicBool::new(false),
             asked: listened.then(Mutex::default),
         }
@@ -308,6 +336,7 @@ impl Connection for Turn<'_> {
         let query = Query {
             member: &self.member,
             apart: self.apart,
+            since: self.since,
             catalog,
             level,
             statement,
@@ -364,6 +393,7 @@ impl Turn<'_> {
 struct Query<'a> {
     member: &'a Member,
     apart: bool,
+    since: Option<Instant>,
     catalog: &'a Catalog,
     level: &'a Level,
     statement: &'a Statement<'a>,
@@ -374,10 +404,11 @@ impl Query<'_> {
         let session = &self.member.session;
         let parameters = values::parameters(self.statement);
         let mark = || self.member.mark();
-        let asked = Asked::new(session, &self.statement.sql.text, parameters, mark);
+        let sql = &self.statement.sql.text;
+        let asked = Asked::new(session, sql, parameters, self.since, mark);
         if asked.is_to_be_prepared() {
             let (prepared, _) = self.send(|| {}, asked.prepare()).await;
-            prepared.map_err(|error| self.restart(error))?;
+            prepared.map_err(|error| self.restart(error, &asked))?;
         }
         let asking = async {
             let found = asked.found().await?;
@@ -385,7 +416,7 @@ impl Query<'_> {
         };
         let (rows, took) = self.send(|| self.member.done(), asking).await;
         self.member.add(took);
-        rows.map_err(|error| asked.explain(self.restart(error)))
+        rows.map_err(|error| asked.explain(self.restart(error, &asked)))
     }
 
     /// Runs a future of the driver's, which sends its statement when it is first polled. Apart from the others, whatever
@@ -406,20 +437,16 @@ impl Query<'_> {
         session.ask(owner, taken_back, apart).await
     }
 
-    /// What to do about an error: where another's statement is its cause, the request begins again.
-    fn restart(&self, error: DatabaseError) -> DatabaseError {
+    /// What to do about an error: where another's statement is its cause, or the statement was prepared for what is no
+    /// more, the request begins again.
+    fn restart(&self, error: DatabaseError, asked: &Asked<'_>) -> DatabaseError {
         let session = &self.member.session;
         let why = match error.sql_state() {
             Some(&SqlState::IN_FAILED_SQL_TRANSACTION) => Restart::Aborted,
             Some(&SqlState::QUERY_CANCELED) if session.was_cancelled() => Restart::Aborted,
             // Class 40: it was in the way of others, as reads are of a standby's recovery.
             Some(code) if code.code().starts_with("40") => Restart::Aborted,
-            // Its tables have changed, or a pooler between us and the server took another of its sessions.
-            Some(&SqlState::FEATURE_NOT_SUPPORTED | &SqlState::INVALID_SQL_STATEMENT_NAME)
-                if session.forget(&self.statement.sql.text) =>
-            {
-                Restart::Stale
-            }
+            _ if asked.is_stale(&error) => return stale(error),
             _ => return error,
         };
         DatabaseError::Restart {

@@ -400,13 +400,13 @@ impl PostgresPool {
             state.opening -= 1;
             match opened {
                 Ok(client) => {
-                    let pooled = shared.connector.is_pooled();
-                    let cancelled = match pooled {
+                    let keeps = shared.connector.keeps_statements();
+                    let cancelled = match shared.connector.is_pooled() {
                         true => shared.cancelled.clone(),
                         false => Arc::default(),
                     };
                     state.places.push(Place {
-                        session: Arc::new(Session::new(client, !pooled, shared.clock, cancelled)),
+                        session: Arc::new(Session::new(client, keeps, shared.clock, cancelled)),
                         unsent: 0,
                         transaction: false,
                         slow: false,

@@ -45,8 +45,9 @@ pub type Owner = u64;
 
 pub struct Session {
     client: Client,
-    keeps_statements: bool,
-    statements: Mutex<Cache<Arc<str>, Statement>>,
+    /// For how long statements stay prepared; `None` where none can be asked by name.
+    keeps: Option<Duration>,
+    statements: Mutex<Cache<Arc<str>, Prepared>>,
     line: Mutex<Line>,
     /// The length of the line.
     waiting: AtomicU32,
@@ -58,6 +59,14 @@ pub struct Session {
     cancelled: Arc<AtomicU64>,
     clock: Instant,
     pub opened: Instant,
+}
+
+/// A statement that can be asked by its name.
+#[derive(Clone)]
+pub struct Prepared {
+    pub statement: Statement,
+    /// Since when: its parameters have the types that what they are compared with had then.
+    since: Instant,
 }
 
 /// The statements that are sent and not answered, in order, and the number of the first.
@@ -75,17 +84,17 @@ pub struct Load {
 }
 
 impl Session {
-    /// `keeps_statements` is whether statements can be prepared by name and asked by it later; `cancelled` is shared
-    /// with the sessions whose statements a cancellation may hit.
+    /// `keeps` is for how long statements are asked by name once they are prepared, if they can be; `cancelled` is
+    /// shared with the sessions whose statements a cancellation may hit.
     pub fn new(
         client: Client,
-        keeps_statements: bool,
+        keeps: Option<Duration>,
         clock: Instant,
         cancelled: Arc<AtomicU64>,
     ) -> Self {
         Session {
             client,
-            keeps_statements,
+            keeps,
             statements: Mutex::new(Cache::new(STATEMENTS)),
             line: Mutex::default(),
             waiting: AtomicU32::new(0),
@@ -102,23 +111,35 @@ impl Session {
     }
 
     pub fn keeps_statements(&self) -> bool {
-        self.keeps_statements
+        self.keeps.is_some()
     }
 
-    /// The statement, if it is prepared.
-    pub fn prepared(&self, sql: &Arc<str>) -> Option<Statement> {
-        self.statements().get(sql).cloned()
+    /// The statement, if it is prepared, and has been no longer than it may be and since no other time than this one.
+    pub fn prepared(&self, sql: &Arc<str>, since: Option<Instant>) -> Option<Prepared> {
+        let prepared = self.statements().get(sql).cloned()?;
+        let is_new = self
+            .keeps
+            .is_some_and(|keeps| prepared.since.elapsed() < keeps);
+        (is_new && since.is_none_or(|since| prepared.since >= since)).then_some(prepared)
     }
 
-    pub async fn prepare(&self, sql: &Arc<str>, types: &[Type]) -> Result<(), DatabaseError> {
+    pub async fn prepare(&self, sql: &Arc<str>, types: &[Type]) -> Result<Prepared, DatabaseError> {
+        let since = Instant::now();
         let statement = self.client.prepare_typed(sql, types).await?;
-        self.statements().insert(sql.clone(), statement);
-        Ok(())
+        let prepared = Prepared { statement, since };
+        self.statements().insert(sql.clone(), prepared.clone());
+        Ok(prepared)
     }
 
-    /// Forgets a statement, whose tables have changed since it was prepared.
-    pub fn forget(&self, sql: &Arc<str>) -> bool {
-        self.statements().remove(sql).is_some()
+    /// Forgets a statement as it was prepared, whose tables have changed since.
+    pub fn forget(&self, sql: &Arc<str>, prepared: &Prepared) {
+        let mut statements = self.statements();
+        if statements
+            .get(sql)
+            .is_some_and(|known| known.since <= prepared.since)
+        {
+            statements.remove(sql);
+        }
     }
 
     /// Sends what needs no answer: a transaction's beginning or its end. What is wrong with it is seen by the
@@ -230,7 +251,7 @@ impl Session {
         let _ = self.client.check_connection().await;
     }
 
-    fn statements(&self) -> MutexGuard<'_, Cache<Arc<str>, Statement>> {
+    fn statements(&self) -> MutexGuard<'_, Cache<Arc<str>, Prepared>> {
         self.statements
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -27,6 +27,8 @@ pub struct PostgresTransaction {
     session: Arc<Session>,
     id: Owner,
     permit: Option<OwnedSemaphorePermit>,
+    /// Statements that were prepared before this time are prepared anew.
+    since: Option<Instant>,
     begun: AtomicBool,
     /// A statement has failed, and the transaction with it.
     is_over: AtomicBool,
@@ -67,6 +69,7 @@ impl PostgresTransaction {
         session: Arc<Session>,
         id: Owner,
         permit: OwnedSemaphorePermit,
+        since: Option<Instant>,
     ) -> Self {
         let listened = tracing::enabled!(target: "backref::postgres", tracing::Level::TRACE);
         PostgresTransaction {
@@ -74,6 +77,7 @@ impl PostgresTransaction {
             session,
             id,
             permit: Some(permit),
+            since,
             begun: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
             again: Mutex::new(None),
@@ -146,7 +150,7 @@ impl PostgresTransaction {
             super::lock(asked).push(sql.clone());
         }
         let mark = || self.writers.connector().mark(self.id);
-        let asked = Asked::new(&self.session, sql, parameters, mark);
+        let asked = Asked::new(&self.session, sql, parameters, self.since, mark);
         let asking = async {
             if asked.is_to_be_prepared() {
                 self.send(asked.prepare()).await?;
@@ -155,7 +159,7 @@ impl PostgresTransaction {
             self.send(answer).await
         };
         let done = asking.await;
-        done.map_err(|error| asked.explain(self.failed(error, Some(sql))))
+        done.map_err(|error| asked.explain(self.failed(error, Some(&asked))))
     }
 
     async fn send<T>(
@@ -181,7 +185,7 @@ impl PostgresTransaction {
     }
 
     /// Takes note of a failure, which ends the transaction.
-    fn failed(&self, error: DatabaseError, sql: Option<&Arc<str>>) -> DatabaseError {
+    fn failed(&self, error: DatabaseError, asked: Option<&Asked<'_>>) -> DatabaseError {
         self.is_over.store(true, Ordering::Release);
         let again = match error.sql_state() {
             Some(&SqlState::IN_FAILED_SQL_TRANSACTION) => {
@@ -191,11 +195,7 @@ impl PostgresTransaction {
                     cause: Some(Box::new(error)),
                 };
             }
-            Some(&SqlState::FEATURE_NOT_SUPPORTED | &SqlState::INVALID_SQL_STATEMENT_NAME)
-                if sql.is_some_and(|sql| self.session.forget(sql)) =>
-            {
-                Again::Stale
-            }
+            _ if asked.is_some_and(|asked| asked.is_stale(&error)) => Again::Stale,
             Some(&SqlState::T_R_DEADLOCK_DETECTED) => Again::Deadlock,
             _ if error.is_conflict() => Again::Conflict,
             _ if error.is_cut_off() => Again::CutOff,

@@ -92,13 +92,15 @@ impl PostgresWriters {
     ) -> Result<W::Done, Abort<W::Refused>> {
         let mut tries = Tries::default();
         let mut turn = None;
+        // When a statement was found to be prepared for what is no more.
+        let mut since = None;
         loop {
             let contends = tries.conflicts > 0 || self.0.was_deadlocked();
             if contends && turn.is_none() {
                 let waiting = tokio::time::timeout(TURN, self.0.contended.lock());
                 turn = waiting.await.ok();
             }
-            let mut transaction = self.begin(deadline).await?;
+            let mut transaction = self.begin(deadline, since).await?;
             let attempt = work.attempt(&transaction);
             let Ok(done) = tokio::time::timeout_at(deadline.into(), attempt).await else {
                 transaction.tell();
@@ -119,6 +121,7 @@ impl PostgresWriters {
             match again {
                 Some(Again::Deadlock) => self.0.note_deadlock(),
                 Some(Again::CutOff) => self.idle().clear(),
+                Some(Again::Stale) => since = Some(Instant::now()),
                 _ => {}
             }
             let pause = again.and_then(|again| tries.another(again));
@@ -159,7 +162,7 @@ impl PostgresWriters {
             rows: 0,
             gives: [Kind::Text].into(),
         };
-        let mut transaction = self.begin(deadline).await?;
+        let mut transaction = self.begin(deadline, None).await?;
         let found = within(deadline, transaction.change(&asked)).await?;
         transaction.roll_back().await;
         let column = |row: Given| match row.into_iter().next() {
@@ -176,8 +179,12 @@ impl PostgresWriters {
         &self.0.connector
     }
 
-    /// A transaction on a connection that nobody else uses.
-    async fn begin(&self, deadline: Instant) -> Result<PostgresTransaction, DatabaseError> {
+    /// A transaction on a connection that nobody else uses, which asks nothing that was prepared before a time.
+    async fn begin(
+        &self,
+        deadline: Instant,
+        since: Option<Instant>,
+    ) -> Result<PostgresTransaction, DatabaseError> {
         let shared = &self.0;
         let beginning = async {
             let permit = shared.permits.clone().acquire_owned().await;
@@ -188,7 +195,10 @@ impl PostgresWriters {
                 None => self.open().await?,
             };
             let id = shared.next.fetch_add(1, Ordering::Relaxed);
-            Ok(PostgresTransaction::new(self.clone(), session, id, permit))
+            let writers = self.clone();
+            Ok(PostgresTransaction::new(
+                writers, session, id, permit, since,
+            ))
         };
         within(deadline, beginning).await
     }
@@ -220,7 +230,8 @@ impl PostgresWriters {
             true => shared.cancelled.clone(),
             false => Arc::default(),
         };
-        let session = Session::new(client, !pooled, shared.clock, cancelled);
+        let keeps = shared.connector.keeps_statements();
+        let session = Session::new(client, keeps, shared.clock, cancelled);
         Ok(Arc::new(session))
     }
 
