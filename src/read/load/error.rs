@@ -89,8 +89,9 @@ pub trait DriverError: std::error::Error {
     /// What is told of it in the log, beside this statement.
     fn said(&self, statement: &str) -> Said;
 
-    /// Why what was to be written was refused, if this says so.
-    fn refusal(&self) -> Option<Refusal>;
+    /// Why what was to be written was refused, if this says so. `of_bound` is whether it is of a value that was bound, and
+    /// nothing had begun to run.
+    fn refusal(&self, of_bound: bool) -> Option<Refusal>;
 }
 
 impl DatabaseError {

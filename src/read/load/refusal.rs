@@ -38,14 +38,14 @@ pub enum Refusal {
     OutOfRange,
     /// A value is none of its column's type.
     Malformed,
-    /// A trigger of the database's own has refused it.
+    /// A trigger of the database's own has refused it, and says so.
     Raised,
 }
 
 impl Refusal {
     /// Why it was refused, if this says so.
     pub fn of(error: &DatabaseError) -> Option<Self> {
-        error.driver()?.refusal()
+        error.driver()?.refusal(error.is_bad_value())
     }
 
     /// With the columns of a unique index, for which PostgreSQL's catalog is asked once.

@@ -84,6 +84,10 @@ async fn other_constraints_are_told_apart() {
             assert_eq!(refused(&scene, far).await, Refusal::OutOfRange);
             let bad = "UPDATE counter SET n = 'many'::text::int";
             assert_eq!(refused(&scene, bad).await, Refusal::Malformed);
+            // What is computed beside is no value's fault.
+            let computed = "UPDATE counter SET n = 1 / (id - id)";
+            let error = error(scene.run(script([sql(computed)])).await);
+            assert_eq!(Refusal::of(&error), None, "{error:?}");
         }
     }
 }

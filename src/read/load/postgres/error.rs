@@ -87,8 +87,8 @@ impl DriverError for PostgresError {
         Said { position, ..said }
     }
 
-    fn refusal(&self) -> Option<Refusal> {
-        refused(self.error.as_db_error()?)
+    fn refusal(&self, of_bound: bool) -> Option<Refusal> {
+        refused(self.error.as_db_error()?, of_bound)
     }
 }
 
@@ -130,7 +130,7 @@ fn told(said: &DbError, statement: &str) -> Said {
 }
 
 /// See PostgreSQL's manual, appendix A.
-fn refused(said: &DbError) -> Option<Refusal> {
+fn refused(said: &DbError, of_bound: bool) -> Option<Refusal> {
     let named = |name: Option<&str>| name.map(str::to_owned);
     let (table, constraint) = (named(said.table()), named(said.constraint()));
     Some(match said.code().code() {
@@ -146,11 +146,29 @@ fn refused(said: &DbError) -> Option<Refusal> {
             column: named(said.column()),
         },
         "23514" | "23P01" => Refusal::Check { table, constraint },
+        "P0001" => Refusal::Raised,
+        code if code.starts_with("22") => return unfit(said, of_bound),
+        _ => return None,
+    })
+}
+
+/// That a value does not fit its column. Most of what class 22 says is of what somebody computes, a trigger or a generated
+/// column (a division by zero), and so is whatever a function has met on its way: no value of the input is known to be wrong.
+fn unfit(said: &DbError, of_bound: bool) -> Option<Refusal> {
+    if said.routine() == Some("exec_stmt_raise") {
+        return Some(Refusal::Raised);
+    }
+    // While a statement runs, only those who were called by it have a context.
+    if !of_bound && said.where_().is_some() {
+        return None;
+    }
+    Some(match said.code().code() {
         "22001" => Refusal::TooLong,
         // Numbers; times; intervals.
         "22003" | "22008" | "22015" => Refusal::OutOfRange,
-        code if code.starts_with("22") => Refusal::Malformed,
-        "P0001" => Refusal::Raised,
+        // Ranges; times and their zones; characters; bits; XML; JSON; the texts of all other types.
+        "22000" | "22007" | "22009" | "22021" | "22026" | "2200M" | "2200N" | "22030" | "22032"
+        | "22P02" | "22P03" | "22P05" => Refusal::Malformed,
         _ => return None,
     })
 }

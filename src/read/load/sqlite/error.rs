@@ -48,7 +48,7 @@ impl DriverError for rusqlite::Error {
         told(self, statement)
     }
 
-    fn refusal(&self) -> Option<Refusal> {
+    fn refusal(&self, _: bool) -> Option<Refusal> {
         match self {
             rusqlite::Error::SqliteFailure(error, message) => {
                 refused(error.extended_code, message.as_deref().unwrap_or_default())
