@@ -2,6 +2,7 @@
 //!
 //! What of it needs no database is `planner`; a mutation goes it for each of its fields, once that has acted (`mutation`).
 
+mod heeded;
 mod mutation;
 mod own;
 mod own_writing;

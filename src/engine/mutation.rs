@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use apollo_compiler::response::{JsonMap, JsonValue};
 
+use super::heeded::Runs;
 use super::planner::Shared;
 use super::writing::{Doing, Failure, Step};
 use super::{Asked, Engine, Planner, Prepared, Refused, Request, Response, note_refused, refuse};
@@ -128,12 +129,14 @@ impl Engine {
             principal,
             units,
             steps,
+            keys: fields.iter().map(|field| field.key.clone()).collect(),
             deadline,
             most: self.planner.limits.page,
             bound,
             explain: request.explain,
             once,
             turn: Turn::new(&self.turns),
+            runs: Runs::default(),
         });
         match doing.run(writers).await {
             Ok(written) => Done {
@@ -251,13 +254,20 @@ impl Engine {
         let catalog = &self.planner.shared.catalog;
         let find = account::statement(catalog, self.database.dialect(), &username);
         let found = match find {
-            Some(find) => self.database.ask(find, deadline).await,
-            None => Ok(Vec::new()),
+            Some(find) => {
+                let sql = find.sql.clone();
+                let found = self.database.ask(find, deadline).await;
+                found.map_err(|error| {
+                    let said = error.said(&sql);
+                    let (sql, position) = (&*sql, said.position);
+                    let statement = log::Statement { sql, position };
+                    let of = Some((field.key.as_str(), statement));
+                    let of = of.filter(|_| !error.is_of_others());
+                    internal(said.code.as_deref(), &said.why, of)
+                })?
+            }
+            None => Vec::new(),
         };
-        let found = found.map_err(|error| {
-            let said = error.said("");
-            internal(said.code.as_deref(), &said.why)
-        })?;
         let found = account::found(&found);
         let found = found.map(|(id, hash, role)| Account { id, hash, role });
         let signing = accounts.sign_in_as(found, password).await;
@@ -637,23 +647,24 @@ pub(super) fn told(error: AccountError) -> Error {
             ..Error::new(Code::Unavailable, message)
         },
         AccountError::NoKey => Error::new(Code::Forbidden, message),
-        AccountError::Hash => internal(None, "a hash was not computed"),
+        AccountError::Hash => internal(None, "a hash was not computed", None),
         AccountError::Database(error) => {
             let code = accounts::code(&error);
-            internal(code.as_deref(), "the statement failed")
+            internal(code.as_deref(), "the statement failed", None)
         }
     }
 }
 
-/// What the database said is not told: it may quote values.
-fn internal(code: Option<&str>, why: &str) -> Error {
+/// What the database said is not told: it may quote values. `of` is the field and its statement, where one has failed.
+fn internal(code: Option<&str>, why: &str, of: Option<(&str, log::Statement<'_>)>) -> Error {
+    let (path, statement) = of.unzip();
     let id = log::report(&log::Cause {
         weight: log::Weight::Error,
         what: "accounts cannot be read or written",
         code,
         why,
-        path: None,
-        statement: None,
+        path,
+        statement,
     });
     Error::new(Code::InternalServerError, format!("internal error {id}"))
 }

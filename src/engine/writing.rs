@@ -5,6 +5,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
+use apollo_compiler::Name;
+
+use super::heeded::{Heeded, Runs};
 use super::mutation::{join, told};
 use super::{Planner, Prepared};
 use crate::error::{Code, Error};
@@ -32,6 +35,8 @@ pub struct Doing {
     pub units: Units,
     /// One for each field.
     pub steps: Vec<Step>,
+    /// As the answer calls the fields.
+    pub keys: Vec<Name>,
     pub deadline: Instant,
     /// Rows that a condition may match at most.
     pub most: u32,
@@ -43,6 +48,7 @@ pub struct Doing {
     pub once: Option<Once>,
     /// Its turn at the rows that it changes, on PostgreSQL.
     pub turn: Turn,
+    pub runs: Runs,
 }
 
 /// What one field does.
@@ -122,6 +128,12 @@ impl Work for Doing {
     }
 
     async fn attempt<T: Transaction>(&self, on: &T) -> Result<Written, Stop> {
+        self.act_all(&Heeded::new(on, &self.runs)).await
+    }
+}
+
+impl Doing {
+    async fn act_all<T: Transaction>(&self, on: &T) -> Result<Written, Stop> {
         let catalog = &self.planner.shared.catalog;
         let writer = Writer::new(catalog, &self.principal, &self.units, self.most, on);
         let mut writer = writer.keeping(&self.planner.shared.changes);
@@ -140,6 +152,7 @@ impl Work for Doing {
         let mut data = Vec::new();
         let mut cost = Vec::new();
         for (at, step) in self.steps.iter().enumerate() {
+            self.runs.come_to(Some(at));
             let of_field = |abort: Abort<Refused>| match abort {
                 Abort::Database(error) => Abort::Database(error),
                 Abort::Refused(why) => Abort::Refused(Undone::Field { at, why }),
@@ -203,6 +216,7 @@ impl Work for Doing {
                 }
             }
         }
+        self.runs.come_to(None);
         if let Some(once) = &self.once {
             once.end(on, &String::from_utf8_lossy(&data)).await?;
         }
@@ -213,9 +227,7 @@ impl Work for Doing {
         });
         Ok(Written { data, extensions })
     }
-}
 
-impl Doing {
     /// Does it, and says what is wrong where it is not done.
     pub async fn run(self: &Arc<Self>, writers: &Writers) -> Result<Written, Failure> {
         let done = async {
@@ -238,7 +250,7 @@ impl Doing {
                 })
             }
             Err(Abort::Database(error)) => Err(Failure::Field {
-                at: 0,
+                at: self.runs.at().unwrap_or_default(),
                 errors: vec![self.shown(&error)],
             }),
             Err(Abort::Refused(Undone::KeyIsTaken)) => Err(Failure::KeyIsTaken),
@@ -256,11 +268,11 @@ impl Doing {
     async fn refused(&self, failed: &write::Failed, writers: &Writers) -> Vec<Error> {
         let catalog = &self.planner.shared.catalog;
         let Some(refusal) = Refusal::of(&failed.error) else {
-            return vec![shown(&failed.error)];
+            return vec![self.shown(&failed.error)];
         };
         let refusal = match refusal.complete(writers, self.deadline).await {
             Ok(refusal) => refusal,
-            Err(error) => return vec![shown(&error)],
+            Err(error) => return vec![shown(&error, None, None)],
         };
         // Of several rows none is named; the one is looked for whose values another has.
         let dialect = writers.dialect();
@@ -294,7 +306,11 @@ impl Doing {
                 "this database keeps no answers, so nothing can be sent with an Idempotency-Key: it has no table `{}`",
                 once::TABLE
             )),
-            false => shown(error),
+            false => {
+                let key = self.runs.at().and_then(|at| self.keys.get(at));
+                let sql = self.runs.sql();
+                shown(error, key.map(Name::as_str), sql.as_deref())
+            }
         }
     }
 
@@ -433,20 +449,26 @@ fn once_each(mut errors: Vec<Error>) -> Vec<Error> {
     errors
 }
 
-/// What went wrong with the database, of which no more than an id is told.
-fn shown(error: &DatabaseError) -> Error {
+/// What went wrong with the database, of which no more than an id is told: beside this statement, of the field of this
+/// key.
+fn shown(error: &DatabaseError, key: Option<&str>, sql: Option<&str>) -> Error {
     if let DatabaseError::ReadOnly(_) = error {
         let message = "this server does not write to its database";
         return Error::new(Code::Forbidden, message);
     }
-    let said = error.said("");
+    let said = error.said(sql.unwrap_or_default());
+    // What is no statement's fault is one cause, whichever it hits.
+    let is_own = !error.is_of_others();
+    let position = said.position;
     let id = log::report(&log::Cause {
         weight: log::Weight::Error,
         what: "a mutation was not done",
         code: said.code.as_deref(),
         why: &said.why,
-        path: None,
-        statement: None,
+        path: key.filter(|_| is_own),
+        statement: sql
+            .filter(|_| is_own)
+            .map(|sql| log::Statement { sql, position }),
     });
     if error.is_timeout() {
         let message = format!("the request took too long, and nothing was done (error {id})");

@@ -17,6 +17,27 @@ use super::TestDatabase;
 /// So long a test waits for what must happen.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What the tokens of tests are signed with.
+pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// A token of the first user's, as the program makes it.
+pub fn token(database: &TestDatabase) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_backref"))
+        .args([
+            "token",
+            "--user",
+            "1",
+            "--jwt-secret",
+            SECRET,
+            "--database-url",
+        ])
+        .arg(database.url.shown())
+        .output()
+        .expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
 /// A server over a database, which is killed when it is dropped.
 pub struct Program {
     child: Child,

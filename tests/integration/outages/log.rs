@@ -2,7 +2,7 @@
 //! row; and each cause once, with how often it came.
 
 use super::*;
-use crate::harness::Program;
+use crate::harness::{Program, SECRET as SECRET_KEY, token};
 
 async fn run(database: &TestDatabase, statements: &[&str]) {
     for sql in statements {
@@ -170,6 +170,124 @@ async fn it_says_what_the_database_said_and_nothing_of_rows() {
                 assert!(at.contains("profile") || at.contains("bio"), "{at}: {line}");
             }
         }
+    }
+}
+
+/// What mutations run is told as what queries do: each with its statement and its field.
+#[tokio::test]
+async fn a_mutation_that_fails_is_told_with_its_statement() {
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        run(
+            &database,
+            &[
+                "UPDATE \"user\" SET role = 'admin' WHERE id = 1",
+                "ALTER TABLE tag RENAME COLUMN name TO elsewhere",
+            ],
+        )
+        .await;
+        let program = Program::serve(&database, &["--log-json", "--jwt-secret", SECRET_KEY]);
+        let header = format!("authorization: Bearer {}", token(&database));
+        let fields = [
+            (
+                "createTag",
+                r#"createTag(input: { name: "geheim-4711" }) { id }"#,
+                "INSERT",
+            ),
+            (
+                "other",
+                r#"other: updateTag(id: "Tag:1", input: { name: "geheim-4711" }) { id }"#,
+                "UPDATE",
+            ),
+        ];
+        let answers = fields.map(|(_, field, _)| {
+            let first = r#"first: updatePost(id: "Post:1", input: { title: "T" }) { id }"#;
+            program.ask_with(&format!("mutation {{ {first} {field} }}"), &header)
+        });
+        let (_, log) = program.stop();
+        assert!(!log.contains(SECRET), "{log}");
+        for ((key, _, starts), answer) in fields.into_iter().zip(answers) {
+            let error = &answer["errors"][0];
+            assert_eq!(
+                error["extensions"]["code"], "INTERNAL_SERVER_ERROR",
+                "{answer}"
+            );
+            assert_eq!(error["path"], serde_json::json!([key]), "{answer}");
+            let lines = about(&log, &id_of(&answer));
+            let [line] = &lines[..] else {
+                panic!("one line: {lines:?} of {log}")
+            };
+            let fields = &line["fields"];
+            assert_eq!(fields["path"], key, "{line}");
+            let statement = fields["statement"].as_str().unwrap_or_default();
+            assert!(statement.contains(starts), "{line}");
+            let message = fields["message"].as_str().unwrap_or_default();
+            assert!(message.contains("name"), "{line}");
+        }
+    }
+}
+
+/// What a trigger's own code does wrong is nobody's value; what it says itself is told as such.
+#[tokio::test]
+async fn what_goes_wrong_in_a_trigger_is_not_the_input_s_fault() {
+    let Some(database) = postgres().await else {
+        return;
+    };
+    let cases = [
+        ("PERFORM 1 / 0", "INTERNAL_SERVER_ERROR", "22012"),
+        ("PERFORM 'many'::integer", "INTERNAL_SERVER_ERROR", "22P02"),
+        (
+            "PERFORM 3000000000::bigint::integer",
+            "INTERNAL_SERVER_ERROR",
+            "22003",
+        ),
+        ("RAISE EXCEPTION 'no'", "CONFLICT", ""),
+        (
+            "RAISE EXCEPTION 'no' USING ERRCODE = '22023'",
+            "CONFLICT",
+            "",
+        ),
+    ];
+    run(
+        &database,
+        &[
+            "UPDATE \"user\" SET role = 'admin' WHERE id = 1",
+            "CREATE FUNCTION wrong() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+            "CREATE TRIGGER wrong BEFORE INSERT ON tag FOR EACH ROW EXECUTE FUNCTION wrong()",
+        ],
+    )
+    .await;
+    let program = Program::serve(&database, &["--log-json", "--jwt-secret", SECRET_KEY]);
+    let header = format!("authorization: Bearer {}", token(&database));
+    let mut logged = Vec::new();
+    for (does, code, sql_state) in cases {
+        let made = format!(
+            "CREATE OR REPLACE FUNCTION wrong() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {does}; RETURN NEW; END $$"
+        );
+        run(&database, &[&made]).await;
+        let answer = program.ask_with(
+            r#"mutation { createTag(input: { name: "one" }) { id } }"#,
+            &header,
+        );
+        assert_eq!(
+            answer["errors"][0]["extensions"]["code"], code,
+            "{does}: {answer}"
+        );
+        if code == "INTERNAL_SERVER_ERROR" {
+            logged.push((id_of(&answer), sql_state));
+        }
+    }
+    let (_, log) = program.stop();
+    for (id, code) in logged {
+        let lines = about(&log, &id);
+        let fields = &lines.first().unwrap_or_else(|| panic!("no line: {log}"))["fields"];
+        assert_eq!(fields["code"], code, "{fields}");
+        assert_eq!(fields["path"], "createTag", "{fields}");
+        assert!(
+            fields["statement"]
+                .as_str()
+                .is_some_and(|sql| sql.contains("INSERT"))
+        );
     }
 }
 

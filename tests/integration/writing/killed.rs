@@ -5,7 +5,6 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -18,10 +17,9 @@ use serde_json::{Value, json};
 
 use super::content;
 use crate::generate;
-use crate::harness::{Backend, Program, TestDatabase, own_server};
+use crate::harness::{Backend, Program, SECRET, TestDatabase, own_server, token};
 use crate::reference::Data;
 
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const CLIENTS: usize = 6;
 /// So many posts a request makes, each with so many comments and tags.
 const POSTS: usize = 3;
@@ -69,23 +67,6 @@ fn send(address: &str, token: &str, name: &str) -> Option<Value> {
     stream.read_to_string(&mut text).ok()?;
     let (_, body) = text.split_once("\r\n\r\n")?;
     serde_json::from_str(body).ok()
-}
-
-fn token(database: &TestDatabase) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_backref"))
-        .args([
-            "token",
-            "--user",
-            "1",
-            "--jwt-secret",
-            SECRET,
-            "--database-url",
-        ])
-        .arg(database.url.shown())
-        .output()
-        .expect("it runs");
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 /// How much of a request is there: users, profiles, posts, comments, links to tags, tags.

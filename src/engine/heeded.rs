@@ -1,0 +1,111 @@
+//! A transaction of which is known what it runs, so that an error of the database's is logged with its statement and with
+//! the field that it is of, as those of reads are.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::graph::{Catalog, Kind};
+use crate::read::load::change::{Change, Foreign, ForeignRows, Given, Transaction};
+use crate::read::load::rows::Rows;
+use crate::read::load::{Connection, DatabaseError, Statement};
+use crate::read::plan::Level;
+use crate::read::sql::Dialect;
+use crate::read::sql::forms::ColumnRef;
+
+/// What a mutation runs, or ran when it failed.
+#[derive(Default)]
+pub struct Runs(Mutex<Running>);
+
+#[derive(Default)]
+struct Running {
+    /// The field, by its place.
+    at: Option<usize>,
+    sql: Option<Arc<str>>,
+}
+
+impl Runs {
+    /// What follows is of this field, or of none.
+    pub fn come_to(&self, at: Option<usize>) {
+        self.running().at = at;
+    }
+
+    pub fn at(&self) -> Option<usize> {
+        self.running().at
+    }
+
+    pub fn sql(&self) -> Option<Arc<str>> {
+        self.running().sql.clone()
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub struct Heeded<'a, T> {
+    on: &'a T,
+    runs: &'a Runs,
+}
+
+impl<'a, T: Transaction> Heeded<'a, T> {
+    /// The transaction is at its beginning.
+    pub fn new(on: &'a T, runs: &'a Runs) -> Self {
+        *runs.running() = Running::default();
+        Heeded { on, runs }
+    }
+
+    async fn heed<R>(
+        &self,
+        sql: &Arc<str>,
+        asking: impl Future<Output = Result<R, DatabaseError>>,
+    ) -> Result<R, DatabaseError> {
+        self.runs.running().sql = Some(sql.clone());
+        let done = asking.await?;
+        self.runs.running().sql = None;
+        Ok(done)
+    }
+}
+
+impl<T: Transaction> Connection for Heeded<'_, T> {
+    const DIALECT: Dialect = T::DIALECT;
+
+    async fn run(
+        &self,
+        catalog: &Catalog,
+        level: &Level,
+        statement: &Statement<'_>,
+    ) -> Result<Rows, DatabaseError> {
+        let asking = self.on.run(catalog, level, statement);
+        self.heed(&statement.sql.text, asking).await
+    }
+
+    fn other_forms(
+        &self,
+        catalog: &Catalog,
+        compared: &[ColumnRef],
+    ) -> Result<Vec<ColumnRef>, DatabaseError> {
+        self.on.other_forms(catalog, compared)
+    }
+
+    fn skip(&self) {
+        self.on.skip();
+    }
+
+    fn is_over(&self) -> bool {
+        self.on.is_over()
+    }
+}
+
+impl<T: Transaction> Transaction for Heeded<'_, T> {
+    async fn change(&self, change: &Change) -> Result<Vec<Given>, DatabaseError> {
+        self.heed(&change.sql, self.on.change(change)).await
+    }
+
+    async fn foreign(
+        &self,
+        statement: &Foreign,
+        kind: impl Fn(&str) -> Option<Kind> + Send,
+    ) -> Result<ForeignRows, DatabaseError> {
+        let asking = self.on.foreign(statement, kind);
+        self.heed(&statement.sql, asking).await
+    }
+}
