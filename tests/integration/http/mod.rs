@@ -78,6 +78,11 @@ async fn bad_input_is_refused_with_a_code_that_tells_why() {
                 "differ in their arguments",
             ),
             (
+                "{ a: tags(where: { id: { in: [\"1\", \"2\"] } }) @skip(if: true) { id } a: tags(where: { id: { in: [\"1\"] } }) { id } }",
+                "GRAPHQL_VALIDATION_FAILED",
+                "differ in their arguments",
+            ),
+            (
                 "{ post { title } }",
                 "BAD_USER_INPUT",
                 "exactly one argument",

@@ -8,13 +8,12 @@ use apollo_compiler::executable::{Field, Selection as Syntax, SelectionSet};
 use apollo_compiler::{Name, Node};
 
 use super::Builder;
-use crate::error::{Code, Error};
 
 pub(super) type Grouped<'a> = IndexMap<&'a Name, Vec<&'a Node<Field>>>;
 
 impl<'a> Builder<'a> {
     /// CollectFields over several selection sets of one object type. A fragment is visited once: a second
-    /// visit would add fields to groups that have them.
+    /// visit would add fields to groups that have them. The fields of a group have the same name and arguments.
     pub(super) fn collect(&self, type_name: &str, sets: &[&'a SelectionSet]) -> Grouped<'a> {
         let mut grouped = Grouped::default();
         let mut visited = HashSet::new();
@@ -77,42 +76,10 @@ impl<'a> Builder<'a> {
         };
         condition("skip") != Some(true) && condition("include") != Some(false)
     }
-
-    /// Fields of one key have the same arguments, or validation would have refused the document; but it
-    /// takes a list for another that it is the beginning of.
-    pub(super) fn check_merged(&mut self, key: &Name, fields: &[&'a Node<Field>]) {
-        let same = |other: &&Node<Field>| {
-            fields[0].arguments.iter().all(|argument| {
-                let other = other.specified_argument_by_name(&argument.name);
-                other.is_some_and(|other| same_lengths(&argument.value, other))
-            })
-        };
-        if let Some(other) = fields[1..].iter().find(|f| !same(f)) {
-            let message = format!(
-                "fields named `{key}` differ in their arguments; use an alias for one of them"
-            );
-            let error = Error::new(Code::GraphqlValidationFailed, message)
-                .at(self.document.line_column(other.location()));
-            self.refused.get_or_insert(error);
-        }
-    }
 }
 
 /// Whether a fragment on `condition` applies to an object type. The only abstract type is `Node`, which
 /// every object type but the root implements.
 fn applies(condition: &Name, type_name: &str) -> bool {
     condition == type_name || (condition == "Node" && type_name != "Query")
-}
-
-fn same_lengths(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::List(one), Value::List(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(a, b)| same_lengths(a, b))
-        }
-        (Value::Object(one), Value::Object(other)) => one.iter().all(|(name, a)| {
-            let b = other.iter().find(|(n, _)| n == name);
-            b.is_some_and(|(_, b)| same_lengths(a, b))
-        }),
-        _ => true,
-    }
 }

@@ -164,7 +164,6 @@ impl<'a> Builder<'a> {
         let grouped = self.collect(type_name, sets);
         let mut fields: Vec<SelectedField> = Vec::with_capacity(grouped.len());
         for (key, of_key) in grouped {
-            self.check_merged(key, &of_key);
             let value = match of_key[0].name.as_str() {
                 "__typename" => Output::Typename(json(type_name)),
                 _ => output(self, key, &of_key),

@@ -41,11 +41,10 @@ pub fn mutation(
     conditions: &[(Name, bool)],
     limits: &Limits,
 ) -> Result<Vec<Acting>, Error> {
-    let mut builder = Builder::new(catalog, document, conditions, Shape::default(), limits);
+    let builder = Builder::new(catalog, document, conditions, Shape::default(), limits);
     let grouped = builder.collect("Mutation", &[&operation.selection_set]);
     let mut acting = Vec::with_capacity(grouped.len());
     for (key, fields) in grouped {
-        builder.check_merged(key, &fields);
         acting.push(Acting::of(catalog, key, fields[0]));
     }
     match builder.refused {
@@ -136,7 +135,6 @@ impl<'a> Builder<'a> {
         let grouped = self.collect(&type_name, sets);
         let mut changed = Vec::with_capacity(grouped.len());
         for (key, fields) in grouped {
-            self.check_merged(key, &fields);
             let field = fields[0];
             let value = match field.name.as_str() {
                 "__typename" => RootOutput::Typename(json(&type_name)),
@@ -162,7 +160,6 @@ impl<'a> Builder<'a> {
         let grouped = self.collect("Session", sets);
         let mut session = Vec::with_capacity(grouped.len());
         for (key, fields) in grouped {
-            self.check_merged(key, &fields);
             let field = fields[0];
             let name = format!("{of}.{key}");
             let value = match field.name.as_str() {

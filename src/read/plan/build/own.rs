@@ -112,7 +112,6 @@ impl<'a> Builder<'a> {
                 let grouped = self.collect(name, sets);
                 let mut selected: Vec<OwnSelected> = Vec::with_capacity(grouped.len());
                 for (key, fields) in grouped {
-                    self.check_merged(key, &fields);
                     let asked = fields[0].name.as_str();
                     let at = object.fields.iter().position(|f| f.name == asked);
                     let selection = match at {

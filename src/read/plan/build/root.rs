@@ -14,7 +14,6 @@ impl<'a> Builder<'a> {
         let grouped = self.collect("Query", &[set]);
         let mut root = Vec::with_capacity(grouped.len());
         for (key, fields) in grouped {
-            self.check_merged(key, &fields);
             let value = self.root_output(key, &fields);
             root.push(RootField {
                 key: key.clone(),

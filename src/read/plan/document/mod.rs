@@ -1,5 +1,6 @@
 //! A document's text, parsed, bounded and validated: everything about it that no request changes.
 
+mod merging;
 mod position;
 mod rules;
 mod size;
@@ -64,6 +65,16 @@ impl Document {
                 Code::GraphqlValidationFailed,
                 "the document has no operation to run",
             )]);
+        }
+        if let Some(field) = merging::differing(&executable, &schema.types) {
+            let key = field.response_name();
+            let message = format!(
+                "fields named `{key}` differ in their arguments; use an alias for one of them"
+            );
+            let at = field.location();
+            let at = at.and_then(|span| position::of_span(&executable.sources, span));
+            let error = Error::new(Code::GraphqlValidationFailed, message);
+            return Err(vec![error.at(at)]);
         }
         Ok(Document {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
