@@ -44,7 +44,7 @@ impl Turns {
                 Key::Is(key) => self.hash((node.entity, usize::MAX, key)),
                 Key::Of(_) => return None,
             },
-            Origin::NewUnless { unique } | Origin::Upsert { unique, .. } => {
+            Origin::NewUnless { unique, .. } | Origin::Upsert { unique, .. } => {
                 let key = &catalog.entities[node.entity].writing.unique[*unique];
                 let value = |column: &usize| {
                     let (_, given) = node.changes.iter().find(|(c, _)| c == column)?;

@@ -108,8 +108,12 @@ pub enum Origin {
     Found(Found),
     /// It is made.
     New,
-    /// It is made, unless one is there that has the same in a unique key, which then is meant.
-    NewUnless { unique: usize },
+    /// It is made, unless one is there that has the same in a unique key, which then is meant, and is changed by what
+    /// others say of it: the keys by which it is connected.
+    NewUnless {
+        unique: usize,
+        changes: Vec<(ColumnIx, Given)>,
+    },
     /// It is made, unless one is there that has the same in a unique key, which is then changed so.
     Upsert {
         unique: usize,
@@ -137,6 +141,19 @@ pub struct Found {
     pub detached: bool,
     /// The relations in which it is to be; where it is in them already, nothing is written for that.
     pub attached: Vec<Within>,
+}
+
+impl Found {
+    pub fn new(key: Key, uses: Uses) -> Self {
+        Found {
+            key,
+            uses,
+            version: None,
+            within: Vec::new(),
+            detached: false,
+            attached: Vec::new(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -205,12 +222,16 @@ impl Node {
         )
     }
 
-    pub fn refers_to(&self) -> impl Iterator<Item = (NodeId, ColumnIx)> {
-        let update = match &self.origin {
-            Origin::Upsert { changes, .. } => &changes[..],
+    /// What is written of the row that is there, where this one was to be made.
+    pub fn instead(&self) -> &[(ColumnIx, Given)] {
+        match &self.origin {
+            Origin::Upsert { changes, .. } | Origin::NewUnless { changes, .. } => changes,
             _ => &[],
-        };
-        let all = self.changes.iter().chain(update);
+        }
+    }
+
+    pub fn refers_to(&self) -> impl Iterator<Item = (NodeId, ColumnIx)> {
+        let all = self.changes.iter().chain(self.instead());
         all.filter_map(|(_, given)| match given {
             Given::Of(node, column) => Some((*node, *column)),
             Given::Is(_) => None,
@@ -369,7 +390,7 @@ impl Operation {
     fn of(origin: &Origin) -> Self {
         match origin {
             Origin::New => Operation::Insert,
-            Origin::NewUnless { unique } => Operation::InsertUnless(*unique),
+            Origin::NewUnless { unique, .. } => Operation::InsertUnless(*unique),
             Origin::Upsert { unique, .. } => Operation::Upsert(*unique),
             Origin::Link => Operation::Link,
             _ => Operation::Update,

@@ -33,7 +33,7 @@ impl<'a> Binder<'a> {
             self.tie(node, within);
         }
         self.fill(node, &fields, true);
-        self.complete(node);
+        self.pending.push((node, ""));
         Some(node)
     }
 
@@ -55,11 +55,19 @@ impl<'a> Binder<'a> {
         let node = match self.names.get(&(entity, name.clone())).copied() {
             None => self.node(entity, origin),
             Some(known) if matches!(self.nodes[known].origin, Origin::Unknown) => {
+                let said = std::mem::take(&mut self.nodes[known].changes);
+                let origin = match origin {
+                    Origin::NewUnless { unique, .. } => Origin::NewUnless {
+                        unique,
+                        changes: self.said_before(entity, &said),
+                    },
+                    other => other,
+                };
                 self.nodes[known] = Node {
                     act: self.acts.len(),
                     entity,
                     origin,
-                    changes: std::mem::take(&mut self.nodes[known].changes),
+                    changes: said,
                     path: self.place(),
                     trusted: false,
                 };
@@ -74,6 +82,15 @@ impl<'a> Binder<'a> {
         };
         self.names.insert((entity, name), node);
         Some(node)
+    }
+
+    /// What an input before it has said of a row that is perhaps found.
+    fn said_before(&self, entity: EntityId, said: &[(ColumnIx, Given)]) -> Vec<(ColumnIx, Given)> {
+        let writing = &self.entity(entity).writing;
+        let said = said.iter().filter(|(column, given)| {
+            writing.preset(*column, false).is_none() && *given != Given::Is(Value::Null)
+        });
+        said.cloned().collect()
     }
 
     /// Changes of a row that is there.
@@ -125,14 +142,12 @@ impl<'a> Binder<'a> {
         }
         let node = self.node(entity, Origin::Link);
         self.fill(node, &fields, new);
-        match new {
-            true => self.complete(node),
-            false => {
-                if !self.nodes[node].changes.is_empty() {
-                    self.preset_update(node);
-                }
-                self.check(node, false);
+        // A new row is looked at when all is said of it.
+        if !new {
+            if !self.nodes[node].changes.is_empty() {
+                self.preset_update(node);
             }
+            self.check(node, false);
         }
         // It stood for what is made of it.
         self.nodes[node].origin = Origin::Nothing;
@@ -171,7 +186,7 @@ impl<'a> Binder<'a> {
         }
     }
 
-    fn column(&mut self, node: NodeId, ix: ColumnIx, value: &Input<'a>, is_id: bool) {
+    pub(super) fn column(&mut self, node: NodeId, ix: ColumnIx, value: &Input<'a>, is_id: bool) {
         let entity = self.nodes[node].entity;
         let of = self.entity(entity);
         let column = &of.columns[ix];
@@ -287,7 +302,7 @@ impl<'a> Binder<'a> {
             && !has(self, *key)
         {
             match random_uuid() {
-                Some(uuid) => self.put(node, *key, Given::Is(Value::Is(uuid))),
+                Some(uuid) => self.give(node, *key, Given::Is(Value::Is(uuid))),
                 None => self.fail(Error::new(
                     Code::InternalServerError,
                     "no random number can be drawn",
@@ -301,9 +316,46 @@ impl<'a> Binder<'a> {
         changes.any(|(c, _)| *c == column)
     }
 
-    /// Adds what the graph makes of a new row, and asks for what is missing.
+    /// Completes the new rows of a field, now that all is said of them, wherever it was.
+    pub(super) fn complete_all(&mut self) {
+        for (node, step) in std::mem::take(&mut self.pending) {
+            self.path.clear();
+            self.path.push_str(&self.nodes[node].path);
+            match step {
+                "" => self.complete(node),
+                step => self.below(step, |b| b.complete(node)),
+            }
+        }
+        self.path.clear();
+    }
+
+    /// Adds what the graph makes of a new row, and looks at what it comes to.
     pub(super) fn complete(&mut self, node: NodeId) {
         self.make(node);
+        let entity = self.nodes[node].entity;
+        // What a link has beyond its ends its type requires.
+        if self.entity(entity).exposed {
+            self.require(node);
+        }
+        self.check(node, true);
+        if let Origin::NewUnless { unique, .. } | Origin::Upsert { unique, .. } =
+            self.nodes[node].origin
+        {
+            self.require_key(node, unique);
+        }
+        // The one that is found is changed by what others say of it, if they do.
+        if self.nodes[node].instead().is_empty() {
+            return;
+        }
+        let presets = self.update_presets(entity);
+        if let Origin::NewUnless { changes, .. } = &mut self.nodes[node].origin {
+            changes.retain(|(column, _)| !presets.iter().any(|(c, _)| c == column));
+            changes.extend(presets);
+        }
+    }
+
+    /// Asks for what is missing of a new row.
+    fn require(&mut self, node: NodeId) {
         let of = self.entity(self.nodes[node].entity);
         for (ix, column) in of.columns.iter().enumerate() {
             let is_made = (of.writing.key == KeyMaker::Database && of.primary_key == [ix])
@@ -336,10 +388,9 @@ impl<'a> Binder<'a> {
             let message = format!("a new {} needs {wanted}", of.one());
             self.below(step, |b| b.fail(Error::input(message)));
         }
-        self.check(node, true);
     }
 
-    pub(super) fn preset(&mut self, node: NodeId, column: ColumnIx, preset: &Preset) {
+    fn preset(&mut self, node: NodeId, column: ColumnIx, preset: &Preset) {
         let value = self.preset_value(self.nodes[node].entity, column, preset);
         let changes = &mut self.nodes[node].changes;
         changes.retain(|(c, _)| *c != column);

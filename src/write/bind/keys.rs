@@ -47,14 +47,7 @@ impl<'a> Binder<'a> {
             return Some(node);
         }
         // What an earlier field has made is there now, and looked at as all others are.
-        let found = super::Found {
-            key: super::Key::Of(node),
-            uses: Uses::default(),
-            version: None,
-            within: Vec::new(),
-            detached: false,
-            attached: Vec::new(),
-        };
+        let found = super::Found::new(super::Key::Of(node), Uses::default());
         let node = self.node(entity, Origin::Found(found));
         self.use_(node, uses);
         Some(node)
@@ -71,13 +64,22 @@ impl<'a> Binder<'a> {
         let create = field("create")?.clone();
         let unique = self.unique(entity, field("on")?)?;
         self.may(self.rules.connect(entity), entity, "refer to");
-        let node = self.new_node(entity, &create.fields(), Origin::NewUnless { unique })?;
-        let changes = self.below("create", |b| {
+        let origin = Origin::NewUnless {
+            unique,
+            changes: Vec::new(),
+        };
+        let node = self.new_node(entity, &create.fields(), origin)?;
+        self.below("create", |b| {
             let why = "the row may be there already";
-            b.only_columns(entity, &create, true, why)
+            let columns = b.only_columns(entity, &create, true, why)?;
+            // Others may have said something of it before.
+            for (column, given) in columns {
+                b.give(node, column, given);
+            }
+            Some(())
         })?;
-        self.nodes[node].changes = changes;
-        self.require_key(node, unique).then_some(node)
+        self.pending.push((node, "create"));
+        Some(node)
     }
 
     pub(super) fn upsert(
@@ -110,8 +112,8 @@ impl<'a> Binder<'a> {
         {
             *update = changes;
         }
-        self.below("create", |b| b.require_key(node, unique))
-            .then_some(node)
+        self.below("create", |b| b.complete(node));
+        Some(node)
     }
 
     fn unique(&mut self, entity: EntityId, on: &Input<'a>) -> Option<usize> {
@@ -121,7 +123,7 @@ impl<'a> Binder<'a> {
     }
 
     /// A row is told from others by a key that it has.
-    fn require_key(&mut self, node: NodeId, unique: usize) -> bool {
+    pub(super) fn require_key(&mut self, node: NodeId, unique: usize) {
         let of = self.entity(self.nodes[node].entity);
         let key = &of.writing.unique[unique];
         let has = |column: &usize| {
@@ -129,7 +131,7 @@ impl<'a> Binder<'a> {
             changes.any(|(c, given)| c == column && *given != Given::Is(Value::Null))
         };
         let Some(missing) = key.columns.iter().find(|column| !has(column)) else {
-            return true;
+            return;
         };
         let field = of.columns[*missing].field.clone();
         let message = format!(
@@ -137,7 +139,6 @@ impl<'a> Binder<'a> {
             key.name
         );
         self.below(field, |b| b.fail(Error::input(message)));
-        false
     }
 
     /// Joins whoever asks to a row, or parts them.

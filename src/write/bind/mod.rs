@@ -22,6 +22,7 @@ use crate::graph::rules::{self, Rules, Visibility};
 use crate::graph::writing::{Mutation, Writes};
 use crate::graph::{Catalog, ColumnIx, Entity, EntityId, Principal};
 use crate::read::plan::bind_filter;
+use crate::read::sql::change::Value;
 use given::Input;
 pub use given::Variables;
 
@@ -67,6 +68,7 @@ pub fn bind(
         links: HashMap::default(),
         names: HashMap::new(),
         sets: Vec::new(),
+        pending: Vec::new(),
         errors: Vec::new(),
         path: String::new(),
         nested: 0,
@@ -104,6 +106,8 @@ struct Binder<'a> {
     /// The new rows that inputs have named.
     names: HashMap<(EntityId, String), NodeId>,
     sets: Vec<Set>,
+    /// The new rows of the field at hand, and where below their places what is said of them stands.
+    pending: Vec<(NodeId, &'static str)>,
     errors: Vec<Error>,
     /// Where in the input we are: `input.posts.create.0`
     path: String,
@@ -117,6 +121,7 @@ impl<'a> Binder<'a> {
         self.found.clear();
         self.links.clear();
         let bound = field.map(|field| self.act(field));
+        self.complete_all();
         self.unknown(start);
         let (gives, matching) = bound.flatten().unwrap_or((Gives::Many(Vec::new()), None));
         let mut act = Act {
@@ -336,14 +341,7 @@ impl<'a> Binder<'a> {
         let key = (entity, key);
         let known = self.found.get(&key).copied();
         let node = known.unwrap_or_else(|| {
-            let found = Found {
-                key: Key::Is(key.1.clone()),
-                uses: Uses::default(),
-                version: None,
-                within: Vec::new(),
-                detached: false,
-                attached: Vec::new(),
-            };
+            let found = Found::new(Key::Is(key.1.clone()), Uses::default());
             let node = self.node(entity, Origin::Found(found));
             self.found.insert(key, node);
             node
@@ -390,8 +388,22 @@ impl<'a> Binder<'a> {
         }
     }
 
-    /// Puts a value into a column of a row, unless it has another there.
+    /// Puts a value into a column of a row, unless it has another there. Of one that is perhaps not made, but found, it is
+    /// said in either case.
     fn put(&mut self, node: NodeId, column: ColumnIx, given: Given) {
+        let perhaps = matches!(self.nodes[node].origin, Origin::NewUnless { .. });
+        let again = (perhaps && given != Given::Is(Value::Null)).then(|| given.clone());
+        self.give(node, column, given);
+        if let (Some(given), Origin::NewUnless { changes, .. }) =
+            (again, &mut self.nodes[node].origin)
+            && !changes.iter().any(|(c, _)| *c == column)
+        {
+            changes.push((column, given));
+        }
+    }
+
+    /// The same of what is said where a row is made.
+    fn give(&mut self, node: NodeId, column: ColumnIx, given: Given) {
         let changes = &mut self.nodes[node].changes;
         match changes.iter().find(|(c, _)| *c == column) {
             None => changes.push((column, given)),

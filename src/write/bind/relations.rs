@@ -407,10 +407,7 @@ impl<'a> Binder<'a> {
         self.refer(link, near, parent, &relation.from_columns);
         self.refer(link, far, child, columns);
         if makes {
-            let presets = &self.entity(junction).writing.on_create;
-            for (column, preset) in presets {
-                self.preset(link, *column, preset);
-            }
+            self.pending.push((link, ""));
         }
         Some(link)
     }

@@ -9,7 +9,7 @@ use crate::graph::rules::Visibility;
 use crate::graph::{ColumnIx, EntityId};
 use crate::read::load::change::Transaction;
 use crate::read::sql::change::{Ask, Deed, Find, Lock, Look, Task, Value};
-use crate::write::unit::{NodeId, Origin, Uses};
+use crate::write::unit::{Given, NodeId, Origin, Uses};
 
 impl<T: Transaction> Writer<'_, T> {
     /// Asks the rules of rows that were written, by one statement a table.
@@ -30,7 +30,9 @@ impl<T: Transaction> Writer<'_, T> {
 
     /// Whether a row was to be made, and there was one.
     fn is_found_instead(&self, id: NodeId) -> bool {
-        matches!(self.node(id).origin, Origin::NewUnless { .. }) && self.instead.contains(&id)
+        matches!(self.node(id).origin, Origin::NewUnless { .. })
+            && self.instead.contains(&id)
+            && !self.updated.contains(&id)
     }
 
     fn is_new(&self, id: NodeId) -> bool {
@@ -44,9 +46,14 @@ impl<T: Transaction> Writer<'_, T> {
             update: nodes.iter().any(|&id| !self.is_new(id)),
             ..Uses::default()
         };
-        let written = nodes
-            .iter()
-            .flat_map(|&id| self.node(id).changes.iter().map(|(c, _)| *c));
+        let written = nodes.iter().flat_map(|&id| self.written_of(id));
+        let written = written.map(|(column, _)| *column).filter(|&column| {
+            // Where nobody like him gives it, nobody has: it is what the graph puts there by default.
+            matches!(
+                self.rules.write_column(entity, column),
+                Visibility::Where(_)
+            )
+        });
         let written: Vec<ColumnIx> = written.collect();
         let questions = questions(
             self.catalog,
@@ -115,11 +122,20 @@ impl<T: Transaction> Writer<'_, T> {
         self.refuse(errors)
     }
 
-    fn is_given(&self, id: NodeId, column: ColumnIx) -> bool {
-        let of = self.entity(self.node(id).entity);
-        let presets = of.writing.on_create.iter().chain(&of.writing.on_update);
-        let mut presets = presets.filter(|(_, preset)| !preset.replaceable);
-        let preset = presets.any(|(c, _)| *c == column);
-        !preset && self.node(id).changes.iter().any(|(c, _)| *c == column)
+    /// What is written of a row: of one that was there instead of a new one, what it is changed by.
+    fn written_of(&self, id: NodeId) -> &[(ColumnIx, Given)] {
+        let node = self.node(id);
+        match self.updated.contains(&id) {
+            true => node.instead(),
+            false => &node.changes,
+        }
+    }
+
+    /// Whether a column of a row is given a value by its writer, and not by the graph.
+    pub(super) fn is_given(&self, id: NodeId, column: ColumnIx) -> bool {
+        let writing = &self.entity(self.node(id).entity).writing;
+        let preset = writing.preset(column, self.is_new(id));
+        let is_preset = preset.is_some_and(|preset| !preset.replaceable);
+        !is_preset && self.written_of(id).iter().any(|(c, _)| *c == column)
     }
 }

@@ -7,7 +7,7 @@ use super::held::Deletes;
 use super::within::is_exact;
 use crate::graph::rules::{Rules, Visibility};
 use crate::graph::{Catalog, ColumnIx, EntityId, Link, RelationId};
-use crate::write::unit::{Act, Node, Operation, Order, Origin};
+use crate::write::unit::{Act, Node, NodeId, Operation, Order, Origin};
 
 /// The most statements that a field runs before its payload is read.
 pub fn statements(
@@ -105,7 +105,10 @@ pub fn statements(
         .groups
         .keys()
         .map(|key| match key.operation {
-            Operation::InsertUnless(_) => 2,
+            // What is there instead is changed by what others say of it.
+            Operation::InsertUnless(_) => {
+                2 + instead(nodes, &order.groups[key], hooked(key.entity))
+            }
             Operation::Upsert(_) => 3 + hooked(key.entity),
             Operation::Update => 1 + hooked(key.entity),
             _ => 1,
@@ -126,6 +129,22 @@ pub fn statements(
         .map(|(id, column, _)| (nodes[*id].entity, *column))
         .collect();
     all + (patches.len() + checked.len()) as u64
+}
+
+/// The statements that change rows which are there instead of new ones: one for each set of columns, or with hooks for each
+/// row, which is read before.
+fn instead(nodes: &[Node], group: &[NodeId], hooked: u64) -> u64 {
+    let changes = group.iter().map(|&id| nodes[id].instead());
+    let changes = changes.filter(|changes| !changes.is_empty());
+    let changes = changes.map(|changes| {
+        let mut columns: Vec<_> = changes.iter().map(|(column, _)| *column).collect();
+        columns.sort_unstable();
+        columns
+    });
+    match hooked {
+        0 => changes.collect::<BTreeSet<_>>().len() as u64,
+        _ => 2 * changes.count() as u64,
+    }
 }
 
 /// The relations that a row leaves, if something else is said of it: where it is not in them, only that is written.
@@ -152,8 +171,9 @@ fn is_checked(rules: &Rules, node: &Node) -> bool {
     let written = node.changes.iter().map(|(column, _)| *column);
     match &node.origin {
         Origin::Found(_) => asks(rules, node.entity, rules.update(node.entity), written),
-        Origin::Upsert { .. } => {
-            asks(rules, node.entity, rules.update(node.entity), [])
+        Origin::Upsert { .. } | Origin::NewUnless { .. } if !node.instead().is_empty() => {
+            let instead = node.instead().iter().map(|(column, _)| *column);
+            asks(rules, node.entity, rules.update(node.entity), instead)
                 || asks(rules, node.entity, rules.create(node.entity), written)
         }
         _ => asks(rules, node.entity, rules.create(node.entity), written),

@@ -262,17 +262,11 @@ impl<'a, T: Transaction> Writer<'a, T> {
         let key = &self.entity(from).primary_key;
         let mut nodes = Vec::new();
         for (parent, row) in rows {
-            let found = Found {
-                key: Key::Is(row.iter().flatten().cloned().collect()),
-                uses: Uses {
-                    update: true,
-                    ..Uses::default()
-                },
-                version: None,
-                within: Vec::new(),
-                attached: Vec::new(),
-                detached: false,
+            let uses = Uses {
+                update: true,
+                ..Uses::default()
             };
+            let found = Found::new(Key::Is(row.iter().flatten().cloned().collect()), uses);
             let nulls = columns.iter().map(|&c| (c, Given::Is(Value::Null)));
             let id = self.add(Node {
                 act,

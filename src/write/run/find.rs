@@ -388,14 +388,7 @@ impl<T: Transaction> Writer<'_, T> {
                 let at = reads.iter().position(|r| r == c)?;
                 row[at].clone()
             });
-            let found = Found {
-                key: Key::Is(key.collect()),
-                uses,
-                version: None,
-                within: Vec::new(),
-                detached: false,
-                attached: Vec::new(),
-            };
+            let found = Found::new(Key::Is(key.collect()), uses);
             let id = self.add(Node {
                 act,
                 entity,

@@ -1,7 +1,7 @@
 //! Rows are written level by level: what depends on nothing that is made first.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::find::{Question, questions};
 use super::{Failed, Refused, Stop, Writer, forbidden, holds, place};
@@ -230,26 +230,30 @@ impl<T: Transaction> Writer<'_, T> {
         let entity = key.entity;
         let of = self.entity(entity);
         let upserts = matches!(key.operation, Operation::Upsert(_));
+        let written = nodes.iter().flat_map(|&id| self.node(id).instead());
+        let written: Vec<_> = written.map(|(column, _)| *column).collect();
+        let updates = upserts || !written.is_empty();
         let uses = Uses {
-            update: upserts,
+            update: updates,
             delete: false,
             connect: !upserts,
         };
-        let written = nodes.iter().flat_map(|&id| match &self.node(id).origin {
-            Origin::Upsert { changes, .. } => changes.iter().map(|(c, _)| *c).collect(),
-            _ => Vec::new(),
-        });
-        let written: Vec<_> = written.collect();
         let questions = questions(
             self.catalog,
             self.rules,
             entity,
             uses,
-            written,
+            written.iter().copied(),
             &self.deletes,
         );
         let asks: Vec<_> = questions.iter().map(Question::ask).collect();
-        let reads = self.reads(entity);
+        let mut reads = self.reads(entity);
+        if !upserts {
+            // It is compared with what they are to be.
+            reads.extend(written);
+        }
+        reads.sort_unstable();
+        reads.dedup();
         let keys = nodes
             .iter()
             .map(|&id| columns.iter().map(|&c| self.given(id, c)).collect());
@@ -261,12 +265,13 @@ impl<T: Transaction> Writer<'_, T> {
                 reads: reads.clone(),
                 asks,
                 seen: true,
-                lock: if upserts { Lock::Update } else { Lock::Share },
+                lock: if updates { Lock::Update } else { Lock::Share },
             },
         });
         let path = self.node(nodes[0]).path.to_string();
         let rows = self.statement(&path, find, rows).await?;
         let mut errors = Vec::new();
+        let mut changed = Vec::new();
         let mut is_there = vec![false; nodes.len()];
         for row in rows {
             let at = place(T::DIALECT, &row[0]);
@@ -274,8 +279,21 @@ impl<T: Transaction> Writer<'_, T> {
             is_there[at] = true;
             self.instead.insert(id);
             self.remember(id, &reads, &row[1..]);
-            if !row[1 + reads.len()..].iter().all(holds) {
-                let does = if upserts { "change" } else { "refer to" };
+            let changes = upserts || self.is_changed_instead(key, id);
+            if changes {
+                changed.push(id);
+            }
+            let answers = questions.iter().zip(&row[1 + reads.len()..]);
+            let mut refused = answers.filter(|(_, answer)| !holds(answer));
+            let refused = refused.find_map(|(question, _)| match question {
+                Question::Connect => Some("refer to"),
+                Question::Update if changes => Some("change"),
+                Question::Write(column) if changes && self.is_given_instead(id, *column) => {
+                    Some("change")
+                }
+                _ => None,
+            });
+            if let Some(does) = refused {
                 let message = format!("you may not {does} the {} that is there", of.one());
                 errors.push(forbidden(message, &self.node(id).path));
             }
@@ -293,19 +311,38 @@ impl<T: Transaction> Writer<'_, T> {
             }
         }
         self.refuse(errors)?;
-        match upserts {
-            true => self.update_instead(entity, nodes).await,
-            false => Ok(()),
-        }
+        self.update_instead(key, changed).await
     }
 
-    async fn update_instead(&mut self, entity: EntityId, nodes: Vec<NodeId>) -> Result<(), Stop> {
+    /// Whether a row that was there is not yet as others are to have it: what they do again needs no leave.
+    fn is_changed_instead(&self, key: &GroupKey, id: NodeId) -> bool {
+        let changes = self.node(id).instead().iter();
+        let mut given = changes.filter(|(column, _)| self.is_given_instead(id, *column));
+        given.any(|(column, given)| {
+            let known = self.known.get(&(id, *column)).cloned().flatten();
+            // What is written last, because rows refer to each other, is not known here.
+            let is_known = key.columns.contains(column);
+            !is_known || *self.value(given) != known.map_or(Value::Null, Value::Is)
+        })
+    }
+
+    fn is_given_instead(&self, id: NodeId, column: ColumnIx) -> bool {
+        let node = self.node(id);
+        let is_preset = self.entity(node.entity).writing.preset(column, false);
+        is_preset.is_none() && node.instead().iter().any(|(c, _)| *c == column)
+    }
+
+    async fn update_instead(&mut self, key: &GroupKey, nodes: Vec<NodeId>) -> Result<(), Stop> {
+        let entity = key.entity;
+        let mut groups: BTreeMap<Vec<ColumnIx>, Vec<(NodeId, Vec<Value>)>> = BTreeMap::new();
         for id in nodes {
             let node = self.node(id);
-            let Origin::Upsert { changes, .. } = &node.origin else {
-                continue;
+            let is_left = |column: &ColumnIx| {
+                matches!(node.origin, Origin::NewUnless { .. })
+                    && node.changes.iter().any(|(c, _)| c == column)
+                    && !key.columns.contains(column)
             };
-            let changes = changes.iter();
+            let changes = node.instead().iter().filter(|(column, _)| !is_left(column));
             let changes = changes.map(|(c, given)| (*c, self.value(given).into_owned()));
             let changes: Vec<_> = changes.collect();
             if changes.is_empty() {
@@ -319,22 +356,36 @@ impl<T: Transaction> Writer<'_, T> {
                 continue;
             }
             changes.sort_unstable_by_key(|(column, _)| *column);
+            let (columns, values) = changes.into_iter().unzip();
+            groups.entry(columns).or_default().push((id, values));
+        }
+        for (columns, changes) in groups {
             let of = self.entity(entity);
-            let columns: Vec<_> = changes.iter().map(|(column, _)| *column).collect();
             let all: Vec<_> = of.primary_key.iter().chain(&columns).copied().collect();
-            let key = self.key(id).unwrap_or_default().into_iter();
-            let key = key.map(|part| Cow::Owned(Value::Is(part)));
-            let given = changes.iter().map(|(_, value)| Cow::Borrowed(value));
-            let row: Vec<_> = key.chain(given).collect();
-            let rows = self.rows(entity, &all, [row]);
+            let rows = changes.iter().map(|(id, values)| {
+                let key = self.key(*id).unwrap_or_default().into_iter();
+                let key = key.map(|part| Cow::Owned(Value::Is(part)));
+                key.chain(values.iter().map(Cow::Borrowed)).collect()
+            });
+            let rows = self.rows(entity, &all, rows);
             let update = Task::Update {
                 entity,
-                columns,
+                columns: columns.clone(),
                 grows: of.writing.version,
             };
-            self.run(&[id], update, rows).await?;
-            // It was changed, and not made.
-            self.updated.insert(id);
+            let nodes: Vec<_> = changes.iter().map(|(id, _)| *id).collect();
+            self.run(&nodes, update, rows).await?;
+            for (id, values) in changes {
+                // It was changed, and not made.
+                self.updated.insert(id);
+                for (&column, value) in columns.iter().zip(values) {
+                    if let (Some(known), Value::Is(value)) =
+                        (self.known.get_mut(&(id, column)), value)
+                    {
+                        *known = Some(value);
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -346,6 +397,11 @@ impl<T: Transaction> Writer<'_, T> {
     ) -> Result<(), Stop> {
         let mut by_column: HashMap<(EntityId, ColumnIx), Vec<(NodeId, Given)>> = HashMap::new();
         for &(id, column, (to, of)) in patches {
+            let mut instead = self.node(id).instead().iter();
+            if self.instead.contains(&id) && !instead.any(|(c, _)| *c == column) {
+                // It is not made, but one that was there.
+                continue;
+            }
             let entity = self.node(id).entity;
             let patch = (id, Given::Of(to, of));
             by_column.entry((entity, column)).or_default().push(patch);

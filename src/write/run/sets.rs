@@ -305,14 +305,7 @@ impl<T: Transaction> Writer<'_, T> {
             if is_member {
                 continue;
             }
-            let found = Found {
-                key: Key::Is(own.into_iter().flatten().collect()),
-                uses,
-                version: None,
-                within: Vec::new(),
-                detached: false,
-                attached: Vec::new(),
-            };
+            let found = Found::new(Key::Is(own.into_iter().flatten().collect()), uses);
             let mut changes: Vec<_> = nullable
                 .iter()
                 .map(|&c| (c, Given::Is(Value::Null)))

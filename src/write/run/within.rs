@@ -104,17 +104,11 @@ impl<T: Transaction> Writer<'_, T> {
     fn write_instead(&mut self, act: usize, id: NodeId, changes: Vec<(ColumnIx, Given)>) {
         let node = self.node(id);
         let entity = node.entity;
-        let found = Found {
-            key: Key::Is(self.key(id).unwrap_or_default()),
-            uses: Uses {
-                update: true,
-                ..Uses::default()
-            },
-            version: None,
-            within: Vec::new(),
-            detached: false,
-            attached: Vec::new(),
+        let uses = Uses {
+            update: true,
+            ..Uses::default()
         };
+        let found = Found::new(Key::Is(self.key(id).unwrap_or_default()), uses);
         let other = Node {
             act,
             entity,
