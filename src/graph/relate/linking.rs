@@ -117,8 +117,11 @@ impl Work<'_> {
             connect_or_create: connect && create && !target.writing.unique.is_empty(),
             ..Ways::default()
         };
-        let disconnect = (connect && is_nullable(target, columns))
-            || (operations.delete && self.is_owned(id, relation));
+        // A row whose key can be null stays, and any other goes.
+        let disconnect = match is_nullable(target, columns) {
+            true => connect,
+            false => operations.delete && self.is_owned(id, relation),
+        };
         let on_update = Ways {
             disconnect,
             ..on_create

@@ -57,13 +57,23 @@ impl<'a> Binder<'a> {
             relation: id,
             parent: node,
         };
+        let relation = &self.catalog.relations[id];
+        let to = relation.to;
         if input.is_null() {
-            if !new {
+            if new {
+                // It has none.
+            } else if relation.linking.on_update.disconnect {
                 self.set(within, Vec::new());
+            } else {
+                let message = format!(
+                    "`{}` is not taken away by null; delete the {} instead",
+                    relation.name,
+                    self.entity(to).one()
+                );
+                self.fail(Error::input(message));
             }
             return;
         }
-        let to = self.catalog.relations[id].to;
         for (name, value) in input.fields() {
             let outside = self.enter(&name);
             let child = self.target(to, &name, &value, Some(within));

@@ -47,7 +47,8 @@ impl Question<'_> {
     }
 }
 
-/// What is to be known of the rows of an entity that are used so.
+/// What is to be known of the rows of an entity that are used so. Where nobody like whoever asks may do it, the answer is no for
+/// each row: what that is perhaps not done to any is known only then.
 pub(super) fn questions<'c>(
     catalog: &'c Catalog,
     rules: &Rules,
@@ -62,7 +63,7 @@ pub(super) fn questions<'c>(
         (uses.delete, rules.delete(entity), Question::Delete),
         (uses.connect, rules.connect(entity), Question::Connect),
     ] {
-        if let (true, Visibility::Where(_)) = (wanted, rule) {
+        if wanted && *rule != Visibility::All {
             questions.push(question);
         }
     }
@@ -70,7 +71,7 @@ pub(super) fn questions<'c>(
     written.sort_unstable();
     written.dedup();
     for column in written {
-        if let Visibility::Where(_) = rules.write_column(entity, column) {
+        if *rules.write_column(entity, column) != Visibility::All {
             questions.push(Question::Write(column));
         }
     }
@@ -292,7 +293,7 @@ impl<T: Transaction> Writer<'_, T> {
                 Question::Delete if found.uses.delete && !holds => "delete",
                 Question::Connect if found.uses.connect && !holds => "refer to",
                 Question::Write(column) if !holds => {
-                    if node.changes.iter().any(|(c, _)| c == column) {
+                    if self.is_given(id, *column) {
                         let field = &of.columns[*column].field;
                         let message = format!("you may not write `{field}` of this {}", of.one());
                         errors.push(forbidden(message, &format!("{}.{field}", node.path)));

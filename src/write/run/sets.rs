@@ -173,9 +173,10 @@ impl<T: Transaction> Writer<'_, T> {
         else {
             return Ok(());
         };
+        // Who may part no rows may still set those that are linked.
         let rule = match self.rules.delete(*junction) {
-            Visibility::Where(_) => Some(Question::Delete),
-            _ => None,
+            Visibility::All => None,
+            Visibility::Where(_) | Visibility::Nothing => Some(Question::Delete),
         };
         let mut asks: Vec<_> = rule.iter().map(Question::ask).collect();
         asks.push(Ask::Referred {

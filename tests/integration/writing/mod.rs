@@ -8,6 +8,7 @@ mod faults;
 mod hooks;
 mod inputs;
 mod killed;
+mod leave;
 mod order;
 mod proof;
 mod shapes;
