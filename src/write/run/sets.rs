@@ -1,7 +1,7 @@
 //! Links and the members of relations: what is there already, and what is to go.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::find::Question;
 use super::{Stop, Writer, forbidden, holds, not_found, place};
@@ -19,6 +19,9 @@ struct Looked {
     key: Vec<Option<KeyValue>>,
     must: bool,
 }
+
+/// Rows by their parent and what links refer to of them, each with the link that is to be made.
+type Staying = HashMap<(NodeId, Vec<Option<KeyValue>>), Option<NodeId>>;
 
 impl<T: Transaction> Writer<'_, T> {
     /// Finds the junctions' rows that are to go, and those that must be there.
@@ -189,6 +192,7 @@ impl<T: Transaction> Writer<'_, T> {
         let found = self
             .of_parents(*junction, near, &relation.from_columns, sets, &reads, asks)
             .await?;
+        let staying = self.linked(act, id, sets);
         let mut errors = Vec::new();
         for (set, row) in found {
             let far_values = &row[near.len()..reads.len()];
@@ -197,13 +201,9 @@ impl<T: Transaction> Writer<'_, T> {
             if !answers.last().is_none_or(holds) {
                 continue;
             }
-            let member = set.members.iter().find(|&&member| {
-                let values = columns.iter().zip(far_values);
-                let mut values = values.map(|(&c, value)| self.plain_of(member, c) == *value);
-                values.all(|equal| equal)
-            });
-            if let Some(&member) = member {
-                self.linked_already(act, *junction, set.parent, member, near, far);
+            if let Some(link) = staying.get(&(set.parent, far_values.to_vec())) {
+                // What is linked already need not be.
+                self.done.extend(*link);
                 continue;
             }
             if rule.is_some() && !answers.first().is_none_or(holds) {
@@ -228,32 +228,61 @@ impl<T: Transaction> Writer<'_, T> {
         self.refuse(errors)
     }
 
-    /// What is linked already need not be.
-    fn linked_already(
-        &mut self,
-        act: usize,
-        junction: EntityId,
-        parent: NodeId,
-        member: NodeId,
-        near: &[ColumnIx],
-        far: &[ColumnIx],
-    ) {
-        let refers = |node: &Node, columns: &[ColumnIx], to: NodeId| {
-            columns.iter().all(|column| {
-                let mut changes = node.changes.iter();
-                changes.any(|(c, given)| {
-                    c == column && super::find::is_of(given).is_some_and(|(of, _)| of == to)
-                })
-            })
+    /// The rows that a relation through a junction is to lead to from each parent: those that are set, and those of which
+    /// the same field says something else along it. With the link that it would make.
+    fn linked(&self, act: usize, id: RelationId, sets: &[&Set]) -> Staying {
+        let mut staying = HashMap::new();
+        let Link::Through {
+            junction,
+            near,
+            far,
+            columns,
+        } = &self.catalog.relations[id].link
+        else {
+            return staying;
         };
-        let link = self.act(act).nodes.iter().copied().find(|&id| {
-            let node = self.node(id);
-            matches!(node.origin, Origin::Link)
-                && node.entity == junction
-                && refers(node, near, parent)
-                && refers(node, far, member)
-        });
-        self.done.extend(link);
+        let values = |member: NodeId| -> Vec<_> {
+            let columns = columns.iter();
+            columns.map(|&c| self.plain_of(member, c)).collect()
+        };
+        for set in sets {
+            let members = set.members.iter();
+            staying.extend(members.map(|&member| ((set.parent, values(member)), None)));
+        }
+        for (parent, member) in self.said_along(act, id) {
+            // What is deleted is parted before.
+            if !self.node(member).found().is_some_and(|f| f.uses.delete) {
+                staying.insert((parent, values(member)), None);
+            }
+        }
+        let end = |node: &Node, columns: &[ColumnIx]| {
+            let column = columns.first()?;
+            let (_, given) = node.changes.iter().find(|(c, _)| c == column)?;
+            super::find::is_of(given).map(|(of, _)| of)
+        };
+        for &link in &self.act(act).nodes {
+            let node = self.node(link);
+            let links = node.entity == *junction && matches!(node.origin, Origin::Link);
+            if let (true, Some(parent), Some(member)) = (links, end(node, near), end(node, far)) {
+                staying.insert((parent, values(member)), Some(link));
+            }
+        }
+        staying
+    }
+
+    /// The rows of which a field says something along a relation, each with its parent: what becomes of them that says.
+    fn said_along(
+        &self,
+        act: usize,
+        relation: RelationId,
+    ) -> impl Iterator<Item = (NodeId, NodeId)> {
+        let found = self.act(act).nodes.iter();
+        let found = found.filter_map(|&id| Some((id, self.node(id).found()?)));
+        found.flat_map(move |(id, found)| {
+            let along = found.within.iter().chain(&found.attached);
+            let along = along.filter(move |within| within.relation == relation);
+            along.map(move |within| (within.parent, id))
+        })
     }
 
     async fn members(&mut self, act: usize, id: RelationId, sets: &[&Set]) -> Result<(), Stop> {
@@ -291,6 +320,17 @@ impl<T: Transaction> Writer<'_, T> {
             .of_parents(to, columns, &relation.from_columns, sets, &reads, asks)
             .await?;
         let key = &of.primary_key;
+        let members = sets.iter().flat_map(|set| {
+            let members = set.members.iter();
+            members.map(|&member| (set.parent, member))
+        });
+        let staying = members.chain(self.said_along(act, id));
+        let staying: HashSet<(NodeId, Vec<_>)> = staying
+            .map(|(parent, member)| {
+                let own = key.iter().map(|&c| self.plain_of(member, c));
+                (parent, own.collect())
+            })
+            .collect();
         let mut errors = Vec::new();
         for (set, row) in found {
             let value = |c: &ColumnIx| {
@@ -298,15 +338,11 @@ impl<T: Transaction> Writer<'_, T> {
                 row[at].clone()
             };
             let own: Vec<_> = key.iter().map(value).collect();
-            let is_member = set.members.iter().any(|&member| {
-                let values = key.iter().zip(&own);
-                let mut values = values.map(|(&c, value)| self.plain_of(member, c) == *value);
-                values.all(|equal| equal)
-            });
-            if is_member {
+            let of_set = (set.parent, own);
+            if staying.contains(&of_set) {
                 continue;
             }
-            let found = Found::new(Key::Is(own.into_iter().flatten().collect()), uses);
+            let found = Found::new(Key::Is(of_set.1.into_iter().flatten().collect()), uses);
             let mut changes: Vec<_> = nullable
                 .iter()
                 .map(|&c| (c, Given::Is(Value::Null)))

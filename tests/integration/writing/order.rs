@@ -77,3 +77,58 @@ async fn a_row_that_is_found_is_connected_under_its_rule() {
         assert_eq!(read.data()["post"]["version"], 1, "{backend:?}");
     }
 }
+
+/// Once and again: `set` takes nothing away that the same input connects, changes or links.
+#[tokio::test]
+async fn what_is_set_and_what_comes_stay() {
+    let cases = [
+        (
+            r#"updatePost(id: "Post:1", input: {
+                comments: { set: ["Comment:1", "Comment:2"], connect: ["Comment:3"] } })"#,
+            "comments(orderBy: [{ id: ASC }])",
+            json!([{ "id": "Comment:1" }, { "id": "Comment:2" }, { "id": "Comment:3" }]),
+        ),
+        (
+            r#"updateComment(id: "Comment:1", input: {
+                replies: { set: ["Comment:2"], connect: ["Comment:3"] } })"#,
+            "replies(orderBy: [{ id: ASC }])",
+            json!([{ "id": "Comment:2" }, { "id": "Comment:3" }]),
+        ),
+        (
+            r#"updateComment(id: "Comment:1", input: { replies: {
+                set: ["Comment:2"], update: [{ id: "Comment:3", input: { body: "N" } }] } })"#,
+            "replies(orderBy: [{ id: ASC }])",
+            json!([{ "id": "Comment:2" }, { "id": "Comment:3" }]),
+        ),
+        (
+            r#"updatePost(id: "Post:1", input: { tags: { set: ["Tag:1"], connect: ["Tag:2"] } })"#,
+            "tags(orderBy: [{ id: ASC }])",
+            json!([{ "id": "Tag:1" }, { "id": "Tag:2" }]),
+        ),
+        (
+            r#"updatePost(id: "Post:1", input: { tags: {
+                set: ["Tag:1"], update: [{ id: "Tag:2", input: { name: "n" } }] } })"#,
+            "tags(orderBy: [{ id: ASC }])",
+            json!([{ "id": "Tag:1" }, { "id": "Tag:2" }]),
+        ),
+        (
+            r#"updatePost(id: "Post:1", input: { tags: { set: ["Tag:3"], connect: ["Tag:2"] } })"#,
+            "tags(orderBy: [{ id: ASC }])",
+            json!([{ "id": "Tag:2" }, { "id": "Tag:3" }]),
+        ),
+    ];
+    for backend in Backend::all() {
+        let (_database, app) = super::blog(backend).await;
+        for (mutation, list, expected) in &cases {
+            let query = format!("mutation {{ row: {mutation} {{ list: {list} {{ id }} }} }}");
+            for _ in 0..2 {
+                let answer = ask(&app, &query).await;
+                assert_eq!(
+                    answer.data()["row"]["list"],
+                    *expected,
+                    "{backend:?}: {mutation}"
+                );
+            }
+        }
+    }
+}

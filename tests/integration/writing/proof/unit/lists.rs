@@ -15,9 +15,6 @@ impl Unit<'_> {
         if both.next().is_some() {
             self.open("connected and disconnected");
         }
-        if many.set.is_some() && !many.connect.is_empty() {
-            self.open("set and connected");
-        }
         for new in &many.create {
             match relation.way {
                 Way::Many(column) => {
@@ -50,7 +47,12 @@ impl Unit<'_> {
                 let actor = self.model.actor;
                 actor.sees(&self.model.state, relation.to, **far)
             });
-            let gone: Vec<_> = seen.filter(|far| !wanted.contains(far)).copied().collect();
+            // What else is said of a row along the relation says what becomes of it.
+            let updated = many.update.iter().map(|(id, ..)| id);
+            let said = many.connect.iter().chain(updated);
+            let said: Vec<_> = said.filter_map(|id| self.model.key_of(id)).collect();
+            let gone = seen.filter(|far| !wanted.contains(far) && !said.contains(far));
+            let gone: Vec<_> = gone.copied().collect();
             for far in gone {
                 match relation.way {
                     Way::Many("postId") => self.orphan(relation.to, far),
