@@ -141,6 +141,8 @@ pub struct Found {
     pub detached: bool,
     /// The relations in which it is to be; where it is in them already, nothing is written for that.
     pub attached: Vec<Within>,
+    /// Rows that are there are to refer to it, if they do not already; who may have them do so a rule says.
+    pub joined: bool,
 }
 
 impl Found {
@@ -152,6 +154,7 @@ impl Found {
             within: Vec::new(),
             detached: false,
             attached: Vec::new(),
+            joined: false,
         }
     }
 }

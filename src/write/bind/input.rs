@@ -235,7 +235,7 @@ impl<'a> Binder<'a> {
     }
 
     /// A value of a column.
-    pub(super) fn value(&self, column: &Column, value: &Input<'a>) -> Result<Value, Error> {
+    fn value(&self, column: &Column, value: &Input<'a>) -> Result<Value, Error> {
         let refused =
             |value: &Input<'_>, why: NoValue| no_value(value.json(), why, "for", &column.field);
         if let Kind::Array(of) = &column.kind {

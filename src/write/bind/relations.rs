@@ -3,6 +3,7 @@
 use super::given::Input;
 use super::{Binder, Given, NodeId, Origin, Set, Uses};
 use crate::error::Error;
+use crate::graph::rules::Visibility;
 use crate::graph::{Cardinality, ColumnIx, EntityId, FieldSource, Link, RelationId};
 use crate::read::sql::change::Value;
 use crate::write::unit::Within;
@@ -32,11 +33,7 @@ impl<'a> Binder<'a> {
     fn refer_to_one(&mut self, node: NodeId, id: RelationId, input: &Input<'a>) {
         let relation = &self.catalog.relations[id];
         let entity = self.nodes[node].entity;
-        let may = relation
-            .from_columns
-            .iter()
-            .all(|&c| self.may_write(entity, c));
-        if !may {
+        if !self.may_write_all(entity, &relation.from_columns) {
             return;
         }
         if input.is_null() {
@@ -220,26 +217,16 @@ impl<'a> Binder<'a> {
         };
         let link = self.link(within.parent, within.relation, child, true)?;
         let edge = field("edge")?;
-        let junction = self.nodes[link].entity;
+        let of = self.entity(self.nodes[link].entity);
+        if let Some(pending) = self.pending.iter_mut().rev().find(|(n, _)| *n == link) {
+            pending.1 = "edge";
+        }
         let outside = self.enter("edge");
         for (name, value) in edge.fields() {
-            let of = self.entity(junction);
             let column = of.columns.iter().position(|c| c.field == name && !c.hidden);
-            if let Some(column) = column
-                && self.may_write(junction, column)
-            {
-                let given = match value.is_null() {
-                    true => Ok(Value::Null),
-                    false => self.value(&of.columns[column], &value),
-                };
+            if let Some(column) = column {
                 let outside = self.enter(&name);
-                match given {
-                    Ok(value) => {
-                        self.nodes[link].changes.retain(|(c, _)| *c != column);
-                        self.put(link, column, Given::Is(value));
-                    }
-                    Err(error) => self.fail(error),
-                }
+                self.column(link, column, &value, false);
                 self.path.truncate(outside);
             }
         }
@@ -323,12 +310,43 @@ impl<'a> Binder<'a> {
         }
     }
 
-    /// The key of a row that stands within a relation.
+    /// The key of a row that stands within a relation. Who may not say to what rows refer does not say it from the other
+    /// end either.
     pub(super) fn tie(&mut self, child: NodeId, within: Within) {
         let relation = &self.catalog.relations[within.relation];
-        if let Link::Direct { columns } = &relation.link {
-            self.refer(child, columns, within.parent, &relation.from_columns);
+        let Link::Direct { columns } = &relation.link else {
+            return;
+        };
+        match self.nodes[child].found() {
+            // It is asked of the row, and only if it does not refer to it already.
+            Some(_) => {
+                let is_asked = *self.rules.connect(relation.from) != Visibility::All;
+                if let Origin::Found(parent) = &mut self.nodes[within.parent].origin {
+                    parent.joined |= is_asked;
+                }
+            }
+            None => {
+                self.may_write_all(relation.to, columns);
+                self.refer_to_parent(within.parent);
+            }
         }
+        self.refer(child, columns, within.parent, &relation.from_columns);
+    }
+
+    /// Has something refer to a row because it stands below it. One that is there is asked as if it were named.
+    fn refer_to_parent(&mut self, parent: NodeId) {
+        let entity = self.nodes[parent].entity;
+        if *self.rules.connect(entity) != Visibility::All {
+            let uses = Uses {
+                connect: true,
+                ..Uses::default()
+            };
+            self.use_(parent, uses);
+        }
+    }
+
+    fn may_write_all(&mut self, entity: EntityId, columns: &[ColumnIx]) -> bool {
+        columns.iter().all(|&c| self.may_write(entity, c))
     }
 
     fn refer(&mut self, node: NodeId, columns: &[ColumnIx], to: NodeId, to_columns: &[ColumnIx]) {
@@ -417,6 +435,9 @@ impl<'a> Binder<'a> {
         self.refer(link, near, parent, &relation.from_columns);
         self.refer(link, far, child, columns);
         if makes {
+            self.may_write_all(junction, near);
+            self.may_write_all(junction, far);
+            self.refer_to_parent(parent);
             self.pending.push((link, ""));
         }
         Some(link)

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::delete;
 use super::held::Deletes;
+use super::references;
 use super::within::is_exact;
 use crate::graph::rules::{Rules, Visibility};
 use crate::graph::{Catalog, ColumnIx, EntityId, Link, RelationId};
@@ -121,6 +122,7 @@ pub fn statements(
             .collect();
         all += parts.len() as u64 * (1 + hooked(key.entity));
     }
+    all += references::statements(catalog, nodes, act);
     let saved: BTreeSet<EntityId> = order.groups.keys().map(|key| key.entity).collect();
     all += saved.into_iter().map(hooked).sum::<u64>();
     let patches: HashSet<(EntityId, ColumnIx)> = order

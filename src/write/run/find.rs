@@ -7,6 +7,7 @@ use std::sync::Arc;
 use sea_orm::sea_query::ForeignKeyAction;
 
 use super::held::{self, Deletes};
+use super::references;
 use super::{Stop, Writer, forbidden, holds, not_found, place};
 use crate::error::{Code, Error};
 use crate::graph::keys::KeyValue;
@@ -115,6 +116,7 @@ impl<T: Transaction> Writer<'_, T> {
     /// Finds the rows that a field names, and refuses what may not be done to them.
     pub async fn find(&mut self, act: usize) -> Result<(), Stop> {
         self.matching.clear();
+        self.unjoinable.clear();
         self.deferred.clear();
         let of_act = self.act(act);
         self.deletes = Deletes::of(self.catalog, &self.units.nodes, of_act);
@@ -140,6 +142,7 @@ impl<T: Transaction> Writer<'_, T> {
         }
         self.check_relations(act).await?;
         self.find_members(act).await?;
+        self.check_references(act).await?;
         if let Some(matching) = &of_act.matching {
             self.find_matching(act, matching).await?;
         }
@@ -156,7 +159,7 @@ impl<T: Transaction> Writer<'_, T> {
         let uses = uses.fold(Uses::default(), |all, found| Uses {
             update: all.update | found.uses.update,
             delete: all.delete | found.uses.delete,
-            connect: all.connect | found.uses.connect,
+            connect: all.connect | found.uses.connect | found.joined,
         });
         let written = named
             .iter()
@@ -217,6 +220,12 @@ impl<T: Transaction> Writer<'_, T> {
             is_there[at] = true;
             self.remember(*id, &reads, &row[1..]);
             let answers = &row[1 + reads.len()..];
+            if self.node(*id).found().is_some_and(|found| found.joined) {
+                let mut asked = questions.iter().zip(answers);
+                if asked.any(|(q, answer)| matches!(q, Question::Connect) && !holds(answer)) {
+                    self.unjoinable.insert(*id);
+                }
+            }
             let refused = self.refusals(*id, &questions, answers);
             match self.is_perhaps_idle(*id) {
                 true => self.deferred.extend(refused.into_iter().map(|e| (*id, e))),
@@ -240,7 +249,7 @@ impl<T: Transaction> Writer<'_, T> {
         let node = self.node(*id);
         let is_left = |found: &Found| {
             let related = found.within.iter().chain(&found.attached);
-            found.uses.connect || found.detached || related.count() > 0
+            found.uses.connect || found.joined || found.detached || related.count() > 0
         };
         let is_changed = node.is_written() && !node.found().is_some_and(is_left);
         // Hooks may leave it as it is, and are to see it as it stays.
@@ -249,9 +258,12 @@ impl<T: Transaction> Writer<'_, T> {
 
     /// The columns that are compared of rows which are found: their version, and their keys in relations.
     fn compared(&self, entity: EntityId, named: &[(Vec<KeyValue>, NodeId)]) -> Vec<ColumnIx> {
-        let found = named.iter().filter_map(|(_, id)| self.node(*id).found());
         let mut columns = Vec::new();
-        for found in found {
+        for (_, id) in named {
+            let node = self.node(*id);
+            let keys = references::plain_keys(self.catalog, entity, &node.changes, false);
+            columns.extend(keys.flat_map(|key| &key.columns));
+            let Some(found) = node.found() else { continue };
             if found.version.is_some() {
                 columns.extend(self.entity(entity).writing.version);
             }
@@ -356,10 +368,12 @@ impl<T: Transaction> Writer<'_, T> {
             &self.deletes,
         );
         let asks: Vec<_> = questions.iter().map(Question::ask).collect();
-        let reads = match uses.delete {
+        let mut reads = match uses.delete {
             true => self.keys_of(entity),
             false => self.reads(entity),
         };
+        let changes = matching.changes.as_deref().unwrap_or_default();
+        references::add_columns(self.catalog, entity, changes, &mut reads);
         let changes = self.changes();
         let most = u64::from(self.most) + 1;
         let look = Look {
@@ -403,12 +417,13 @@ impl<T: Transaction> Writer<'_, T> {
             errors.extend(self.refusals(id, &questions, &row[reads.len()..]));
         }
         errors.truncate(1);
-        self.refuse(errors)
+        self.refuse(errors)?;
+        self.check_references_of_matching(matching).await
     }
 }
 
 /// Keys in an order that everybody takes them in.
-fn order_of(key: &[KeyValue]) -> Vec<(i64, &str)> {
+pub(super) fn order_of(key: &[KeyValue]) -> Vec<(i64, &str)> {
     let parts = key.iter().map(|part| match part {
         KeyValue::Int(number) => (*number, ""),
         KeyValue::Text(text) => (0, &**text),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::find::{Question, questions};
+use super::references;
 use super::{Failed, Refused, Stop, Writer, forbidden, holds, place};
 use crate::error::{Code, Error};
 use crate::graph::keys::KeyValue;
@@ -248,9 +249,14 @@ impl<T: Transaction> Writer<'_, T> {
         );
         let asks: Vec<_> = questions.iter().map(Question::ask).collect();
         let mut reads = self.reads(entity);
-        if !upserts {
+        match upserts {
+            true => {
+                let changes = nodes.iter().flat_map(|&id| self.node(id).instead());
+                let changes: Vec<_> = changes.cloned().collect();
+                references::add_columns(self.catalog, entity, &changes, &mut reads);
+            }
             // It is compared with what they are to be.
-            reads.extend(written);
+            false => reads.extend(written),
         }
         reads.sort_unstable();
         reads.dedup();
@@ -311,6 +317,9 @@ impl<T: Transaction> Writer<'_, T> {
             }
         }
         self.refuse(errors)?;
+        if upserts {
+            self.check_references_instead(&changed).await?;
+        }
         self.update_instead(key, changed).await
     }
 

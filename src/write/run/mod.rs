@@ -13,6 +13,7 @@ mod foreign;
 mod held;
 mod hooks;
 mod levels;
+mod references;
 mod sets;
 mod within;
 
@@ -83,6 +84,8 @@ pub struct Writer<'a, T> {
     matching: Vec<NodeId>,
     /// Of which entities it deletes rows.
     deletes: Deletes,
+    /// Rows to which others may not be made to refer.
+    unjoinable: HashSet<NodeId>,
     /// What is wrong with rows to which perhaps nothing is done.
     deferred: Vec<(NodeId, Error)>,
     /// Rows that need not be written after all.
@@ -145,6 +148,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             wanted,
             matching: Vec::new(),
             deletes: Deletes::default(),
+            unjoinable: HashSet::new(),
             deferred: Vec::new(),
             done: HashSet::default(),
             instead: HashSet::new(),

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::{Stop, Writer, not_found, place};
+use super::{Stop, Writer, forbidden, not_found, place};
+use crate::error::Error;
 use crate::graph::{Catalog, ColumnIx, Kind, Link, Relation, RelationId};
 use crate::read::load::change::Transaction;
 use crate::read::sql::change::{Find, Lock, Look, Task, Value};
@@ -24,12 +25,14 @@ impl<T: Transaction> Writer<'_, T> {
         // Rows to which nothing is done.
         let mut idle = Vec::new();
         let mut apart = Vec::new();
+        let mut unjoined = Vec::new();
         for &id in &self.act(act).nodes {
             let Some(found) = self.node(id).found() else {
                 continue;
             };
-            if self.is_attached_already(id, found) && !self.dry {
-                idle.push(id);
+            match self.is_attached_already(id, found) && !self.dry {
+                true => idle.push(id),
+                false => unjoined.extend(self.unjoined(id, found)),
             }
             for within in &found.within {
                 match &self.catalog.relations[within.relation].link {
@@ -43,7 +46,7 @@ impl<T: Transaction> Writer<'_, T> {
         }
         let alike = self.alike(&apart).await?;
         apart.retain(|within| !alike.contains(within) && !self.dry);
-        let mut errors = Vec::new();
+        let mut errors = unjoined;
         let mut detached = BTreeSet::new();
         for &(id, _) in &apart {
             match self.node(id).found().is_some_and(|found| found.detached) {
@@ -205,6 +208,22 @@ impl<T: Transaction> Writer<'_, T> {
             let of = self.known.get(&(within.parent, of)).cloned().flatten();
             own.is_some() && own == of
         })
+    }
+
+    /// That a row is to refer to one to which it may not be made to.
+    fn unjoined(&self, id: NodeId, found: &Found) -> Option<Error> {
+        let within = found.attached.iter().find(|within| {
+            let relation = &self.catalog.relations[within.relation];
+            let is_within = match &relation.link {
+                Link::Direct { columns } => self.is_within(id, within, columns),
+                Link::Through { .. } => false,
+            };
+            self.unjoinable.contains(&within.parent) && !is_within
+        })?;
+        let relation = &self.catalog.relations[within.relation];
+        let parent = self.entity(relation.from).one();
+        let message = format!("you may not have this refer to this {parent}");
+        Some(forbidden(message, &self.node(id).path))
     }
 
     /// Whether nothing is to become of a row but that it is in relations in which it is.

@@ -111,6 +111,7 @@ pub mod membership {
         pub club_code: String,
         pub since: Date,
         pub note: Option<String>,
+        pub sponsor_name: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -129,6 +130,12 @@ pub mod membership {
             on_delete = "Cascade"
         )]
         Club,
+        #[sea_orm(
+            belongs_to = "super::team::Entity",
+            from = "Column::SponsorName",
+            to = "super::team::Column::Name"
+        )]
+        Sponsor,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
@@ -178,6 +185,34 @@ pub mod egg {
             to = "super::hen::Column::Id"
         )]
         Hen,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// A player has one at most, and it may be nobody's.
+pub mod passport {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "passport")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        #[sea_orm(unique)]
+        pub number: String,
+        #[sea_orm(unique)]
+        pub player_id: Option<Uuid>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {
+        #[sea_orm(
+            belongs_to = "super::player::Entity",
+            from = "Column::PlayerId",
+            to = "super::player::Column::Id"
+        )]
+        Player,
     }
 
     impl ActiveModelBehavior for ActiveModel {}

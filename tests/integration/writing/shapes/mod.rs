@@ -1,9 +1,10 @@
 //! Keys that clients, databases and Backref make, of one column or two, and rows that refer to each other in a circle.
 
 mod entities;
+mod leave;
 
 use backref::Graph;
-use entities::{club, egg, hen, membership, player, region, team, ticket};
+use entities::{club, egg, hen, membership, passport, player, region, team, ticket};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 
@@ -19,12 +20,17 @@ fn graph() -> Graph {
         .entity(membership::Entity)
         .entity(hen::Entity)
         .entity(egg::Entity)
+        .entity(passport::Entity)
         .entity(ticket::Entity)
         .backref(team::Relation::Captain, "captainOf")
 }
 
 /// Tables in the order in which they can be made; keys that refer forward come after them on PostgreSQL.
 async fn app(backend: Backend) -> (TestDatabase, TestApp) {
+    app_of(backend, graph()).await
+}
+
+async fn app_of(backend: Backend, graph: Graph) -> (TestDatabase, TestApp) {
     let database = TestDatabase::empty(backend).await;
     let connection = &database.connection;
     let (uuid, number, forward) = match connection.get_database_backend() {
@@ -53,11 +59,16 @@ async fn app(backend: Backend) -> (TestDatabase, TestApp) {
         format!(
             "CREATE TABLE membership (player_id {uuid} REFERENCES player (id) ON DELETE CASCADE,
              club_code varchar REFERENCES club (code) ON DELETE CASCADE, since date{} NOT NULL, note varchar,
+             sponsor_name varchar REFERENCES team (name),
              PRIMARY KEY (player_id, club_code))",
             if forward { "_text" } else { "" }
         ),
         format!("CREATE TABLE hen (id {number}, egg_id bigint NOT NULL{})", to("egg", "id")),
         format!("CREATE TABLE ticket (id {number}, note varchar)"),
+        format!(
+            "CREATE TABLE passport (id {number}, number varchar UNIQUE NOT NULL,
+             player_id {uuid} UNIQUE REFERENCES player (id))"
+        ),
         format!("CREATE TABLE egg (id {number}, hen_id bigint NOT NULL REFERENCES hen (id))"),
     ];
     if !forward {
@@ -72,7 +83,7 @@ async fn app(backend: Backend) -> (TestDatabase, TestApp) {
         let done = connection.execute_unprepared(&statement).await;
         done.unwrap_or_else(|e| panic!("{statement}: {e}"));
     }
-    let app = TestApp::new(&database, graph(), Default::default());
+    let app = TestApp::new(&database, graph, Default::default());
     (database, app)
 }
 

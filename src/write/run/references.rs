@@ -1,0 +1,259 @@
+//! Foreign keys that are given by their columns, and not as an id: those of several columns, and those to what is unique
+//! and no primary key.
+//!
+//! The row to which they lead must be seen, and may have to be one that others may refer to, as where it is connected. So it
+//! is looked for before anything is written, and whether there is none or it is hidden is told alike.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::find::{Question, order_of, questions};
+use super::held::Deletes;
+use super::{Stop, Writer, forbidden, holds, not_found, place};
+use crate::graph::keys::KeyValue;
+use crate::graph::writing::Writing;
+use crate::graph::{Catalog, ColumnIx, EntityId, ForeignKey};
+use crate::read::load::change::Transaction;
+use crate::read::sql::change::{Find, Lock, Look, Task, Value};
+use crate::write::unit::{Act, Given, Matching, Node, NodeId, Origin, Uses};
+
+/// The rows to which keys lead: by their entity and the columns that are referred to.
+type Targets<'c> = (EntityId, &'c [ColumnIx]);
+
+/// A row that refers to another: where in the input it says so, and the other's values.
+struct Reference {
+    path: String,
+    values: Vec<KeyValue>,
+}
+
+/// The keys of an entity of which a writer gives some column by its value.
+pub(super) fn plain_keys<'c>(
+    catalog: &'c Catalog,
+    entity: EntityId,
+    changes: &[(ColumnIx, Given)],
+    is_new: bool,
+) -> impl Iterator<Item = &'c ForeignKey> {
+    let of = &catalog.entities[entity];
+    of.foreign_keys.iter().filter(move |key| {
+        // As an id it is a row that is named, and a plain value is the graph's own.
+        let is_named =
+            matches!(key.columns[..], [column] if of.columns[column].refers_to == Some(key.to));
+        !is_named && plain_column(&of.writing, key, changes, is_new).is_some()
+    })
+}
+
+/// The first column of a key that a writer gives by its value.
+fn plain_column(
+    writing: &Writing,
+    key: &ForeignKey,
+    changes: &[(ColumnIx, Given)],
+    is_new: bool,
+) -> Option<ColumnIx> {
+    let is_plain = |column: &ColumnIx| {
+        let preset = writing.preset(*column, is_new);
+        let is_preset = preset.is_some_and(|preset| !preset.replaceable);
+        let mut changes = changes.iter();
+        let given = changes.find(|(c, _)| c == column).map(|(_, given)| given);
+        !is_preset && matches!(given, Some(Given::Is(Value::Is(_))))
+    };
+    key.columns.iter().copied().find(is_plain)
+}
+
+/// Adds the columns of such keys to those that are read of rows which are there: what is not given stays.
+pub(super) fn add_columns(
+    catalog: &Catalog,
+    entity: EntityId,
+    changes: &[(ColumnIx, Given)],
+    reads: &mut Vec<ColumnIx>,
+) {
+    for key in plain_keys(catalog, entity, changes, false) {
+        for column in &key.columns {
+            if !reads.contains(column) {
+                reads.push(*column);
+            }
+        }
+    }
+}
+
+/// How many statements find the rows to which the keys of a field lead, at most.
+pub(super) fn statements(catalog: &Catalog, nodes: &[Node], act: &Act) -> u64 {
+    let mut targets: HashSet<Targets<'_>> = HashSet::new();
+    let mut more = 0;
+    for &id in &act.nodes {
+        let node = &nodes[id];
+        if !node.is_written() || node.trusted {
+            continue;
+        }
+        let is_new = node.found().is_none();
+        let keys = plain_keys(catalog, node.entity, &node.changes, is_new);
+        targets.extend(keys.map(|key| (key.to, &key.to_columns[..])));
+        if let Origin::Upsert { changes, .. } = &node.origin {
+            more += plain_keys(catalog, node.entity, changes, false).count() as u64;
+        }
+    }
+    if let Some(matching) = &act.matching {
+        let changes = matching.changes.as_deref().unwrap_or_default();
+        more += plain_keys(catalog, matching.entity, changes, false).count() as u64;
+    }
+    targets.len() as u64 + more
+}
+
+impl<T: Transaction> Writer<'_, T> {
+    /// Finds the rows to which those of a field are to refer, where their keys are given by columns.
+    pub(super) async fn check_references(&mut self, act: usize) -> Result<(), Stop> {
+        let mut all = BTreeMap::new();
+        for &id in &self.act(act).nodes {
+            let node = self.node(id);
+            if node.is_written() && !node.trusted && !self.done.contains(&id) {
+                let is_new = node.found().is_none();
+                self.references(id, &node.changes, is_new, &node.path, &mut all);
+            }
+        }
+        // What the same field makes is there by then, and its maker's.
+        for ((to, columns), references) in &mut all {
+            let made = self.made(act, *to, columns);
+            references.retain(|reference| !made.contains(&reference.values));
+        }
+        self.find_references(all).await
+    }
+
+    /// The same of rows that match a condition: what is not changed of a key is each row's own.
+    pub(super) async fn check_references_of_matching(
+        &mut self,
+        matching: &Matching,
+    ) -> Result<(), Stop> {
+        let changes = matching.changes.as_deref().unwrap_or_default();
+        let mut all = BTreeMap::new();
+        for &id in &self.matching {
+            self.references(id, changes, false, "input", &mut all);
+        }
+        self.find_references(all).await
+    }
+
+    /// The same of rows that were there, and are changed instead of making new ones.
+    pub(super) async fn check_references_instead(&mut self, nodes: &[NodeId]) -> Result<(), Stop> {
+        let mut all = BTreeMap::new();
+        for &id in nodes {
+            let node = self.node(id);
+            self.references(id, node.instead(), false, &node.path, &mut all);
+        }
+        self.find_references(all).await
+    }
+
+    /// Adds the rows to which a row is to refer by values. Of a key that is null in part it refers to none.
+    fn references<'c>(
+        &self,
+        id: NodeId,
+        changes: &[(ColumnIx, Given)],
+        is_new: bool,
+        path: &str,
+        all: &mut BTreeMap<Targets<'c>, Vec<Reference>>,
+    ) where
+        Self: 'c,
+    {
+        let entity = self.node(id).entity;
+        let of = self.entity(entity);
+        for key in plain_keys(self.catalog, entity, changes, is_new) {
+            let value = |column: &ColumnIx| match changes.iter().find(|(c, _)| c == column) {
+                Some((_, given)) => match &*self.value(given) {
+                    Value::Is(value) => Some(value.clone()),
+                    Value::Null | Value::List(_) => None,
+                },
+                None => self.known.get(&(id, *column)).cloned().flatten(),
+            };
+            let Some(values) = key.columns.iter().map(value).collect() else {
+                continue;
+            };
+            let column = plain_column(&of.writing, key, changes, is_new);
+            let path = match column {
+                Some(column) if of.exposed => format!("{path}.{}", of.columns[column].field),
+                _ => path.to_owned(),
+            };
+            let references = all.entry((key.to, &key.to_columns[..])).or_default();
+            references.push(Reference { path, values });
+        }
+    }
+
+    /// The values that new rows of a field have in these columns.
+    fn made(&self, act: usize, entity: EntityId, columns: &[ColumnIx]) -> HashSet<Vec<KeyValue>> {
+        let nodes = self.act(act).nodes.iter().map(|&id| self.node(id));
+        let made = nodes.filter(|node| node.is_made() && node.entity == entity);
+        let values = made.filter_map(|node| {
+            let value = |column: &ColumnIx| {
+                let (_, given) = node.changes.iter().find(|(c, _)| c == column)?;
+                match given {
+                    Given::Is(Value::Is(value)) => Some(value.clone()),
+                    _ => None,
+                }
+            };
+            columns.iter().map(value).collect()
+        });
+        values.collect()
+    }
+
+    async fn find_references(
+        &mut self,
+        all: BTreeMap<Targets<'_>, Vec<Reference>>,
+    ) -> Result<(), Stop> {
+        let mut errors = Vec::new();
+        for ((to, columns), references) in all {
+            if references.is_empty() {
+                continue;
+            }
+            let mut keys: Vec<&Vec<KeyValue>> = references.iter().map(|r| &r.values).collect();
+            // Locks are taken in the order of keys, by everybody.
+            keys.sort_by(|a, b| order_of(a).cmp(&order_of(b)));
+            keys.dedup();
+            let connect = Uses {
+                connect: true,
+                ..Uses::default()
+            };
+            let asked = questions(
+                self.catalog,
+                self.rules,
+                to,
+                connect,
+                [],
+                &Deletes::default(),
+            );
+            let asks: Vec<_> = asked.iter().map(Question::ask).collect();
+            let of = self.entity(to);
+            let lock = match of.policy.can_hide() || !asks.is_empty() {
+                true => Lock::Share,
+                false => Lock::None,
+            };
+            let bound = keys.iter().map(|key| {
+                let parts = key.iter().cloned();
+                parts.map(|part| Cow::Owned(Value::Is(part))).collect()
+            });
+            let rows = self.rows(to, columns, bound);
+            let find = Task::Find(Find {
+                entity: to,
+                by: columns.to_vec(),
+                look: Look {
+                    reads: Vec::new(),
+                    asks,
+                    seen: true,
+                    lock,
+                },
+            });
+            let found = self.statement(&references[0].path, find, rows).await?;
+            let found = found.iter().filter_map(|row| {
+                let key = keys.get(place(T::DIALECT, &row[0]))?;
+                Some((*key, row[1..].iter().all(holds)))
+            });
+            let found: HashMap<_, _> = found.collect();
+            for Reference { path, values } in &references {
+                match found.get(values) {
+                    None => errors.push(not_found(of, path)),
+                    Some(false) => {
+                        let message = format!("you may not refer to this {}", of.one());
+                        errors.push(forbidden(message, path));
+                    }
+                    Some(true) => {}
+                }
+            }
+        }
+        self.refuse(errors)
+    }
+}
