@@ -18,6 +18,7 @@ mod bind;
 mod dry;
 mod kept;
 pub mod once;
+mod order;
 mod run;
 mod turns;
 mod unit;

@@ -7,14 +7,15 @@ mod keys;
 mod relations;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use apollo_compiler::response::JsonValue;
 use apollo_compiler::{Name, ast};
 use foldhash::fast::RandomState;
 
+use super::order::{Order, order};
 use super::unit::{
-    Act, Found, Given, Gives, Key, Matching, Node, NodeId, Order, Origin, Set, Units, Uses, order,
+    Act, Found, Given, Gives, Key, Matching, Node, NodeId, Origin, Set, Units, Uses,
 };
 use crate::error::{Code, Error};
 use crate::graph::keys::KeyValue;
@@ -422,16 +423,20 @@ impl<'a> Binder<'a> {
 
     /// What was named and never made.
     fn unknown(&mut self, start: NodeId) {
-        for node in start..self.nodes.len() {
-            if matches!(self.nodes[node].origin, Origin::Unknown) {
-                let name = self.names.iter().find(|(_, id)| **id == node);
-                let name = name.map_or("", |((_, name), _)| name).to_owned();
-                let path = self.nodes[node].path.to_string();
-                let message = format!(
-                    "`new:{name}` names nothing that this field or one before it makes; say `as: \"{name}\"` where it is made"
-                );
-                self.fail(Error::input(message).of_field(path));
-            }
+        let is_unknown = |node: &NodeId| matches!(self.nodes[*node].origin, Origin::Unknown);
+        let unknown: Vec<_> = (start..self.nodes.len()).filter(is_unknown).collect();
+        if unknown.is_empty() {
+            return;
+        }
+        let names = self.names.iter();
+        let names: HashMap<_, _> = names.map(|((_, name), id)| (*id, name.clone())).collect();
+        for node in unknown {
+            let name = names.get(&node).map_or("", String::as_str);
+            let path = self.nodes[node].path.to_string();
+            let message = format!(
+                "`new:{name}` names nothing that this field or one before it makes; say `as: \"{name}\"` where it is made"
+            );
+            self.fail(Error::input(message).of_field(path));
         }
     }
 
@@ -446,7 +451,9 @@ impl<'a> Binder<'a> {
                     let of = &catalog.entities[nodes[*id].entity];
                     format!("`{}.{}`", of.type_name, of.columns[*column].field)
                 });
-                let keys: Vec<_> = keys.collect();
+                // The circle may be long, and of few tables.
+                let mut named = HashSet::new();
+                let keys: Vec<_> = keys.filter(|key| named.insert(key.clone())).collect();
                 let path = circle.0.first().map(|(id, ..)| nodes[*id].path.to_string());
                 let message = format!(
                     "these rows refer to each other by {}, none of which can be null, so none of them can be the first to be made",

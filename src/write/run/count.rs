@@ -8,7 +8,8 @@ use super::references;
 use super::within::is_exact;
 use crate::graph::rules::{Rules, Visibility};
 use crate::graph::{Catalog, ColumnIx, EntityId, Link, RelationId};
-use crate::write::unit::{Act, Node, NodeId, Operation, Order, Origin};
+use crate::write::order::{Operation, Order};
+use crate::write::unit::{Act, Node, NodeId, Origin};
 
 /// The most statements that a field runs before its payload is read.
 pub fn statements(

@@ -18,7 +18,8 @@ use crate::graph::rules::Visibility;
 use crate::graph::{ColumnIx, EntityId, ForeignKey, Link};
 use crate::read::load::change::Transaction;
 use crate::read::sql::change::{Ask, Deed, Find, Lock, Look, Task, Value};
-use crate::write::unit::{Found, Given, GroupKey, Key, Node, NodeId, Operation, Origin, Uses};
+use crate::write::order::{GroupKey, Operation};
+use crate::write::unit::{Found, Given, Key, Node, NodeId, Origin, Uses};
 
 /// How many rounds rows are followed that refer to rows of their own kind, or in a circle.
 pub(super) const ROUNDS: u64 = 16;

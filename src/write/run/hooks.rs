@@ -20,7 +20,8 @@ use crate::read::load::change::{Abort, Foreign, Given as Values, Transaction};
 use crate::read::load::{DatabaseError, Ran};
 use crate::read::sql::Dialect;
 use crate::read::sql::change::{Find, Lock, Look, Task, Value};
-use crate::write::unit::{GroupKey, NodeId, Operation};
+use crate::write::order::{GroupKey, Operation};
+use crate::write::unit::NodeId;
 
 /// A row on its way out, by its key, with its place in the input.
 pub(super) type Leaving = (Vec<KeyValue>, Box<str>);

@@ -14,7 +14,8 @@ use crate::read::load::DatabaseError;
 use crate::read::load::change::{Abort, Given as Row, Transaction};
 use crate::read::load::refusal::Refusal;
 use crate::read::sql::change::{BoundRows, Find, Lock, Look, Task, Unless, Value};
-use crate::write::unit::{Circle, Given, GroupKey, NodeId, Operation, Order, Origin, Uses, order};
+use crate::write::order::{Circle, GroupKey, Operation, Order, order};
+use crate::write::unit::{Given, NodeId, Origin, Uses};
 
 impl<T: Transaction> Writer<'_, T> {
     /// Does what a field asks of the rows that it names and makes.

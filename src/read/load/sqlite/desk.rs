@@ -105,7 +105,7 @@ impl Desk {
     /// Does work, and answers it; and with it what waits behind it, where all of that is brief.
     fn turn(&mut self, first: Box<dyn Task>, waiting: &mut Waiting) {
         if !first.begins() {
-            return;
+            return too_late(first);
         }
         if !first.is_brief() {
             return self.alone(first);
@@ -246,6 +246,12 @@ impl Desk {
     }
 }
 
+/// Answers work whose time was over before its turn came: whoever waits for it may not know that yet.
+fn too_late(mut task: Box<dyn Task>) {
+    task.fail(DatabaseError::TimedOut);
+    task.answer();
+}
+
 impl Sqlite {
     /// Does what waits and is brief in the transaction that is open.
     ///
@@ -262,6 +268,7 @@ impl Sqlite {
                 break;
             };
             if !task.begins() {
+                too_late(task);
                 continue;
             }
             let saved = self.save();

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::super::change::{Abort, Transaction, Work};
 use super::super::{DatabaseError, Learnt};
-use super::{Access, Sqlite, SqlitePool};
+use super::{Access, Sqlite, SqlitePool, SqliteWriter};
 
 /// About eleven steps of SQLite's machine for each number.
 fn count(to: u64) -> String {
@@ -317,4 +318,49 @@ fn steps_that_take_long_count_for_more() {
     };
     assert_eq!(ask(0), [true]);
     assert_eq!(ask(20_000), [true, false]);
+}
+
+/// Work for the thread that writes, which takes so long.
+struct Takes {
+    time: Duration,
+    is_brief: bool,
+}
+
+impl Work for Takes {
+    type Done = ();
+    type Refused = ();
+
+    fn is_brief(&self) -> bool {
+        self.is_brief
+    }
+
+    async fn attempt<T: Transaction>(&self, _: &T) -> Result<(), Abort<()>> {
+        std::thread::sleep(self.time);
+        Ok(())
+    }
+}
+
+/// Whoever asks may be busy himself, and not have seen that his time is over when the thread that writes sees it.
+#[test]
+fn what_is_late_when_its_turn_to_write_comes_has_timed_out() {
+    for is_brief in [false, true] {
+        let stage = Stage::new();
+        let writer = SqliteWriter::beside(&stage.pool);
+        let takes = |millis| {
+            let time = Duration::from_millis(millis);
+            Arc::new(Takes { time, is_brief })
+        };
+        let soon = Instant::now() + Duration::from_millis(50);
+        let (first, late, ()) = stage.runtime.block_on(async {
+            let (first, late) = (writer.run(takes(200), far()), writer.run(takes(0), soon));
+            let busy = async { std::thread::sleep(Duration::from_millis(800)) };
+            tokio::join!(first, late, busy)
+        });
+        first.expect("it had time");
+        let late = late.expect_err("it is late");
+        assert!(
+            matches!(late, Abort::Database(DatabaseError::TimedOut)),
+            "{late:?}"
+        );
+    }
 }
