@@ -179,6 +179,9 @@ impl<'a, T: Transaction> Writer<'a, T> {
         let rows = self
             .referring_rows(from, key, parents, &reads, asked)
             .await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
         let going = going.entry(from).or_default();
         for (parent, row) in rows {
             let allowed = row[reads.len()..].iter().all(holds);

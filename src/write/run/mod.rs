@@ -291,13 +291,16 @@ impl<'a, T: Transaction> Writer<'a, T> {
         }
     }
 
-    /// Runs a statement that does this.
+    /// Runs a statement that does this to the rows that are bound; none where there are none.
     async fn statement(
         &mut self,
         path: &str,
         task: Task,
         rows: BoundRows,
     ) -> Result<Vec<Row>, DatabaseError> {
+        if rows.count == 0 {
+            return Ok(Vec::new());
+        }
         let changes = self.changes();
         let key = kept::Key {
             shape: self.shape,
@@ -361,7 +364,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
         rows: impl IntoIterator<Item = Vec<Cow<'v, Value>>>,
     ) -> BoundRows {
         let rows: Vec<_> = rows.into_iter().collect();
-        let value = |row: usize, i: usize| match rows[row].get(i) {
+        let value = |row: usize, i: usize| match rows.get(row).and_then(|row| row.get(i)) {
             Some(value) => Cow::Borrowed(&**value),
             None => Cow::Owned(Value::Null),
         };

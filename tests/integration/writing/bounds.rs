@@ -7,12 +7,12 @@ use crate::harness::{Backend, Statements, TestApp};
 
 /// What is heard and what was bound, of one mutation.
 #[derive(Debug, PartialEq, Eq, Clone)]
-struct Cost {
-    heard: usize,
-    bound: u64,
+pub(super) struct Cost {
+    pub heard: usize,
+    pub bound: u64,
 }
 
-async fn cost(app: &TestApp, query: &str, variables: &Value) -> (Cost, Vec<String>) {
+pub(super) async fn cost(app: &TestApp, query: &str, variables: &Value) -> (Cost, Vec<String>) {
     let listening = Statements::listen();
     let answer = app.ask(&somebody("admin", 1), query, variables).await;
     let mut heard = listening.read();

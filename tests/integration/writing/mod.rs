@@ -1,6 +1,7 @@
 //! Mutations: what they write, what they refuse, and what they cost.
 
 mod bounds;
+mod cascades;
 mod chains;
 mod content;
 mod contention;

@@ -62,7 +62,7 @@ impl Changes<'_> {
         let mut shared = each.clone().filter(|&i| self.is_shared(entity, columns[i]));
         let packing = match self.packing(entity, columns, count) {
             // Hooks may have put something else into some.
-            Packing::Packed if shared.clone().count() > 0 => {
+            Packing::Packed if count > 0 && shared.clone().count() > 0 => {
                 let is_alike = |i: usize| (1..count).all(|row| value(row, i) == value(0, i));
                 match shared.all(is_alike) {
                     true => Packing::Shared,
