@@ -128,6 +128,40 @@ async fn a_circle_can_be_entered_anywhere() {
     }
 }
 
+/// What is found to be there is no part of the circle: it stays as it is.
+#[tokio::test]
+async fn a_row_that_is_found_in_a_circle_keeps_its_key() {
+    let team = r#"mutation { createTeam(input: { as: "t", name: "A",
+        captain: { create: { nick: "C", team: { connect: "new:t" } } } }) { id } }"#;
+    let player = r#"mutation { createPlayer(input: { as: "p", nick: "P", team: { connectOrCreate: { on: NAME,
+        create: { name: "A", captain: { connect: "new:p" } } } } }) { nick team { name captain { nick } } } }"#;
+    let upsert = r#"mutation { a: createPlayer(input: { as: "p", nick: "Q", team: { connectOrCreate: { on: NAME,
+        create: { name: "A" } } } }) { id }
+        b: upsertTeam(create: { as: "t", name: "A", captainId: "new:p" }, update: { name: "B" }, on: NAME) {
+        name captain { nick } } }"#;
+    for backend in Backend::all() {
+        let (_database, app) = app(backend).await;
+        // Where none is there, it is made, and its captain written last.
+        let made = data(&app, &player.replace("\"A\"", "\"Z\"")).await;
+        let team_of =
+            |name: &str, captain: &str| json!({ "name": name, "captain": { "nick": captain } });
+        assert_eq!(
+            made["createPlayer"]["team"],
+            team_of("Z", "P"),
+            "{backend:?}"
+        );
+        data(&app, team).await;
+        let found = data(&app, player).await;
+        assert_eq!(
+            found["createPlayer"]["team"],
+            team_of("A", "C"),
+            "{backend:?}"
+        );
+        let changed = data(&app, upsert).await;
+        assert_eq!(changed["b"], team_of("B", "C"), "{backend:?}");
+    }
+}
+
 #[tokio::test]
 async fn rows_of_which_nothing_is_given_are_as_many_as_were_asked_for() {
     let create = "mutation { one: createTicket(input: {}) { id note }
