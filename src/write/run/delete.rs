@@ -92,6 +92,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             }
             next = found;
         }
+        self.refuse_written(act, &going)?;
         self.refuse_held(&going).await?;
         let order = self.children_first(&going);
         let mut hooked = Vec::new();
@@ -122,20 +123,48 @@ impl<'a, T: Transaction> Writer<'a, T> {
     }
 
     fn deleted(&self, act: usize) -> Vec<NodeId> {
+        let goes = |id: &NodeId| match &self.node(*id).origin {
+            Origin::Found(found) => found.uses.delete,
+            Origin::Unlink => true,
+            _ => false,
+        };
+        self.open(act).filter(goes).collect()
+    }
+
+    /// The rows of a field to which something is to be done.
+    pub(super) fn open(&self, act: usize) -> impl Iterator<Item = NodeId> {
         let own = self.act(act).nodes.iter().copied();
         let first = self.units.nodes.len();
-        let more = first..first + self.more.len();
-        own.chain(more)
-            .filter(|&id| {
-                let node = self.node(id);
-                let goes = match &node.origin {
-                    Origin::Found(found) => found.uses.delete,
-                    Origin::Unlink => true,
-                    _ => false,
-                };
-                node.act == act && goes && !self.done.contains(&id)
-            })
-            .collect()
+        let more = (first..first + self.more.len()).filter(move |&id| self.node(id).act == act);
+        own.chain(more).filter(|id| !self.done.contains(id))
+    }
+
+    /// Refuses rows that go with others, or leave a relation by going, where something else is to become of them in the same
+    /// input: what is deleted goes first, and a change of what is gone would be lost without a word.
+    fn refuse_written(&self, act: usize, going: &BTreeMap<EntityId, Going>) -> Result<(), Stop> {
+        if going.is_empty() {
+            return Ok(());
+        }
+        let stays = |id: &NodeId| {
+            let node = self.node(*id);
+            let found = node.found();
+            found.is_some_and(|f| !f.uses.delete && (f.uses.connect || node.is_written()))
+        };
+        let mut errors = Vec::new();
+        for id in self.open(act).filter(stays) {
+            let node = self.node(id);
+            let Some(going) = going.get(&node.entity) else {
+                continue;
+            };
+            if self.key(id).is_some_and(|key| going.keys.contains(&key)) {
+                let message = format!(
+                    "this {} goes with what is deleted in the same input, and something else is to become of it; ask for one of the two, or for the other in a field before",
+                    self.entity(node.entity).one()
+                );
+                errors.push(Error::input(message).of_field(&*node.path));
+            }
+        }
+        self.refuse(errors)
     }
 
     /// Finds what refers to rows that go: it goes too, or refers to nothing from then on.

@@ -66,12 +66,8 @@ impl<T: Transaction> Writer<'_, T> {
 
     /// The rows of a field that are written, and need to be.
     fn written(&self, act: usize) -> Vec<NodeId> {
-        let own = self.act(act).nodes.iter().copied();
-        let first = self.units.nodes.len();
-        let more = (first..first + self.more.len()).filter(|&id| self.node(id).act == act);
-        own.chain(more)
-            .filter(|id| self.node(*id).is_written() && !self.done.contains(id))
-            .collect()
+        let open = self.open(act);
+        open.filter(|id| self.node(*id).is_written()).collect()
     }
 
     async fn update(&mut self, key: &GroupKey, nodes: Vec<NodeId>) -> Result<(), Stop> {
