@@ -19,6 +19,7 @@ mod dry;
 mod kept;
 pub mod once;
 mod order;
+mod preset;
 mod run;
 mod turns;
 mod unit;

@@ -14,6 +14,8 @@ pub struct Units {
     pub nodes: Vec<Node>,
     /// One for each field, in their order.
     pub acts: Vec<Act>,
+    /// When the request began, in whatever row it is written.
+    pub now: String,
 }
 
 impl Units {
@@ -57,6 +59,8 @@ pub struct Act {
     /// Its nodes, in the order of the input.
     pub nodes: Vec<NodeId>,
     pub sets: Vec<Set>,
+    /// Rows of which a version is expected.
+    pub expected: Vec<NodeId>,
     /// Rows that are found by a condition.
     pub matching: Option<Matching>,
     pub gives: Gives,
@@ -161,6 +165,23 @@ pub enum Key {
     Is(Vec<KeyValue>),
     /// That of a row which an earlier field has made.
     Of(NodeId),
+}
+
+impl Found {
+    /// The row of this key, to be changed.
+    pub fn changed(key: Vec<KeyValue>) -> Self {
+        Found {
+            key: Key::Is(key),
+            uses: Uses {
+                update: true,
+                ..Uses::default()
+            },
+            version: None,
+            within: Vec::new(),
+            detached: false,
+            attached: Vec::new(),
+        }
+    }
 }
 
 /// What a row that is found is for.

@@ -6,10 +6,11 @@ use crate::error::{Code, Error};
 use crate::graph::condition::Mine;
 use crate::graph::keys::{KeyValue, NoValue, key_value};
 use crate::graph::rules::Visibility;
-use crate::graph::writing::{KeyMaker, Preset, PresetValue};
+use crate::graph::writing::{KeyMaker, Preset};
 use crate::graph::{Column, ColumnIx, EntityId, FieldSource, Kind};
 use crate::read::plan::{column_key, no_value};
 use crate::read::sql::change::Value;
+use crate::write::preset;
 use crate::write::unit::Within;
 
 /// What a field of an input is.
@@ -400,23 +401,13 @@ impl<'a> Binder<'a> {
     /// What is put into a column; nothing where whoever asks brings nothing for it, so that it is missing.
     fn preset_value(&self, entity: EntityId, column: ColumnIx, preset: &Preset) -> Option<Value> {
         let of = &self.entity(entity).columns[column];
-        let kind = &of.kind;
-        let value = match &preset.value {
-            PresetValue::Value(value) => Some(value.clone()),
-            PresetValue::Now => {
-                let mut moments = self.moments.borrow_mut();
-                let moment = moments.entry((entity, column));
-                moment
-                    .or_insert_with(|| Mine::moment(kind, &self.now))
-                    .clone()
-            }
-            PresetValue::Me => Mine::Id.value(kind, self.principal),
-            PresetValue::Claim(name) => Mine::Claim(name.clone()).value(kind, self.principal),
-        };
-        match value {
-            Some(value) => Some(Value::Is(value)),
-            None => of.nullable.then_some(Value::Null),
-        }
+        preset::value(of, preset, self.principal, |kind| {
+            let mut moments = self.moments.borrow_mut();
+            let moment = moments.entry((entity, column));
+            moment
+                .or_insert_with(|| Mine::moment(kind, &self.now))
+                .clone()
+        })
     }
 
     /// What is put into a row that is changed.

@@ -83,6 +83,7 @@ pub fn bind(
     Ok(Units {
         nodes: binder.nodes,
         acts: binder.acts,
+        now: binder.now,
     })
 }
 
@@ -128,6 +129,7 @@ impl<'a> Binder<'a> {
         let mut act = Act {
             nodes: (start..self.nodes.len()).collect(),
             sets: std::mem::take(&mut self.sets),
+            expected: self.expected(start),
             matching,
             gives,
             order: None,
@@ -419,6 +421,15 @@ impl<'a> Binder<'a> {
                 self.fail(Error::input(message));
             }
         }
+    }
+
+    /// The rows of a field whose version is expected.
+    fn expected(&self, start: NodeId) -> Vec<NodeId> {
+        let is_expected = |node: &NodeId| {
+            let found = self.nodes[*node].found();
+            found.is_some_and(|found| found.version.is_some() && !found.uses.delete)
+        };
+        (start..self.nodes.len()).filter(is_expected).collect()
     }
 
     /// What was named and never made.

@@ -56,6 +56,12 @@ pub fn statements(
         }
     }
     let mut all = (found.len() + links.len() + compared.len()) as u64;
+    // Those whose relations alone change are written as well.
+    let expected = act.expected.iter().map(|node| nodes[*node].entity);
+    let expected: BTreeSet<EntityId> = expected.collect();
+    all += expected.iter().map(|&e| 1 + 2 * hooked(e)).sum::<u64>();
+    let set = act.sets.iter().map(|set| nodes[set.parent].entity);
+    all += set.collect::<BTreeSet<_>>().len() as u64;
     let relations: HashSet<_> = act.sets.iter().map(|set| set.relation).collect();
     for relation in relations {
         let relation = &catalog.relations[relation];

@@ -118,6 +118,7 @@ impl<T: Transaction> Writer<'_, T> {
         self.matching.clear();
         self.unjoinable.clear();
         self.deferred.clear();
+        self.parted.clear();
         let of_act = self.act(act);
         self.deletes = Deletes::of(self.catalog, &self.units.nodes, of_act);
         let mut by_entity: BTreeMap<EntityId, Vec<(Vec<KeyValue>, NodeId)>> = BTreeMap::new();

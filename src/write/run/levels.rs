@@ -20,6 +20,7 @@ use crate::write::unit::{Given, NodeId, Origin, Uses};
 impl<T: Transaction> Writer<'_, T> {
     /// Does what a field asks of the rows that it names and makes.
     pub async fn apply(&mut self, act: usize) -> Result<(), Stop> {
+        let related = self.related(act);
         self.delete_all(act).await?;
         let written = self.written(act);
         let again;
@@ -39,6 +40,9 @@ impl<T: Transaction> Writer<'_, T> {
             }
         }
         self.patch(&order.patches).await?;
+        if !related.is_empty() {
+            self.renew(act, related).await?;
+        }
         self.check(&written).await?;
         match self.saved.is_empty() {
             true => Ok(()),

@@ -14,6 +14,7 @@ mod held;
 mod hooks;
 mod levels;
 mod references;
+mod renew;
 mod sets;
 mod within;
 
@@ -26,11 +27,13 @@ use foldhash::fast::RandomState;
 
 use super::account::{self, Account};
 use super::kept::{self, Kept};
+use super::preset;
 use super::unit::{Act, Given, Gives, Node, NodeId, Units};
 use crate::error::{Code, Error};
+use crate::graph::condition::Mine;
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::{Rules, Shape};
-use crate::graph::{Catalog, ColumnIx, Entity, EntityId, Principal};
+use crate::graph::{Catalog, ColumnIx, Entity, EntityId, Kind, Principal};
 use crate::read::load::change::{Abort, Change, Given as Row, Transaction};
 use crate::read::load::{DatabaseError, Ran};
 use crate::read::sql::Dialect;
@@ -86,6 +89,8 @@ pub struct Writer<'a, T> {
     deletes: Deletes,
     /// Rows to which others may not be made to refer.
     unjoinable: HashSet<NodeId>,
+    /// Rows whose relations are `set`, each with a row that leaves them.
+    parted: Vec<(NodeId, NodeId)>,
     /// What is wrong with rows to which perhaps nothing is done.
     deferred: Vec<(NodeId, Error)>,
     /// Rows that need not be written after all.
@@ -149,6 +154,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             matching: Vec::new(),
             deletes: Deletes::default(),
             unjoinable: HashSet::new(),
+            parted: Vec::new(),
             deferred: Vec::new(),
             done: HashSet::default(),
             instead: HashSet::new(),
@@ -212,6 +218,17 @@ impl<'a, T: Transaction> Writer<'a, T> {
             Gives::Many(_) => false,
             Gives::Matching => act.matching.as_ref().is_some_and(|m| m.changes.is_none()),
         }
+    }
+
+    /// What is put into rows that are changed.
+    fn update_presets(&self, entity: EntityId) -> Vec<(ColumnIx, Value)> {
+        let of = self.entity(entity);
+        let presets = of.writing.on_update.iter().filter_map(|(column, preset)| {
+            let now = |kind: &Kind| Mine::moment(kind, &self.units.now);
+            let value = preset::value(&of.columns[*column], preset, self.principal, now)?;
+            Some((*column, value))
+        });
+        presets.collect()
     }
 
     fn act(&self, act: usize) -> &'a Act {

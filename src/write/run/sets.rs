@@ -216,7 +216,7 @@ impl<T: Transaction> Writer<'_, T> {
                 (column, Given::Is(value))
             });
             let changes = values.collect();
-            self.add(Node {
+            let link = self.add(Node {
                 act,
                 entity: *junction,
                 origin: Origin::Unlink,
@@ -224,6 +224,7 @@ impl<T: Transaction> Writer<'_, T> {
                 path: set.path.clone(),
                 trusted: false,
             });
+            self.parted.push((set.parent, link));
         }
         self.refuse(errors)
     }
@@ -360,6 +361,7 @@ impl<T: Transaction> Writer<'_, T> {
                 trusted: false,
             });
             self.remember(node, &reads, &row);
+            self.parted.push((set.parent, node));
             errors.extend(self.refusals(node, &questions, &row[reads.len()..]));
         }
         self.refuse(errors)

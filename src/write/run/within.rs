@@ -200,7 +200,7 @@ impl<T: Transaction> Writer<'_, T> {
     }
 
     /// Whether a row refers to the parent of a relation by these columns.
-    fn is_within(&self, id: NodeId, within: &Within, columns: &[ColumnIx]) -> bool {
+    pub(super) fn is_within(&self, id: NodeId, within: &Within, columns: &[ColumnIx]) -> bool {
         let relation = &self.catalog.relations[within.relation];
         let mut pairs = columns.iter().zip(&relation.from_columns);
         pairs.all(|(&own, &of)| {

@@ -11,6 +11,7 @@ mod hooks;
 mod inputs;
 mod killed;
 mod leave;
+mod links;
 mod order;
 mod proof;
 mod shapes;

@@ -83,6 +83,8 @@ pub enum Task {
         columns: Vec<ColumnIx>,
         grows: Option<ColumnIx>,
     },
+    /// Writes a column of rows as it is, by their keys.
+    Touch { entity: EntityId, column: ColumnIx },
     /// Deletes rows by their keys.
     Delete { entity: EntityId },
 }
@@ -153,9 +155,10 @@ impl Task {
     pub fn entity(&self) -> EntityId {
         match self {
             Task::Find(find) => find.entity,
-            Task::Insert { entity, .. } | Task::Update { entity, .. } | Task::Delete { entity } => {
-                *entity
-            }
+            Task::Insert { entity, .. }
+            | Task::Update { entity, .. }
+            | Task::Touch { entity, .. }
+            | Task::Delete { entity } => *entity,
         }
     }
 }
@@ -184,7 +187,13 @@ impl Changes<'_> {
                 entity,
                 columns,
                 grows,
-            } => self.update(*entity, columns, packing, *grows),
+            } => {
+                let grows = grows.map(|column| (column, " + 1"));
+                self.update(*entity, columns, packing, grows)
+            }
+            Task::Touch { entity, column } => {
+                self.update(*entity, &[], packing, Some((*column, "")))
+            }
             Task::Delete { entity } => self.delete(*entity, packing),
         }
     }
@@ -312,12 +321,13 @@ impl Changes<'_> {
         writer.changed(text, gives)
     }
 
+    /// `own` is a column that is made of itself, and how.
     fn update(
         &self,
         entity: EntityId,
         columns: &[ColumnIx],
         packing: Packing,
-        grows: Option<ColumnIx>,
+        own: Option<(ColumnIx, &str)>,
     ) -> ChangeSql {
         let of = &self.catalog.entities[entity];
         let key = &of.primary_key;
@@ -336,9 +346,9 @@ impl Changes<'_> {
                 format!("{column} = {}", given(key.len() + i))
             })
             .collect();
-        if let Some(grows) = grows {
-            let column = quoted(&of.columns[grows].name);
-            sets.push(format!("{column} = t0.{column} + 1"));
+        if let Some((own, how)) = own {
+            let column = quoted(&of.columns[own].name);
+            sets.push(format!("{column} = t0.{column}{how}"));
         }
         let from = match (packing, self.dialect) {
             (Packing::Values, _) => String::new(),

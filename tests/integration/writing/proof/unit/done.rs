@@ -1,5 +1,7 @@
 //! What there is when a unit of work is done, and whether it may be.
 
+use std::collections::BTreeSet;
+
 use super::super::model::{CONFLICT, FORBIDDEN, Not};
 use super::super::rules::Act;
 use super::super::tables::{Cell, Key, Row, State, Table};
@@ -35,6 +37,7 @@ impl Unit<'_> {
         for ((table, key), row) in &self.inserts {
             after.of_mut(*table).insert(*key, row.clone());
         }
+        self.renew(&mut after)?;
         let forbidden = self.never || !self.may_be(&after);
         let mut clashing = doubles(&after);
         clashing.extend(&self.taken);
@@ -59,6 +62,27 @@ impl Unit<'_> {
             true => Err(Not::Open("unique values move from row to row")),
             false => Ok(after),
         }
+    }
+
+    /// Changes rows of which only relations have changed, where a version of them was expected.
+    fn renew(&self, after: &mut State) -> Result<(), Not> {
+        for row in &self.expected {
+            let columns = self.updates.get(row);
+            let is_written = columns.is_some_and(|columns| !columns.is_empty());
+            let before = leading_to(&self.model.state, *row);
+            let now = leading_to(after, *row);
+            if is_written || before == now {
+                continue;
+            }
+            let mut moved = before.symmetric_difference(&now);
+            if moved.any(|(table, key, _)| self.updates.contains_key(&(*table, *key))) {
+                return Err(Not::Open("a row is moved, and perhaps by its own key"));
+            }
+            if let Some(row) = after.of_mut(row.0).get_mut(&row.1) {
+                touch(row);
+            }
+        }
+        Ok(())
     }
 
     /// Takes rows away, with those that go with them; whether others hold them.
@@ -136,6 +160,27 @@ fn touch(row: &mut Row) {
     if let Some(Cell::Int(version)) = row.get_mut("version") {
         *version += 1;
     }
+}
+
+/// The foreign keys that lead to a row.
+fn leading_to(state: &State, (to, at): (Table, Key)) -> BTreeSet<(Table, Key, &'static str)> {
+    let mut all = BTreeSet::new();
+    for table in Table::ALL {
+        for (key, row) in state.of(table) {
+            for (column, target, _) in table.refers() {
+                if *target == to && row.get(column) == Some(&Cell::Int(at.0)) {
+                    all.insert((table, *key, *column));
+                }
+            }
+            let parts = [key.0, key.1].into_iter().zip(table.key_refers());
+            for (part, target) in parts {
+                if target == Some(to) && part == at.0 {
+                    all.insert((table, *key, KEY));
+                }
+            }
+        }
+    }
+    all
 }
 
 /// The foreign keys that lead nowhere.

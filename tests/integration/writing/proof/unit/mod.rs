@@ -18,6 +18,8 @@ pub struct Unit<'m> {
     deletes: BTreeSet<(Table, Key)>,
     updates: BTreeMap<(Table, Key), BTreeMap<&'static str, Cell>>,
     inserts: BTreeMap<(Table, Key), Row>,
+    /// Rows that are changed, of which a version is expected.
+    expected: BTreeSet<(Table, Key)>,
     /// Whether something is made that nobody like him may make.
     never: bool,
     /// Whether something is made only where it is not there.
@@ -41,6 +43,7 @@ impl<'m> Unit<'m> {
             deletes: BTreeSet::new(),
             updates: BTreeMap::new(),
             inserts: BTreeMap::new(),
+            expected: BTreeSet::new(),
             never: false,
             or_creates: false,
             taken: Vec::new(),
@@ -129,6 +132,9 @@ impl<'m> Unit<'m> {
     pub fn update(&mut self, table: Table, key: Key, change: &Input, expected: Option<i64>) {
         if self.may(Act::Update, table, key) {
             self.expects(table, key, expected);
+        }
+        if expected.is_some() {
+            self.expected.insert((table, key));
         }
         let cells = self.cells(change);
         for (column, cell) in cells {
