@@ -19,7 +19,7 @@ use crate::graph::{ColumnIx, EntityId, ForeignKey, Link};
 use crate::read::load::change::Transaction;
 use crate::read::sql::change::{Ask, Deed, Find, Lock, Look, Task, Value};
 use crate::write::order::{GroupKey, Operation};
-use crate::write::unit::{Found, Given, Key, Node, NodeId, Origin, Uses};
+use crate::write::unit::{Found, Given, Node, NodeId, Origin};
 
 /// How many rounds rows are followed that refer to rows of their own kind, or in a circle.
 pub(super) const ROUNDS: u64 = 16;
@@ -249,12 +249,6 @@ impl<'a, T: Transaction> Writer<'a, T> {
         parents: &[Parent],
     ) -> Result<(), Stop> {
         let of = self.entity(from);
-        let columns: Vec<_> = key
-            .columns
-            .iter()
-            .copied()
-            .filter(|&c| of.columns[c].nullable)
-            .collect();
         let reads = of.primary_key.clone();
         let rows = self
             .referring_rows(from, key, parents, &reads, Vec::new())
@@ -262,22 +256,28 @@ impl<'a, T: Transaction> Writer<'a, T> {
         if rows.is_empty() {
             return Ok(());
         }
+        // A row that lets go is changed, as by an update.
+        let nullable = key.columns.iter().filter(|&&c| of.columns[c].nullable);
+        let mut given: Vec<_> = nullable.map(|&c| (c, Value::Null)).collect();
+        let presets = self.update_presets(from).into_iter();
+        given.extend(presets.filter(|(column, _)| !key.columns.contains(column)));
         if let Some(hooks) = self.hooks(from) {
-            let letting = self.let_go_each(hooks, act, from, columns, rows);
+            let letting = self.let_go_each(hooks, act, from, given, rows);
             return Box::pin(letting).await;
         }
+        let columns: Vec<_> = given.iter().map(|(column, _)| *column).collect();
         let all: Vec<_> = of.primary_key.iter().chain(&columns).copied().collect();
         let rows = rows.into_iter().map(|(_, row)| {
             let own = row.into_iter();
             let own = own.map(|part| Cow::Owned(part.map_or(Value::Null, Value::Is)));
-            let nulls = columns.iter().map(|_| Cow::Owned(Value::Null));
-            own.take(of.primary_key.len()).chain(nulls).collect()
+            let given = given.iter().map(|(_, value)| Cow::Borrowed(value));
+            own.take(of.primary_key.len()).chain(given).collect()
         });
         let rows = self.rows(from, &all, rows);
         let update = Task::Update {
             entity: from,
             columns,
-            grows: None,
+            grows: of.writing.version,
         };
         self.run(&[], update, rows).await?;
         Ok(())
@@ -289,23 +289,21 @@ impl<'a, T: Transaction> Writer<'a, T> {
         hooks: &'a Arc<dyn Hooks>,
         act: usize,
         from: EntityId,
-        columns: Vec<ColumnIx>,
+        given: Vec<(ColumnIx, Value)>,
         rows: Vec<(&Parent, Vec<Option<KeyValue>>)>,
     ) -> Result<(), Stop> {
         let key = &self.entity(from).primary_key;
+        let columns = given.iter().map(|(column, _)| *column).collect();
+        let changes = given.into_iter().map(|(c, value)| (c, Given::Is(value)));
+        let changes: Vec<_> = changes.collect();
         let mut nodes = Vec::new();
         for (parent, row) in rows {
-            let uses = Uses {
-                update: true,
-                ..Uses::default()
-            };
-            let found = Found::new(Key::Is(row.iter().flatten().cloned().collect()), uses);
-            let nulls = columns.iter().map(|&c| (c, Given::Is(Value::Null)));
+            let found = Found::changed(row.iter().flatten().cloned().collect());
             let id = self.add(Node {
                 act,
                 entity: from,
                 origin: Origin::Found(found),
-                changes: nulls.collect(),
+                changes: changes.clone(),
                 path: parent.path.clone(),
                 trusted: true,
             });

@@ -1,13 +1,251 @@
 //! What goes with what is deleted, or lets go of it: along several ways, in circles, and where something else is to become
 //! of it.
 
+use backref::Graph;
 use backref::graph::Preset;
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
-use super::bounds::cost;
+use super::bounds::{Cost, cost};
 use super::{blog, content, somebody};
 use crate::generate;
 use crate::harness::{Backend, TestApp, TestDatabase};
+
+/// A tree's branches hold nests and leaves, and each leaf grows on a nest; a sign is put up at a tree.
+mod tree {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "tree")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod branch {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "branch")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub tree_id: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {
+        #[sea_orm(
+            belongs_to = "super::tree::Entity",
+            from = "Column::TreeId",
+            to = "super::tree::Column::Id",
+            on_delete = "Cascade"
+        )]
+        Tree,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// On a branch, or on the tree itself.
+mod nest {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "nest")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub tree_id: Option<i64>,
+        pub branch_id: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {
+        #[sea_orm(
+            belongs_to = "super::tree::Entity",
+            from = "Column::TreeId",
+            to = "super::tree::Column::Id",
+            on_delete = "Cascade"
+        )]
+        Tree,
+        #[sea_orm(
+            belongs_to = "super::branch::Entity",
+            from = "Column::BranchId",
+            to = "super::branch::Column::Id",
+            on_delete = "Cascade"
+        )]
+        Branch,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// A leaf and a bug are each on the other, in turns.
+mod leaf {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "leaf")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub nest_id: Option<i64>,
+        pub bug_id: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {
+        #[sea_orm(
+            belongs_to = "super::nest::Entity",
+            from = "Column::NestId",
+            to = "super::nest::Column::Id",
+            on_delete = "Cascade"
+        )]
+        Nest,
+        #[sea_orm(
+            belongs_to = "super::bug::Entity",
+            from = "Column::BugId",
+            to = "super::bug::Column::Id",
+            on_delete = "Cascade"
+        )]
+        Bug,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod bug {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "bug")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub leaf_id: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {
+        #[sea_orm(
+            belongs_to = "super::leaf::Entity",
+            from = "Column::LeafId",
+            to = "super::leaf::Column::Id",
+            on_delete = "Cascade"
+        )]
+        Leaf,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod sign {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "sign")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub tree_id: Option<i64>,
+        pub text: String,
+        pub written_by: Option<String>,
+        pub version: i32,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {
+        #[sea_orm(
+            belongs_to = "super::tree::Entity",
+            from = "Column::TreeId",
+            to = "super::tree::Column::Id",
+            on_delete = "SetNull"
+        )]
+        Tree,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+fn graph() -> Graph {
+    Graph::new()
+        .entity(tree::Entity)
+        .entity(branch::Entity)
+        .entity(nest::Entity)
+        .entity(leaf::Entity)
+        .entity(bug::Entity)
+        .entity(sign::Entity)
+        .version(sign::Column::Version)
+        .on_write(sign::Column::WrittenBy, Preset::me())
+}
+
+async fn trees(backend: Backend) -> (TestDatabase, TestApp) {
+    let database = TestDatabase::empty(backend).await;
+    let key = match backend {
+        Backend::Sqlite => "integer PRIMARY KEY AUTOINCREMENT",
+        Backend::Postgres => "bigserial PRIMARY KEY",
+    };
+    let statements = [
+        format!("CREATE TABLE tree (id {key})"),
+        format!("CREATE TABLE branch (id {key}, tree_id bigint NOT NULL REFERENCES tree (id))"),
+        format!(
+            "CREATE TABLE nest (id {key}, tree_id bigint REFERENCES tree (id), branch_id bigint REFERENCES branch (id))"
+        ),
+        format!("CREATE TABLE leaf (id {key}, nest_id bigint REFERENCES nest (id), bug_id bigint)"),
+        format!("CREATE TABLE bug (id {key}, leaf_id bigint)"),
+        format!(
+            "CREATE TABLE sign (id {key}, tree_id bigint REFERENCES tree (id), text varchar NOT NULL,
+             written_by varchar, version integer NOT NULL DEFAULT 1)"
+        ),
+    ];
+    for statement in statements {
+        let done = database.connection.execute_unprepared(&statement).await;
+        done.unwrap_or_else(|e| panic!("{statement}: {e}"));
+    }
+    let app = TestApp::new(&database, graph(), Default::default());
+    (database, app)
+}
+
+async fn run(database: &TestDatabase, statement: &str) {
+    let done = database.connection.execute_unprepared(statement).await;
+    done.unwrap_or_else(|e| panic!("{statement}: {e}"));
+}
+
+/// What lets go is changed as by an update: whoever has read it before is told.
+#[tokio::test]
+async fn what_lets_go_is_of_another_version_then() {
+    for backend in Backend::all() {
+        let (database, app) = trees(backend).await;
+        run(&database, "INSERT INTO tree (id) VALUES (1), (2)").await;
+        run(
+            &database,
+            "INSERT INTO sign (id, tree_id, text) VALUES (1, 1, 'Oak'), (2, 1, 'Old'), (3, 2, 'Elm')",
+        )
+        .await;
+        let ask = async |query: &str| app.ask(&somebody("admin", 7), query, &json!({})).await;
+        ask(r#"mutation { deleteTree(id: "Tree:1") { id } }"#)
+            .await
+            .data();
+        let signs =
+            ask("{ signs(orderBy: [{ id: ASC }]) { tree { id } writtenBy version } }").await;
+        let gone = json!({ "tree": null, "writtenBy": "7", "version": 2 });
+        let stays = json!({ "tree": { "id": "Tree:2" }, "writtenBy": null, "version": 1 });
+        assert_eq!(
+            signs.data()["signs"],
+            json!([gone, gone, stays]),
+            "{backend:?}"
+        );
+        let stale = r#"mutation { updateSign(id: "Sign:1", input: { text: "T" }, expectedVersion: 1) { id } }"#;
+        assert_eq!(ask(stale).await.code(), "CONFLICT", "{backend:?}");
+    }
+}
 
 /// Where nothing goes with a row no statement is run for that, whatever the graph puts into its columns.
 #[tokio::test]
