@@ -43,6 +43,7 @@ impl Question<'_> {
                 columns: key.columns.clone(),
                 to_columns: key.to_columns.clone(),
                 seen: *seen,
+                other: true,
             },
         }
     }

@@ -131,6 +131,7 @@ impl<T: Transaction> Writer<'_, T> {
             columns: own.clone(),
             to_columns: own.clone(),
             seen: true,
+            other: false,
         };
         let rows = self.referring_rows(from, key, parents, own, vec![is_seen]);
         let rows = rows.await?.into_iter().filter_map(|(parent, mut row)| {

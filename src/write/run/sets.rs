@@ -187,6 +187,7 @@ impl<T: Transaction> Writer<'_, T> {
             columns: columns.clone(),
             to_columns: far.clone(),
             seen: true,
+            other: false,
         });
         let reads: Vec<_> = near.iter().chain(far).copied().collect();
         let found = self

@@ -329,3 +329,37 @@ async fn what_goes_along_and_is_to_be_changed_is_refused() {
         );
     }
 }
+
+/// A row that refers to itself does not keep itself, by whichever mutation it is deleted.
+#[tokio::test]
+async fn a_row_that_refers_to_itself_can_be_deleted() {
+    let create = r#"mutation { createComment(input: { as: "c", body: "B", postId: "Post:1", parentId: "new:c" }) {
+        id parent { id } } }"#;
+    for backend in Backend::all() {
+        let (_database, app) = blog(backend).await;
+        let admin = somebody("admin", 1);
+        for delete in [
+            "mutation($id: ID!) { deleteComment(id: $id) { id } }",
+            "mutation($id: ID!) { deleteComments(where: { id: { eq: $id } }) { count } }",
+        ] {
+            let made = app.ask(&admin, create, &json!({})).await.data();
+            let made = &made["createComment"];
+            assert_eq!(made["parent"]["id"], made["id"], "{backend:?}");
+            let id = json!({ "id": made["id"] });
+            let answer = app.ask(&admin, delete, &id).await;
+            answer.data();
+            let read = "query($id: ID!) { comment(id: $id) { id } }";
+            let read = app.ask(&admin, read, &id).await.data();
+            assert!(read["comment"].is_null(), "{backend:?}: {delete}");
+        }
+        // Another that refers to it does.
+        let answered = r#"mutation { deleteComment(id: "Comment:1") { id } }"#;
+        let answered = app.ask(&admin, answered, &json!({})).await;
+        assert_eq!(
+            answered.code(),
+            "CONFLICT",
+            "{backend:?}: {}",
+            answered.text
+        );
+    }
+}

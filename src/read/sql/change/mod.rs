@@ -120,6 +120,8 @@ pub enum Ask {
         columns: Vec<ColumnIx>,
         to_columns: Vec<ColumnIx>,
         seen: bool,
+        /// Another than itself.
+        other: bool,
     },
 }
 
@@ -458,6 +460,7 @@ impl<'a> Writer<'a> {
                 columns,
                 to_columns,
                 seen,
+                other,
             } => {
                 let referring = self.table(*from);
                 let established = match seen {
@@ -465,7 +468,13 @@ impl<'a> Writer<'a> {
                     false => Established::Row,
                 };
                 let tied = self.as_rule(|w| w.all_equal((referring, columns), (t, to_columns)));
-                let rows = self.rows_of(referring, established).tied([tied]);
+                let mut ties = vec![tied];
+                if *other && *from == t.entity {
+                    let key = &self.entity(t).primary_key[..];
+                    let same = self.as_rule(|w| w.all_equal((referring, key), (t, key)));
+                    ties.push(format!("NOT ({same})"));
+                }
+                let rows = self.rows_of(referring, established).tied(ties);
                 rows.exist(self.dialect)
             }
         }
