@@ -3,7 +3,7 @@
 //! Nothing is left to the database's own cascades, which pass rules by. What else refers to a row keeps it.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use sea_orm::sea_query::ForeignKeyAction;
@@ -392,39 +392,56 @@ impl<'a, T: Transaction> Writer<'a, T> {
                 !referring.any(|(from, _)| from != entity && open.contains(&from))
             };
             let next = open.iter().copied().find(|e| is_free(e));
-            let next = next.unwrap_or(open[0]);
+            // Of those in a circle one goes first to which no others lead.
+            let next = next.or_else(|| {
+                let others = |&entity: &EntityId| self.leading_to(entity, &open).len();
+                open.iter().copied().min_by_key(others)
+            });
+            let Some(next) = next else { break };
             open.retain(|&entity| entity != next);
             order.push(next);
         }
         order
     }
+
+    /// An entity, with those of some that refer to it, or to what does.
+    fn leading_to(&self, entity: EntityId, of: &[EntityId]) -> BTreeSet<EntityId> {
+        let mut leading = BTreeSet::from([entity]);
+        let mut next = vec![entity];
+        while let Some(entity) = next.pop() {
+            for (from, _) in referring(self.catalog, entity) {
+                if of.contains(&from) && leading.insert(from) {
+                    next.push(from);
+                }
+            }
+        }
+        leading
+    }
 }
 
 /// The most statements that deleting rows of an entity takes.
 pub(super) fn statements(catalog: &crate::graph::Catalog, entity: EntityId) -> u64 {
-    let mut reached = HashSet::from([entity]);
-    let mut open = vec![entity];
-    let (mut asked, mut circle) = (0, false);
-    while let Some(next) = open.pop() {
-        for (from, key) in referring(catalog, next) {
-            match key.on_delete {
-                Some(ForeignKeyAction::Cascade) => {
-                    asked += 1;
-                    match reached.insert(from) {
-                        true => open.push(from),
-                        false => circle |= from == next,
+    let hooked = |entity: EntityId| u64::from(catalog.entities[entity].writing.hooks.is_some());
+    let mut reached = BTreeSet::new();
+    let mut asked = 0;
+    // Rows of one entity may be come to in several rounds, by ways of different lengths or in a circle.
+    let mut next = BTreeSet::from([entity]);
+    for _ in 0..ROUNDS {
+        let mut found = BTreeSet::new();
+        for &entity in &next {
+            for (from, key) in referring(catalog, entity) {
+                match key.on_delete {
+                    Some(ForeignKeyAction::Cascade) => {
+                        asked += 1;
+                        found.insert(from);
                     }
+                    Some(ForeignKeyAction::SetNull) => asked += 2 + 2 * hooked(from),
+                    _ => {}
                 }
-                Some(ForeignKeyAction::SetNull) => {
-                    asked += 2 + 2 * u64::from(catalog.entities[from].writing.hooks.is_some());
-                }
-                _ => {}
             }
         }
+        reached.extend(std::mem::replace(&mut next, found));
     }
-    let rounds = if circle { ROUNDS } else { 1 };
-    let hooked = reached
-        .iter()
-        .filter(|&&e| catalog.entities[e].writing.hooks.is_some());
-    asked * rounds + (reached.len() + hooked.count()) as u64
+    let deleted = reached.iter().map(|&entity| 1 + hooked(entity));
+    asked + deleted.sum::<u64>()
 }

@@ -218,6 +218,37 @@ async fn run(database: &TestDatabase, statement: &str) {
     done.unwrap_or_else(|e| panic!("{statement}: {e}"));
 }
 
+/// Rows that are come to by ways of different lengths, or in a circle, are asked for in several rounds.
+#[tokio::test]
+async fn what_is_followed_in_rounds_is_within_the_bound() {
+    for backend in Backend::all() {
+        let (database, app) = trees(backend).await;
+        for statement in [
+            "INSERT INTO tree (id) VALUES (1)",
+            "INSERT INTO branch (id, tree_id) VALUES (1, 1)",
+            "INSERT INTO nest (id, tree_id, branch_id) VALUES (1, 1, NULL), (2, NULL, 1)",
+            "INSERT INTO leaf (id, nest_id, bug_id) VALUES (1, 1, NULL), (2, 2, NULL)",
+            // A row of leaves and bugs, each on the one before.
+            "INSERT INTO bug (id, leaf_id) VALUES (1, 2), (2, 3), (3, 4), (4, 5)",
+            "INSERT INTO leaf (id, bug_id) VALUES (3, 1), (4, 2), (5, 3)",
+        ] {
+            run(&database, statement).await;
+        }
+        let query = r#"mutation { deleteTree(id: "Tree:1") { id } }"#;
+        let (Cost { heard, bound }, statements) = cost(&app, query, &json!({})).await;
+        assert!(
+            heard as u64 <= bound,
+            "{backend:?}: {heard} of {bound}\n{statements:#?}"
+        );
+        let left = "{ trees { id } branches { id } nests { id } leaves { id } bugs { id } }";
+        let left = app.ask(&somebody("admin", 1), left, &json!({})).await;
+        let left = left.data();
+        for (name, rows) in left.as_object().expect("an object") {
+            assert_eq!(*rows, json!([]), "{backend:?}: {name}");
+        }
+    }
+}
+
 /// What lets go is changed as by an update: whoever has read it before is told.
 #[tokio::test]
 async fn what_lets_go_is_of_another_version_then() {
