@@ -13,6 +13,21 @@ pub enum KeyValue {
     Text(Box<str>),
 }
 
+impl KeyValue {
+    /// What databases keep of it: no time finer than PostgreSQL's microseconds. What lies between two is the earlier.
+    pub fn in_microseconds(self, kind: &Kind) -> Self {
+        match self {
+            KeyValue::Text(text)
+                if matches!(kind, Kind::DateTime { .. } | Kind::Time)
+                    && moment::is_finer_than_microseconds(&text) =>
+            {
+                KeyValue::Text(moment::whole_microseconds(&text).into())
+            }
+            value => value,
+        }
+    }
+}
+
 /// The values of one key column, one for each key.
 #[derive(Debug, Clone)]
 pub enum KeyColumn<T: KeyItem = Present> {

@@ -134,17 +134,19 @@ pub fn is_finer_than_microseconds(text: &str) -> bool {
         .any(|digit| digit != b'0')
 }
 
-/// The last microsecond that is not after what `is_finer_than_microseconds`.
+/// The last microsecond that is not after what `is_finer_than_microseconds`, with as many digits as are written of it.
 pub fn whole_microseconds(text: &str) -> String {
     let Some((whole, fraction)) = text.split_once('.') else {
         return text.to_owned();
     };
     let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
-    format!(
-        "{whole}.{}{}",
-        &fraction[..digits.min(6)],
-        &fraction[digits..]
-    )
+    let (digits, rest) = fraction.split_at(digits);
+    let micros = &digits[..digits.len().min(6)];
+    match micros.as_bytes() {
+        _ if micros.bytes().all(|digit| digit == b'0') => format!("{whole}{rest}"),
+        [.., b'0', b'0', b'0'] if micros.len() == 6 => format!("{whole}.{}{rest}", &micros[..3]),
+        _ => format!("{whole}.{micros}{rest}"),
+    }
 }
 
 /// What PostgreSQL reads, in a form that compares with SQLite's texts as what it means: SQLite's years have four digits.

@@ -11,7 +11,7 @@ use chrono::{DateTime, SecondsFormat};
 use super::condition::{Filter, Mine};
 use super::keys::{KeyValue, key_value};
 use super::writing::Operations;
-use super::{Catalog, Claim, ColumnIx, Entity, EntityId, Kind, Principal, moment};
+use super::{Catalog, Claim, ColumnIx, Entity, EntityId, Kind, Principal};
 
 /// Principals that no rule tells apart but by what they bring along.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,15 +202,7 @@ impl Mine {
 
 fn value_of(kind: &Kind, text: &str) -> Option<KeyValue> {
     let value = key_value(kind, text).ok()?;
-    Some(match value {
-        KeyValue::Text(text)
-            if matches!(kind, Kind::DateTime { .. } | Kind::Time)
-                && moment::is_finer_than_microseconds(&text) =>
-        {
-            KeyValue::Text(moment::whole_microseconds(&text).into())
-        }
-        value => value,
-    })
+    Some(value.in_microseconds(kind))
 }
 
 fn text_of(claim: &Claim) -> Option<String> {

@@ -270,6 +270,7 @@ impl<'a> Binder<'a> {
             return key_value(kind, &value.text());
         }
         let found = column_key(kind, value.json())?.into_iter().next();
+        let found = found.map(|value| value.in_microseconds(kind));
         found.ok_or(NoValue::Malformed)
     }
 

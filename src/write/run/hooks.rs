@@ -146,7 +146,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
                 continue;
             }
             let value = match orm::written(&of.columns[column].kind, value) {
-                Some(Some(value)) => Value::Is(value),
+                Some(Some(value)) => Value::Is(value.in_microseconds(&of.columns[column].kind)),
                 Some(None) => Value::Null,
                 None => return Err(strange(of, column)),
             };

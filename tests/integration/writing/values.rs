@@ -152,3 +152,41 @@ async fn json_keeps_the_digits_of_its_numbers() {
         }
     }
 }
+
+/// PostgreSQL would round what lies between two of its microseconds, at last into a year that nobody reads; SQLite would keep
+/// it. Both have the earlier.
+#[tokio::test]
+async fn times_are_written_in_whole_microseconds() {
+    let times = [
+        (
+            "2020-06-30T23:59:59.123456789+14:00",
+            "2020-06-30T09:59:59.123456Z",
+        ),
+        (
+            "2020-06-30T23:59:59.1239999Z",
+            "2020-06-30T23:59:59.123999Z",
+        ),
+        ("2020-06-30T23:59:59.1230009Z", "2020-06-30T23:59:59.123Z"),
+        ("2020-06-30T23:59:59.0000009Z", "2020-06-30T23:59:59Z"),
+        (
+            "9999-12-31T23:59:59.9999999Z",
+            "9999-12-31T23:59:59.999999Z",
+        ),
+    ];
+    let create = "mutation($at: DateTime, $slug: String!) {
+        createPost(input: { title: \"T\", slug: $slug, body: \"B\", publishedAt: $at }) { id } }";
+    let find =
+        "query($at: DateTime) { posts(where: { publishedAt: { eq: $at } }) { slug publishedAt } }";
+    for backend in Backend::all() {
+        let (_database, app) = super::blog(backend).await;
+        let admin = somebody("admin", 1);
+        for (n, (given, kept)) in times.into_iter().enumerate() {
+            let slug = format!("at-{n}");
+            let asked = json!({ "at": given, "slug": slug });
+            app.ask(&admin, create, &asked).await.data();
+            let found = app.ask(&admin, find, &json!({ "at": kept })).await.data();
+            let expected = json!([{ "slug": slug, "publishedAt": kept }]);
+            assert_eq!(found["posts"], expected, "{backend:?}: {given}");
+        }
+    }
+}
