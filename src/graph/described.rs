@@ -110,6 +110,7 @@ fn column(of: DescribedColumn) -> RawColumn {
     RawColumn {
         kind: reflect::kind(&of.column_type),
         max_length: reflect::max_length(&of.column_type),
+        range: reflect::range(&of.column_type),
         made: match (of.generated, of.has_default) {
             (true, _) => Made::Always,
             (false, true) => Made::Default,

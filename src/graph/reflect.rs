@@ -41,6 +41,8 @@ pub(super) struct RawColumn {
     pub made: Made,
     /// The most characters that it holds.
     pub max_length: Option<u32>,
+    /// The least and the greatest whole number.
+    pub range: Option<(i64, i64)>,
 }
 
 /// What the database makes of a column by itself.
@@ -174,12 +176,27 @@ fn column(name: &str, def: &ColumnDef, definition: &ColumnSpec) -> RawColumn {
         unique: def.is_unique(),
         made: made(def, definition),
         max_length: max_length(def.get_column_type()),
+        range: range(def.get_column_type()),
     }
 }
 
 pub(super) fn max_length(column_type: &ColumnType) -> Option<u32> {
     match column_type {
         ColumnType::String(StringLen::N(most)) | ColumnType::Char(Some(most)) => Some(*most),
+        _ => None,
+    }
+}
+
+/// The least and the greatest whole number of a type that has fewer than `Int`, or than `BigInt`.
+pub(super) fn range(column_type: &ColumnType) -> Option<(i64, i64)> {
+    match column_type {
+        ColumnType::TinyInteger => Some((i8::MIN.into(), i8::MAX.into())),
+        ColumnType::SmallInteger => Some((i16::MIN.into(), i16::MAX.into())),
+        ColumnType::TinyUnsigned => Some((0, u8::MAX.into())),
+        ColumnType::SmallUnsigned => Some((0, u16::MAX.into())),
+        ColumnType::Unsigned => Some((0, u32::MAX.into())),
+        ColumnType::BigUnsigned => Some((0, i64::MAX)),
+        ColumnType::Array(of) => range(of),
         _ => None,
     }
 }

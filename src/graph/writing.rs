@@ -201,6 +201,8 @@ pub struct Written {
     pub has_default: bool,
     /// The most characters that it holds.
     pub max_length: Option<u32>,
+    /// The least and the greatest whole number of its declared type, where all that are in the schema are not.
+    pub range: Option<(i64, i64)>,
 }
 
 /// What can be said of a relation in the inputs of its owner's rows.

@@ -156,6 +156,7 @@ impl Work<'_> {
             written.on_create = !never;
             written.on_update = !never && !is_key && !put(false);
             written.max_length = raw_column.max_length;
+            written.range = raw_column.range;
         }
     }
 

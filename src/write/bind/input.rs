@@ -211,7 +211,14 @@ impl<'a> Binder<'a> {
             match crate::read::plan::key_of_text(self.catalog, entity, &text) {
                 Ok(key) => {
                     for (&column, value) in of.primary_key.iter().zip(key) {
-                        self.put(node, column, Given::Is(Value::Is(value)));
+                        let of = &of.columns[column];
+                        match out_of_range(of, &value) {
+                            Some(error) => self.fail(error),
+                            None => {
+                                let value = value.in_microseconds(&of.kind);
+                                self.put(node, column, Given::Is(Value::Is(value)));
+                            }
+                        }
                     }
                 }
                 Err(why) => self.fail(no_value(value.json(), why, "for", "id")),
@@ -245,7 +252,10 @@ impl<'a> Binder<'a> {
                     return Ok(None);
                 }
                 let value = self.single(of, &item).map_err(|why| refused(&item, why))?;
-                Ok(Some(value))
+                match out_of_range(column, &value) {
+                    Some(error) => Err(error),
+                    None => Ok(Some(value)),
+                }
             };
             let items = value.items().into_iter().map(item);
             return Ok(Value::List(items.collect::<Result<_, Error>>()?));
@@ -262,7 +272,10 @@ impl<'a> Binder<'a> {
                 text.chars().count()
             )));
         }
-        Ok(Value::Is(single))
+        match out_of_range(column, &single) {
+            Some(error) => Err(error),
+            None => Ok(Value::Is(single)),
+        }
     }
 
     fn single(&self, kind: &Kind, value: &Input<'_>) -> Result<KeyValue, NoValue> {
@@ -454,6 +467,20 @@ impl<'a> Binder<'a> {
             }
         }
     }
+}
+
+/// That a number is none of the column's declared type, which SQLite would keep all the same.
+fn out_of_range(column: &Column, value: &KeyValue) -> Option<Error> {
+    let ((least, most), KeyValue::Int(number)) = (column.written.range?, value) else {
+        return None;
+    };
+    let message = || {
+        format!(
+            "`{}` holds whole numbers from {least} to {most}; this is {number}",
+            column.field
+        )
+    };
+    (!(least..=most).contains(number)).then(|| Error::input(message()))
 }
 
 fn random_uuid() -> Option<KeyValue> {

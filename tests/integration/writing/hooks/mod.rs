@@ -486,3 +486,41 @@ fn what_hooks_cannot_be_of_is_told_at_the_start() {
         .to_string();
     assert!(why.contains("`note`"), "{why}");
 }
+
+/// SQLite would keep a number that is none of the column's type.
+#[tokio::test]
+async fn numbers_are_within_what_their_column_declares() {
+    let create =
+        "mutation($small: Int) { createArticle(input: { title: \"T\", small: $small }) { small } }";
+    let update =
+        "mutation($small: Int) { updateArticle(id: 1, input: { small: $small }) { small } }";
+    let upsert = "mutation($small: Int) { upsertArticle(create: { title: \"T\", slug: \"t\", small: $small },
+        update: { small: $small }, on: SLUG) { small } }";
+    for backend in Backend::all() {
+        let (_database, app) = app(backend).await;
+        for query in [create, update, upsert] {
+            for within in [-32768, 32767] {
+                let small = json!({ "small": within });
+                let made = app.ask(&somebody("anybody", 1), query, &small).await.data();
+                let made = made.as_object().and_then(|data| data.values().next());
+                assert_eq!(made, Some(&small), "{backend:?}: {query}");
+            }
+            for beyond in [-32769, 32768, 40000] {
+                let small = json!({ "small": beyond });
+                let answer = app.ask(&somebody("anybody", 1), query, &small).await;
+                assert_eq!(
+                    answer.code(),
+                    "BAD_USER_INPUT",
+                    "{backend:?}: {}",
+                    answer.text
+                );
+                let message = "`small` holds whole numbers from -32768 to 32767; this is";
+                assert!(
+                    answer.message().starts_with(message),
+                    "{backend:?}: {}",
+                    answer.text
+                );
+            }
+        }
+    }
+}
