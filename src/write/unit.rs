@@ -158,6 +158,15 @@ impl Found {
             joined: false,
         }
     }
+
+    /// The row of this key, to be changed.
+    pub fn changed(key: Vec<KeyValue>) -> Self {
+        let uses = Uses {
+            update: true,
+            ..Uses::default()
+        };
+        Found::new(Key::Is(key), uses)
+    }
 }
 
 #[derive(Debug)]
@@ -165,23 +174,6 @@ pub enum Key {
     Is(Vec<KeyValue>),
     /// That of a row which an earlier field has made.
     Of(NodeId),
-}
-
-impl Found {
-    /// The row of this key, to be changed.
-    pub fn changed(key: Vec<KeyValue>) -> Self {
-        Found {
-            key: Key::Is(key),
-            uses: Uses {
-                update: true,
-                ..Uses::default()
-            },
-            version: None,
-            within: Vec::new(),
-            detached: false,
-            attached: Vec::new(),
-        }
-    }
 }
 
 /// What a row that is found is for.
