@@ -1,6 +1,7 @@
 //! A transaction of which is known what it runs, so that an error of the database's is logged with its statement and with
 //! the field that it is of, as those of reads are.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::graph::{Catalog, Kind};
@@ -53,10 +54,11 @@ impl<'a, T: Transaction> Heeded<'a, T> {
         Heeded { on, runs }
     }
 
+    /// What asks is on the heap: it would be in the state of each that waits for it, once more than without this.
     async fn heed<R>(
         &self,
         sql: &Arc<str>,
-        asking: impl Future<Output = Result<R, DatabaseError>>,
+        asking: Pin<Box<impl Future<Output = Result<R, DatabaseError>>>>,
     ) -> Result<R, DatabaseError> {
         self.runs.running().sql = Some(sql.clone());
         let done = asking.await?;
@@ -74,7 +76,7 @@ impl<T: Transaction> Connection for Heeded<'_, T> {
         level: &Level,
         statement: &Statement<'_>,
     ) -> Result<Rows, DatabaseError> {
-        let asking = self.on.run(catalog, level, statement);
+        let asking = Box::pin(self.on.run(catalog, level, statement));
         self.heed(&statement.sql.text, asking).await
     }
 
@@ -97,7 +99,8 @@ impl<T: Transaction> Connection for Heeded<'_, T> {
 
 impl<T: Transaction> Transaction for Heeded<'_, T> {
     async fn change(&self, change: &Change) -> Result<Vec<Given>, DatabaseError> {
-        self.heed(&change.sql, self.on.change(change)).await
+        let asking = Box::pin(self.on.change(change));
+        self.heed(&change.sql, asking).await
     }
 
     async fn foreign(
@@ -105,7 +108,7 @@ impl<T: Transaction> Transaction for Heeded<'_, T> {
         statement: &Foreign,
         kind: impl Fn(&str) -> Option<Kind> + Send,
     ) -> Result<ForeignRows, DatabaseError> {
-        let asking = self.on.foreign(statement, kind);
+        let asking = Box::pin(self.on.foreign(statement, kind));
         self.heed(&statement.sql, asking).await
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -128,11 +129,19 @@ impl Work for Doing {
     }
 
     async fn attempt<T: Transaction>(&self, on: &T) -> Result<Written, Stop> {
-        self.act_all(&Heeded::new(on, &self.runs)).await
+        self.acting(&Heeded::new(on, &self.runs)).await
     }
 }
 
 impl Doing {
+    /// On the heap, since it is large: else it would be in the state, and on the stack, of each that waits for it.
+    fn acting<'a, T: Transaction>(
+        &'a self,
+        on: &'a T,
+    ) -> Pin<Box<impl Future<Output = Result<Written, Stop>> + 'a>> {
+        Box::pin(self.act_all(on))
+    }
+
     async fn act_all<T: Transaction>(&self, on: &T) -> Result<Written, Stop> {
         let catalog = &self.planner.shared.catalog;
         let writer = Writer::new(catalog, &self.principal, &self.units, self.most, on);
