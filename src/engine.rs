@@ -105,6 +105,13 @@ fn null_as_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Js
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// That a request names its document by a hash alone. Clients know it by this text, and by its code, and ask again with
+/// the document.
+pub fn not_persisted() -> Error {
+    let code = Code::PersistedQueryNotSupported;
+    Error::new(code, "PersistedQueryNotSupported")
+}
+
 /// A response's body, and whether execution began.
 #[derive(Debug)]
 pub struct Response {

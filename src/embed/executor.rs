@@ -8,8 +8,7 @@ use futures_util::stream::{BoxStream, StreamExt};
 use serde::Deserialize;
 
 use super::Backref;
-use crate::engine::Request;
-use crate::error::{Code, Error};
+use crate::engine::{Request, not_persisted};
 use crate::graph::Principal;
 
 /// A request asks as the [`Principal`] among its data, which `request.data(principal)` puts there; without one as
@@ -46,9 +45,9 @@ impl Backref {
         request: async_graphql::Request,
         principal: Principal,
     ) -> async_graphql::Response {
-        // Clients know it by this text, and by its code, and ask again with the document.
         if request.query.is_empty() && request.extensions.contains_key("persistedQuery") {
-            return not_persisted();
+            let errors = serde_json::json!({ "errors": [not_persisted()] });
+            return of_body(errors.to_string().as_bytes());
         }
         let asked = Request::new(request.query)
             .with_operation_name(request.operation_name)
@@ -127,18 +126,6 @@ fn error(error: BodyError) -> ServerError {
         made.extensions = Some(extensions);
     }
     made
-}
-
-fn not_persisted() -> async_graphql::Response {
-    let error = Error::new(
-        Code::PersistedQueryNotSupported,
-        "PersistedQueryNotSupported",
-    );
-    of_body(
-        serde_json::json!({ "errors": [error] })
-            .to_string()
-            .as_bytes(),
-    )
 }
 
 fn failed(message: String) -> async_graphql::Response {

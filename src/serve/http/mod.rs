@@ -37,8 +37,7 @@ use tower_http::cors::CorsLayer;
 
 use super::cors::Origins;
 use super::stop::Stop;
-use crate::engine::{Engine, Request};
-use crate::error::{Code, Error};
+use crate::engine::{Engine, Request, not_persisted};
 use crate::graph::Principal;
 use crate::identity::{Authentication, Unauthenticated};
 use negotiate::GRAPHQL_JSON;
@@ -300,12 +299,7 @@ impl Served {
             }
             Err(NoRequest::Malformed(problem)) => answer::bad_request(media, &problem),
             Err(NoRequest::OnlyHash) => {
-                // Clients know it by this text, and by its code.
-                let error = Error::new(
-                    Code::PersistedQueryNotSupported,
-                    "PersistedQueryNotSupported",
-                );
-                answer::error(status_of_refusal(&media), media, error)
+                answer::error(status_of_refusal(&media), media, not_persisted())
             }
         }
     }
