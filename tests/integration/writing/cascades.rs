@@ -315,12 +315,6 @@ async fn what_goes_along_and_is_to_be_changed_is_refused() {
                 { body: "B", postId: "Post:3", parent: { connect: "Comment:3" } }] } })"#,
             "input.comments.create.0.parent.connect",
         ),
-        // It leaves the relation by going.
-        (
-            r#"updatePost(id: "Post:1", input: { comments: { set: [], update: [
-                { id: "Comment:3", input: { body: "lost" } }] } })"#,
-            "input.comments.update.0.id",
-        ),
     ];
     for backend in Backend::all() {
         let (database, app) = blog(backend).await;
