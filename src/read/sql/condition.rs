@@ -250,10 +250,7 @@ impl Writer<'_> {
     ) -> String {
         let way = self.way(t, id, reach);
         // PostgreSQL joins a plain EXISTS, and with some dozens of tables takes seconds to find an order.
-        let apart = match self.dialect {
-            Dialect::Postgres if self.aliases.get() > 12 => " IS TRUE",
-            _ => "",
-        };
+        let apart = self.dialect == Dialect::Postgres && self.aliases.get() > 12;
         let condition = self.condition(way.target, filter);
         let asked = match quantifier {
             Quantifier::Every => format!("({condition}) IS NOT TRUE"),
@@ -268,13 +265,19 @@ impl Writer<'_> {
             // Joined, the target is looked up for every row of the junction. Apart, PostgreSQL chooses
             // between that and finding the rows that meet the condition once.
             Some((junction, on)) if self.keyed && self.dialect == Dialect::Postgres => {
-                let targets = way.rows.tied([on]).only(asked).exist(self.dialect);
-                junction.only(format!("{targets} IS TRUE"))
+                let targets = way.rows.tied([on]).only(asked);
+                junction.only(match apart {
+                    true => targets.exist_apart(),
+                    false => format!("{} IS TRUE", targets.exist(self.dialect)),
+                })
             }
             Some((junction, on)) => junction.join(way.rows, &on).only(asked),
             None => way.rows.only(asked),
         };
-        format!("{not}{}{apart}", rows.exist(self.dialect))
+        match apart {
+            true => format!("{not}{}", rows.exist_apart()),
+            false => format!("{not}{}", rows.exist(self.dialect)),
+        }
     }
 
     /// The visible rows that a relation leads to from a row of `t`, and their table.

@@ -83,6 +83,12 @@ impl Rows {
         };
         format!("EXISTS (SELECT 1{}{limit})", self.written())
     }
+
+    /// The same for PostgreSQL where it is neither to be joined nor hashed: it plans either way of an EXISTS, and so each
+    /// of those within it twice for every level above it.
+    pub fn exist_apart(&self) -> String {
+        format!("(SELECT TRUE{} LIMIT 1) IS TRUE", self.written())
+    }
 }
 
 impl Writer<'_> {
