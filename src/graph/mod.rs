@@ -114,6 +114,14 @@ impl Catalog {
         }
     }
 
+    /// Whether a relation to one row may find several, of which it shows the first: nothing that is known here makes the
+    /// columns unique by which they are found.
+    pub fn can_find_several(&self, relation: &Relation) -> bool {
+        let (Link::Direct { columns } | Link::Through { columns, .. }) = &relation.link;
+        let is_one = matches!(relation.cardinality, Cardinality::One { .. });
+        is_one && !self.entities[relation.to].is_unique(columns)
+    }
+
     /// What a field of `Mutation` writes.
     pub fn written_by(&self, name: &str) -> Option<Writes> {
         let rows = self.exposed().find_map(|(id, entity)| {
@@ -234,6 +242,12 @@ impl Entity {
 
     pub fn newest_first(&self) -> bool {
         self.default_order[0].1 == Direction::Desc
+    }
+
+    /// Whether the database is to hold that these columns, where none is null, are a row's of another.
+    pub fn refers(&self, columns: &[ColumnIx], to: EntityId, to_columns: &[ColumnIx]) -> bool {
+        let mut keys = self.foreign_keys.iter();
+        keys.any(|key| key.to == to && key.columns == columns && key.to_columns == to_columns)
     }
 
     /// Whether these columns, as a set, can match at most one row.

@@ -27,6 +27,7 @@ mod http;
 mod identity;
 mod inputs;
 mod lists;
+mod loose;
 mod migrations;
 mod names;
 mod outages;

@@ -28,7 +28,7 @@ impl Writer<'_> {
         let offset_bind = self.offset_bind(&parts);
         if batch == Batch::One {
             let keys = self.one_keys(&parts);
-            let members = self.reached_by(level.entity, id, &keys, page);
+            let members = self.reached_by(level.entity, id, &keys, page, false);
             self.summed(level, members.t, members.rows, page, offset_bind);
             return false;
         }
@@ -40,7 +40,7 @@ impl Writer<'_> {
             Dialect::Postgres => "k.ord",
             Dialect::Sqlite => "k.key",
         };
-        let members = self.reached_by(level.entity, id, &keys, page);
+        let members = self.reached_by(level.entity, id, &keys, page, false);
         if page.by.is_empty() {
             self.out.push_str(&format!("SELECT {ordinal}"));
             self.columns(level, members.t, None, &[], ", ");

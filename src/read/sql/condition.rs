@@ -248,7 +248,8 @@ impl Writer<'_> {
         filter: &Filter,
         reach: Reach,
     ) -> String {
-        let way = self.way(t, id, reach);
+        let mut way = self.way(t, id, reach);
+        way.rows = way.rows.only(self.is_first(t, id, reach, way.target));
         // PostgreSQL joins a plain EXISTS, and with some dozens of tables takes seconds to find an order.
         let apart = self.dialect == Dialect::Postgres && self.aliases.get() > 12;
         let condition = self.condition(way.target, filter);
@@ -282,7 +283,12 @@ impl Writer<'_> {
 
     /// The visible rows that a relation leads to from a row of `t`, and their table.
     pub(super) fn reached(&self, t: Table, id: RelationId) -> (Table, Rows) {
-        let way = self.way(t, id, Reach::Visible);
+        self.reached_within(t, id, Reach::Visible)
+    }
+
+    /// The same, where a rule may look at hidden rows too.
+    pub(super) fn reached_within(&self, t: Table, id: RelationId, reach: Reach) -> (Table, Rows) {
+        let way = self.way(t, id, reach);
         let rows = match way.junction {
             None => way.rows,
             Some((junction, on)) => junction.join(way.rows, &on),

@@ -81,8 +81,10 @@ impl<'c> Writer<'c> {
         let parts = self.key_parts(relation);
         let established = self.established(id);
         let plain = page.filter.is_none() && page.search.is_none() && page.order.is_empty();
-        let junction = match plain {
-            true => self.bare_junction(level, relation, established),
+        let bare =
+            plain && relation.condition.is_none() && self.sees_all(level.entity, established);
+        let junction = match bare {
+            true => self.whole_junction(relation),
             false => None,
         };
         match (batch, self.dialect) {
@@ -93,7 +95,7 @@ impl<'c> Writer<'c> {
                     Some(junction) => {
                         self.junction_rows(level, &junction, &keys, page, offset_bind);
                     }
-                    None => self.members(level, id, &keys, page, offset_bind),
+                    None => self.members(level, id, &keys, page, offset_bind, bare),
                 }
                 false
             }
@@ -105,7 +107,8 @@ impl<'c> Writer<'c> {
                         let table = self.keys_table(&parts);
                         let select = format!("SELECT k.ord, r.* FROM {table} CROSS JOIN LATERAL (");
                         self.out.push_str(&select);
-                        self.members(level, id, &keys, page, self.offset_bind(&parts));
+                        let offset_bind = self.offset_bind(&parts);
+                        self.members(level, id, &keys, page, offset_bind, bare);
                         self.out.push_str(") r");
                     }
                 }
@@ -113,14 +116,7 @@ impl<'c> Writer<'c> {
             }
             (Batch::Many, Dialect::Sqlite) => {
                 let keys = json_keys(&parts);
-                self.packed(|writer| match junction {
-                    Some(junction) => {
-                        writer.junction_rows(level, &junction, &keys, page, 2);
-                        // Without a limit of its own a subquery need not be in order.
-                        writer.out.push_str(" LIMIT -1");
-                    }
-                    None => writer.members(level, id, &keys, page, 2),
-                });
+                self.packed(|writer| writer.members(level, id, &keys, page, 2, bare));
                 true
             }
         }
@@ -150,21 +146,17 @@ impl<'c> Writer<'c> {
         keys: &[KeySql],
         page: &BoundPage,
         offset_bind: usize,
+        bare: bool,
     ) {
-        let members = self.reached_by(level.entity, id, keys, page);
+        let members = self.reached_by(level.entity, id, keys, page, bare);
         let order = self.page_order(level, &members, members.sorted_through(self, id), page);
         self.select(level, members.t, members.j, &order.keys);
         self.rows(members.rows, &order, page, offset_bind);
     }
 
-    /// The junction of a relation, if all rows it leads to are visible, so that pages can be cut from the
-    /// junction alone.
-    fn bare_junction<'r>(
-        &mut self,
-        level: &Level,
-        relation: &'r Relation,
-        established: Established,
-    ) -> Option<Junction<'r>>
+    /// The junction of a relation if the database has all rows that it leads to, so that pages can be cut from it alone.
+    /// SQLite holds to a foreign key only on connections that ask for it, so there none says so.
+    fn whole_junction<'r>(&self, relation: &'r Relation) -> Option<Junction<'r>>
     where
         'c: 'r,
     {
@@ -177,8 +169,9 @@ impl<'c> Writer<'c> {
         else {
             return None;
         };
-        let bare = relation.condition.is_none() && self.sees_all(level.entity, established);
-        bare.then_some(Junction {
+        let of = &self.catalog.entities[*junction];
+        let whole = self.dialect == Dialect::Postgres && of.refers(far, relation.to, columns);
+        whole.then_some(Junction {
             entity: *junction,
             near,
             far,
@@ -273,13 +266,15 @@ impl<'c> Writer<'c> {
         std::mem::replace(&mut self.out, outer)
     }
 
-    /// The rows that a relation leads to from a key and that are asked for.
+    /// The rows that a relation leads to from a key and that are asked for. Of those of a bare junction nothing is asked, so
+    /// they are looked up one by one in its order.
     pub(super) fn reached_by(
         &mut self,
         entity: EntityId,
         id: RelationId,
         keys: &[KeySql],
         page: &BoundPage,
+        bare: bool,
     ) -> Members {
         let relation = &self.catalog.relations[id];
         let t = self.table(entity);
@@ -308,7 +303,11 @@ impl<'c> Writer<'c> {
                     None => self.rows_of(j, Established::Nothing).tied(tied),
                 };
                 let on = self.all_equal((t, columns), (j, far));
-                (Some(j), links.join(targets, &on))
+                let rows = match (bare, self.dialect) {
+                    (true, Dialect::Sqlite) => links.before(targets, &on),
+                    _ => links.join(targets, &on),
+                };
+                (Some(j), rows)
             }
         };
         let asked = self.asked(t, page);

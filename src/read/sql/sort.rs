@@ -5,9 +5,10 @@
 
 use super::value::cursor_type;
 use super::{BindValue, Dialect, Form, Table, Writer};
+use crate::graph::condition::Reach;
 use crate::graph::{ColumnIx, Direction, EntityId, Kind, Nulls, RelationId};
 use crate::read::cursor::CursorValue;
-use crate::read::plan::{BoundPage, OrderTerm, OrderValue};
+use crate::read::plan::{BoundPage, OrderTerm, OrderValue, default_terms};
 
 /// One of the expressions that rows are sorted by.
 #[derive(Debug, Clone)]
@@ -70,7 +71,7 @@ pub(super) fn order_by(keys: &[SortKey]) -> String {
 }
 
 impl Writer<'_> {
-    pub(super) fn sort_keys(&mut self, t: Table, terms: &[OrderTerm]) -> Vec<SortKey> {
+    pub(super) fn sort_keys(&self, t: Table, terms: &[OrderTerm]) -> Vec<SortKey> {
         let key = |term: &OrderTerm| {
             let (sql, nullable, kind, form) = self.order_value(t, &term.path, term.by, term.native);
             SortKey {
@@ -126,7 +127,7 @@ impl Writer<'_> {
     }
 
     fn order_value(
-        &mut self,
+        &self,
         t: Table,
         path: &[RelationId],
         by: OrderValue,
@@ -135,7 +136,14 @@ impl Writer<'_> {
         if let [first, rest @ ..] = path {
             let (target, rows) = self.reached(t, *first);
             let (inner, _, kind, form) = self.order_value(target, rest, by, native);
-            let sql = format!("(SELECT {inner}{} LIMIT 1)", rows.written());
+            let order = match self
+                .catalog
+                .can_find_several(&self.catalog.relations[*first])
+            {
+                true => self.own_order(target, *first),
+                false => String::new(),
+            };
+            let sql = format!("(SELECT {inner}{}{order} LIMIT 1)", rows.written());
             return (sql, true, kind, form);
         }
         match by {
@@ -146,6 +154,30 @@ impl Writer<'_> {
                 (sql, false, Kind::BigInt, None)
             }
         }
+    }
+
+    /// ` ORDER BY …` of the rows that a relation leads to where nobody gives an order.
+    fn own_order(&self, target: Table, id: RelationId) -> String {
+        let terms = default_terms(&self.catalog.order_of(&self.catalog.relations[id]));
+        let keys = self.sort_keys(target, &terms);
+        format!(" ORDER BY {}", order_by(&keys))
+    }
+
+    /// The condition that `target` is the row that a relation to one shows for a row of `t`, where its key can find several:
+    /// the first of them. Empty where it cannot.
+    pub(super) fn is_first(&self, t: Table, id: RelationId, reach: Reach, target: Table) -> String {
+        if !self.catalog.can_find_several(&self.catalog.relations[id]) {
+            return String::new();
+        }
+        let (other, rows) = self.reached_within(t, id, reach);
+        let key = &self.entity(target).primary_key;
+        let of = |t: Table| self.passed_on(t, key).join(", ");
+        let (first, order) = (rows.written(), self.own_order(other, id));
+        format!(
+            "({}) = (SELECT {}{first}{order} LIMIT 1)",
+            of(target),
+            of(other)
+        )
     }
 
     pub(super) fn order_column(

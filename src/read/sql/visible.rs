@@ -45,6 +45,15 @@ impl Rows {
 
     /// `these JOIN those ON …`
     pub fn join(self, those: Rows, on: &str) -> Self {
+        self.joined("JOIN", those, on)
+    }
+
+    /// `these CROSS JOIN those ON …`: SQLite reads these first.
+    pub fn before(self, those: Rows, on: &str) -> Self {
+        self.joined("CROSS JOIN", those, on)
+    }
+
+    fn joined(self, join: &str, those: Rows, on: &str) -> Self {
         let mut conditions = self.conditions;
         conditions.splice(
             self.tied..self.tied,
@@ -52,7 +61,7 @@ impl Rows {
         );
         conditions.extend_from_slice(&those.conditions[those.tied..]);
         Rows {
-            from: format!("{} JOIN {} ON {on}", self.from, those.from),
+            from: format!("{} {join} {} ON {on}", self.from, those.from),
             conditions,
             tied: self.tied + those.tied,
         }
