@@ -32,6 +32,9 @@ use apollo_compiler::parser::LineColumn;
 use serde::Serialize;
 use serde::ser::SerializeMap;
 
+/// Errors of fields that an answer lists; a last one says how many more there were.
+pub const MAX_ERRORS: usize = 100;
+
 /// `extensions.code`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

@@ -14,7 +14,7 @@ use std::ops::Range;
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::response::JsonMap;
 
-use crate::error::{Code, Error, PathSegment};
+use crate::error::{Code, Error, MAX_ERRORS, PathSegment};
 use crate::graph::Catalog;
 use crate::read::explain;
 use crate::read::failure;
@@ -26,8 +26,6 @@ use crate::read::plan::{
     Selection,
 };
 
-/// Errors of fields that an answer lists; a last one says how many there were.
-const MAX_ERRORS: usize = 100;
 /// The largest answer, in bytes. Rows are bounded before they are read; how often a query writes a text is not.
 const MAX_ANSWER: usize = 32 << 20;
 
@@ -215,7 +213,10 @@ impl<'a> Writer<'a> {
                             w.nullable_row(&choices[*choice], *key, field.location)
                         }
                         Err(error) => {
-                            w.fail(error.clone(), field.location);
+                            match error {
+                                Some(error) => w.fail((**error).clone(), field.location),
+                                None => w.more_errors += 1,
+                            }
                             w.null();
                         }
                     });

@@ -473,6 +473,8 @@ async fn answers_and_errors_are_bounded() {
     let answer = app.request(&query, None, &json!({ "ids": bad })).await;
     assert!(answer.text.len() < 200_000, "{}", answer.text.len());
     assert_eq!(answer.json()["errors"].as_array().map(Vec::len), Some(101));
+    let last = answer.json()["errors"][100]["message"].take();
+    assert_eq!(last, "17900 more errors are not listed");
 
     let fields: String = (0..9000).map(|i| format!("a{i}: body ")).collect();
     let answer = app

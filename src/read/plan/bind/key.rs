@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::{BoundRoot, argument, origin, text_of};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, MAX_ERRORS};
 use crate::graph::keys::{KeyValue, Keys, NoValue, key_value, parse_key};
 use crate::graph::{Catalog, Entity, EntityId, Kind, Principal};
 use crate::read::encode::{self, Raw};
@@ -211,20 +211,25 @@ pub fn no_value(value: &JsonValue, why: NoValue, of: &str, called: &str) -> Erro
     })
 }
 
+/// `listed` counts the ids of the request that are none. Of more than an answer lists no errors are made.
 pub(super) fn bind_nodes(
     catalog: &Catalog,
     choices: &[Choice],
     written: &Value,
     ids: &[JsonValue],
     keys: &mut [Keys],
+    listed: &mut usize,
 ) -> BoundRoot {
     let mut of_choice: Vec<IndexSet<Vec<KeyValue>>> = vec![IndexSet::default(); choices.len()];
     let each = ids
         .iter()
         .enumerate()
         .map(|(i, id)| {
-            let (choice, key) = bind_node(catalog, choices, id, None)
-                .map_err(|e| origin::named(e.of_field(format!("ids.{i}")), written))?;
+            let (choice, key) = bind_node(catalog, choices, id, None).map_err(|e| {
+                *listed += 1;
+                let error = || origin::named(e.of_field(format!("ids.{i}")), written);
+                (*listed <= MAX_ERRORS).then(|| Box::new(error()))
+            })?;
             let (at, _) = of_choice[choice].insert_full(key);
             Ok((choice, at as u32))
         })

@@ -108,7 +108,8 @@ pub enum BoundRoot {
     /// The choice whose keys are asked for.
     Chosen(usize),
     /// For each id its choice and the index of its key there.
-    Each(Vec<Result<(usize, u32), Error>>),
+    /// An id that is none has an error, if an answer could list it.
+    Each(Vec<Result<(usize, u32), Option<Box<Error>>>>),
     Failed(Error),
 }
 
@@ -143,6 +144,7 @@ pub fn bind(
     let mut keys: Vec<Keys> = plan.levels.iter().map(|_| Keys::default()).collect();
     let mut roots = Vec::with_capacity(plan.root.len());
     let mut asked_ids = 0u64;
+    let mut listed = 0;
     for field in &plan.root {
         roots.push(match &field.value {
             RootOutput::Typename(_)
@@ -207,7 +209,7 @@ pub fn bind(
                     return Err(origin::named(error, written).at(located(field.location)));
                 }
                 asked_ids = asked_ids.saturating_add(ids.len() as u64);
-                bind_nodes(catalog, choices, written, ids, &mut keys)
+                bind_nodes(catalog, choices, written, ids, &mut keys, &mut listed)
             }
         });
     }
