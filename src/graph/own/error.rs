@@ -81,6 +81,13 @@ impl FieldError {
     }
 }
 
+/// By what they say.
+impl PartialEq for FieldError {
+    fn eq(&self, other: &Self) -> bool {
+        (self.why, &self.message) == (other.why, &other.message)
+    }
+}
+
 impl fmt::Debug for FieldError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}: {}", self.why, self.message)

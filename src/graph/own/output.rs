@@ -1,6 +1,7 @@
 //! What fields of one's own give: types of Rust as types of GraphQL, and their values as JSON.
 
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 use chrono::SecondsFormat;
@@ -8,6 +9,7 @@ use sea_orm::prelude::{ChronoDate, ChronoDateTimeUtc, ChronoTime, Decimal, Json,
 use sea_orm::sea_query::IntoValueTuple;
 use sea_orm::{EntityTrait, PrimaryKeyTrait, Value as OrmValue};
 
+use super::run::panicked;
 use super::{EnumOf, FieldError};
 use crate::graph::keys::KeyValue;
 use crate::graph::reflect::TableKey;
@@ -33,7 +35,8 @@ pub trait Output: Send + Sized + 'static {
     /// The value, as it is written.
     ///
     /// # Errors
-    /// Where there is none that fits the type, as a number that is not finite.
+    /// Where there is none that fits the type, as a number that is not finite. Within a list or an object that is an error of
+    /// the one value ([`Value::Failed`]).
     fn value(self) -> Result<Value, FieldError>;
 }
 
@@ -130,6 +133,15 @@ pub enum Value {
     Key(KeyOf),
     /// A row, by the place of its key among those that are read.
     At(u32),
+    /// In a list or an object: there is none, for this reason. It is an error where the value is asked for.
+    Failed(Box<FieldError>),
+}
+
+impl Value {
+    /// What stands in a list or an object where a value was to be.
+    fn or_failed(value: Result<Value, FieldError>) -> Value {
+        value.unwrap_or_else(|error| Value::Failed(Box::new(error)))
+    }
 }
 
 /// The key of a row, in either form.
@@ -176,7 +188,7 @@ pub struct ObjectOf<T> {
     values: Vec<Get<T>>,
 }
 
-type Get<T> = Box<dyn Fn(&T) -> Result<Value, FieldError>>;
+type Get<T> = Box<dyn Fn(&T) -> Value>;
 
 impl<T> ObjectOf<T> {
     /// An object type of this name, which no other type of the graph may have, without a field yet.
@@ -209,7 +221,10 @@ impl<T> ObjectOf<T> {
             description: description.to_owned(),
             shape: V::shape(),
         });
-        self.values.push(Box::new(move |of| get(of).value()));
+        self.values.push(Box::new(move |of| {
+            let got = catch_unwind(AssertUnwindSafe(|| get(of).value()));
+            Value::or_failed(got.unwrap_or_else(panicked))
+        }));
         self
     }
 }
@@ -224,8 +239,7 @@ impl<T: Object> Output for T {
 
     fn value(self) -> Result<Value, FieldError> {
         let values = T::object().values;
-        let values = values.iter().map(|get| get(&self));
-        Ok(Value::Object(values.collect::<Result<_, _>>()?))
+        Ok(Value::Object(values.iter().map(|get| get(&self)).collect()))
     }
 }
 
@@ -302,7 +316,7 @@ impl<T: Output> Output for Vec<T> {
 
     fn value(self) -> Result<Value, FieldError> {
         let values = self.into_iter().map(T::value);
-        Ok(Value::List(values.collect::<Result<_, _>>()?))
+        Ok(Value::List(values.map(Value::or_failed).collect()))
     }
 }
 

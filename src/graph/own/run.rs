@@ -157,7 +157,7 @@ where
 }
 
 /// What became of code that panicked.
-fn panicked<T>(panic: Box<dyn Any + Send>) -> Result<T, FieldError> {
+pub(super) fn panicked<T>(panic: Box<dyn Any + Send>) -> Result<T, FieldError> {
     let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
     let said = said.unwrap_or_else(|| "without a word".to_owned());

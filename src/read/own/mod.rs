@@ -5,7 +5,7 @@
 //! is what is below them, and the code of their fields follows in the same way. How often that goes on is a matter of
 //! the plan.
 
-mod error;
+pub mod error;
 mod rows;
 
 use std::collections::HashMap;
@@ -221,19 +221,25 @@ impl Giving<'_> {
             }
             Value::List(items) => {
                 let items = items.into_iter();
-                let items = items.map(|item| self.one(item, places, depth));
-                Ok(Value::List(items.collect::<Result<_, _>>()?))
+                let items = items.map(|item| self.within(item, places, depth));
+                Ok(Value::List(items.collect()))
             }
             Value::Object(values) => {
                 let values = values.into_iter().enumerate().map(|(field, value)| {
                     let leads = |&&p: &&usize| self.places[p].path.get(depth) == Some(&field);
                     let below: Vec<usize> = places.iter().filter(leads).copied().collect();
-                    self.one(value, &below, depth + 1)
+                    self.within(value, &below, depth + 1)
                 });
-                Ok(Value::Object(values.collect::<Result<_, _>>()?))
+                Ok(Value::Object(values.collect()))
             }
             value => Ok(value),
         }
+    }
+
+    /// The same within a list or an object, where what goes wrong is the one value's.
+    fn within(&mut self, value: Value, places: &[usize], depth: usize) -> Value {
+        let value = self.one(value, places, depth);
+        value.unwrap_or_else(|error| Value::Failed(Box::new(error)))
     }
 
     fn key(&self, entity: EntityId, key: KeyOf) -> Result<Vec<KeyValue>, FieldError> {

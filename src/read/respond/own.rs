@@ -3,9 +3,10 @@
 use apollo_compiler::parser::SourceSpan;
 
 use super::{MAX_ANSWER, Propagated, Step, Writer, Written};
-use crate::error::{Code, Error};
-use crate::graph::own::{Of, Shape, Value};
-use crate::read::plan::own::{OwnSelected, OwnSelection};
+use crate::error::{Code, Error, MAX_ERRORS};
+use crate::graph::own::{FieldError, Of, Shape, Value};
+use crate::read::own::error::shown;
+use crate::read::plan::own::{OwnCall, OwnSelected, OwnSelection};
 use crate::read::plan::{LevelId, Selection};
 
 impl<'a> Writer<'a> {
@@ -25,7 +26,10 @@ impl<'a> Writer<'a> {
         let values = answer.given.get(call).map(|given| &given.values[..]);
         let value = values.and_then(|values| values.get(row as usize)?.as_ref());
         match value {
-            Some(Ok(value)) => self.own_value(value, &field.gives, selection, location),
+            Some(Ok(value)) => {
+                let call = &own.calls[call];
+                self.own_value(call, value, &field.gives, selection, location)
+            }
             Some(Err(error)) => {
                 self.fail(error.clone(), location);
                 self.empty(&field.gives)
@@ -46,6 +50,7 @@ impl<'a> Writer<'a> {
 
     fn own_value(
         &mut self,
+        call: &'a OwnCall,
         value: &'a Value,
         shape: &'a Shape,
         selection: &'a OwnSelection,
@@ -66,10 +71,10 @@ impl<'a> Writer<'a> {
                 Ok(())
             }
             (Value::List(items), Of::List(item), _) => {
-                self.own_list(items, item, selection, location)
+                self.own_list(call, items, item, selection, location)
             }
             (Value::Object(values), Of::Object(of), OwnSelection::Object(fields)) => {
-                self.own_object(values, of.name(), fields)
+                self.own_object(call, values, of.name(), fields)
             }
             (Value::At(key), _, OwnSelection::Rows(level, asked)) => {
                 match self.is_there(*level, *key) {
@@ -77,6 +82,10 @@ impl<'a> Writer<'a> {
                     // It is hidden, or gone.
                     false => self.empty(shape),
                 }
+            }
+            (Value::Failed(error), ..) => {
+                self.fail_own(call, error, location);
+                Err(Propagated)
             }
             _ if shape.nullable => {
                 self.null();
@@ -99,6 +108,7 @@ impl<'a> Writer<'a> {
     /// A list; of rows those that may be seen.
     fn own_list(
         &mut self,
+        call: &'a OwnCall,
         items: &'a [Value],
         item: &'a Shape,
         selection: &'a OwnSelection,
@@ -119,7 +129,12 @@ impl<'a> Writer<'a> {
                 (Value::At(key), OwnSelection::Rows(level, asked)) => {
                     w.own_row(*level, *key, asked, location)
                 }
-                _ => w.own_value(value, item, selection, location),
+                // A list of rows has no null in it.
+                (Value::Failed(error), OwnSelection::Rows(..)) => {
+                    w.fail_own(call, error, location);
+                    Err(Propagated)
+                }
+                _ => w.own_value(call, value, item, selection, location),
             })?;
         }
         self.out.push(b']');
@@ -128,6 +143,7 @@ impl<'a> Writer<'a> {
 
     fn own_object(
         &mut self,
+        call: &'a OwnCall,
         values: &'a [Value],
         name: &'a str,
         fields: &'a [OwnSelected],
@@ -145,11 +161,20 @@ impl<'a> Writer<'a> {
             };
             let of = &shape.fields[at].shape;
             self.at(Step::Key(&field.key), |w| {
-                w.own_value(&values[at], of, &field.selection, field.location)
+                w.own_value(call, &values[at], of, &field.selection, field.location)
             })?;
         }
         self.out.push(b'}');
         Ok(())
+    }
+
+    /// The value here was to be given by a call, within a list or an object.
+    fn fail_own(&mut self, call: &OwnCall, error: &FieldError, location: Option<SourceSpan>) {
+        if self.errors.len() >= MAX_ERRORS {
+            self.more_errors += 1;
+            return;
+        }
+        self.fail(shown(error, call), location);
     }
 
     /// Whether there is something to write of a row: the row, or why it is not known.

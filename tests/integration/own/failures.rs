@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use backref::Graph;
-use backref::graph::own::{FieldError, Key, Needs, Row};
+use backref::graph::own::{FieldError, Key, Needs, Object, ObjectOf, Row};
 use entity::{post, user};
 use serde_json::{Value, json};
 
@@ -70,6 +70,103 @@ fn graph() -> Graph {
         .field(post::Entity, "many", Needs::nothing().at_most(2), |_, _| {
             Ok((1..=3).map(Key::<post::Entity>::new).collect::<Vec<_>>())
         })
+}
+
+/// Some of it has no value.
+struct Reading(f64);
+
+impl Object for Reading {
+    fn object() -> ObjectOf<Self> {
+        ObjectOf::<Self>::new("Reading")
+            .field("name", "What is read.", |_| "depth")
+            .field("value", "A number.", |reading| reading.0)
+            .field("perhaps", "A number, if it is one.", |reading| {
+                Some(reading.0)
+            })
+            .field("all", "Several.", |reading| {
+                vec![Some(1.5), Some(reading.0)]
+            })
+            .field("broken", "What is never there.", |reading| -> Option<i32> {
+                panic!("a mistake with {}", reading.0)
+            })
+            .field("below", "Another.", |reading| {
+                (!reading.0.is_nan()).then(|| Reading(f64::NAN))
+            })
+    }
+}
+
+fn readings() -> Graph {
+    blog::graph()
+        .field(post::Entity, "reading", Needs::nothing(), |_, _| {
+            Ok(Some(Reading(f64::INFINITY)))
+        })
+        .field(post::Entity, "readings", Needs::nothing(), |_, _| {
+            Ok(vec![Some(Reading(1.0)), Some(Reading(f64::INFINITY))])
+        })
+        .mutation_field("read", Needs::root(), async |_| Ok(Reading(f64::INFINITY)))
+}
+
+/// What the specification says of a field that has no value holds of fields of plain objects as well.
+#[tokio::test]
+async fn a_value_in_an_object_or_a_list_fails_by_itself() {
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let app = TestApp::new(&database, readings(), Default::default());
+        for (selected, expected, paths) in [
+            ("name", json!({ "name": "depth" }), json!([])),
+            (
+                "name perhaps",
+                json!({ "name": "depth", "perhaps": null }),
+                json!([["post", "reading", "perhaps"]]),
+            ),
+            (
+                "name value",
+                Value::Null,
+                json!([["post", "reading", "value"]]),
+            ),
+            (
+                "all",
+                json!({ "all": [1.5, null] }),
+                json!([["post", "reading", "all", 1]]),
+            ),
+            (
+                "name broken",
+                json!({ "name": "depth", "broken": null }),
+                json!([["post", "reading", "broken"]]),
+            ),
+            (
+                "below { name value } name",
+                json!({ "below": null, "name": "depth" }),
+                json!([["post", "reading", "below", "value"]]),
+            ),
+        ] {
+            let query = format!("{{ post(id: 1) {{ reading {{ {selected} }} }} }}");
+            let json = app.query(&query).await.json();
+            assert_eq!(json["data"]["post"]["reading"], expected, "{selected}");
+            let errors = json["errors"].as_array().cloned().unwrap_or_default();
+            let told: Vec<_> = errors.iter().map(|e| e["path"].clone()).collect();
+            assert_eq!(json!(told), paths, "{selected}");
+            let text = json.to_string();
+            assert!(!text.contains("a mistake"), "{text}");
+        }
+        let json = app
+            .query("{ post(id: 1) { readings { value } } }")
+            .await
+            .json();
+        assert_eq!(
+            json["data"]["post"]["readings"],
+            json!([{ "value": 1 }, null])
+        );
+        assert_eq!(
+            json["errors"][0]["path"],
+            json!(["post", "readings", 1, "value"])
+        );
+        // Nor does what is not asked for take a mutation back.
+        let read = app.query("mutation { read { name } }").await.data();
+        assert_eq!(read["read"]["name"], "depth");
+        let failed = app.query("mutation { read { value } }").await.json();
+        assert!(failed["data"].is_null(), "{failed}");
+    }
 }
 
 async fn answer(backend: Backend, query: &str) -> Answer {
