@@ -34,6 +34,7 @@ mod outages;
 mod own;
 mod paging;
 mod pooled;
+mod prepared;
 mod reading;
 mod rules;
 mod schema;

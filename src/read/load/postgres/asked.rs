@@ -15,7 +15,7 @@ pub struct Asked<'a> {
     session: &'a Session,
     sql: &'a Arc<str>,
     parameters: Vec<Parameter<'a>>,
-    /// What it begins with where nothing is prepared.
+    /// What it begins with where it is not prepared.
     mark: Option<String>,
     prepared: OnceLock<Prepared>,
     /// Whether it was prepared for a request before this one.
@@ -39,7 +39,7 @@ impl<'a> Asked<'a> {
             session,
             sql,
             parameters,
-            mark: (!session.keeps_statements()).then(mark),
+            mark: (!session.keeps(sql)).then(mark),
             was_prepared: found.is_some() && since.is_none(),
             prepared: found.map_or_else(OnceLock::new, OnceLock::from),
             runs: AtomicBool::new(false),

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
 use tokio_postgres::types::Type;
 use tokio_postgres::{CancelToken, Client, Statement};
@@ -22,8 +23,12 @@ use crate::read::load::DatabaseError;
 /// gathers at the server does not last.
 const IDLE: Duration = Duration::from_secs(10 * 60);
 const OLD: Duration = Duration::from_secs(30 * 60);
-/// Statements that a session keeps prepared.
+/// Statements that a session keeps prepared, and the bytes of their texts. A plan takes some 250 times as much of
+/// PostgreSQL's memory as its text.
 const STATEMENTS: usize = 500;
+const TEXTS: u64 = 512 << 10;
+/// A longer one is not kept: it would make many others leave.
+const LONG: usize = 8 << 10;
 /// After a statement of somebody was cancelled, how long another may be hit instead.
 const CANCELLED: Duration = Duration::from_secs(2);
 
@@ -47,7 +52,7 @@ pub struct Session {
     client: Client,
     /// For how long statements stay prepared; `None` where none can be asked by name.
     keeps: Option<Duration>,
-    statements: Mutex<Cache<Arc<str>, Prepared>>,
+    statements: Mutex<Cache<Arc<str>, Prepared, Texts>>,
     line: Mutex<Line>,
     /// The length of the line.
     waiting: AtomicU32,
@@ -67,6 +72,16 @@ pub struct Prepared {
     pub statement: Statement,
     /// Since when: its parameters have the types that what they are compared with had then.
     since: Instant,
+}
+
+/// What a statement counts of [`TEXTS`]: its text, and no less than would make more than [`STATEMENTS`] of them.
+#[derive(Clone)]
+struct Texts;
+
+impl Weighter<Arc<str>, Prepared> for Texts {
+    fn weight(&self, sql: &Arc<str>, _: &Prepared) -> u64 {
+        (sql.len() as u64).max(TEXTS.div_ceil(STATEMENTS as u64))
+    }
 }
 
 /// The statements that are sent and not answered, in order, and the number of the first.
@@ -95,7 +110,7 @@ impl Session {
         Session {
             client,
             keeps,
-            statements: Mutex::new(Cache::new(STATEMENTS)),
+            statements: Mutex::new(Cache::with_weighter(STATEMENTS, TEXTS, Texts)),
             line: Mutex::default(),
             waiting: AtomicU32::new(0),
             since: AtomicU64::new(clock.elapsed().as_micros() as u64),
@@ -110,8 +125,9 @@ impl Session {
         &self.client
     }
 
-    pub fn keeps_statements(&self) -> bool {
-        self.keeps.is_some()
+    /// Whether a statement is asked by name, for which it has to be prepared.
+    pub fn keeps(&self, sql: &str) -> bool {
+        self.keeps.is_some() && sql.len() <= LONG
     }
 
     /// The statement, if it is prepared, and has been no longer than it may be and since no other time than this one.
@@ -251,7 +267,7 @@ impl Session {
         let _ = self.client.check_connection().await;
     }
 
-    fn statements(&self) -> MutexGuard<'_, Cache<Arc<str>, Prepared>> {
+    fn statements(&self) -> MutexGuard<'_, Cache<Arc<str>, Prepared, Texts>> {
         self.statements
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

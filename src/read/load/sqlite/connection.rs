@@ -360,49 +360,76 @@ impl Sqlite {
         level: &Level,
         statement: &Statement<'_>,
     ) -> Result<Rows, DatabaseError> {
-        let mut prepared = self.connection.prepare_cached(&statement.sql.text)?;
-        let keys = bind(statement);
-        let offset = i64::from(statement.offset);
-        let values: Vec<Box<dyn ToSql>> = statement.values.iter().map(bind_value).collect();
-        let mut binds: Vec<&dyn ToSql> = keys.iter().map(|k| &**k as &dyn ToSql).collect();
-        if statement.sql.binds_offset {
-            binds.push(&offset);
-        }
-        binds.extend(values.iter().map(|v| &**v as &dyn ToSql));
-        let mut found = prepared.query(&binds[..])?;
-        let mut rows = RowsBuilder::new(catalog, level, statement, |_| {
-            // As it is stored, whatever that is.
-            &Kind::Bytes
-        });
-        let kinds = rows.kinds.clone();
-        if let Some(width) = statement.sql.packed {
-            while let Some(row) = found.next()? {
-                let ordinal = row.get::<_, i64>(0)? as u32;
-                let ValueRef::Blob(mut packed) = row.get_ref(1)? else {
-                    continue;
-                };
-                let mut values = vec![ValueRef::Null; width];
-                while unpack(&mut packed, &mut values)? {
-                    rows.push(Some(ordinal), |read| {
-                        Ok::<_, DatabaseError>(raw(kinds[read], values[read]))
-                    })?;
-                }
-            }
-            return rows.finish();
-        }
-        let skip = usize::from(statement.sql.ordinal);
-        while let Some(row) = found.next()? {
-            let ordinal = match statement.sql.ordinal {
-                true => Some(row.get::<_, i64>(0)? as u32),
-                false => None,
-            };
-            rows.push(ordinal, |read| {
-                Ok::<_, DatabaseError>(raw(kinds[read], row.get_ref(read + skip)?))
-            })?;
-        }
-        rows.finish()
+        with_prepared(&self.connection, &statement.sql.text, |prepared| {
+            read(catalog, level, statement, prepared)
+        })
     }
 }
+
+/// Prepares a statement, or takes one that was, which is kept for the next time unless it is long.
+pub(super) fn with_prepared<T>(
+    connection: &rusqlite::Connection,
+    sql: &str,
+    run: impl FnOnce(&mut rusqlite::Statement<'_>) -> Result<T, DatabaseError>,
+) -> Result<T, DatabaseError> {
+    match sql.len() > LONG {
+        true => run(&mut connection.prepare(sql)?),
+        false => run(&mut *connection.prepare_cached(sql)?),
+    }
+}
+
+fn read(
+    catalog: &Catalog,
+    level: &Level,
+    statement: &Statement<'_>,
+    prepared: &mut rusqlite::Statement<'_>,
+) -> Result<Rows, DatabaseError> {
+    let keys = bind(statement);
+    let offset = i64::from(statement.offset);
+    let values: Vec<Box<dyn ToSql>> = statement.values.iter().map(bind_value).collect();
+    let mut binds: Vec<&dyn ToSql> = keys.iter().map(|k| &**k as &dyn ToSql).collect();
+    if statement.sql.binds_offset {
+        binds.push(&offset);
+    }
+    binds.extend(values.iter().map(|v| &**v as &dyn ToSql));
+    let mut found = prepared.query(&binds[..])?;
+    let mut rows = RowsBuilder::new(catalog, level, statement, |_| {
+        // As it is stored, whatever that is.
+        &Kind::Bytes
+    });
+    let kinds = rows.kinds.clone();
+    if let Some(width) = statement.sql.packed {
+        while let Some(row) = found.next()? {
+            let ordinal = row.get::<_, i64>(0)? as u32;
+            let ValueRef::Blob(mut packed) = row.get_ref(1)? else {
+                continue;
+            };
+            let mut values = vec![ValueRef::Null; width];
+            while unpack(&mut packed, &mut values)? {
+                rows.push(Some(ordinal), |read| {
+                    Ok::<_, DatabaseError>(raw(kinds[read], values[read]))
+                })?;
+            }
+        }
+        return rows.finish();
+    }
+    let skip = usize::from(statement.sql.ordinal);
+    while let Some(row) = found.next()? {
+        let ordinal = match statement.sql.ordinal {
+            true => Some(row.get::<_, i64>(0)? as u32),
+            false => None,
+        };
+        rows.push(ordinal, |read| {
+            Ok::<_, DatabaseError>(raw(kinds[read], row.get_ref(read + skip)?))
+        })?;
+    }
+    rows.finish()
+}
+
+/// Statements that a connection keeps prepared, and the bytes of the longest that it keeps: so there is a bound on what they
+/// take together.
+const STATEMENTS: usize = 256;
+const LONG: usize = 8 << 10;
 
 /// For how long a file has not changed that nobody is writing over any more.
 const RESTING: Duration = Duration::from_millis(20);
@@ -419,7 +446,7 @@ fn connect(
 ) -> Result<rusqlite::Connection, DatabaseError> {
     let connection = file.connect()?;
     connection.busy_timeout(settings.patience)?;
-    connection.set_prepared_statement_cache_capacity(256);
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // Without it SQLite prepares a statement again whenever a bound OFFSET changes.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     let pure = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;

@@ -9,7 +9,7 @@ use rusqlite::types::ValueRef;
 use super::super::change::{self, Change, Foreign, ForeignRows, Given, Transaction};
 use super::super::rows::Rows;
 use super::super::{Connection, DatabaseError, Statement};
-use super::connection::Sqlite;
+use super::connection::{Sqlite, with_prepared};
 use super::heard::unheard;
 use super::values::{bind_value, raw};
 use super::watch::Bounds;
@@ -169,16 +169,17 @@ impl Sqlite {
         if self.watch.stops(0) {
             return Err(DatabaseError::TimedOut);
         }
-        let mut prepared = self.connection.prepare_cached(&change.sql)?;
-        let values = change.values.iter().map(bind_value);
-        let mut found = prepared.query(rusqlite::params_from_iter(values))?;
-        let mut rows = Vec::new();
-        while let Some(row) = found.next()? {
-            let value = |(i, kind)| change::given(kind, &raw(kind, row.get_ref(i)?));
-            let values = change.gives.iter().enumerate().map(value);
-            rows.push(values.collect::<Result<Given, DatabaseError>>()?);
-        }
-        Ok(rows)
+        with_prepared(&self.connection, &change.sql, |prepared| {
+            let values = change.values.iter().map(bind_value);
+            let mut found = prepared.query(rusqlite::params_from_iter(values))?;
+            let mut rows = Vec::new();
+            while let Some(row) = found.next()? {
+                let value = |(i, kind)| change::given(kind, &raw(kind, row.get_ref(i)?));
+                let values = change.gives.iter().enumerate().map(value);
+                rows.push(values.collect::<Result<Given, DatabaseError>>()?);
+            }
+            Ok(rows)
+        })
     }
 }
 
@@ -192,27 +193,29 @@ impl Sqlite {
             return Err(DatabaseError::TimedOut);
         }
         self.forms.forget();
-        let mut prepared = self.connection.prepare_cached(&statement.sql)?;
-        let columns = prepared.columns().into_iter();
-        let columns = columns.map(|column| {
-            let name = column.name();
-            let kind = kind(name).or_else(|| column.decl_type().and_then(declared));
-            (name.to_owned(), kind)
-        });
-        let columns: Vec<_> = columns.collect();
-        let values = statement.values.iter().map(bind_value);
-        let mut found = prepared.query(rusqlite::params_from_iter(values))?;
-        let mut rows = Vec::new();
-        while let Some(row) = found.next()? {
-            let value = |(i, (_, kind)): (usize, &(String, Option<Kind>))| {
-                let value = row.get_ref(i)?;
-                let kind = kind.clone().unwrap_or_else(|| held(value));
-                change::given(&kind, &raw(&kind, value))
-            };
-            let values = columns.iter().enumerate().map(value);
-            rows.push(values.collect::<Result<_, DatabaseError>>()?);
-        }
-        drop(found);
+        let (columns, rows) = with_prepared(&self.connection, &statement.sql, |prepared| {
+            let columns = prepared.columns().into_iter();
+            let columns = columns.map(|column| {
+                let name = column.name();
+                let kind = kind(name).or_else(|| column.decl_type().and_then(declared));
+                (name.to_owned(), kind)
+            });
+            let columns: Vec<_> = columns.collect();
+            let values = statement.values.iter().map(bind_value);
+            let mut found = prepared.query(rusqlite::params_from_iter(values))?;
+            let mut rows = Vec::new();
+            while let Some(row) = found.next()? {
+                let value = |(i, (_, kind)): (usize, &(String, Option<Kind>))| {
+                    let value = row.get_ref(i)?;
+                    let kind = kind.clone().unwrap_or_else(|| held(value));
+                    change::given(&kind, &raw(&kind, value))
+                };
+                let values = columns.iter().enumerate().map(value);
+                rows.push(values.collect::<Result<_, DatabaseError>>()?);
+            }
+            drop(found);
+            Ok((columns, rows))
+        })?;
         Ok(ForeignRows {
             columns,
             rows,
