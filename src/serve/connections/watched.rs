@@ -3,8 +3,8 @@
 //! Its own task only notes what happens, in atomics: no timer is set or reset for a request. Whoever watches all
 //! connections looks at them now and then.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -61,6 +61,8 @@ pub struct Watched {
     order: AtomicU8,
     ordered_at: AtomicU64,
     told: Notify,
+    /// Answers of HTTP/2 that may have something that is not sent.
+    sending: Mutex<Vec<Weak<Sending>>>,
 }
 
 /// What a connection is told to do.
@@ -112,6 +114,7 @@ impl Watched {
             order: AtomicU8::new(Order::Stay as u8),
             ordered_at: AtomicU64::new(NEVER),
             told: Notify::new(),
+            sending: Mutex::default(),
         }
     }
 
@@ -158,6 +161,22 @@ impl Watched {
         if self.blocked.load(Relaxed) {
             self.blocked.store(false, Relaxed);
         }
+    }
+
+    /// Whether an answer of HTTP/2 has something to send, of which its client takes nothing. It is in memory, whatever else
+    /// is sent and asked meanwhile.
+    fn is_left(&self, now: u64, most: Duration) -> bool {
+        let sending = self.sending();
+        let stuck = |sending: Arc<Sending>| {
+            let since = sending.progress_at.load(Relaxed);
+            let unsent = sending.unsent.load(Relaxed) > 0;
+            unsent && u128::from(now.saturating_sub(since)) >= most.as_millis()
+        };
+        sending.iter().filter_map(Weak::upgrade).any(stuck)
+    }
+
+    fn sending(&self) -> MutexGuard<'_, Vec<Weak<Sending>>> {
+        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn progress(&self) {
@@ -217,6 +236,9 @@ impl Watched {
             |since: u64, most: Duration| now.saturating_sub(since) as u128 >= most.as_millis();
         let requests = self.requests.load(Relaxed);
         let answers = requests > 0 && self.handling.load(Relaxed) == 0;
+        if self.is_left(now, settings.write_timeout) {
+            return Some(Overdue::Write);
+        }
         if self.blocked.load(Relaxed) || answers {
             let stuck = over(self.progress_at.load(Relaxed), settings.write_timeout);
             return stuck.then_some(Overdue::Write);
@@ -263,6 +285,62 @@ impl Running {
         self.answered = true;
         self.watched.progress();
         self.watched.handling.fetch_sub(1, Relaxed);
+    }
+
+    /// The same of HTTP/2, where each answer is taken by itself.
+    pub fn send(self) -> Arc<Sending> {
+        let watched = self.watched.clone();
+        let sending = Arc::new(Sending {
+            progress_at: AtomicU64::new(watched.clock.now()),
+            taken: AtomicU64::new(0),
+            unsent: AtomicU32::new(0),
+            running: self,
+        });
+        let mut all = watched.sending();
+        all.retain(|other| other.strong_count() > 0);
+        all.push(Arc::downgrade(&sending));
+        drop(all);
+        sending
+    }
+}
+
+/// An answer of HTTP/2 on its way, until the last of it has been written.
+pub struct Sending {
+    running: Running,
+    /// When its client last took a stride of it, or was given something to take.
+    progress_at: AtomicU64,
+    /// Bytes taken since then.
+    taken: AtomicU64,
+    /// Parts of it that are not written out of our hands.
+    unsent: AtomicU32,
+}
+
+impl Sending {
+    /// Another part of it is there to be taken.
+    pub fn begin(&self) {
+        if self.unsent.fetch_add(1, Relaxed) == 0 {
+            self.progress();
+        }
+    }
+
+    /// A part has gone.
+    pub fn end(&self) {
+        self.unsent.fetch_sub(1, Relaxed);
+    }
+
+    /// Bytes of it have gone. Answers that are sent side by side share the line.
+    pub fn took(&self, bytes: usize) {
+        let taken = self.taken.fetch_add(bytes as u64, Relaxed) + bytes as u64;
+        let side_by_side = u64::from(self.running.watched.requests.load(Relaxed)).max(1);
+        if taken >= STRIDE / side_by_side {
+            self.progress();
+        }
+    }
+
+    fn progress(&self) {
+        self.taken.store(0, Relaxed);
+        let now = self.running.watched.clock.now();
+        self.progress_at.store(now, Relaxed);
     }
 }
 

@@ -522,6 +522,12 @@ const H2_NO_WINDOW: &str = "\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
 
 /// The frame of a GET on the first stream. Its fields are spelled out, which makes it ASCII.
 fn h2_get(path: &str) -> String {
+    h2_get_on(1, path)
+}
+
+/// The same on another stream, whose number is odd.
+fn h2_get_on(stream: u8, path: &str) -> String {
+    let stream = char::from(stream);
     let mut block = String::new();
     let mut field = |name: &str, value: &str| {
         for text in ["", name, value] {
@@ -538,7 +544,56 @@ fn h2_get(path: &str) -> String {
     field(":path", path);
     field(":authority", "x");
     let length = char::from(block.len() as u8);
-    format!("\0\0{length}\x01\x05\0\0\0\x01{block}")
+    format!("\0\0{length}\x01\x05\0\0\0{stream}{block}")
+}
+
+/// What else happens on its connection, an answer is held in memory until it is taken.
+#[tokio::test]
+async fn an_answer_of_http_2_that_nobody_takes_is_not_kept_for_another_stream() {
+    let settings = Settings {
+        write_timeout: SHORT,
+        ..PATIENT
+    };
+    let listening = Listening::start(at_once(), settings).await;
+    for requests in [
+        // One that goes on for as long as it likes.
+        h2_get_on(1, "/large") + &h2_get_on(3, "/slow"),
+        // And a small answer, which hyper is done with once it is in its hands.
+        h2_get_on(1, "/hello") + &h2_get_on(3, "/slow"),
+    ] {
+        let mut client = listening.client().await;
+        client
+            .send(&format!("{H2_PREFACE}{H2_NO_WINDOW}{requests}"))
+            .await;
+        listening.has_connections(1).await;
+        client.rest().await;
+        listening.has_connections(0).await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_http_2_that_takes_long_holds_nobody_up() {
+    let settings = Settings {
+        write_timeout: SHORT,
+        ..PATIENT
+    };
+    let go = Arc::new(Notify::new());
+    let listening = Listening::start(hello(go.clone()), settings).await;
+    let mut client = listening.client().await;
+    let requests = h2_get_on(1, "/hello") + &h2_get_on(3, "/slow");
+    client
+        .send(&format!("{H2_PREFACE}{H2_SETTINGS}{requests}"))
+        .await;
+    let mut text = String::new();
+    while !text.contains("hello") {
+        text.push(char::from(client.0.read_u8().await.expect("an answer")));
+    }
+    tokio::time::sleep(4 * SHORT).await;
+    assert_eq!(listening.server.under_way().requests, 1);
+    go.notify_one();
+    while !text.contains("at last") {
+        text.push(char::from(client.0.read_u8().await.expect("an answer")));
+    }
 }
 
 #[tokio::test]
