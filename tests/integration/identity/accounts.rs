@@ -362,6 +362,35 @@ async fn an_account_is_tried_only_so_often() {
     assert_eq!(unknown.code(), "LIMIT_EXCEEDED");
 }
 
+/// To a database they may all be one name.
+#[tokio::test]
+async fn spellings_of_a_name_are_tried_together() {
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let url = database.url.clone();
+        let signing = Signing::over(database, &url, few(2, 100), false).await;
+        for spellings in [
+            ["ada", "Ada", "aDA "],
+            ["strasse", "STRASSE", "straße"],
+            ["me@x.org", "me@X.org", "ME@x.ORG"],
+            ["σοφος", "ΣΟΦΟΣ", "σοφος"],
+        ] {
+            let mut codes = Vec::new();
+            for spelling in spellings {
+                let answer = signing.ask(&sign_in(spelling, "wrong horse")).await;
+                codes.push(answer.code().to_owned());
+            }
+            assert_eq!(
+                codes,
+                ["UNAUTHENTICATED", "UNAUTHENTICATED", "LIMIT_EXCEEDED"],
+                "{spellings:?}"
+            );
+        }
+        let other = signing.ask(&sign_in("adam", "wrong horse")).await;
+        assert_eq!(other.code(), "UNAUTHENTICATED");
+    }
+}
+
 async fn from(signing: &Signing, address: &str, headers: &[(&str, &str)], query: &str) -> Answer {
     let mut request = Request::post("/graphql").header("content-type", "application/json");
     for (name, value) in headers {
