@@ -125,6 +125,12 @@ impl Decimal {
         out.into_iter().map(char::from).collect()
     }
 
+    /// Its text, if it is a whole number.
+    pub fn whole(self) -> Option<String> {
+        let plain = self.trimmed(0);
+        (plain.scale == 0).then(|| plain.text(None))
+    }
+
     /// The number that SQLite holds for just this decimal, if there is one.
     pub fn number(&self) -> Option<Number> {
         let plain = self.clone().trimmed(0);

@@ -158,6 +158,23 @@ fn of_json(value: &serde_json::Value) -> Raw<'_> {
     }
 }
 
+/// Appends a sum of whole numbers from its text. Where SQLite holds others among them, it may be none.
+pub fn whole_sum(out: &mut Vec<u8>, sum: &Raw<'_>) {
+    let text = match sum {
+        Raw::Null => return out.push(NULL),
+        Raw::Text(text) => *text,
+        _ => return out.push(UNREPRESENTABLE),
+    };
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    if digits.iter().all(u8::is_ascii_digit) {
+        return quoted(out, |out| out.extend_from_slice(text));
+    }
+    match Decimal::of_text(text).and_then(Decimal::whole) {
+        Some(whole) => quoted(out, |out| out.extend_from_slice(whole.as_bytes())),
+        None => out.push(UNREPRESENTABLE),
+    }
+}
+
 /// Appends the mean of values from their exact sum and their number.
 pub fn mean(out: &mut Vec<u8>, sum: &Raw<'_>, count: &Raw<'_>) {
     let Raw::Int(count @ 1..) = *count else {

@@ -114,6 +114,7 @@ enum Encoding<'a> {
     Value(usize),
     Id { prefix: &'a str, at: usize },
     IdPart(usize),
+    WholeSum(usize),
     Mean { sum: usize, count: usize },
     Cursor(Range<usize>),
 }
@@ -139,6 +140,7 @@ impl<'a> RowsBuilder<'a> {
                     at: read,
                 },
                 Form::IdPart => Encoding::IdPart(read),
+                Form::WholeSum => Encoding::WholeSum(read),
             },
             Cell::Mean { sum, count } => Encoding::Mean { sum, count },
             Cell::Cursor => Encoding::Cursor(level.reads.len()..kinds.len()),
@@ -202,6 +204,7 @@ impl<'a> RowsBuilder<'a> {
                     encode::id(out, prefix, self.kinds[*at], &value(*at)?)
                 }
                 Encoding::IdPart(at) => encode::id_part(out, self.kinds[*at], &value(*at)?),
+                Encoding::WholeSum(at) => encode::whole_sum(out, &value(*at)?),
                 Encoding::Mean { sum, count } => encode::mean(out, &value(*sum)?, &value(*count)?),
                 Encoding::Cursor(columns) => {
                     let values = columns.clone().map(&mut value);

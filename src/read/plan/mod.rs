@@ -301,6 +301,8 @@ pub enum Form {
     Id(EntityId),
     /// A part of a composite global id, without quotes.
     IdPart,
+    /// A sum of whole numbers, of as many digits as it has.
+    WholeSum,
 }
 
 /// What is asked of a list, as written in the document.

@@ -102,6 +102,36 @@ async fn what_sqlite_was_to_hold_may_be_gone() {
     }
 }
 
+/// A column of SQLite's that is declared INTEGER holds what it is given.
+#[tokio::test]
+async fn a_sum_of_whole_numbers_is_whole_or_an_error() {
+    let database = TestDatabase::sample(Backend::Sqlite).await;
+    let app = TestApp::blog(&database);
+    let sums = |ids: &str| {
+        format!(
+            "{{ postsAggregate(where: {{ id: {{ in: [{ids}] }} }}) {{ sum {{ version }} avg {{ version }} }} }}"
+        )
+    };
+    let write =
+        "UPDATE post SET version = CASE id WHEN 3 THEN 2 ELSE 1.5 END WHERE id IN (1, 2, 3)";
+    let written = database.connection.execute_unprepared(write).await;
+    written.expect("it is written");
+    let whole = app.query(&sums("1, 2")).await.data();
+    assert_eq!(
+        whole["postsAggregate"],
+        json!({ "sum": { "version": "3" }, "avg": { "version": 1.5 } })
+    );
+    let broken = app.query(&sums("1, 3")).await.json();
+    assert_eq!(
+        broken["data"]["postsAggregate"],
+        json!({ "sum": { "version": null }, "avg": { "version": 1.75 } })
+    );
+    assert_eq!(
+        broken["errors"][0]["path"],
+        json!(["postsAggregate", "sum", "version"])
+    );
+}
+
 #[tokio::test]
 async fn of_several_rows_where_one_is_to_be_the_first_is_meant() {
     for backend in Backend::all() {

@@ -135,7 +135,12 @@ impl<'a> Builder<'a> {
                         "max" => Function::Max,
                         _ => Function::Sum,
                     };
-                    builder.cell(level, Expression::Of(function, ix), Form::Value)
+                    let of = &builder.catalog.entities[entity].columns[ix].kind;
+                    let form = match function {
+                        Function::Sum if of.is_integer() => Form::WholeSum,
+                        _ => Form::Value,
+                    };
+                    builder.cell(level, Expression::Of(function, ix), form)
                 }
             };
             output(level, cell, true)
