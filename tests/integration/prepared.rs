@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::harness::{Backend, TestApp, TestDatabase, blog};
 
 /// What the session at hand has prepared, as a table.
-mod prepared {
+mod statement {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -38,7 +38,7 @@ async fn long_statements_leave_room_for_those_that_are_asked_often() {
         return;
     }
     let database = TestDatabase::sample(Backend::Postgres).await;
-    let graph: Graph = blog::graph().entity(prepared::Entity);
+    let graph: Graph = blog::graph().entity(statement::Entity);
     let app = TestApp::new(&database, graph, Default::default());
     let hot: Vec<String> = (1..=20)
         .map(|limit| format!("{{ users(limit: {limit}) {{ name }} }}"))

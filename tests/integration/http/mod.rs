@@ -476,6 +476,15 @@ async fn answers_and_errors_are_bounded() {
     let last = answer.json()["errors"][100]["message"].take();
     assert_eq!(last, "17900 more errors are not listed");
 
+    // A column is grouped by once, however often it is named.
+    let query = "query($by: [PostColumn!]!) { postsAggregate { groups(by: $by, limit: 3) { key { status } count } } }";
+    let grouped = async |times: usize| {
+        let variables = json!({ "by": vec!["STATUS"; times] });
+        app.counted(query, &variables).await
+    };
+    let (once, often) = (grouped(1).await, grouped(40_000).await);
+    assert_eq!((once.0.data(), once.1), (often.0.data(), often.1));
+
     let fields: String = (0..9000).map(|i| format!("a{i}: body ")).collect();
     let answer = app
         .query(&format!("{{ posts(limit: 1000) {{ {fields} }} }}"))

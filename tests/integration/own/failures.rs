@@ -90,7 +90,7 @@ impl Object for Reading {
                 panic!("a mistake with {}", reading.0)
             })
             .field("below", "Another.", |reading| {
-                (!reading.0.is_nan()).then(|| Reading(f64::NAN))
+                (!reading.0.is_nan()).then_some(Reading(f64::NAN))
             })
     }
 }

@@ -101,15 +101,16 @@ pub struct Bound {
     pub rows: u64,
 }
 
+/// The choice that an id is of and the index of its key there. One that is none has an error, if an answer could list it.
+pub type BoundId = Result<(usize, u32), Option<Box<Error>>>;
+
 #[derive(Debug, Clone)]
 pub enum BoundRoot {
     /// Nothing to look up.
     Plain,
     /// The choice whose keys are asked for.
     Chosen(usize),
-    /// For each id its choice and the index of its key there.
-    /// An id that is none has an error, if an answer could list it.
-    Each(Vec<Result<(usize, u32), Option<Box<Error>>>>),
+    Each(Vec<BoundId>),
     Failed(Error),
 }
 
