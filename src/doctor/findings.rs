@@ -9,6 +9,7 @@ use super::search::{self, State};
 use super::structure::{Form, Index, Structure, Table};
 use super::wants::{Service, Want, wants};
 use super::{Finding, Severity, Subject};
+use crate::graph::writing::Mutation;
 use crate::graph::{Catalog, Column, ColumnIx, Entity, EntityId, ForeignKey, Link, Relation};
 use crate::read::sql::{Dialect, forms};
 
@@ -29,6 +30,7 @@ pub(super) fn find(catalog: &Catalog, structure: &Structure, migrate: &str) -> V
                 all.columns(id, entity, table);
                 all.foreign_keys(id, entity, table);
                 all.forms(id, entity, table);
+                all.deferrable(id, entity, table);
             }
         }
     }
@@ -336,6 +338,55 @@ impl Findings<'_> {
                 remedy,
             },
         );
+    }
+
+    /// Keys by which PostgreSQL finds no row to change instead of one that is inserted.
+    fn deferrable(&mut self, id: EntityId, entity: &Entity, table: &Table) {
+        let mutations = entity.mutations();
+        let mut upserts = mutations
+            .iter()
+            .filter(|(_, mutation)| *mutation == Mutation::Upsert);
+        let upsert = upserts.next().map(|(name, _)| name);
+        let keys = entity.writing.unique.iter();
+        let keys = keys.map(|key| {
+            let by = match upsert {
+                Some(upsert) => format!("{upsert}(on: {}) of {}", key.name, entity.module),
+                None => format!("connectOrCreate(on: {}) of {}", key.name, entity.module),
+            };
+            let remedy = format!(
+                "make the constraint again without DEFERRABLE, or leave the key out: `.without_key(…, \"{}\")`",
+                key.name
+            );
+            (&key.columns, by, remedy)
+        });
+        let link = (!entity.exposed).then(|| {
+            let by = format!("links by {}", entity.module);
+            let remedy = "make the constraint again without DEFERRABLE".to_owned();
+            (&entity.primary_key, by, remedy)
+        });
+        for (columns, by, remedy) in keys.chain(link) {
+            let is_same = |of: &Vec<ColumnIx>| {
+                of.len() == columns.len() && of.iter().all(|c| columns.contains(c))
+            };
+            if !table.deferrable.iter().any(is_same) {
+                continue;
+            }
+            let list = names(entity, columns.iter().copied());
+            self.push(
+                id,
+                Finding {
+                    severity: Severity::Error,
+                    subject: Subject::Unique,
+                    table: String::new(),
+                    missing: format!(
+                        "the constraint that keeps ({list}) unique is DEFERRABLE, so no row is found by it when one is inserted"
+                    ),
+                    needed_by: vec![by],
+                    costs: vec!["each of them fails".to_owned()],
+                    remedy: Remedy::Words(remedy),
+                },
+            );
+        }
     }
 
     /// One finding for each index that is missing, whatever it is for: of two where the one does the other's

@@ -2,7 +2,7 @@
 //!
 //! Reads `pg_catalog` alone, which every role may, and never the tables themselves.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sea_orm::{DatabaseTransaction, DbErr};
 
@@ -11,7 +11,7 @@ use super::search::{Constraints, Event, Found, Search, State, Trigger};
 use super::structure::{
     Column, ForeignKeys, Form, IndexColumn, Indexes, Structure, Table, ask, column_called,
 };
-use crate::graph::{Catalog, Entity, EntityId};
+use crate::graph::{Catalog, ColumnIx, Entity, EntityId};
 use crate::read::sql::Dialect;
 
 pub(super) async fn read(
@@ -118,6 +118,12 @@ async fn table(
             row.try_get("", "validated")?,
         );
     }
+    let mut deferrable: BTreeMap<i64, Vec<Option<ColumnIx>>> = BTreeMap::new();
+    for row in ask(transaction, DEFERRABLE, [oid.into()]).await? {
+        let name: String = row.try_get("", "name")?;
+        let columns = deferrable.entry(row.try_get("", "id")?).or_default();
+        columns.push(column_called(entity, &name, false));
+    }
     let primary = ask(transaction, PRIMARY_KEY, [oid.into()]).await?;
     Ok(Table {
         form: match kind {
@@ -130,6 +136,10 @@ async fn table(
         told: Vec::new(),
         has_primary_key: !primary.is_empty(),
         foreign_keys: foreign_keys.finish(),
+        deferrable: deferrable
+            .into_values()
+            .filter_map(|columns| columns.into_iter().collect())
+            .collect(),
     })
 }
 
@@ -228,6 +238,14 @@ const INDEXES: &str = "
 
 const PRIMARY_KEY: &str =
     "SELECT 1 FROM pg_constraint WHERE conrelid = $1::bigint::oid AND contype = 'p'";
+
+const DEFERRABLE: &str = "
+    SELECT pg_constraint.oid::bigint AS id, attname::text AS name
+    FROM pg_constraint
+    CROSS JOIN LATERAL unnest(conkey) AS place
+    JOIN pg_attribute ON attrelid = conrelid AND attnum = place
+    WHERE conrelid = $1::bigint::oid AND contype IN ('p', 'u') AND condeferrable
+    ORDER BY pg_constraint.oid, place";
 
 const FOREIGN_KEYS: &str = "
     SELECT pg_constraint.oid::bigint AS id, conname::text AS name, confrelid::bigint AS target,

@@ -130,6 +130,7 @@ async fn table(
         indexes,
         told: told(catalog, transaction, entity).await?,
         has_primary_key: !key.is_empty(),
+        deferrable: Vec::new(),
         foreign_keys: foreign_keys(catalog, transaction, entity).await?,
     })
 }

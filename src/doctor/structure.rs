@@ -41,6 +41,8 @@ pub struct Table {
     /// Whether it has a primary key, whatever its columns.
     pub has_primary_key: bool,
     pub foreign_keys: Vec<ForeignKey>,
+    /// The columns of constraints that are unique, and may be looked at only when all is done.
+    pub deferrable: Vec<Vec<ColumnIx>>,
 }
 
 /// What a table is to the database, which decides what can be asked of it.

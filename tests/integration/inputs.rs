@@ -208,6 +208,23 @@ fn what_is_not_to_be_written_is_not_there() {
     );
 }
 
+/// Without a key nothing is found by one.
+#[test]
+fn a_key_that_is_left_out_finds_no_rows() {
+    let whole = schema(blog::graph());
+    assert_eq!(fields(&whole, "UserKey"), ["USERNAME", "EMAIL"]);
+    let none = schema(
+        blog::graph()
+            .without_key(tag::Entity, "NAME")
+            .without_key(user::Entity, "EMAIL"),
+    );
+    assert_eq!(fields(&none, "UserKey"), ["USERNAME"]);
+    assert!(fields(&none, "TagKey").is_empty());
+    let mutations = fields(&none, "Mutation");
+    assert!(!mutations.iter().any(|f| f.starts_with("upsertTag")));
+    assert!(mutations.iter().any(|f| f.starts_with("upsertUser")));
+}
+
 #[test]
 fn rules_for_writing_are_asked_for_each_class() {
     let catalog = built(blog::graph());
@@ -378,6 +395,11 @@ fn what_cannot_be_declared_is_named() {
     refused(key, &["`.unique_key(…)`", "`no name`"]);
     let key = graph().unique_key(post::Entity, "SLUG", [post::Column::Title]);
     refused(key, &["`SLUG` is the name of another key"]);
+    let hash = [user::Column::PasswordHash];
+    let key = graph().unique_key(user::Entity, "HASH", hash);
+    refused(key, &["`HASH` has a column that no new row is given"]);
+    let key = graph().without_key(post::Entity, "TITLE");
+    refused(key, &["`.without_key(…)`", "no key `TITLE`"]);
     let rule = graph().create_policy(post::Entity, |me, _| me.is(user::Column::Id));
     refused(rule, &["entity::post", "`user.id`", "not of `post`"]);
 }

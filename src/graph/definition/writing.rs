@@ -23,6 +23,7 @@ pub(in crate::graph) struct Declarations {
     pub versions: Vec<ColumnKey>,
     pub owned: Vec<RelationKey>,
     pub unique_keys: Vec<(TableKey, String, Vec<String>)>,
+    pub without_keys: Vec<(TableKey, String)>,
     pub rules: Vec<(TableKey, Operation, Declared)>,
     pub rules_of_all: Vec<Declared>,
     pub column_rules: Vec<(ColumnKey, Declared)>,
@@ -195,6 +196,14 @@ impl Graph {
         let key = TableKey::of(&entity.table_ref());
         let unique = (key, name.to_owned(), columns.collect());
         self.writing.unique_keys.push(unique);
+        self
+    }
+
+    /// Rows are not found by a unique key, by its name in `on:`. A key whose constraint is `DEFERRABLE` is one by which
+    /// PostgreSQL cannot insert or else change.
+    pub fn without_key<E: EntityTrait>(mut self, entity: E, name: &str) -> Self {
+        let key = TableKey::of(&entity.table_ref());
+        self.writing.without_keys.push((key, name.to_owned()));
         self
     }
 

@@ -222,16 +222,20 @@ impl Work<'_> {
             let Some(id) = self.entity_of(table) else {
                 continue;
             };
-            let entity = &mut self.catalog_entities[id];
+            let entity = &self.catalog_entities[id];
             let place = |name: &String| entity.columns.iter().position(|c| c.name == *name);
             let columns: Vec<ColumnIx> = columns.iter().filter_map(place).collect();
-            let keys = &mut entity.writing.unique;
-            let taken = keys.iter().any(|key| key.name == *name);
+            let taken = entity.writing.unique.iter().any(|key| key.name == *name);
+            let is_known = columns.iter().all(|&column| self.is_known(id, column));
             let fault = match names::fault(name, Named::Value) {
                 None if columns.is_empty() => Some("is of no column"),
                 None if taken => Some("is the name of another key already"),
+                None if !is_known => Some(
+                    "has a column that no new row is given: nothing is put into it, and no input has it",
+                ),
                 fault => fault,
             };
+            let entity = &mut self.catalog_entities[id];
             if let Some(fault) = fault {
                 self.mistakes.push(format!(
                     "{}: `.unique_key(…)`: `{name}` {fault}",
@@ -239,22 +243,38 @@ impl Work<'_> {
                 ));
                 continue;
             }
-            keys.push(UniqueKey {
+            entity.writing.unique.push(UniqueKey {
                 name: name.clone(),
                 columns,
             });
         }
+        for (table, name) in &graph.writing.without_keys {
+            let Some(id) = self.entity_of(table) else {
+                continue;
+            };
+            let entity = &mut self.catalog_entities[id];
+            let keys = &mut entity.writing.unique;
+            match keys.iter().position(|key| key.name == *name) {
+                Some(at) => drop(keys.remove(at)),
+                None => self.mistakes.push(format!(
+                    "{}: `.without_key(…)`: it has no key `{name}`; leave it out",
+                    entity.module
+                )),
+            }
+        }
+    }
+
+    /// Whether every new row has a value in a column: it is given, or put in.
+    fn is_known(&self, id: EntityId, column: ColumnIx) -> bool {
+        let entity = &self.catalog_entities[id];
+        let of = &entity.columns[column];
+        let is_shown = || !of.hidden || self.linked_columns(id).contains(&column);
+        (of.written.on_create && is_shown()) || entity.writing.preset(column, true).is_some()
     }
 
     /// The keys that a new row can be found by: all their columns are given, or put in.
     fn unique_of(&self, id: EntityId) -> Vec<UniqueKey> {
         let entity = &self.catalog_entities[id];
-        let linked = self.linked_columns(id);
-        let is_known = |&c: &ColumnIx| {
-            let column = &entity.columns[c];
-            let given = column.written.on_create && (!column.hidden || linked.contains(&c));
-            given || entity.writing.preset(c, true).is_some()
-        };
         let mut keys: Vec<(String, Vec<ColumnIx>)> = Vec::new();
         if entity.writing.key != KeyMaker::Database && entity.exposed {
             keys.push(("id".to_owned(), entity.primary_key.clone()));
@@ -271,7 +291,9 @@ impl Work<'_> {
                 keys.push((name.clone(), columns));
             }
         }
-        keys.retain(|(_, columns)| !columns.is_empty() && columns.iter().all(is_known));
+        keys.retain(|(_, columns)| {
+            !columns.is_empty() && columns.iter().all(|&c| self.is_known(id, c))
+        });
         let (names, columns): (Vec<String>, Vec<_>) = keys.into_iter().unzip();
         let names = names::enum_values(&names).into_iter();
         let keys = names.zip(columns);

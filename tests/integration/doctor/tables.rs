@@ -39,6 +39,43 @@ async fn each_constraint_that_is_dropped_is_found_and_made_again() {
     assert_eq!(texts(&database.connection, cascades).await.len(), 7);
 }
 
+/// PostgreSQL inserts or else changes by no constraint that it may look at only when all is done.
+#[tokio::test]
+async fn a_key_that_is_deferrable_is_said_to_find_no_rows() {
+    if !Backend::all().contains(&Backend::Postgres) {
+        return;
+    }
+    let database = migrated(Backend::Postgres).await;
+    for damage in [
+        "ALTER TABLE tag ADD CONSTRAINT tag_late UNIQUE (name) DEFERRABLE",
+        "ALTER TABLE post_tag ADD CONSTRAINT post_tag_late UNIQUE (tag_id, post_id) DEFERRABLE",
+        // By these nothing is found.
+        "ALTER TABLE comment ADD CONSTRAINT comment_late UNIQUE (id) DEFERRABLE",
+    ] {
+        run(&database, damage).await;
+    }
+    let found = report(&database, blog::graph()).await;
+    let found = found.findings.iter().map(|finding| {
+        assert_eq!(finding.severity, Severity::Error, "{}", finding.missing);
+        assert!(
+            finding.missing.contains("DEFERRABLE"),
+            "{}",
+            finding.missing
+        );
+        &*finding.needed_by[0]
+    });
+    let mut found: Vec<_> = found.collect();
+    found.sort_unstable();
+    let expected = [
+        "links by entity::post_tag",
+        "upsertTag(on: NAME) of entity::tag",
+    ];
+    assert_eq!(found, expected);
+    let without = blog::graph().without_key(entity::tag::Entity, "NAME");
+    let without = report(&database, without).await;
+    assert_eq!(without.findings.len(), 1, "{without}");
+}
+
 /// SQLite keeps a table's definition as its text, so damage is a change of the text.
 #[tokio::test]
 async fn what_sqlite_can_only_rebuild_is_found_and_said() {
