@@ -129,8 +129,9 @@ impl Writer<'_> {
             && relation.from_columns.iter().all(|&c| !of[c].nullable)
     }
 
-    /// The condition under which whoever asks sees a row of `t`; empty if always.
-    fn visible(&self, t: Table, established: Established) -> String {
+    /// The condition under which whoever asks sees a row of `t`; empty if always. For a table that is no [`Rows`]: one to
+    /// which the statement inserts.
+    pub(super) fn visible(&self, t: Table, established: Established) -> String {
         if self.sees_all(t.entity, established) {
             return String::new();
         }

@@ -9,7 +9,7 @@ use crate::graph::rules::Visibility;
 use crate::graph::{ColumnIx, EntityId};
 use crate::read::load::change::Transaction;
 use crate::read::sql::change::{Ask, Deed, Find, Lock, Look, Task, Value};
-use crate::write::unit::{Given, NodeId, Origin, Uses};
+use crate::write::unit::{Given, NodeId, Uses};
 
 impl<T: Transaction> Writer<'_, T> {
     /// Asks the rules of rows that were written, by one statement a table.
@@ -28,11 +28,9 @@ impl<T: Transaction> Writer<'_, T> {
         Ok(())
     }
 
-    /// Whether a row was to be made, and there was one.
+    /// Whether a row was to be made, and there was one, which stays as it is.
     fn is_found_instead(&self, id: NodeId) -> bool {
-        matches!(self.node(id).origin, Origin::NewUnless { .. })
-            && self.instead.contains(&id)
-            && !self.updated.contains(&id)
+        self.instead.contains(&id) && !self.updated.contains(&id)
     }
 
     fn is_new(&self, id: NodeId) -> bool {
@@ -99,7 +97,11 @@ impl<T: Transaction> Writer<'_, T> {
             let answers = &row[1..];
             let new = self.is_new(id);
             if new && has_create && !answers.last().is_none_or(holds) {
-                let message = format!("you may not create such a {}", of.one());
+                let does = match self.upserted.contains(&id) {
+                    true => "create or change",
+                    false => "create",
+                };
+                let message = format!("you may not {does} such a {}", of.one());
                 errors.push(forbidden(message, &node.path));
                 continue;
             }

@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::delete;
 use super::held::Deletes;
+use super::instead;
 use super::references;
 use super::within::is_exact;
 use crate::graph::rules::{Rules, Visibility};
 use crate::graph::{Catalog, ColumnIx, EntityId, Link, RelationId};
-use crate::write::order::{Operation, Order};
+use crate::write::order::{GroupKey, Operation, Order};
 use crate::write::unit::{Act, Node, NodeId, Origin};
 
 /// The most statements that a field runs before its payload is read.
@@ -113,11 +114,12 @@ pub fn statements(
         .groups
         .keys()
         .map(|key| match key.operation {
-            // What is there instead is changed by what others say of it.
-            Operation::InsertUnless(_) => {
-                2 + instead(nodes, &order.groups[key], hooked(key.entity))
+            // Where it neither makes a row nor changes one, that is looked at.
+            Operation::Upsert(_) if is_at_once(catalog, rules, nodes, key, &order.groups[key]) => 2,
+            // What is there instead is changed by what is said of it.
+            Operation::InsertUnless(_) | Operation::Upsert(_) => {
+                2 + changes_instead(nodes, &order.groups[key], hooked(key.entity))
             }
-            Operation::Upsert(_) => 3 + hooked(key.entity),
             Operation::Update => 1 + hooked(key.entity),
             _ => 1,
         })
@@ -140,9 +142,22 @@ pub fn statements(
     all + (patches.len() + checked.len()) as u64
 }
 
+fn is_at_once(
+    catalog: &Catalog,
+    rules: &Rules,
+    nodes: &[Node],
+    key: &GroupKey,
+    group: &[NodeId],
+) -> bool {
+    match group {
+        [id] => instead::is_at_once(catalog, rules, *id, &nodes[*id], key),
+        _ => false,
+    }
+}
+
 /// The statements that change rows which are there instead of new ones: one for each set of columns, or with hooks for each
 /// row, which is read before.
-fn instead(nodes: &[Node], group: &[NodeId], hooked: u64) -> u64 {
+fn changes_instead(nodes: &[Node], group: &[NodeId], hooked: u64) -> u64 {
     let changes = group.iter().map(|&id| nodes[id].instead());
     let changes = changes.filter(|changes| !changes.is_empty());
     let changes = changes.map(|changes| {

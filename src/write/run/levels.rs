@@ -1,21 +1,18 @@
 //! Rows are written level by level: what depends on nothing that is made first.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use super::find::{Question, questions};
-use super::references;
-use super::{Failed, Refused, Stop, Writer, forbidden, holds, place};
-use crate::error::{Code, Error};
+use super::{Failed, Refused, Stop, Writer};
 use crate::graph::keys::KeyValue;
 use crate::graph::writing::KeyMaker;
 use crate::graph::{ColumnIx, EntityId};
 use crate::read::load::DatabaseError;
 use crate::read::load::change::{Abort, Given as Row, Transaction};
 use crate::read::load::refusal::Refusal;
-use crate::read::sql::change::{BoundRows, Find, Lock, Look, Task, Unless, Value};
+use crate::read::sql::change::{BoundRows, Task, Unless, Value};
 use crate::write::order::{Circle, GroupKey, Operation, Order, order};
-use crate::write::unit::{Given, NodeId, Origin, Uses};
+use crate::write::unit::{Given, NodeId};
 
 impl<T: Transaction> Writer<'_, T> {
     /// Does what a field asks of the rows that it names and makes.
@@ -62,6 +59,9 @@ impl<T: Transaction> Writer<'_, T> {
             Operation::Update => self.update(key, nodes).await,
             Operation::Insert => self.insert(key, nodes).await,
             Operation::Link => self.insert_unless(key, nodes, None).await,
+            Operation::Upsert(unique) if self.is_at_once(key, &nodes) => {
+                self.upsert(key, nodes[0], unique).await
+            }
             Operation::InsertUnless(unique) | Operation::Upsert(unique) => {
                 self.insert_unless(key, nodes, Some(unique)).await
             }
@@ -155,7 +155,7 @@ impl<T: Transaction> Writer<'_, T> {
     }
 
     /// What was returned of rows that are told apart by these columns.
-    fn remember_by_key(
+    pub(super) fn remember_by_key(
         &mut self,
         key: &[ColumnIx],
         returned: &[ColumnIx],
@@ -179,225 +179,6 @@ impl<T: Transaction> Writer<'_, T> {
             }
         }
         remembered
-    }
-
-    /// Inserts rows unless they are there. A link then is what it is; other rows are found, and perhaps changed.
-    async fn insert_unless(
-        &mut self,
-        key: &GroupKey,
-        nodes: Vec<NodeId>,
-        unique: Option<usize>,
-    ) -> Result<(), Stop> {
-        let of = self.entity(key.entity);
-        let columns = match unique {
-            Some(unique) => &of.writing.unique[unique].columns,
-            None => &of.primary_key,
-        };
-        let mut returned = self.reads(key.entity);
-        returned.extend(
-            columns
-                .iter()
-                .filter(|c| !returned.contains(c))
-                .copied()
-                .collect::<Vec<_>>(),
-        );
-        let rows = self.values(key.entity, &key.columns, &nodes);
-        let insert = Task::Insert {
-            entity: key.entity,
-            columns: key.columns.clone(),
-            unless: Unless::Taken(columns.clone()),
-            reads: returned.clone(),
-        };
-        let found = self.run(&nodes, insert, rows).await?;
-        let made = self.remember_by_key(columns, &returned, &nodes, found);
-        let there: Vec<_> = nodes.into_iter().filter(|id| !made.contains(id)).collect();
-        if unique.is_none() {
-            // It was linked already.
-            self.done.extend(there);
-            return Ok(());
-        }
-        match there.is_empty() {
-            true => Ok(()),
-            false => self.found_instead(key, columns, there).await,
-        }
-    }
-
-    /// The rows that were there, found by a unique key.
-    async fn found_instead(
-        &mut self,
-        key: &GroupKey,
-        columns: &[ColumnIx],
-        nodes: Vec<NodeId>,
-    ) -> Result<(), Stop> {
-        let entity = key.entity;
-        let of = self.entity(entity);
-        let upserts = matches!(key.operation, Operation::Upsert(_));
-        let written = nodes.iter().flat_map(|&id| self.node(id).instead());
-        let written: Vec<_> = written.map(|(column, _)| *column).collect();
-        let updates = upserts || !written.is_empty();
-        let uses = Uses {
-            update: updates,
-            delete: false,
-            connect: !upserts,
-        };
-        let questions = questions(
-            self.catalog,
-            self.rules,
-            entity,
-            uses,
-            written.iter().copied(),
-            &self.deletes,
-        );
-        let asks: Vec<_> = questions.iter().map(Question::ask).collect();
-        let mut reads = self.reads(entity);
-        match upserts {
-            true => {
-                let changes = nodes.iter().flat_map(|&id| self.node(id).instead());
-                let changes: Vec<_> = changes.cloned().collect();
-                references::add_columns(self.catalog, entity, &changes, &mut reads);
-            }
-            // It is compared with what they are to be.
-            false => reads.extend(written),
-        }
-        reads.sort_unstable();
-        reads.dedup();
-        let keys = nodes
-            .iter()
-            .map(|&id| columns.iter().map(|&c| self.given(id, c)).collect());
-        let rows = self.rows(entity, columns, keys);
-        let find = Task::Find(Find {
-            entity,
-            by: columns.to_vec(),
-            look: Look {
-                reads: reads.clone(),
-                asks,
-                seen: true,
-                lock: if updates { Lock::Update } else { Lock::Share },
-            },
-        });
-        let path = self.node(nodes[0]).path.to_string();
-        let rows = self.statement(&path, find, rows).await?;
-        let mut errors = Vec::new();
-        let mut changed = Vec::new();
-        let mut is_there = vec![false; nodes.len()];
-        for row in rows {
-            let at = place(T::DIALECT, &row[0]);
-            let Some(&id) = nodes.get(at) else { continue };
-            is_there[at] = true;
-            self.instead.insert(id);
-            self.remember(id, &reads, &row[1..]);
-            let changes = upserts || self.is_changed_instead(key, id);
-            if changes {
-                changed.push(id);
-            }
-            let answers = questions.iter().zip(&row[1 + reads.len()..]);
-            let mut refused = answers.filter(|(_, answer)| !holds(answer));
-            let refused = refused.find_map(|(question, _)| match question {
-                Question::Connect => Some("refer to"),
-                Question::Update if changes => Some("change"),
-                Question::Write(column) if changes && self.is_given_instead(id, *column) => {
-                    Some("change")
-                }
-                _ => None,
-            });
-            if let Some(does) = refused {
-                let message = format!("you may not {does} the {} that is there", of.one());
-                errors.push(forbidden(message, &self.node(id).path));
-            }
-        }
-        let hidden = nodes
-            .iter()
-            .zip(&is_there)
-            .filter(|(_, is_there)| !**is_there);
-        let hidden: Vec<_> = hidden.map(|(&id, _)| id).collect();
-        self.refuse_foregone(self.rules.create(entity), entity, &hidden, "create")?;
-        for (&id, is_there) in nodes.iter().zip(&is_there) {
-            if !is_there {
-                // It has the key and is not seen, so all that can be told is that the key is taken.
-                errors.push(self.taken(id, columns));
-            }
-        }
-        self.refuse(errors)?;
-        if upserts {
-            self.check_references_instead(&changed).await?;
-        }
-        self.update_instead(key, changed).await
-    }
-
-    /// Whether a row that was there is not yet as others are to have it: what they do again needs no leave.
-    fn is_changed_instead(&self, key: &GroupKey, id: NodeId) -> bool {
-        let changes = self.node(id).instead().iter();
-        let mut given = changes.filter(|(column, _)| self.is_given_instead(id, *column));
-        given.any(|(column, given)| {
-            let known = self.known.get(&(id, *column)).cloned().flatten();
-            // What is written last, because rows refer to each other, is not known here.
-            let is_known = key.columns.contains(column);
-            !is_known || *self.value(given) != known.map_or(Value::Null, Value::Is)
-        })
-    }
-
-    fn is_given_instead(&self, id: NodeId, column: ColumnIx) -> bool {
-        let node = self.node(id);
-        let is_preset = self.entity(node.entity).writing.preset(column, false);
-        is_preset.is_none() && node.instead().iter().any(|(c, _)| *c == column)
-    }
-
-    async fn update_instead(&mut self, key: &GroupKey, nodes: Vec<NodeId>) -> Result<(), Stop> {
-        let entity = key.entity;
-        let mut groups: BTreeMap<Vec<ColumnIx>, Vec<(NodeId, Vec<Value>)>> = BTreeMap::new();
-        for id in nodes {
-            let node = self.node(id);
-            let is_left = |column: &ColumnIx| {
-                matches!(node.origin, Origin::NewUnless { .. })
-                    && node.changes.iter().any(|(c, _)| c == column)
-                    && !key.columns.contains(column)
-            };
-            let changes = node.instead().iter().filter(|(column, _)| !is_left(column));
-            let changes = changes.map(|(c, given)| (*c, self.value(given).into_owned()));
-            let changes: Vec<_> = changes.collect();
-            if changes.is_empty() {
-                continue;
-            }
-            let mut changes = match self.hooks(entity) {
-                None => changes,
-                Some(hooks) => Box::pin(self.before_instead(hooks, id, changes)).await?,
-            };
-            if changes.is_empty() {
-                continue;
-            }
-            changes.sort_unstable_by_key(|(column, _)| *column);
-            let (columns, values) = changes.into_iter().unzip();
-            groups.entry(columns).or_default().push((id, values));
-        }
-        for (columns, changes) in groups {
-            let of = self.entity(entity);
-            let all: Vec<_> = of.primary_key.iter().chain(&columns).copied().collect();
-            let rows = changes.iter().map(|(id, values)| {
-                let key = self.key(*id).unwrap_or_default().into_iter();
-                let key = key.map(|part| Cow::Owned(Value::Is(part)));
-                key.chain(values.iter().map(Cow::Borrowed)).collect()
-            });
-            let rows = self.rows(entity, &all, rows);
-            let update = Task::Update {
-                entity,
-                columns: columns.clone(),
-                grows: of.writing.version,
-            };
-            let nodes: Vec<_> = changes.iter().map(|(id, _)| *id).collect();
-            self.run(&nodes, update, rows).await?;
-            for (id, values) in changes {
-                // It was changed, and not made.
-                self.updated.insert(id);
-                for (&column, value) in columns.iter().zip(values) {
-                    if let (Some(known), Value::Is(value)) =
-                        (self.known.get_mut(&(id, column)), value)
-                    {
-                        *known = Some(value);
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Writes what had to be null at first, because rows refer to each other.
@@ -436,7 +217,12 @@ impl<T: Transaction> Writer<'_, T> {
         Ok(())
     }
 
-    fn values(&self, entity: EntityId, columns: &[ColumnIx], nodes: &[NodeId]) -> BoundRows {
+    pub(super) fn values(
+        &self,
+        entity: EntityId,
+        columns: &[ColumnIx],
+        nodes: &[NodeId],
+    ) -> BoundRows {
         let value = |row: usize, i: usize| self.given(nodes[row], columns[i]);
         self.changes().rows(entity, columns, nodes.len(), value)
     }
@@ -480,15 +266,5 @@ impl<T: Transaction> Writer<'_, T> {
             rows: rows.collect(),
             deletes,
         })))
-    }
-
-    fn taken(&self, id: NodeId, columns: &[ColumnIx]) -> Error {
-        let node = self.node(id);
-        let of = self.entity(node.entity);
-        let field = columns
-            .first()
-            .map_or("", |&c| of.columns[c].field.as_str());
-        let message = format!("this `{field}` is taken; choose another");
-        Error::new(Code::Conflict, message).of_field(format!("{}.{field}", node.path))
     }
 }

@@ -12,6 +12,7 @@ mod foregone;
 mod foreign;
 mod held;
 mod hooks;
+mod instead;
 mod levels;
 mod references;
 mod renew;
@@ -98,6 +99,8 @@ pub struct Writer<'a, T> {
     /// Rows that were to be made and were there: those that are meant instead, and those that were changed.
     instead: HashSet<NodeId>,
     updated: HashSet<NodeId>,
+    /// Rows that were made or changed, by a statement that does not tell which.
+    upserted: HashSet<NodeId>,
     /// What is written of rows whose entity has hooks, once these have seen it.
     hooked: HashMap<NodeId, Vec<(ColumnIx, Value)>>,
     /// Rows of such entities that are written, and whether they are new.
@@ -159,6 +162,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             done: HashSet::default(),
             instead: HashSet::new(),
             updated: HashSet::new(),
+            upserted: HashSet::new(),
             hooked: HashMap::new(),
             saved: Vec::new(),
             dry: false,

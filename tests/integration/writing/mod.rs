@@ -16,6 +16,7 @@ mod order;
 mod proof;
 mod shapes;
 mod shown;
+mod upserts;
 mod values;
 
 use backref::graph::{Principal, Subject};

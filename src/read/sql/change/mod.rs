@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | find | `SELECT 1, … FROM t WHERE t.key = $1` | `SELECT k.ord, … FROM k JOIN t ON t.key = k.c0 ORDER BY k.ord` |
 //! | insert | `INSERT INTO t (…) VALUES ($1, …)` | `INSERT INTO t (…) SELECT k.c0, … FROM k ORDER BY k.ord` |
+//! | insert, or change what is there | `INSERT INTO t AS t0 (…) VALUES ($1, …) ON CONFLICT (key) DO UPDATE SET … WHERE …` | |
 //! | update | `UPDATE t SET … WHERE t.key = $1` | `UPDATE t SET … FROM k WHERE t.key = k.c0` |
 //! | delete | `DELETE FROM t WHERE t.key = $1` | `DELETE FROM t USING k WHERE t.key = k.c0` |
 //!
@@ -13,7 +14,7 @@
 //! inserts give what they have made (`RETURNING`).
 //!
 //! **Invariant:** what changes rows names them by their keys, which `find` has given out with what the rules say of
-//! each.
+//! each. An insert that may change a row instead has the rules in its own condition.
 
 mod rows;
 
@@ -24,7 +25,7 @@ pub use rows::{BoundRows, Packing};
 
 use super::forms::ColumnRef;
 use super::visible::Rows;
-use super::{BindValue, Dialect, Established, Table, Writer, quoted};
+use super::{BindValue, Dialect, Established, Table, Writer, join_conditions, quoted};
 use crate::graph::condition::Filter;
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::{Rules, Visibility};
@@ -151,6 +152,21 @@ pub enum Unless {
     Never,
     /// It is left out, where these columns are those of another.
     Taken(Vec<ColumnIx>),
+    /// That one is changed, where whoever asks sees it and may; of one row alone.
+    Changed(Instead),
+}
+
+/// How a row is changed that is there instead of one to insert.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Instead {
+    /// The columns that both have alike.
+    pub key: Vec<ColumnIx>,
+    /// What is written of it, bound behind the values of the one to insert.
+    pub columns: Vec<ColumnIx>,
+    /// Grows by one.
+    pub grows: Option<ColumnIx>,
+    /// What must be allowed of it, as it is.
+    pub deeds: Vec<Deed>,
 }
 
 impl Task {
@@ -184,7 +200,7 @@ impl Changes<'_> {
                 columns,
                 unless,
                 reads,
-            } => self.insert(*entity, columns, packing, unless, reads),
+            } => self.insert(*entity, columns, packing, unless, reads, others),
             Task::Update {
                 entity,
                 columns,
@@ -279,8 +295,14 @@ impl Changes<'_> {
         packing: Packing,
         unless: &Unless,
         reads: &[ColumnIx],
+        others: &[ColumnRef],
     ) -> ChangeSql {
-        let writer = Writer::to_change(self, self.binds(packing, entity, columns), &[]);
+        let instead = match unless {
+            Unless::Changed(instead) => &instead.columns[..],
+            Unless::Never | Unless::Taken(_) => &[],
+        };
+        let all = [columns, instead].concat();
+        let writer = Writer::to_change(self, self.binds(packing, entity, &all), others);
         let of = &self.catalog.entities[entity];
         let given = (0..columns.len()).map(|i| self.given(packing, entity, columns, i));
         let given = given.collect::<Vec<_>>().join(", ");
@@ -312,14 +334,21 @@ impl Changes<'_> {
                 format!("SELECT {given} FROM {table} WHERE TRUE")
             }
         };
-        let conflict = match unless {
-            Unless::Never => String::new(),
+        let (called, conflict) = match unless {
+            Unless::Never => ("", String::new()),
             Unless::Taken(columns) => {
-                format!(" ON CONFLICT ({}) DO NOTHING", names(of, columns))
+                let conflict = format!(" ON CONFLICT ({}) DO NOTHING", names(of, columns));
+                ("", conflict)
+            }
+            Unless::Changed(instead) => {
+                let given = (columns.len()..all.len())
+                    .map(|i| self.given(packing, entity, &all, i))
+                    .collect();
+                (" AS t0", writer.changed_instead(entity, instead, given))
             }
         };
         let (returning, gives) = writer.returning(entity, reads);
-        let text = format!("INSERT INTO {target}{into} {values}{conflict}{returning}");
+        let text = format!("INSERT INTO {target}{called}{into} {values}{conflict}{returning}");
         writer.changed(text, gives)
     }
 
@@ -450,11 +479,7 @@ impl<'a> Writer<'a> {
 
     fn asked_of(&self, t: Table, ask: &Ask) -> String {
         match ask {
-            Ask::May(deed) => match self.rule_of(t.entity, *deed) {
-                Visibility::All => "TRUE".to_owned(),
-                Visibility::Nothing => "FALSE".to_owned(),
-                Visibility::Where(filter) => self.rule(t, filter),
-            },
+            Ask::May(deed) => or_true(self.may(t, *deed)),
             Ask::Referred {
                 from,
                 columns,
@@ -478,6 +503,41 @@ impl<'a> Writer<'a> {
                 rows.exist(self.dialect)
             }
         }
+    }
+
+    /// The condition under which whoever asks may do this to a row; empty if always.
+    fn may(&self, t: Table, deed: Deed) -> String {
+        match self.rule_of(t.entity, deed) {
+            Visibility::All => String::new(),
+            Visibility::Nothing => "FALSE".to_owned(),
+            Visibility::Where(filter) => self.rule(t, filter),
+        }
+    }
+
+    /// ` ON CONFLICT (key) DO UPDATE SET … WHERE …`, where the row is found that whoever asks sees, and may change.
+    fn changed_instead(&self, entity: EntityId, instead: &Instead, given: Vec<String>) -> String {
+        let of = &self.catalog.entities[entity];
+        let t = self.table(entity);
+        let column = |c: ColumnIx| quoted(&of.columns[c].name);
+        let given = instead.columns.iter().zip(given);
+        let mut sets: Vec<_> = given
+            .map(|(&c, given)| format!("{} = {given}", column(c)))
+            .collect();
+        sets.extend(instead.grows.map(|c| {
+            let own = column(c);
+            format!("{own} = {}.{own} + 1", t.called())
+        }));
+        let mut conditions = vec![self.visible(t, Established::Nothing)];
+        conditions.extend(instead.deeds.iter().map(|&deed| self.may(t, deed)));
+        let condition = match join_conditions(&conditions) {
+            always if always.is_empty() => always,
+            condition => format!(" WHERE {condition}"),
+        };
+        format!(
+            " ON CONFLICT ({}) DO UPDATE SET {}{condition}",
+            names(of, &instead.key),
+            sets.join(", ")
+        )
     }
 
     fn rule_of(&self, entity: EntityId, deed: Deed) -> &'a Visibility {
@@ -517,6 +577,14 @@ impl<'a> Writer<'a> {
             gives: gives.into(),
             compared: self.compared.into_inner().into(),
         }
+    }
+}
+
+/// A condition where one must stand, though it may hold always.
+fn or_true(condition: String) -> String {
+    match condition.is_empty() {
+        true => "TRUE".to_owned(),
+        false => condition,
     }
 }
 

@@ -267,6 +267,46 @@ async fn a_junction_has_columns_of_its_own() {
     }
 }
 
+/// A key of several columns, which its database compares as it compares texts.
+#[tokio::test]
+async fn a_row_is_upserted_by_a_key_of_two_columns() {
+    let upsert = |code: &str, name: &str| {
+        format!(
+            r#"mutation {{ upsertRegion(create: {{ country: "de", code: "{code}", name: "new" }}, update: {{ name: "{name}" }}, on: ID) {{
+            id name }} }}"#
+        )
+    };
+    for backend in Backend::all() {
+        let (database, _) = app(backend).await;
+        let (prepare, column) = match backend {
+            Backend::Sqlite => ("", "varchar COLLATE NOCASE"),
+            Backend::Postgres => (
+                "CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false);",
+                "varchar COLLATE folded",
+            ),
+        };
+        let make = format!(
+            "{prepare} DROP TABLE club CASCADE; DROP TABLE region CASCADE;
+             CREATE TABLE region (country varchar, code {column}, name varchar NOT NULL, PRIMARY KEY (country, code))"
+        );
+        let make = match backend {
+            Backend::Sqlite => make.replace(" CASCADE", ""),
+            Backend::Postgres => make,
+        };
+        let made = database.connection.execute_unprepared(&make).await;
+        made.unwrap_or_else(|e| panic!("{make}: {e}"));
+        let graph = Graph::new().entity(region::Entity);
+        let app = TestApp::new(&database, graph, Default::default());
+        for (code, name) in [("by", "new"), ("by", "Bavaria"), ("BY", "Bayern")] {
+            let row = data(&app, &upsert(code, name)).await;
+            let expected = json!({ "id": "Region:de:by", "name": name });
+            assert_eq!(row["upsertRegion"], expected, "{backend:?}");
+        }
+        let all = data(&app, "{ regionsAggregate { count } }").await;
+        assert_eq!(all["regionsAggregate"]["count"], 1, "{backend:?}");
+    }
+}
+
 /// With no key that can be null, one of two rows is there before the other.
 #[tokio::test]
 async fn a_circle_without_a_nullable_key_is_refused_or_done_whole() {
