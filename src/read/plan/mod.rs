@@ -39,7 +39,7 @@ pub use build::{Acting, Action, build, mutation};
 pub use digits::{AllDigits, Digits, Variables, json_text};
 pub use document::{Document, DocumentLimits};
 pub use filter::bind as bind_filter;
-pub use filter::evaluate;
+pub use filter::{evaluate, require_visible};
 pub use order::{OrderTerm, OrderValue, default as default_terms};
 use own::{OwnLevel, OwnPlan, OwnSelection};
 pub use problems::of_variables as problems_of_variables;

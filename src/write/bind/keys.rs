@@ -6,7 +6,7 @@ use super::given::Input;
 use super::{Binder, Given, Gives, Matching, NodeId, Origin, Uses};
 use crate::error::{Code, Error};
 use crate::graph::{EntityId, RelationId};
-use crate::read::plan::{key_of_id, text_of};
+use crate::read::plan::{key_of_id, require_visible, text_of};
 use crate::read::sql::change::Value;
 
 impl<'a> Binder<'a> {
@@ -62,7 +62,8 @@ impl<'a> Binder<'a> {
         let fields = input.fields();
         let field = |name: &str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v);
         let create = field("create")?.clone();
-        let unique = self.unique(entity, field("on")?)?;
+        let on = field("on")?;
+        let unique = self.below("on", |b| b.unique(entity, on))?;
         self.may(self.rules.connect(entity), entity, "refer to");
         let origin = Origin::NewUnless {
             unique,
@@ -116,10 +117,18 @@ impl<'a> Binder<'a> {
         Some(node)
     }
 
+    /// A unique key, by its name. Who may not see one of its columns finds no row by it.
     fn unique(&mut self, entity: EntityId, on: &Input<'a>) -> Option<usize> {
         let name = text_of(on.json()).into_owned();
         let keys = &self.entity(entity).writing.unique;
-        keys.iter().position(|key| key.name == name)
+        let unique = keys.iter().position(|key| key.name == name)?;
+        for &column in &keys[unique].columns {
+            if let Err(error) = require_visible(self.catalog, self.rules, entity, column) {
+                self.fail(error);
+                return None;
+            }
+        }
+        Some(unique)
     }
 
     /// A row is told from others by a key that it has.

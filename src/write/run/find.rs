@@ -23,6 +23,8 @@ pub(super) enum Question<'c> {
     Delete,
     Connect,
     Write(ColumnIx),
+    /// Whether the value of this column is seen.
+    Sees(ColumnIx),
     /// Rows refer to it, of which whoever asks sees some, or none.
     Held {
         from: EntityId,
@@ -38,6 +40,7 @@ impl Question<'_> {
             Question::Delete => Ask::May(Deed::Delete),
             Question::Connect => Ask::May(Deed::Connect),
             Question::Write(column) => Ask::May(Deed::Write(*column)),
+            Question::Sees(column) => Ask::Sees(*column),
             Question::Held { from, key, seen } => Ask::Referred {
                 from: *from,
                 columns: key.columns.clone(),
@@ -167,7 +170,7 @@ impl<T: Transaction> Writer<'_, T> {
             .iter()
             .flat_map(|(_, id)| self.node(*id).changes.iter().map(|(c, _)| *c));
         let written: Vec<_> = written.collect();
-        let questions = questions(
+        let mut questions = questions(
             self.catalog,
             self.rules,
             entity,
@@ -175,12 +178,13 @@ impl<T: Transaction> Writer<'_, T> {
             written,
             &self.deletes,
         );
+        let more = self.compared(entity, &named);
+        questions.extend(self.masked(entity, &more));
         let asks: Vec<_> = questions.iter().map(Question::ask).collect();
         let mut reads = match uses.delete {
             true => self.keys_of(entity),
             false => self.reads(entity),
         };
-        let more = self.compared(entity, &named);
         reads.extend(
             more.into_iter()
                 .filter(|c| !reads.contains(c))
@@ -222,6 +226,7 @@ impl<T: Transaction> Writer<'_, T> {
             is_there[at] = true;
             self.remember(*id, &reads, &row[1..]);
             let answers = &row[1 + reads.len()..];
+            self.note_unseen(*id, &questions, answers);
             if self.node(*id).found().is_some_and(|found| found.joined) {
                 let mut asked = questions.iter().zip(answers);
                 if asked.any(|(q, answer)| matches!(q, Question::Connect) && !holds(answer)) {
@@ -285,6 +290,27 @@ impl<T: Transaction> Writer<'_, T> {
         columns.sort_unstable();
         columns.dedup();
         columns
+    }
+
+    /// Asks which of the columns that are compared whoever asks sees: by a value that is hidden from him no row is in a
+    /// relation, so that nothing tells him whether it is.
+    pub(super) fn masked<'c>(&self, entity: EntityId, compared: &[ColumnIx]) -> Vec<Question<'c>> {
+        let is_masked = |column: &ColumnIx| *self.rules.column(entity, *column) != Visibility::All;
+        let columns = compared.iter().copied().filter(is_masked);
+        columns.map(Question::Sees).collect()
+    }
+
+    pub(super) fn note_unseen(
+        &mut self,
+        id: NodeId,
+        questions: &[Question<'_>],
+        answers: &[Option<KeyValue>],
+    ) {
+        for (question, answer) in questions.iter().zip(answers) {
+            if let (Question::Sees(column), false) = (question, holds(answer)) {
+                self.unseen.insert((id, *column));
+            }
+        }
     }
 
     pub(super) fn refusals(

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sea_orm::sea_query::ForeignKeyAction;
 
 use super::delete::{Going, Parent};
-use super::find::{referring, restricting};
+use super::find::{Question, referring, restricting};
 use super::{Stop, Writer, holds};
 use crate::error::{Code, Error};
 use crate::graph::{Catalog, Entity, EntityId, ForeignKey, Link};
@@ -133,7 +133,11 @@ impl<T: Transaction> Writer<'_, T> {
             seen: true,
             other: false,
         };
-        let rows = self.referring_rows(from, key, parents, own, vec![is_seen]);
+        // By a key that is hidden from him it is not seen either.
+        let masked = self.masked(from, &key.columns);
+        let masked = masked.iter().map(Question::ask);
+        let asks = [is_seen].into_iter().chain(masked).collect();
+        let rows = self.referring_rows(from, key, parents, own, asks);
         let rows = rows.await?.into_iter().filter_map(|(parent, mut row)| {
             let seen = row.split_off(own.len()).iter().all(holds);
             let row: Option<Vec<_>> = row.into_iter().collect();

@@ -178,7 +178,7 @@ impl<T: Transaction> Writer<'_, T> {
             delete: false,
             connect: !upserts,
         };
-        let questions = questions(
+        let mut questions = questions(
             self.catalog,
             self.rules,
             entity,
@@ -186,6 +186,9 @@ impl<T: Transaction> Writer<'_, T> {
             written.iter().copied(),
             &self.deletes,
         );
+        // What they are is compared with what they are to be.
+        let compared = if upserts { &[][..] } else { &written };
+        questions.extend(self.masked(entity, compared));
         let asks: Vec<_> = questions.iter().map(Question::ask).collect();
         let mut reads = self.reads(entity);
         match upserts {
@@ -194,7 +197,6 @@ impl<T: Transaction> Writer<'_, T> {
                 let changes: Vec<_> = changes.cloned().collect();
                 references::add_columns(self.catalog, entity, &changes, &mut reads);
             }
-            // It is compared with what they are to be.
             false => reads.extend(written),
         }
         reads.sort_unstable();
@@ -225,6 +227,7 @@ impl<T: Transaction> Writer<'_, T> {
             self.instead.insert(id);
             self.remember(id, &reads, &row[1..]);
             let answers = &row[1 + reads.len()..];
+            self.note_unseen(id, &questions, answers);
             let changes = upserts || self.is_changed_instead(key, id);
             if changes {
                 changed.push(id);
@@ -268,7 +271,8 @@ impl<T: Transaction> Writer<'_, T> {
             let known = self.known.get(&(id, *column)).cloned().flatten();
             // What is written last, because rows refer to each other, is not known here.
             let is_known = key.columns.contains(column);
-            !is_known || *self.value(given) != known.map_or(Value::Null, Value::Is)
+            let is_seen = !self.unseen.contains(&(id, *column));
+            !is_known || !is_seen || *self.value(given) != known.map_or(Value::Null, Value::Is)
         })
     }
 

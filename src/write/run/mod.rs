@@ -90,6 +90,8 @@ pub struct Writer<'a, T> {
     deletes: Deletes,
     /// Rows to which others may not be made to refer.
     unjoinable: HashSet<NodeId>,
+    /// Columns of rows whose values are hidden from whoever asks: to him these rows are in no relation by them.
+    unseen: HashSet<(NodeId, ColumnIx)>,
     /// Rows whose relations are `set`, each with a row that leaves them.
     parted: Vec<(NodeId, NodeId)>,
     /// What is wrong with rows to which perhaps nothing is done.
@@ -157,6 +159,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             matching: Vec::new(),
             deletes: Deletes::default(),
             unjoinable: HashSet::new(),
+            unseen: HashSet::new(),
             parted: Vec::new(),
             deferred: Vec::new(),
             done: HashSet::default(),

@@ -36,7 +36,7 @@ impl<T: Transaction> Writer<'_, T> {
             if matches!(node.origin, Origin::Unlink) {
                 let entity = node.entity;
                 let key = self.entity(entity).primary_key.iter();
-                let key = key.map(|&c| self.plain(id, c)).collect();
+                let key = key.map(|&c| self.seen_of_link(id, c)).collect();
                 let must = false;
                 let of = Looked {
                     node: id,
@@ -63,7 +63,9 @@ impl<T: Transaction> Writer<'_, T> {
                 let near = near.map(|(n, of)| (n, within.parent, of));
                 let mut all = near.chain(far.map(|(f, of)| (f, id, of)));
                 let (_, node, of) = all.find(|(own, ..)| **own == c)?;
-                self.known.get(&(node, *of)).cloned().flatten()
+                let is_seen = !self.unseen.contains(&(node, *of));
+                let value = self.known.get(&(node, *of)).filter(|_| is_seen);
+                value.cloned().flatten()
             };
             let key = self.entity(*junction).primary_key.iter();
             let key = key.map(|&c| value(c)).collect();
@@ -378,6 +380,9 @@ impl<T: Transaction> Writer<'_, T> {
         reads: &[ColumnIx],
         asks: Vec<Ask>,
     ) -> Result<Vec<(&'s Set, Vec<Option<KeyValue>>)>, Stop> {
+        let sets = sets.iter().copied();
+        let sets = sets.filter(|set| self.sees_all_of(set.parent, from_columns));
+        let sets: Vec<&Set> = sets.collect();
         let parents = sets.iter().map(|set| {
             let values = from_columns.iter().map(|&c| {
                 let value = self.known.get(&(set.parent, c)).cloned().flatten();
@@ -413,6 +418,17 @@ impl<T: Transaction> Writer<'_, T> {
         match &*self.given(node, column) {
             Value::Is(value) => Some(value.clone()),
             _ => None,
+        }
+    }
+
+    /// What a link has of a row that it joins, where that is seen.
+    fn seen_of_link(&self, link: NodeId, column: ColumnIx) -> Option<KeyValue> {
+        let mut changes = self.node(link).changes.iter();
+        let given = changes.find(|(c, _)| *c == column).map(|(_, given)| given);
+        let of = given.and_then(super::find::is_of);
+        match of.is_some_and(|of| self.unseen.contains(&of)) {
+            true => None,
+            false => self.plain(link, column),
         }
     }
 

@@ -142,7 +142,9 @@ impl<T: Transaction> Writer<'_, T> {
     ) -> Result<HashSet<(NodeId, Within)>, Stop> {
         let mut by_relation: BTreeMap<RelationId, Vec<(NodeId, Within)>> = BTreeMap::new();
         for (id, within) in apart {
-            if !is_exact(self.catalog, &self.catalog.relations[within.relation]) {
+            let relation = &self.catalog.relations[within.relation];
+            let is_seen = self.sees_all_of(within.parent, &relation.from_columns);
+            if is_seen && !is_exact(self.catalog, relation) {
                 let of = by_relation.entry(within.relation).or_default();
                 of.push((*id, *within));
             }
@@ -199,15 +201,23 @@ impl<T: Transaction> Writer<'_, T> {
         Ok(found.copied().collect())
     }
 
-    /// Whether a row refers to the parent of a relation by these columns.
+    /// Whether these columns of a row are seen by whoever asks.
+    pub(super) fn sees_all_of(&self, id: NodeId, columns: &[ColumnIx]) -> bool {
+        let mut columns = columns.iter();
+        columns.all(|&column| !self.unseen.contains(&(id, column)))
+    }
+
+    /// Whether a row refers to the parent of a relation by these columns, as far as whoever asks sees.
     pub(super) fn is_within(&self, id: NodeId, within: &Within, columns: &[ColumnIx]) -> bool {
         let relation = &self.catalog.relations[within.relation];
         let mut pairs = columns.iter().zip(&relation.from_columns);
-        pairs.all(|(&own, &of)| {
-            let own = self.known.get(&(id, own)).cloned().flatten();
-            let of = self.known.get(&(within.parent, of)).cloned().flatten();
-            own.is_some() && own == of
-        })
+        self.sees_all_of(id, columns)
+            && self.sees_all_of(within.parent, &relation.from_columns)
+            && pairs.all(|(&own, &of)| {
+                let own = self.known.get(&(id, own)).cloned().flatten();
+                let of = self.known.get(&(within.parent, of)).cloned().flatten();
+                own.is_some() && own == of
+            })
     }
 
     /// That a row is to refer to one to which it may not be made to.

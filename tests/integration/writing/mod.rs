@@ -12,6 +12,7 @@ mod inputs;
 mod killed;
 mod leave;
 mod links;
+mod masked;
 mod order;
 mod proof;
 mod shapes;

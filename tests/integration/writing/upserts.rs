@@ -1,7 +1,9 @@
 //! Rows that are made, or changed where they are there: by one statement where that tells enough.
 
 use backref::Graph;
-use entity::post;
+use backref::graph::policy::Rule;
+use entity::user::Role;
+use entity::{post, tag, user};
 use serde_json::{Value, json};
 
 use super::{blog, content, somebody};
@@ -256,5 +258,67 @@ async fn rules_of_columns_are_asked_of_what_is_written() {
                 }
             }
         }
+    }
+}
+
+/// By a value that is hidden from him nobody finds a row.
+#[tokio::test]
+async fn a_key_that_is_hidden_finds_nothing() {
+    let hidden = || {
+        backref::blog::graph()
+            .column_policy(post::Column::Slug, |me, _| Rule::when(me.has(Role::Admin)))
+            .column_policy(tag::Column::Name, |_, tag| tag.is(tag::Column::Id, 1).not())
+            .column_policy(user::Column::Username, |_, user| {
+                user.is(user::Column::Id, 3).not()
+            })
+    };
+    let linked = r#"mutation { createComment(input: { body: "C", post: { connectOrCreate: { on: SLUG,
+        create: { title: "T", slug: "SLUG", body: "B" } } } }) { id } }"#;
+    let tagged = |name: &str| {
+        format!(
+            r#"mutation {{ upsertTag(create: {{ name: "{name}" }}, update: {{ name: "x{name}" }}, on: NAME) {{ id }} }}"#
+        )
+    };
+    let by = |name: &str| {
+        format!(
+            r#"mutation {{ createComment(input: {{ body: "C", postId: "Post:1", author: {{ connectOrCreate: {{ on: USERNAME,
+            create: {{ username: "{name}", name: "N", email: "n@example.org" }} }} }} }}) {{ author {{ id }} }} }}"#
+        )
+    };
+    for backend in Backend::all() {
+        let (database, app) = blog_of(backend, hidden()).await;
+        let before = content::dump(&database).await;
+        let filter = r#"{ posts(where: { slug: { eq: "post-1" } }) { id } }"#;
+        let [code, message, _] = error(&as_author(&app, filter).await);
+        assert_eq!(code, "FORBIDDEN", "{backend:?}");
+        // Whether there is one, and whose it is, is all the same.
+        for slug in ["post-1", "post-4", "none"] {
+            let upsert = as_author(&app, &put(slug, "", r#"title: "T""#)).await;
+            assert_eq!(
+                error(&upsert),
+                [&*code, &*message, "on"],
+                "{backend:?}: {slug}"
+            );
+            let link = as_author(&app, &linked.replace("SLUG\"", &format!("{slug}\""))).await;
+            let place = "input.post.connectOrCreate.on";
+            assert_eq!(
+                error(&link),
+                [&*code, &*message, place],
+                "{backend:?}: {slug}"
+            );
+        }
+        // Where it is hidden in some rows, those are not found, and their values are taken.
+        let taken = as_admin(&app, &tagged("tag1")).await;
+        assert_eq!(error(&taken)[0], "CONFLICT", "{backend:?}: {}", taken.text);
+        let taken = as_admin(&app, &by("user3")).await;
+        assert_eq!(error(&taken)[0], "CONFLICT", "{backend:?}: {}", taken.text);
+        assert_eq!(before, content::dump(&database).await, "{backend:?}");
+        let found = as_admin(&app, &tagged("tag2")).await.data();
+        assert_eq!(found["upsertTag"]["id"], "Tag:2", "{backend:?}");
+        let found = as_admin(&app, &by("user2")).await.data();
+        assert_eq!(
+            found["createComment"]["author"]["id"], "User:2",
+            "{backend:?}"
+        );
     }
 }

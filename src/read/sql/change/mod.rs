@@ -115,6 +115,8 @@ pub struct Look {
 pub enum Ask {
     /// Whether this may be done to it, as it is.
     May(Deed),
+    /// Whether whoever asks sees the value of this column.
+    Sees(ColumnIx),
     /// Rows refer to it by these columns, and to these of its own; whether whoever asks sees one, or there is one.
     Referred {
         from: EntityId,
@@ -223,7 +225,12 @@ impl Changes<'_> {
         let rows = writer.looked_at(t, look);
         let equal = by.iter().enumerate().map(|(i, &c)| {
             let value = self.given(packing, *entity, by, i);
-            writer.as_rule(|w| format!("{} = {value}", w.column(t, c)))
+            // Nobody finds a row by a value that is hidden from him.
+            let (column, seen) = match look.seen {
+                true => writer.found_by(t, c),
+                false => (writer.as_rule(|w| w.column(t, c)), String::new()),
+            };
+            join_conditions(&[format!("{column} = {value}"), seen])
         });
         let equal: Vec<_> = equal.collect();
         let rows = match packing {
@@ -480,6 +487,7 @@ impl<'a> Writer<'a> {
     fn asked_of(&self, t: Table, ask: &Ask) -> String {
         match ask {
             Ask::May(deed) => or_true(self.may(t, *deed)),
+            Ask::Sees(column) => or_true(self.found_by(t, *column).1),
             Ask::Referred {
                 from,
                 columns,
@@ -492,8 +500,12 @@ impl<'a> Writer<'a> {
                     true => Established::Nothing,
                     false => Established::Row,
                 };
-                let tied = self.as_rule(|w| w.all_equal((referring, columns), (t, to_columns)));
-                let mut ties = vec![tied];
+                let tied = |w: &Self| w.all_equal((referring, columns), (t, to_columns));
+                let mut ties = vec![match seen {
+                    // A key that is hidden from him leads nowhere.
+                    true => tied(self),
+                    false => self.as_rule(tied),
+                }];
                 if *other && *from == t.entity {
                     let key = &self.entity(t).primary_key[..];
                     let same = self.as_rule(|w| w.all_equal((referring, key), (t, key)));
@@ -528,6 +540,7 @@ impl<'a> Writer<'a> {
             format!("{own} = {}.{own} + 1", t.called())
         }));
         let mut conditions = vec![self.visible(t, Established::Nothing)];
+        conditions.extend(instead.key.iter().map(|&c| self.found_by(t, c).1));
         conditions.extend(instead.deeds.iter().map(|&deed| self.may(t, deed)));
         let condition = match join_conditions(&conditions) {
             always if always.is_empty() => always,

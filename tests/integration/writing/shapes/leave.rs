@@ -331,3 +331,32 @@ async fn the_one_row_is_found_or_made() {
         }
     }
 }
+
+/// A key that is hidden tells by no answer whether a row is attached by it already.
+#[tokio::test]
+async fn the_one_row_is_found_and_where_it_belongs_is_not_told() {
+    let graph = || {
+        graph()
+            .column_policy(passport::Column::PlayerId, |me, _| {
+                Rule::when(me.has("admin"))
+            })
+            .update_policy(passport::Entity, |me, passport| {
+                let other = passport.is(passport::Column::Number, "N9");
+                other.or(Rule::when(me.has("admin")))
+            })
+    };
+    let with = |number: &str| {
+        player(&format!(
+            r#"passport: {{ connectOrCreate: {{ on: NUMBER, create: {{ number: "{number}" }} }} }}"#
+        ))
+    };
+    for backend in Backend::all() {
+        let (_database, app) = filled(backend, graph()).await;
+        let cases = [(with("N1"), "FORBIDDEN")];
+        check(&app, backend, &cases).await;
+        is_done_by_admin(&app, &with("N1")).await;
+        check(&app, backend, &cases).await;
+        // Who sees it does it again.
+        is_done_by_admin(&app, &with("N1")).await;
+    }
+}
