@@ -121,6 +121,8 @@ pub fn statements(
                 2 + changes_instead(nodes, &order.groups[key], hooked(key.entity))
             }
             Operation::Update => 1 + hooked(key.entity),
+            // Which of them are there, and hidden.
+            Operation::Link if catalog.entities[key.entity].policy.can_hide() => 2,
             _ => 1,
         })
         .sum::<u64>();

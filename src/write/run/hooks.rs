@@ -47,7 +47,8 @@ impl<'a, T: Transaction> Writer<'a, T> {
 
     fn note_saved(&mut self, operation: Operation, nodes: Vec<NodeId>) {
         for id in nodes {
-            let is_there = self.done.contains(&id) || self.instead.contains(&id);
+            let found = self.instead.contains(&id) || self.linked.contains(&id);
+            let is_there = self.done.contains(&id) || found;
             match operation {
                 Operation::Update => self.saved.push((id, false)),
                 _ if self.updated.contains(&id) => self.saved.push((id, false)),

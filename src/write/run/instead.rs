@@ -10,7 +10,7 @@ use super::references;
 use super::{Stop, Writer, forbidden, holds, place};
 use crate::error::{Code, Error};
 use crate::graph::rules::{Rules, Visibility};
-use crate::graph::{Catalog, ColumnIx, Kind};
+use crate::graph::{Catalog, ColumnIx, EntityId, Kind};
 use crate::read::load::change::Transaction;
 use crate::read::sql::change::{Deed, Find, Instead, Lock, Look, Task, Unless, Value};
 use crate::write::order::{GroupKey, Operation};
@@ -144,8 +144,11 @@ impl<T: Transaction> Writer<'_, T> {
         let made = self.remember_by_key(columns, &returned, &nodes, found);
         let there: Vec<_> = nodes.into_iter().filter(|id| !made.contains(id)).collect();
         if unique.is_none() {
-            // It was linked already.
-            self.done.extend(there);
+            // It was linked already. Where that is hidden it is asked what a new link is, so that nothing tells of it.
+            let seen = self.seen_links(key.entity, &there).await?;
+            let hidden = there.iter().filter(|id| !seen.contains(id));
+            self.linked.extend(hidden);
+            self.done.extend(seen);
             return Ok(());
         }
         match there.is_empty() {
@@ -158,6 +161,32 @@ impl<T: Transaction> Writer<'_, T> {
                 self.update_instead(key, changed).await
             }
         }
+    }
+
+    /// Those of a junction's rows that whoever asks sees.
+    async fn seen_links(
+        &mut self,
+        junction: EntityId,
+        nodes: &[NodeId],
+    ) -> Result<Vec<NodeId>, Stop> {
+        let of = self.entity(junction);
+        if !of.policy.can_hide() {
+            return Ok(nodes.to_vec());
+        }
+        let find = Task::Find(Find {
+            entity: junction,
+            by: of.primary_key.clone(),
+            look: Look {
+                reads: Vec::new(),
+                asks: Vec::new(),
+                seen: true,
+                lock: Lock::None,
+            },
+        });
+        let rows = self.values(junction, &of.primary_key, nodes);
+        let found = self.run(nodes, find, rows).await?;
+        let places = found.iter().map(|row| place(T::DIALECT, &row[0]));
+        Ok(places.filter_map(|at| nodes.get(at).copied()).collect())
     }
 
     /// Finds the rows that were there by a unique key, and gives those that are to be changed.

@@ -101,6 +101,8 @@ pub struct Writer<'a, T> {
     /// Rows that were to be made and were there: those that are meant instead, and those that were changed.
     instead: HashSet<NodeId>,
     updated: HashSet<NodeId>,
+    /// Links that were there, and are hidden from whoever asks.
+    linked: HashSet<NodeId>,
     /// Rows that were made or changed, by a statement that does not tell which.
     upserted: HashSet<NodeId>,
     /// What is written of rows whose entity has hooks, once these have seen it.
@@ -165,6 +167,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             done: HashSet::default(),
             instead: HashSet::new(),
             updated: HashSet::new(),
+            linked: HashSet::new(),
             upserted: HashSet::new(),
             hooked: HashMap::new(),
             saved: Vec::new(),

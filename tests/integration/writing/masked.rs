@@ -2,8 +2,8 @@
 
 use backref::Graph;
 use backref::graph::policy::Rule;
-use entity::comment;
 use entity::user::Role;
+use entity::{comment, follow};
 use serde_json::json;
 
 use super::{blog, content, somebody};
@@ -161,5 +161,50 @@ async fn a_key_that_is_written_and_not_seen_leads_nowhere() {
                 "{backend:?}"
             );
         }
+    }
+}
+
+/// A link that is hidden is asked what a new one is.
+#[tokio::test]
+async fn a_hidden_link_is_told_by_no_link_beside_it() {
+    let open = backref::blog::graph;
+    let hidden = || {
+        open().policy(follow::Entity, |me, _| {
+            me.is(follow::Column::FollowerId)
+                .or(Rule::when(me.has(Role::Admin)))
+        })
+    };
+    let user = |said: &str| {
+        format!(r#"mutation {{ updateUser(id: "User:2", input: {{ {said} }}) {{ id }} }}"#)
+    };
+    // The third follows, and the sixth does not.
+    let [one, other] =
+        ["User:3", "User:6"].map(|id| format!(r#"followers: {{ connect: ["{id}"] }}"#));
+    for backend in Backend::all() {
+        let (database, open) = blog(backend).await;
+        let hidden = TestApp::new(&database, hidden(), Default::default());
+        let before = content::dump(&database).await;
+        let own = r#"following: { connect: ["User:3"] }"#;
+        for (app, said, code) in [
+            (&open, &*one, ""),
+            (&open, &*other, "FORBIDDEN"),
+            (&hidden, &*one, "FORBIDDEN"),
+            (&hidden, &*other, "FORBIDDEN"),
+            (&hidden, own, ""),
+        ] {
+            let answer = as_author(app, &user(said)).await;
+            assert_eq!(answer.code(), code, "{backend:?}: {said}: {}", answer.text);
+        }
+        let both = [&one, &other].map(|said| user(said));
+        let [one, other] = both;
+        let answers = (
+            as_author(&hidden, &one).await,
+            as_author(&hidden, &other).await,
+        );
+        assert_eq!(told(&answers.0), told(&answers.1), "{backend:?}");
+        assert_eq!(before, content::dump(&database).await, "{backend:?}");
+        let linked = hidden.ask(&somebody("admin", 1), &one, &json!({})).await;
+        linked.data();
+        assert_eq!(before, content::dump(&database).await, "{backend:?}");
     }
 }
