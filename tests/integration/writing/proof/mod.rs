@@ -329,7 +329,9 @@ fn principal(actor: Actor) -> Principal {
 fn what_is_drawn_is_worth_asking() {
     let state = State::read(&content::data());
     let tally = RefCell::new(Tally::default());
+    // Asking nobody, it is quick: never so few that nothing can be told.
     let config = Config {
+        cases: CASES,
         failure_persistence: None,
         ..so_many()
     };
