@@ -93,8 +93,7 @@ impl Draft {
         }
         draft.unknown_choices(choices, &tables);
         let mut idents = Idents::default();
-        let enums = tables.enums.into_iter();
-        draft.enums = enums.map(|of| enum_draft(of, &mut idents)).collect();
+        draft.enums = enums(tables.enums, known, &mut idents);
         draft.texts();
         for broken in &tables.broken {
             draft.broken(broken, choices);
@@ -114,7 +113,7 @@ impl Draft {
             let module = module.unwrap_or_else(|| modules.snake(&wanted(&table), "table"));
             draft.entity(table, choices, &secrets, (module, known));
         }
-        super::relations::find(&mut draft);
+        super::relations::find(&mut draft, known);
         draft
     }
 
@@ -533,19 +532,52 @@ fn fields(table: &Table, known: &Known) -> Vec<String> {
     columns.map(named).collect()
 }
 
-fn enum_draft(of: Enum, idents: &mut Idents) -> EnumDraft {
-    let wanted = match &of.schema {
+/// The enums; those that have a name already keep it.
+fn enums(found: Vec<Enum>, known: &Known, idents: &mut Idents) -> Vec<EnumDraft> {
+    let before = found.iter().map(|of| {
+        let is_only = found.iter().filter(|other| other.name == of.name).count() == 1;
+        let wanted = wanted_of_enum(of).to_upper_camel_case();
+        let names = known.enumeration(&of.name, is_only, &wanted)?;
+        // It is called by what sea-orm-codegen makes the type's name of.
+        let ident = names.ident.to_snake_case();
+        let is_kept = ident.to_upper_camel_case() == names.ident;
+        (is_kept && idents.keep_enumeration(&names.ident)).then_some((ident, names))
+    });
+    let before: Vec<_> = before.collect();
+    let drafts = found.into_iter().zip(before).map(|(of, before)| EnumDraft {
+        as_text: are_alike(&of.values),
+        variants: variants(
+            &of.values,
+            before.as_ref().map(|(_, names)| &names.variants),
+        ),
+        ident: match before {
+            Some((ident, _)) => ident,
+            None => idents.enumeration(&wanted_of_enum(&of)),
+        },
+        of,
+    });
+    drafts.collect()
+}
+
+/// What an enum would be called.
+fn wanted_of_enum(of: &Enum) -> String {
+    match &of.schema {
         Some(schema) => format!("{schema}_{}", of.name),
         None => of.name.clone(),
-    };
-    let mut own = Idents::default();
-    let names = names::enum_values(&of.values);
-    EnumDraft {
-        ident: idents.enumeration(&wanted),
-        as_text: are_alike(&of.values),
-        variants: names.iter().map(|name| own.camel(name, "Value")).collect(),
-        of,
     }
+}
+
+/// What an enum's values are called, as far as they are known as they were.
+fn variants(values: &[String], known: Option<&HashMap<String, String>>) -> Vec<String> {
+    let mut idents = Idents::default();
+    let before = values.iter().map(|value| {
+        let name = known?.get(value)?;
+        idents.keep(name).then(|| name.clone())
+    });
+    let before: Vec<Option<String>> = before.collect();
+    let names = names::enum_values(values).into_iter().zip(before);
+    let named = names.map(|(name, before)| before.unwrap_or_else(|| idents.camel(&name, "Value")));
+    named.collect()
 }
 
 /// Whether SeaORM's derive would come to one name for two values, or to none: it makes them of the values themselves.

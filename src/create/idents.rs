@@ -54,6 +54,16 @@ impl Idents {
         self.taken.insert(name.to_upper_camel_case())
     }
 
+    /// Takes this name of an enum's type, if it is free with all that is made beside it.
+    pub fn keep_enumeration(&mut self, name: &str) -> bool {
+        let all: Vec<String> = BESIDE_ENUM.iter().map(|of| format!("{name}{of}")).collect();
+        let is_free = all.iter().all(|name| !self.taken.contains(name));
+        if is_free {
+            self.taken.extend(all);
+        }
+        is_free
+    }
+
     /// A name like `order_state` for an enum, whose type has `OrderState` for itself and with whatever is made beside it.
     pub fn enumeration(&mut self, name: &str) -> String {
         let types = TYPES.split_whitespace().map(str::to_owned);

@@ -1,12 +1,12 @@
-//! What a project's entities are called, as its files have it: a table that comes along later takes no name of one that
-//! was there, of which somebody's rules may speak.
+//! What a project's entities, relations and enums are called, as its files have it: what comes along later takes no name of
+//! what was there, of which somebody's rules may speak.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
 use heck::ToUpperCamelCase;
-use syn::{Attribute, Item, LitStr};
+use syn::{Attribute, Item, ItemEnum, LitStr};
 
 use super::marked::kept;
 use super::project::LIST;
@@ -20,6 +20,7 @@ pub struct Known {
     typed: HashSet<String>,
     /// The columns whose fields are not called as they are: `post::Column::Title`.
     renamed: HashSet<String>,
+    enums: Vec<EnumNames>,
 }
 
 #[derive(Debug)]
@@ -27,6 +28,32 @@ struct Names {
     module: String,
     /// By column.
     fields: HashMap<String, String>,
+    /// By variant.
+    relations: Vec<(String, Way)>,
+}
+
+/// What a relation goes along, by modules and variants.
+#[derive(Debug, PartialEq)]
+pub enum Way {
+    /// A key of its own.
+    Along {
+        to: String,
+        columns: Vec<String>,
+        to_columns: Vec<String>,
+    },
+    /// A key of the other's, whose own relation is said where there may be several.
+    Back { from: String, via: Option<String> },
+}
+
+/// What an enum of the database and its values are called.
+#[derive(Debug)]
+pub struct EnumNames {
+    /// In the database.
+    name: String,
+    /// `MpaaRating`
+    pub ident: String,
+    /// By value.
+    pub variants: HashMap<String, String>,
 }
 
 impl Known {
@@ -46,6 +73,7 @@ impl Known {
         // Somebody may have written another entity of the same table by hand.
         files.sort_by_key(|(module, text)| (kept(text).is_none(), module.clone()));
         for (module, text) in files {
+            known.enums.extend(enums(&text));
             if let Some((table, names)) = names(module, &text) {
                 known.tables.entry(table).or_insert(names);
             }
@@ -69,6 +97,20 @@ impl Known {
 
     pub fn field(&self, schema: Option<&str>, table: &str, column: &str) -> Option<&String> {
         self.names(schema, table)?.fields.get(column)
+    }
+
+    /// The variant of the relation that goes this way.
+    pub fn relation(&self, schema: Option<&str>, table: &str, way: &Way) -> Option<&String> {
+        let mut relations = self.names(schema, table)?.relations.iter();
+        let (variant, _) = relations.find(|(_, known)| known == way)?;
+        Some(variant)
+    }
+
+    /// What an enum is called. Schemas are not in the files, so where several have one of this name, it is the one
+    /// that is called as it would be now.
+    pub fn enumeration(&self, name: &str, is_only: bool, wanted: &str) -> Option<&EnumNames> {
+        let mut named = self.enums.iter().filter(|of| of.name == name);
+        named.find(|of| is_only || of.ident == wanted)
     }
 
     /// Whether the entity's type was called as its table is.
@@ -98,11 +140,16 @@ type TableName = (Option<String>, String);
 
 fn names(module: String, text: &str) -> Option<(TableName, Names)> {
     let file = syn::parse_file(text).ok()?;
-    let mut items = file.items.into_iter();
+    let mut items = file.items.iter();
     let model = items.find_map(|item| match item {
         Item::Struct(of) if of.ident == "Model" => Some(of),
         _ => None,
     })?;
+    let relations = items.find_map(|item| match item {
+        Item::Enum(of) if of.ident == "Relation" => Some(of),
+        _ => None,
+    });
+    let relations = relations.map(|of| ways(of, &module)).unwrap_or_default();
     let table = said(&model.attrs, "table_name")?;
     let schema = said(&model.attrs, "schema_name");
     let fields = model.fields.iter().filter_map(|field| {
@@ -111,7 +158,68 @@ fn names(module: String, text: &str) -> Option<(TableName, Names)> {
         Some((column.unwrap_or_else(|| name.clone()), name))
     });
     let fields = fields.collect();
-    Some(((schema, table), Names { module, fields }))
+    let names = Names {
+        module,
+        fields,
+        relations,
+    };
+    Some(((schema, table), names))
+}
+
+/// The ways of an entity's relations.
+fn ways(relations: &ItemEnum, own: &str) -> Vec<(String, Way)> {
+    // `super::film::Entity`, or `Entity` for the entity itself.
+    let module = |path: String| {
+        let path = path.trim_end_matches("Entity").trim_end_matches("::");
+        match path.strip_prefix("super::") {
+            Some(module) => plain(module),
+            None => own.to_owned(),
+        }
+    };
+    // `(Column::A, super::film::Column::B)`
+    let last = |path: &str| path.trim().rsplit("::").next().map(str::to_owned);
+    let columns = |paths: String| {
+        let paths = paths.trim_matches(['(', ')']);
+        paths.split(',').filter_map(last).collect()
+    };
+    let variants = relations.variants.iter();
+    let ways = variants.filter_map(|variant| {
+        let said = |name| said(&variant.attrs, name);
+        let way = match said("belongs_to") {
+            Some(to) => Way::Along {
+                to: module(to),
+                columns: columns(said("from")?),
+                to_columns: columns(said("to")?),
+            },
+            None => Way::Back {
+                from: module(said("has_many").or_else(|| said("has_one"))?),
+                via: said("via_rel").and_then(|via| last(&via)),
+            },
+        };
+        Some((variant.ident.to_string(), way))
+    });
+    ways.collect()
+}
+
+/// The enums of the database in a file.
+fn enums(text: &str) -> Vec<EnumNames> {
+    let items = syn::parse_file(text).map_or_else(|_| Vec::new(), |file| file.items);
+    let enums = items.into_iter().filter_map(|item| match item {
+        Item::Enum(of) => Some((said(&of.attrs, "enum_name")?, of)),
+        _ => None,
+    });
+    let names = enums.map(|(name, of)| {
+        let variants = of.variants.iter().filter_map(|variant| {
+            let value = said(&variant.attrs, "string_value")?;
+            Some((value, variant.ident.to_string()))
+        });
+        EnumNames {
+            name,
+            ident: of.ident.to_string(),
+            variants: variants.collect(),
+        }
+    });
+    names.collect()
 }
 
 /// A text that SeaORM is told of something.

@@ -1,12 +1,13 @@
 //! The relations of a draft: both ends of every foreign key, each with a name of its own.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use heck::ToUpperCamelCase;
 
-use super::describe;
 use super::draft::{Draft, Entity, MOST_OF_A_KEY, Note};
+use super::known::{Known, Way};
 use super::tables::{Table, shown};
+use super::{attributes, describe};
 use crate::graph::names;
 
 /// A variant of the `Relation` enum.
@@ -36,15 +37,16 @@ pub enum Kind {
     },
 }
 
-/// Finds and names the relations of all entities.
-pub fn find(draft: &mut Draft) {
+/// Finds and names the relations of all entities; those that have a name already keep it.
+pub fn find(draft: &mut Draft, known: &Known) {
     let called = describe::name_types(draft);
     let mut taken: Vec<Taken> = draft.entities.iter().map(Taken::of).collect();
+    let kept = Kept::of(draft, known, &mut taken);
     for (place, taken) in taken.iter_mut().enumerate() {
-        forward(draft, place, &called, taken);
+        forward(draft, place, &called, &kept, taken);
     }
     for place in 0..draft.entities.len() {
-        backward(draft, place, &called, &mut taken);
+        backward(draft, place, &called, &kept, &mut taken);
     }
     if let Err(mistakes) = describe::catalog(draft) {
         for says in mistakes {
@@ -55,6 +57,99 @@ pub fn find(draft: &mut Draft) {
             });
         }
     }
+}
+
+/// The names that relations have already, by the place of the entity that has the foreign key, and that of the key.
+#[derive(Default)]
+struct Kept {
+    forward: HashMap<(usize, usize), String>,
+    backward: HashMap<(usize, usize), String>,
+}
+
+impl Kept {
+    fn of(draft: &mut Draft, known: &Known, taken: &mut [Taken]) -> Self {
+        let mut kept = Kept::default();
+        let keys = draft.entities.iter().enumerate();
+        let keys = keys
+            .flat_map(|(place, of)| (0..of.table.foreign_keys.len()).map(move |key| (place, key)));
+        for (place, key) in keys.collect::<Vec<_>>() {
+            kept.take(draft, known, taken, (place, key));
+        }
+        kept
+    }
+
+    /// Takes the names of both ends of a key, if they have some.
+    fn take(
+        &mut self,
+        draft: &mut Draft,
+        known: &Known,
+        taken: &mut [Taken],
+        (place, ix): (usize, usize),
+    ) -> Option<()> {
+        let entity = &draft.entities[place];
+        let key = &entity.table.foreign_keys[ix];
+        let to = draft.place_of(key.schema.as_deref(), &key.table)?;
+        let target = &draft.entities[to];
+        let variants = |of: &Entity, columns: &[String]| {
+            columns.iter().map(|c| attributes::variant(of, c)).collect()
+        };
+        let along = Way::Along {
+            to: target.module.clone(),
+            columns: variants(entity, &key.columns),
+            to_columns: variants(target, &key.to_columns),
+        };
+        let of = |table: &Table, way| {
+            let variant = known.relation(table.schema.as_deref(), &table.name, way);
+            variant.cloned()
+        };
+        let variant = of(&entity.table, &along)?;
+        let is_one = entity.table.is_unique(&key.columns);
+        let back = Way::Back {
+            from: entity.module.clone(),
+            via: (!is_one).then(|| variant.clone()),
+        };
+        let way_back = of(&target.table, &back);
+        let target = target.table.clone();
+        let field = names::field(&variant);
+        let entity = &mut draft.entities[place];
+        give_way(entity, ix, &target, &field, &mut taken[place]);
+        draft
+            .notes
+            .extend(make_room(entity, &field, &mut taken[place]));
+        let variant = taken[place].first(std::iter::once(variant), false)?;
+        self.forward.insert((place, ix), variant);
+        let way_back = way_back?;
+        let names = match is_one {
+            true => vec![names::field(&way_back)],
+            false => brought(&names::list(&way_back)),
+        };
+        for name in names {
+            let note = make_room(&mut draft.entities[to], &name, &mut taken[to]);
+            draft.notes.extend(note);
+        }
+        let back = taken[to].first(std::iter::once(way_back), !is_one)?;
+        self.backward.insert((place, ix), back);
+        Some(())
+    }
+}
+
+/// A column that has come to be called as a relation that was there is called otherwise.
+fn make_room(entity: &mut Entity, relation: &str, taken: &mut Taken) -> Option<Note> {
+    let columns = entity.table.columns.iter().enumerate();
+    let mut new = columns.filter(|(ix, column)| {
+        let is_plain = entity.renamed[*ix].is_none() && !entity.hidden[*ix];
+        is_plain && !entity.had_plain_field[*ix] && names::field(&column.name) == relation
+    });
+    let (ix, column) = new.next()?;
+    let note = |name: &str| Note {
+        of: format!("column {}.{}", entity.table.shown(), column.name),
+        says: format!("the field `{relation}` is a relation already; this one is called `{name}`"),
+    };
+    taken.fields.remove(relation);
+    let name = taken.column(relation);
+    let note = note(&name);
+    entity.renamed[ix] = Some(name);
+    Some(note)
 }
 
 /// The names that are taken in one entity.
@@ -77,27 +172,28 @@ impl Taken {
         }
     }
 
+    /// A name for a column that a relation is called as.
+    fn column(&mut self, relation: &str) -> String {
+        let mut others = (1..).map(|n| match n {
+            1 => format!("{relation}Column"),
+            n => format!("{relation}Column{n}"),
+        });
+        let free = others.find(|name| self.fields.insert(name.clone()));
+        free.unwrap_or_else(|| relation.to_owned())
+    }
+
     /// The first of these names that nothing else has; what a list brings along has to be free, too.
     fn first(&mut self, candidates: impl Iterator<Item = String>, is_list: bool) -> Option<String> {
-        let brought = |field: &str| match is_list {
-            true => vec![
-                field.to_owned(),
-                format!("{field}Connection"),
-                format!("{field}Aggregate"),
-            ],
-            false => vec![field.to_owned()],
-        };
         for variant in candidates {
             // A digit does not begin a name.
             let variant = match variant.starts_with(|c: char| c.is_ascii_digit()) {
                 true => format!("_{variant}"),
                 false => variant,
             };
-            let field = match is_list {
-                true => names::list(&variant),
-                false => names::field(&variant),
+            let fields = match is_list {
+                true => brought(&names::list(&variant)),
+                false => vec![names::field(&variant)],
             };
-            let fields = brought(&field);
             let is_free = fields.iter().all(|name| !self.fields.contains(name));
             if is_free && variant != "Self" && self.variants.insert(variant.clone()) {
                 self.fields.extend(fields);
@@ -108,8 +204,15 @@ impl Taken {
     }
 }
 
+/// The fields that a list of related rows brings along.
+fn brought(list: &str) -> Vec<String> {
+    ["", "Connection", "Aggregate"]
+        .map(|end| format!("{list}{end}"))
+        .to_vec()
+}
+
 /// The relations along an entity's own foreign keys.
-fn forward(draft: &mut Draft, place: usize, called: &[String], taken: &mut Taken) {
+fn forward(draft: &mut Draft, place: usize, called: &[String], kept: &Kept, taken: &mut Taken) {
     let table = draft.entities[place].table.clone();
     let mut seen = Vec::new();
     for (ix, key) in table.foreign_keys.iter().enumerate() {
@@ -145,6 +248,12 @@ fn forward(draft: &mut Draft, place: usize, called: &[String], taken: &mut Taken
             continue;
         }
         seen.push((to, &key.columns, &key.to_columns));
+        let kind = Kind::BelongsTo { key: ix };
+        if let Some(variant) = kept.forward.get(&(place, ix)).cloned() {
+            let relation = Relation { variant, kind, to };
+            draft.entities[place].relations.push(relation);
+            continue;
+        }
         let single = &called[to];
         let own = names::of_key(&key.columns, &key.to_columns, single);
         let by = key.columns.join("_").to_upper_camel_case();
@@ -185,11 +294,8 @@ fn forward(draft: &mut Draft, place: usize, called: &[String], taken: &mut Taken
             );
             draft.note(of, says);
         }
-        draft.entities[place].relations.push(Relation {
-            variant,
-            kind: Kind::BelongsTo { key: ix },
-            to,
-        });
+        let relation = Relation { variant, kind, to };
+        draft.entities[place].relations.push(relation);
     }
 }
 
@@ -213,17 +319,12 @@ fn give_way(entity: &mut Entity, key: usize, target: &Table, relation: &str, tak
         if taken.fields.insert(own) {
             continue;
         }
-        let mut others = (1..).map(|n| match n {
-            1 => format!("{relation}Column"),
-            n => format!("{relation}Column{n}"),
-        });
-        let free = others.find(|name| taken.fields.insert(name.clone()));
-        entity.renamed[ix] = free;
+        entity.renamed[ix] = Some(taken.column(relation));
     }
 }
 
 /// The other ends of an entity's foreign keys, in the entities that they lead to.
-fn backward(draft: &mut Draft, place: usize, called: &[String], taken: &mut [Taken]) {
+fn backward(draft: &mut Draft, place: usize, called: &[String], kept: &Kept, taken: &mut [Taken]) {
     let entity = draft.entities[place].clone();
     for relation in &entity.relations {
         let Kind::BelongsTo { key: ix } = relation.kind else {
@@ -254,7 +355,9 @@ fn backward(draft: &mut Draft, place: usize, called: &[String], taken: &mut [Tak
             candidates.insert(0, base);
         }
         candidates.extend((2..9).map(|n| format!("{built}{n}")));
-        let Some(variant) = taken[relation.to].first(candidates.into_iter(), !is_one) else {
+        let before = kept.backward.get(&(place, ix)).cloned();
+        let free = || taken[relation.to].first(candidates.into_iter(), !is_one);
+        let Some(variant) = before.or_else(free) else {
             continue;
         };
         let kind = match is_one {

@@ -285,6 +285,106 @@ async fn what_is_new_takes_no_name_of_what_was_there() {
     }
 }
 
+/// Rules and names of main.rs speak of relations.
+#[tokio::test]
+async fn a_relation_keeps_its_name_from_both_ends() {
+    for backend in Backend::all() {
+        let sql = "CREATE TABLE person (id integer PRIMARY KEY, name text);
+            CREATE TABLE letter (id integer PRIMARY KEY, sender_id integer REFERENCES person (id),
+                answers_id integer REFERENCES letter (id))";
+        let created = Created::of(backend, sql)
+            .await
+            .expect("the database is here");
+        let ends = [
+            "\n    Sender,",
+            "\n    Answers,",
+            "has_many = \"Entity\", via_rel = \"Relation::Answers\")]\n    Letters,",
+        ];
+        let back =
+            "has_many = \"super::letter::Entity\", via_rel = \"Relation::Sender\")]\n    Letters,";
+        let holds = |created: &Created| {
+            let letter = created.read("entity/src/letter.rs");
+            for end in ends {
+                assert!(letter.contains(end), "{end}: {letter}");
+            }
+            let person = created.read("entity/src/person.rs");
+            assert!(person.contains(back), "{person}");
+        };
+        holds(&created);
+        // A key that would have the plain names were it there from the beginning, and columns called as the relations.
+        created
+            .run(
+                "ALTER TABLE letter ADD COLUMN person_id integer REFERENCES person (id);
+                 ALTER TABLE letter ADD COLUMN sender text;
+                 ALTER TABLE person ADD COLUMN letters integer",
+            )
+            .await;
+        let report = synced(&created).await;
+        holds(&created);
+        let person = created.read("entity/src/person.rs");
+        assert!(person.contains("\n    LettersByPerson,"), "{person}");
+        let list = created.read("src/entities.rs");
+        for renamed in [
+            ".rename_column(entity::letter::Column::Sender, \"senderColumn\")",
+            ".rename_column(entity::person::Column::Letters, \"lettersColumn\")",
+        ] {
+            assert!(list.contains(renamed), "{renamed}: {list}");
+        }
+        let told = |of: &str, says: &str| {
+            let mut notes = report.notes.iter();
+            assert!(
+                notes.any(|note| note.of == of && note.says.contains(says)),
+                "{report}"
+            );
+        };
+        told("column letter.sender", "`senderColumn`");
+        told("column person.letters", "`lettersColumn`");
+        links::check(&created);
+        assert_eq!(synced(&created).await.done.len(), 1);
+        assert_eq!(created.read("src/entities.rs"), list);
+    }
+}
+
+#[tokio::test]
+async fn an_enum_and_its_values_keep_their_names() {
+    let sql = r#"CREATE TYPE "order state" AS ENUM ('a b', 'c');
+        CREATE TABLE purchase (id integer PRIMARY KEY, state "order state")"#;
+    let Some(created) = Created::of(Backend::Postgres, sql).await else {
+        return;
+    };
+    let holds = |created: &Created| {
+        let enums = created.read("entity/src/sea_orm_active_enums.rs");
+        for part in [
+            "enum_name = \"order state\")]\npub enum OrderState {",
+            "string_value = \"a b\")]\n    AB,",
+        ] {
+            assert!(enums.contains(part), "{part}: {enums}");
+        }
+        enums
+    };
+    holds(&created);
+    created
+        .run(
+            "CREATE TYPE \"Order_State\" AS ENUM ('x');
+             CREATE TABLE order_a (id integer PRIMARY KEY, state \"Order_State\")",
+        )
+        .await;
+    created
+        .run("ALTER TYPE \"order state\" ADD VALUE 'a_b' BEFORE 'a b'")
+        .await;
+    let report = synced(&created).await;
+    let enums = holds(&created);
+    assert!(
+        enums.contains("enum_name = \"Order_State\")]\npub enum OrderStateEnum2 {"),
+        "{enums}\n{report}"
+    );
+    assert!(
+        enums.contains("string_value = \"a_b\")]\n    ABValue,"),
+        "{enums}"
+    );
+    assert_eq!(synced(&created).await.done.len(), 1);
+}
+
 #[tokio::test]
 async fn the_database_is_named_in_any_way_that_cargo_knows() {
     let created = Created::of(Backend::Sqlite, CHINOOK)
