@@ -1,6 +1,7 @@
 //! What the documentation shows is what the graph in the box answers, and what its commands do.
 
 mod commands;
+mod named;
 
 use std::fs;
 use std::path::{Path, PathBuf};
