@@ -69,6 +69,21 @@ pub struct Request {
     /// Of all requests that have this, and are the same, one is done.
     #[serde(skip)]
     pub idempotency_key: Option<String>,
+    /// Whether it may ask for the schema, where the server lets anybody.
+    #[serde(skip)]
+    pub introspection: Introspection,
+}
+
+/// Whether a request may ask for the schema by `__schema` and `__type`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Introspection {
+    /// It may.
+    #[default]
+    Allowed,
+    /// It is refused, and no error suggests a name of the schema.
+    Refused,
+    /// It may ask for nothing else.
+    Only,
 }
 
 impl Request {
@@ -90,6 +105,14 @@ impl Request {
     ) -> Result<Self, serde_json::Error> {
         let variables = serde_json::from_value(serde_json::to_value(variables)?)?;
         Ok(Request { variables, ..self })
+    }
+
+    /// Whether it may ask for the schema.
+    pub fn with_introspection(self, introspection: Introspection) -> Self {
+        Request {
+            introspection,
+            ..self
+        }
     }
 
     /// Which of the document's operations is asked, where it has several.

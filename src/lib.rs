@@ -83,7 +83,7 @@ mod program;
 mod write;
 
 pub use embed::{Backref, Builder, OpenError};
-pub use engine::{Request, Response};
+pub use engine::{Introspection, Request, Response};
 pub use graph::{Catalog, Graph, Principal, Subject};
 #[cfg(feature = "cli")]
 pub use program::{Fill, Program, serve};

@@ -3,16 +3,17 @@
 use std::any::TypeId;
 use std::sync::Arc;
 
-use async_graphql::{Data, PathSegment, Pos, ServerError, Value};
+use async_graphql::{Data, IntrospectionMode, PathSegment, Pos, ServerError, Value};
 use futures_util::stream::{BoxStream, StreamExt};
 use serde::Deserialize;
 
 use super::Backref;
-use crate::engine::{Request, not_persisted};
+use crate::engine::{Introspection, Request, not_persisted};
 use crate::graph::Principal;
 
 /// A request asks as the [`Principal`] among its data, which `request.data(principal)` puts there; without one as
-/// nobody known.
+/// nobody known. Its text, operation, variables and introspection mode count; what it holds beyond that and Backref has no
+/// use for, uploads and a document without its text, is refused.
 #[cfg_attr(feature = "boxed-trait", async_graphql::async_trait::async_trait)]
 impl async_graphql::Executor for Backref {
     async fn execute(&self, request: async_graphql::Request) -> async_graphql::Response {
@@ -42,20 +43,48 @@ fn principal_of(data: &Data) -> Option<Principal> {
 impl Backref {
     async fn answer(
         &self,
-        request: async_graphql::Request,
+        mut request: async_graphql::Request,
         principal: Principal,
     ) -> async_graphql::Response {
+        if let Some(why) = unusable(&mut request) {
+            return failed(why.to_owned());
+        }
         if request.query.is_empty() && request.extensions.contains_key("persistedQuery") {
             let errors = serde_json::json!({ "errors": [not_persisted()] });
             return of_body(errors.to_string().as_bytes());
         }
         let asked = Request::new(request.query)
             .with_operation_name(request.operation_name)
+            .with_introspection(introspection(request.introspection_mode))
             .with_variables(request.variables);
         match asked {
             Ok(asked) => of_body(&self.execute(&asked, principal).await.body),
             Err(error) => failed(format!("the variables are no JSON: {error}")),
         }
+    }
+}
+
+/// What a request holds that would change its answer elsewhere, and cannot here.
+fn unusable(request: &mut async_graphql::Request) -> Option<&'static str> {
+    if !request.uploads.is_empty() {
+        return Some(
+            "files cannot be uploaded to this graph; send them to a service of their own, and what names them as a value",
+        );
+    }
+    // What is parsed of no text was put there.
+    if request.query.is_empty() && request.parsed_query().is_ok() {
+        return Some(
+            "the request has a parsed document without its text, by which it is asked here; give it the text, `Request::new(text)`",
+        );
+    }
+    None
+}
+
+fn introspection(mode: IntrospectionMode) -> Introspection {
+    match mode {
+        IntrospectionMode::Enabled => Introspection::Allowed,
+        IntrospectionMode::Disabled => Introspection::Refused,
+        IntrospectionMode::IntrospectionOnly => Introspection::Only,
     }
 }
 

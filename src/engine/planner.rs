@@ -15,14 +15,14 @@ use apollo_compiler::validation::Valid;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use super::Request;
+use super::{Introspection, Request};
 use crate::error::{Code, Error};
 use crate::graph::rules::Shape;
 use crate::graph::{Catalog, Principal};
 use crate::read::explain::{self, Explained};
 use crate::read::load::{Learnt, Loaded};
 use crate::read::own::{Answering, Given};
-use crate::read::plan::{self, AllDigits, BoundPlan, Document, Limits, Part, Plan, Variables};
+use crate::read::plan::{self, AllDigits, BoundPlan, Document, DocumentLimits, Limits, Part, Plan};
 use crate::read::respond::{Answer, Answered};
 use crate::read::sql::Dialect;
 use crate::schema::Schema;
@@ -185,10 +185,13 @@ impl Planner {
 
     /// Parses and validates, whoever asks.
     pub fn read<'r>(&self, request: &'r Request) -> Result<Asked<'r>, Vec<Error>> {
-        let document = self.document(&request.query)?;
+        let document = self.document(request)?;
         let operation = document.operation(request.operation_name.as_deref());
         let operation = operation.map_err(|e| vec![e])?.clone();
-        let variables = self.variables(&document, &operation, &request.variables)?;
+        if request.introspection == Introspection::Only {
+            only_introspects(&document, &operation).map_err(|e| vec![e])?;
+        }
+        let variables = self.variables(&document, &operation, request)?;
         let digits = match operation.is_mutation() {
             true => request.variables.digits(&operation.variables),
             false => AllDigits::default(),
@@ -203,7 +206,7 @@ impl Planner {
 
     /// Whether a request is for a mutation. What is wrong with it is told when it is run.
     pub fn mutates(&self, request: &Request) -> bool {
-        let Ok(document) = self.document(&request.query) else {
+        let Ok(document) = self.document(request) else {
             return false;
         };
         let operation = document.operation(request.operation_name.as_deref());
@@ -254,22 +257,36 @@ impl Planner {
         })
     }
 
-    fn document(&self, text: &str) -> Result<Arc<Document>, Vec<Error>> {
-        if let Some(found) = self.documents.get(text) {
+    fn document(&self, request: &Request) -> Result<Arc<Document>, Vec<Error>> {
+        let text = request.query.as_str();
+        let may_introspect = self.may_introspect(request);
+        if let Some(found) = self.documents.get(text)
+            && (may_introspect || !found.introspects)
+        {
             return Ok(found);
         }
-        let document = Document::parse(&self.shared.schema, text, &self.limits.document)?;
+        let limits = DocumentLimits {
+            introspection: may_introspect,
+            ..self.limits.document
+        };
+        let document = Document::parse(&self.shared.schema, text, &limits)?;
         let document = Arc::new(document);
         self.documents.insert(text.into(), document.clone());
         Ok(document)
+    }
+
+    /// Whether the schema is told to it, by errors too.
+    fn may_introspect(&self, request: &Request) -> bool {
+        self.limits.document.introspection && request.introspection != Introspection::Refused
     }
 
     fn variables<'r>(
         &self,
         document: &Document,
         operation: &Operation,
-        given: &'r Variables,
+        request: &'r Request,
     ) -> Result<Cow<'r, JsonMap>, Vec<Error>> {
+        let given = &request.variables;
         if operation.variables.is_empty() {
             return Ok(Cow::Owned(JsonMap::new()));
         }
@@ -279,7 +296,7 @@ impl Planner {
         }
         let values = given.to_coerce(&schema.types, &operation.variables);
         let coerced = coerce_variable_values(&schema.types, operation, &values).map_err(|e| {
-            let suggests = self.limits.document.introspection;
+            let suggests = self.may_introspect(request);
             let found = plan::problems_of_variables(schema, document, operation, &values, suggests);
             match found.is_empty() {
                 true => vec![request_error(document, Code::BadUserInput, &e)],
@@ -383,6 +400,19 @@ impl Shared {
         }
         .write()
     }
+}
+
+fn only_introspects(document: &Document, operation: &Operation) -> Result<(), Error> {
+    let mut fields = operation.root_fields(&document.executable);
+    let Some(other) = fields.find(|field| !field.name.starts_with("__")) else {
+        return Ok(());
+    };
+    let message = format!(
+        "`{}` asks for data, and this request may ask for the schema alone, by `__schema` and `__type`",
+        other.name
+    );
+    let at = document.line_column(other.name.location());
+    Err(Error::new(Code::GraphqlValidationFailed, message).at(at))
 }
 
 fn request_error(document: &Document, code: Code, error: &RequestError) -> Error {

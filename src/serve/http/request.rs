@@ -6,7 +6,7 @@ use apollo_compiler::response::{JsonMap, JsonValue};
 use percent_encoding::percent_decode_str;
 
 use super::flaws::{DEEPEST, Flaw, flaw};
-use crate::engine::Request;
+use crate::engine::{Introspection, Request};
 use crate::read::plan::Variables;
 
 /// Why there is no request to run.
@@ -208,6 +208,7 @@ impl Parameters {
             explain: false,
             from: None,
             idempotency_key: None,
+            introspection: Introspection::Allowed,
         })
     }
 }

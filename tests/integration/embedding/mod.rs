@@ -180,6 +180,72 @@ async fn async_graphql_serves_it() {
     }
 }
 
+/// What else a request of async-graphql's holds counts, or is refused.
+#[tokio::test]
+async fn a_request_of_async_graphqls_is_asked_as_it_says() {
+    let database = TestDatabase::sample(Backend::Sqlite).await;
+    let api = open(&database).await;
+    let answer = async |request| {
+        let answer = Executor::execute(&api, request).await;
+        serde_json::to_value(answer).expect("JSON")
+    };
+    let message = |answer: &Value| {
+        let message = answer["errors"][0]["message"].as_str();
+        message.unwrap_or_else(|| panic!("{answer}")).to_owned()
+    };
+    let request = async_graphql::Request::new;
+    let schema = "{ __schema { queryType { name } } }";
+    // The second finds the document that the first has left.
+    let told = answer(request(schema)).await;
+    assert_eq!(told["data"]["__schema"]["queryType"]["name"], "Query");
+    let refused = answer(request(schema).disable_introspection()).await;
+    assert!(
+        message(&refused).contains("introspection is off"),
+        "{refused}"
+    );
+    for mistyped in [
+        "{ usrs { id } }",
+        "query Q($ids: [ID!]!) { nodes(ids: $id) { id } }",
+    ] {
+        let told = message(&answer(request(mistyped)).await);
+        assert!(told.contains("did you mean"), "{told}");
+        let told = message(&answer(request(mistyped).disable_introspection()).await);
+        assert!(!told.contains("did you mean"), "{told}");
+    }
+    let data = "{ users(limit: 1) { id } }";
+    let fine = answer(request(data).disable_introspection()).await;
+    assert!(fine["data"]["users"].is_array(), "{fine}");
+
+    let only = format!("{{ __typename ...S }} fragment S on Query {schema}");
+    let fine = answer(request(&only).only_introspection()).await;
+    assert_eq!(fine["data"]["__typename"], "Query", "{fine}");
+    let data = "{ __typename ...U } fragment U on Query { users { id } }";
+    let refused = answer(request(data).only_introspection()).await;
+    assert!(
+        message(&refused).contains("`users` asks for data"),
+        "{refused}"
+    );
+
+    let several = "query A { tags(limit: 1) { id } } query B { users(limit: 1) { id } }";
+    let named = answer(request(several).operation_name("B")).await;
+    assert!(named["data"]["users"].is_array(), "{named}");
+
+    let mut with_file = request("{ __typename }");
+    with_file.uploads.push(async_graphql::UploadValue {
+        filename: "a.txt".to_owned(),
+        content_type: None,
+        content: "a".into(),
+    });
+    let refused = answer(with_file).await;
+    assert!(message(&refused).contains("uploaded"), "{refused}");
+
+    let mut parsed = request(schema);
+    parsed.parsed_query().expect("it can be parsed");
+    parsed.query.clear();
+    let refused = answer(parsed).await;
+    assert!(message(&refused).contains("without its text"), "{refused}");
+}
+
 #[tokio::test]
 async fn what_cannot_be_opened_says_why() {
     let database = TestDatabase::sample(Backend::Sqlite).await;

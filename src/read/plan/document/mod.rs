@@ -36,6 +36,8 @@ pub struct Document {
     pub executable: Valid<ExecutableDocument>,
     /// Bytes of its text.
     pub len: usize,
+    /// Whether it asks for the schema, in whichever of its operations.
+    pub introspects: bool,
 }
 
 impl Document {
@@ -78,6 +80,7 @@ impl Document {
         }
         Ok(Document {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
+            introspects: rules::introspected(&ast).is_some(),
             executable,
             len: text.len(),
         })

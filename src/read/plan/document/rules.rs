@@ -17,7 +17,7 @@ pub fn check(ast: &ast::Document, introspection: bool) -> Result<(), Error> {
         let at = at.and_then(|span| position::of_span(&ast.sources, span));
         Err(Error::new(Code::GraphqlValidationFailed, message).at(at))
     };
-    if !introspection && let Some(name) = ast.definitions.iter().find_map(introspected) {
+    if !introspection && let Some(name) = introspected(ast) {
         let message = format!(
             "`{name}` asks for the schema, and introspection is off (INTROSPECTION); read the schema where the server's developers keep it"
         );
@@ -45,7 +45,7 @@ pub fn check(ast: &ast::Document, introspection: bool) -> Result<(), Error> {
 }
 
 /// A field that is answered by the schema itself, wherever it stands.
-fn introspected(definition: &Definition) -> Option<&Name> {
+pub fn introspected(ast: &ast::Document) -> Option<&Name> {
     fn in_selections(set: &[ast::Selection]) -> Option<&Name> {
         set.iter().find_map(|selection| match selection {
             ast::Selection::Field(f) if matches!(f.name.as_str(), "__schema" | "__type") => {
@@ -56,11 +56,13 @@ fn introspected(definition: &Definition) -> Option<&Name> {
             ast::Selection::FragmentSpread(_) => None,
         })
     }
-    match definition {
-        Definition::OperationDefinition(o) => in_selections(&o.selection_set),
-        Definition::FragmentDefinition(f) => in_selections(&f.selection_set),
-        _ => None,
-    }
+    ast.definitions
+        .iter()
+        .find_map(|definition| match definition {
+            Definition::OperationDefinition(o) => in_selections(&o.selection_set),
+            Definition::FragmentDefinition(f) => in_selections(&f.selection_set),
+            _ => None,
+        })
 }
 
 /// The document without the defaults that are null, if it has any. By IsVariableUsageAllowed such a default
