@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::error::Error;
 
 use backref::graph::own::{FieldError, Key, Needs, Object, ObjectOf, Row, Way};
-use backref::serve::database::{Connect, Url};
 use backref::{Backref, Graph, Principal, Request, Subject, blog};
 use entity::{post, user};
 use migration::{Migrator, MigratorTrait};
+use sea_orm::Database;
 use sea_orm::sea_query::{Expr, Func};
 use serde_json::json;
 
@@ -120,8 +120,7 @@ const MUTATION: &str =
 pub async fn answers() -> Result<[String; 2], Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
     let url = format!("sqlite://{}", directory.path().join("fields.db").display());
-    let connection = Connect::with(1).creating(true);
-    let connection = url.parse::<Url>()?.connect(connection).await?;
+    let connection = Database::connect(format!("{url}?mode=rwc")).await?;
     Migrator::up(&connection, None).await?;
     blog::sample::fill(&connection).await?;
     connection.close().await?;

@@ -46,49 +46,65 @@
 //! Within: follow a query through `engine`, which prepares, binds, loads and writes it; the parts of `read` do one
 //! step each. ARCHITECTURE.md has the whole.
 
-#![warn(missing_docs)]
-
-#[cfg(not(any(feature = "postgres", feature = "sqlite")))]
-compile_error!(
-    "Backref needs the driver of a database: add the feature `postgres`, `sqlite` or both in Cargo.toml, backref = { …, features = [\"sqlite\"] }"
-);
+// What only tests and benches see needs no documentation; all else has its own, and can be named.
+#![cfg_attr(not(feature = "internals"), warn(missing_docs, unnameable_types))]
+#![cfg_attr(
+    not(all(feature = "cli", feature = "postgres", feature = "sqlite")),
+    expect(
+        dead_code,
+        reason = "what one database or the command line asks of the layers below it is a line here and there"
+    )
+)]
 
 #[cfg(feature = "blog")]
 pub mod blog;
 pub mod graph;
 pub mod identity;
 
-// Open to the tests and the benches of this workspace, and to nobody else: they change without notice.
-#[cfg(feature = "new")]
-#[doc(hidden)]
+// Open to the tests and the benches of this workspace, and to nobody else.
+#[cfg(all(feature = "new", not(feature = "internals")))]
+mod create;
+#[cfg(all(feature = "new", feature = "internals"))]
 pub mod create;
-#[doc(hidden)]
+#[cfg(all(feature = "cli", not(feature = "internals")))]
+mod doctor;
+#[cfg(all(feature = "cli", feature = "internals"))]
 pub mod doctor;
-#[doc(hidden)]
+#[cfg(not(feature = "internals"))]
+mod engine;
+#[cfg(feature = "internals")]
 pub mod engine;
-#[doc(hidden)]
+#[cfg(not(feature = "internals"))]
+mod error;
+#[cfg(feature = "internals")]
 pub mod error;
-#[doc(hidden)]
-pub mod log;
-#[doc(hidden)]
+#[cfg(not(feature = "internals"))]
+mod read;
+#[cfg(feature = "internals")]
 pub mod read;
-#[doc(hidden)]
+#[cfg(not(feature = "internals"))]
+mod schema;
+#[cfg(feature = "internals")]
 pub mod schema;
-#[doc(hidden)]
+#[cfg(not(feature = "internals"))]
+mod serve;
+#[cfg(feature = "internals")]
 pub mod serve;
 
 mod embed;
+mod log;
 #[cfg(feature = "cli")]
 mod program;
 mod write;
 
-pub use embed::{Backref, Builder, OpenError};
+pub use embed::{Backref, Builder, OpenError, UnusableDatabase};
 pub use engine::{Introspection, Request, Response};
-pub use graph::{Catalog, Graph, Principal, Subject};
+pub use graph::{Graph, Principal, Subject};
 #[cfg(feature = "cli")]
 pub use program::{Fill, Program, serve};
-pub use read::plan::Limits;
-pub use serve::database::SetupError;
+pub use read::plan::{DocumentLimits, Limits, Variables};
+pub use schema::SchemaError;
+pub use serve::cors::NoOrigin;
 pub use {axum, sea_orm};
 
 #[cfg(all(doctest, feature = "blog"))]

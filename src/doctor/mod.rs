@@ -80,6 +80,7 @@ impl Report {
     }
 
     /// The statements that mend what statements can, in an order in which they can be run.
+    #[cfg(feature = "internals")]
     pub fn statements(&self) -> Vec<&str> {
         let remedies = self.sorted().into_iter().map(|f| &f.remedy);
         remedies

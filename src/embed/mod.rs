@@ -15,7 +15,7 @@ use crate::identity::tokens::Tokens;
 use crate::identity::{Authenticate, Authentication, Bearer};
 use crate::read::plan::Limits;
 use crate::schema::{Schema, SchemaError};
-use crate::serve::cors::Origins;
+use crate::serve::cors::{NoOrigin, Origins};
 use crate::serve::database::{SetupError, Url};
 use crate::serve::http::{self, ServerOptions};
 use crate::serve::open::{Opened, Opening, usual_connections};
@@ -59,7 +59,7 @@ pub enum OpenError {
     Schema(#[from] SchemaError),
     /// The database cannot be used.
     #[error(transparent)]
-    Database(#[from] SetupError),
+    Database(#[from] UnusableDatabase),
     /// No database was named.
     #[error(
         "no database is named; give one by `.database(\"postgres://…\")` or `.database(\"sqlite://FILE\")`"
@@ -72,8 +72,13 @@ pub enum OpenError {
     TwoAuthentications,
     /// An origin that may ask is none.
     #[error(transparent)]
-    Origin(#[from] crate::serve::cors::NoOrigin),
+    Origin(#[from] NoOrigin),
 }
+
+/// Why a database cannot be used, with the remedy.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct UnusableDatabase(SetupError);
 
 impl Backref {
     /// What it is made of; [`Builder::open`] makes it.
@@ -216,7 +221,8 @@ impl Builder {
     /// # Errors
     /// Where the graph is declared wrongly, or the database does not answer.
     pub async fn open(self) -> Result<Backref, OpenError> {
-        let url: Url = self.url.ok_or(OpenError::NoDatabase)?.parse()?;
+        let url = self.url.ok_or(OpenError::NoDatabase)?;
+        let url: Url = url.parse().map_err(UnusableDatabase)?;
         if self.tokens.is_some() && self.authentication.is_some() {
             return Err(OpenError::TwoAuthentications);
         }
@@ -232,7 +238,7 @@ impl Builder {
             tokens: tokens.clone(),
             asks_for_roles: false,
         };
-        let Opened { engine, .. } = opening.open().await?;
+        let Opened { engine, .. } = opening.open().await.map_err(UnusableDatabase)?;
         let authentication = match tokens {
             Some(tokens) => Authentication::by_bearer(Bearer::of(tokens)),
             None => self.authentication.unwrap_or_default(),

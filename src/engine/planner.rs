@@ -151,6 +151,7 @@ impl Planner {
     }
 
     /// How many plans are kept.
+    #[cfg(feature = "internals")]
     pub fn plans(&self) -> usize {
         self.plans.len()
     }

@@ -21,9 +21,8 @@ pub struct Accounts<C> {
 }
 
 /// The same, in a catalog.
-#[doc(hidden)]
 #[derive(Debug, Clone)]
-pub struct AccountColumns {
+pub(crate) struct AccountColumns {
     pub entity: EntityId,
     /// The primary key, whose value is the id of a subject.
     pub key: ColumnIx,
@@ -36,25 +35,22 @@ pub struct AccountColumns {
 }
 
 /// A text that signing up asks for.
-#[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// `username`
     pub field: String,
     pub kind: AskedKind,
 }
 
-#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AskedKind {
+pub(crate) enum AskedKind {
     Username,
     Email,
     Text,
 }
 
 /// What a password must be.
-#[doc(hidden)]
-pub const PASSWORD: &str = "8 to 128 characters";
+pub(crate) const PASSWORD: &str = "8 to 128 characters";
 
 impl AskedKind {
     /// What it must be, whoever writes it.

@@ -7,7 +7,6 @@ use super::keys::KeyValue;
 use super::{ColumnIx, RelationId};
 
 /// A condition on the rows of one entity.
-#[doc(hidden)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Filter {
     /// Every one holds; of none, true.
@@ -76,7 +75,6 @@ impl Filter {
 }
 
 /// A value that comes with a request and not with its text: bound when it runs, so that all who ask share a plan.
-#[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Mine {
     /// The id of whoever asks.
@@ -104,7 +102,6 @@ pub enum Compare {
     Gte,
 }
 
-#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListCompare {
     Eq,
@@ -114,7 +111,6 @@ pub enum ListCompare {
 }
 
 /// Where in a text another stands. Nothing in it is a wildcard.
-#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextPart {
     Whole,
@@ -123,7 +119,6 @@ pub enum TextPart {
     End,
 }
 
-#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quantifier {
     Some,
@@ -132,7 +127,6 @@ pub enum Quantifier {
 }
 
 /// Which of the rows that a relation leads to count.
-#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
     /// Those that whoever asks may see.

@@ -14,20 +14,18 @@ use super::reflect::{self, RawEntity, TableKey};
 use super::{Catalog, relate};
 use crate::graph::policy::{Declared, Me, Policy, Row, Rule};
 
-/// Declares a graph; [`Graph::build`] checks it as a whole.
+/// Declares a graph; [`Graph::check`] checks it as a whole.
 ///
 /// ```
 /// # use backref::Graph;
-/// let catalog = Graph::new()
+/// let checked = Graph::new()
 ///     .entity(entity::user::Entity)
 ///     .entity(entity::post::Entity)
 ///     .entity(entity::profile::Entity)
 ///     .entity(entity::comment::Entity)
 ///     .backref(entity::comment::Relation::Parent, "replies")
-///     .build()
-///     .unwrap();
-/// let post = &catalog.entities[catalog.entity_of_type("Post").unwrap()];
-/// assert!(post.field("author").is_some());
+///     .check();
+/// assert!(checked.is_ok());
 /// ```
 #[derive(Default)]
 pub struct Graph {
@@ -243,11 +241,22 @@ impl Graph {
         self
     }
 
-    /// Completes and checks the graph. A server does so by itself; a test can do it without one.
+    /// Checks the graph as a whole. A server does so by itself when it starts; a test can do it without one.
     ///
     /// # Errors
     /// Where something declared is not there, contradicts another or has a name that is taken. The error lists every
     /// mistake, each with its remedy.
+    pub fn check(self) -> Result<(), GraphError> {
+        relate::complete(self).map(drop)
+    }
+
+    #[cfg(not(feature = "internals"))]
+    pub(crate) fn build(self) -> Result<Catalog, GraphError> {
+        relate::complete(self)
+    }
+
+    /// What is checked, and what it comes to.
+    #[cfg(feature = "internals")]
     pub fn build(self) -> Result<Catalog, GraphError> {
         relate::complete(self)
     }

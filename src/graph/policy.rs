@@ -25,7 +25,8 @@ use std::sync::Arc;
 
 use sea_orm::{ColumnTrait, EntityName, IdenStatic, Value};
 
-use super::condition::{Compare, Mine, Quantifier, Reach};
+pub use super::condition::Compare;
+use super::condition::{Mine, Quantifier, Reach};
 use super::definition::ColumnKey;
 use super::orm;
 use super::reflect::TableKey;
@@ -283,9 +284,8 @@ impl Row {
 pub(super) type Declared = Arc<dyn Fn(Me<'_>, Row) -> Rule + Send + Sync>;
 
 /// What is declared of the rows of one entity. Both parts must hold.
-#[doc(hidden)]
 #[derive(Clone, Default)]
-pub struct Policy {
+pub(crate) struct Policy {
     pub(super) rule: Option<Declared>,
     /// A row is visible only if the row this relation leads to is. A walk along that relation, either
     /// way, has established it already and does not check it again.

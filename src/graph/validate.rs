@@ -26,6 +26,7 @@ use sea_orm::prelude::Decimal;
 use sea_orm::{ColumnTrait, IdenStatic};
 
 use super::keys::KeyValue;
+use super::writing::Problem;
 use super::{Column, ColumnIx, Entity, Kind, Principal};
 
 /// What the values of a column must be. Null is no value: whether it may be is the column's own.
@@ -130,8 +131,7 @@ impl Check {
         }
     }
 
-    #[doc(hidden)]
-    pub fn holds(&self, value: &KeyValue) -> bool {
+    pub(crate) fn holds(&self, value: &KeyValue) -> bool {
         match (&self.what, value) {
             (What::Range(span), KeyValue::Int(number)) => span.has(*number),
             (What::Range(span), KeyValue::Text(text)) => span.has_decimal(text),
@@ -294,19 +294,9 @@ impl Invalid {
     }
 }
 
-/// What is wrong with a row that was to be written.
-#[doc(hidden)]
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// `None` where the row as a whole is meant.
-    pub column: Option<ColumnIx>,
-    pub message: String,
-}
-
 /// What a graph declares of whole rows.
-#[doc(hidden)]
 #[derive(Clone)]
-pub struct RowCheck(pub(super) Arc<Validator>);
+pub(crate) struct RowCheck(pub(super) Arc<Validator>);
 
 type Validator = dyn Fn(&Changed<'_>, &Principal) -> Result<(), Vec<Invalid>> + Send + Sync;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::hooks::{Fits, Hooks};
 use super::keys::KeyValue;
-use super::validate::{Changed, Check, Problem, RowCheck};
+use super::validate::{Changed, Check, RowCheck};
 use super::{ColumnIx, Entity, EntityId, Principal, RelationId, names};
 
 /// How rows of an entity are written.
@@ -29,13 +29,21 @@ pub struct Writing {
     /// What the values of columns must be.
     pub checks: Vec<(ColumnIx, Check)>,
     /// What rows must be.
-    pub row_checks: Vec<RowCheck>,
+    pub(crate) row_checks: Vec<RowCheck>,
     /// What SeaORM's entity has run for each row that is written.
     pub hooks: Option<Arc<dyn Hooks>>,
     /// The columns that need not be given, since its hooks do.
     pub made_by_hooks: Vec<ColumnIx>,
     /// Of which types its columns are in Rust.
     pub fits: Option<Fits>,
+}
+
+/// What is wrong with a row that was to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// `None` where the row as a whole is meant.
+    pub column: Option<ColumnIx>,
+    pub message: String,
 }
 
 impl Writing {

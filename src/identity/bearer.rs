@@ -37,15 +37,6 @@ impl Bearer {
         }
     }
 
-    /// Asks the accounts for the role of whoever shows a token, at each request.
-    #[doc(hidden)]
-    pub fn with_roles_of(self, accounts: Arc<Accounts>) -> Self {
-        Bearer {
-            roles: Some(accounts),
-            ..self
-        }
-    }
-
     async fn verify(&self, tokens: &Tokens, token: &str) -> Result<Principal, Unauthenticated> {
         let principal = match tokens.known(token) {
             Some(principal) => principal,
@@ -54,6 +45,16 @@ impl Bearer {
         match &self.roles {
             None => Ok(principal),
             Some(accounts) => accounts.as_of_now(principal).await.map_err(challenged),
+        }
+    }
+}
+
+impl Accounts {
+    /// Is asked for the role of whoever shows a token, at each request.
+    pub fn tell_roles_to(self: Arc<Self>, bearer: Bearer) -> Bearer {
+        Bearer {
+            roles: Some(self),
+            ..bearer
         }
     }
 }

@@ -10,8 +10,10 @@ mod authenticate;
 mod bearer;
 pub mod tokens;
 
-// Open to the tests of this workspace, and to nobody else: it changes without notice.
-#[doc(hidden)]
+// Open to the tests of this workspace, and to nobody else.
+#[cfg(not(feature = "internals"))]
+pub(crate) mod accounts;
+#[cfg(feature = "internals")]
 pub mod accounts;
 
 pub use authenticate::{Authenticate, Authentication, Unauthenticated};

@@ -155,7 +155,7 @@ fn bearer(
     let bearer = Bearer::of(tokens);
     match (args.role_from_database, accounts) {
         (false, _) => Ok(bearer),
-        (true, Some(accounts)) => Ok(bearer.with_roles_of(accounts)),
+        (true, Some(accounts)) => Ok(accounts.tell_roles_to(bearer)),
         (true, None) => Err("ROLE_FROM_DATABASE: the graph has no accounts, whose role could be asked for; declare them with `.accounts(…)`".into()),
     }
 }

@@ -1,10 +1,15 @@
 //! Databases: from a URL to the connections that reads use, and to SeaORM's for everything else.
 
-use std::path::{Path, PathBuf};
+#[cfg(feature = "cli")]
+use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr};
+#[cfg(feature = "cli")]
+use sea_orm::DatabaseTransaction;
+use sea_orm::{DatabaseConnection, DbErr, RuntimeErr};
 
+#[cfg(feature = "cli")]
 use super::migrate::{self, Migrations, Runner};
 use super::url::Place;
 use crate::read::load::{Database, DatabaseError, Writers, of_either};
@@ -262,6 +267,7 @@ pub fn is_busy(error: &DbErr) -> bool {
 }
 
 /// Refuses a database that lacks migrations. It only asks: what is refused is left as it was.
+#[cfg(feature = "cli")]
 pub async fn require_migrated(
     migrations: Migrations,
     url: &Url,
@@ -281,6 +287,7 @@ pub async fn require_migrated(
 ///
 /// # Errors
 /// Where it cannot be told, because the database does not say.
+#[cfg(feature = "cli")]
 pub async fn pending_migrations(
     migrations: Migrations,
     url: &Url,
@@ -293,6 +300,7 @@ pub async fn pending_migrations(
 
 /// Opens the embedded database, which is made when it is not there, or empty. Of two starts one makes it, and the
 /// other waits; one that is killed leaves nothing that is in the next one's way.
+#[cfg(feature = "cli")]
 pub async fn embedded(
     migrations: Migrations,
     path: &Path,
@@ -320,6 +328,7 @@ pub async fn embedded(
 }
 
 /// Versions before this one made the file under another name, which a start that was killed left behind.
+#[cfg(feature = "cli")]
 fn name_leftovers(path: &Path) {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
     let start = path.with_extension("db.new-");

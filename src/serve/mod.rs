@@ -2,14 +2,18 @@
 
 #[cfg(feature = "cli")]
 pub mod config;
+#[cfg(feature = "cli")]
 pub mod connections;
 pub mod cors;
 pub mod database;
+#[cfg(feature = "cli")]
 pub mod descriptors;
 pub mod http;
 #[cfg(feature = "cli")]
 pub mod identity;
+#[cfg(feature = "cli")]
 pub mod listen;
+#[cfg(feature = "cli")]
 pub mod migrate;
 pub mod name;
 pub mod open;

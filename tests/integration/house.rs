@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A place in `src/`, and what it may name of the crate. What stands for a place is the longest that it begins
 /// with; tests within files are free.
@@ -238,4 +239,70 @@ fn place(names: &[&str], source: &Path) -> Option<String> {
         at = next;
     }
     (!at.is_empty()).then_some(at)
+}
+
+/// What the feature `internals` opens is for tests and benches: nobody is shown it.
+#[test]
+fn what_is_shown_is_public() {
+    const WITHIN: [&str; 12] = [
+        "backref::create",
+        "backref::doctor",
+        "backref::engine",
+        "backref::error",
+        "backref::read",
+        "backref::schema",
+        "backref::serve::",
+        "backref::identity::accounts",
+        "backref::graph::condition",
+        "backref::graph::keys",
+        "backref::graph::rules",
+        "backref::graph::writing",
+    ];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut shown = vec![root.join("README.md")];
+    for folder in ["docs", "examples", "src/create/templates"] {
+        let entries = fs::read_dir(root.join(folder)).expect("a folder");
+        shown.extend(entries.map(|entry| entry.expect("an entry").path()));
+    }
+    for file in shown.iter().filter(|file| file.is_file()) {
+        let text = fs::read_to_string(file).expect("a text");
+        let named = WITHIN.iter().find(|name| text.contains(*name));
+        assert_eq!(named, None, "{}", file.display());
+    }
+    for file in files(&root.join("src")) {
+        let text = fs::read_to_string(&file).expect("a source file");
+        assert!(!text.contains("doc(hidden)"), "{}", file.display());
+    }
+}
+
+#[test]
+fn a_build_without_a_database_says_which_features_there_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("build.rs");
+    let program = folder.path().join("build");
+    let rustc = std::env::var_os("RUSTC").unwrap_or("rustc".into());
+    let compiled = Command::new(rustc)
+        .args(["--edition", "2024", "-o"])
+        .args([&program, &script])
+        .status();
+    assert!(compiled.expect("rustc runs").success());
+    let says = |feature: Option<&str>| {
+        let mut command = Command::new(&program);
+        command.env_clear();
+        if let Some(feature) = feature {
+            command.env(format!("CARGO_FEATURE_{feature}"), "1");
+        }
+        let ran = command.output().expect("it runs");
+        String::from_utf8(ran.stdout).expect("UTF-8")
+    };
+    let error = says(None);
+    assert!(
+        error.contains("cargo::error=")
+            && error.contains("`sqlite`")
+            && error.contains("`postgres`"),
+        "{error}"
+    );
+    for feature in ["SQLITE", "POSTGRES"] {
+        assert!(!says(Some(feature)).contains("cargo::error="), "{feature}");
+    }
 }

@@ -17,7 +17,6 @@ use crate::graph::Graph;
 use crate::graph::reflect::TableKey;
 
 /// A field as it is declared, before its names are looked for.
-#[doc(hidden)]
 pub struct Declared {
     pub(in crate::graph) on: On,
     pub(in crate::graph) name: String,

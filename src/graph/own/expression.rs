@@ -9,7 +9,6 @@ use sea_orm::sea_query::{Expr, PostgresQueryBuilder, Query, SqliteQueryBuilder};
 use crate::graph::{Column, ColumnIx};
 
 /// What rows can be searched and sorted by beside their columns.
-#[doc(hidden)]
 #[derive(Debug)]
 pub struct Expression {
     /// As if it were a column.
@@ -21,7 +20,6 @@ pub struct Expression {
 }
 
 /// A part of an expression's text.
-#[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
     Text(String),

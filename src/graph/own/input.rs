@@ -18,7 +18,6 @@ pub trait Input: Send + Sized + 'static {
 }
 
 /// An argument of a field.
-#[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct Argument {
     pub name: String,

@@ -16,11 +16,9 @@ use super::FieldError;
 use super::row::RowSet;
 
 /// What a relation leads to from the rows of a level.
-#[doc(hidden)]
 pub type Relatives = Arc<dyn Hands>;
 
 /// Hands out what a relation leads to from a row.
-#[doc(hidden)]
 pub trait Hands: Send + Sync {
     fn of(&self, row: u32) -> BoxFuture<'_, Result<Family, FieldError>>;
 }
@@ -32,7 +30,6 @@ impl Hands for Loader<u32, Result<Family, FieldError>, Families> {
 }
 
 /// What a relation leads to from one row.
-#[doc(hidden)]
 #[derive(Clone)]
 pub enum Family {
     /// These of the rows.
@@ -41,11 +38,9 @@ pub enum Family {
 }
 
 /// Finds what the relation leads to from a row.
-#[doc(hidden)]
 pub type Find = dyn Fn(u32) -> Result<Family, FieldError> + Send + Sync;
 
 /// The batches of a loader.
-#[doc(hidden)]
 pub struct Families(Arc<Find>);
 
 impl BatchFn<u32, Result<Family, FieldError>> for Families {
@@ -55,7 +50,6 @@ impl BatchFn<u32, Result<Family, FieldError>> for Families {
 }
 
 /// A loader for one request.
-#[doc(hidden)]
 pub fn relatives(find: Arc<Find>) -> Relatives {
     // All rows of a level ask before any is polled again, so that one turn is enough to gather them.
     let loader = Loader::new(Families(find))

@@ -40,31 +40,35 @@ use std::sync::Arc;
 use super::ColumnIx;
 
 pub use context::Context;
-pub use declare::Declared;
 pub(super) use declare::On;
 pub use enumeration::{Enum, EnumOf};
 pub use error::{FieldError, Why};
-pub use expression::{Expression, Part};
 pub(super) use expression::{Fault, parts};
-pub use input::{Argument, Input};
-pub use loader::{Family, Find, Relatives, relatives};
-pub use needs::{Needs, Walk, Way};
+pub use input::Input;
+pub use needs::{Needs, Way};
 pub use output::{
-    Key, KeyOf, Object, ObjectField, ObjectOf, ObjectShape, ObjectType, Of, Output, RowOf, Shape,
+    Key, Object, ObjectField, ObjectOf, ObjectShape, ObjectType, Of, Output, RowKey, RowOf, Shape,
     Value,
 };
-pub use row::{ColumnOf, Row, RowSet, RowsOf, WalkOf};
-pub use run::{Call, Run, Values};
-pub use writes::{Change, Does, Write, WriteAsk, Writes};
+pub use row::Row;
+pub use writes::Change;
+
+pub(crate) use declare::Declared;
+pub(crate) use expression::{Expression, Part};
+pub(crate) use input::Argument;
+pub(crate) use loader::{Family, Find, Relatives, relatives};
+pub(crate) use needs::Walk;
+pub(crate) use output::KeyOf;
+pub(crate) use row::{ColumnOf, RowSet, RowsOf, WalkOf};
+pub(crate) use run::{Call, Run, Values};
+pub(crate) use writes::{Does, Write};
 
 /// Index of a field in [`Owns::fields`].
-#[doc(hidden)]
-pub type OwnId = usize;
+pub(crate) type OwnId = usize;
 
 /// All fields of one's own of a graph.
-#[doc(hidden)]
 #[derive(Debug, Default)]
-pub struct Owns {
+pub(crate) struct Owns {
     pub fields: Vec<OwnField>,
     /// The plain objects that they give, by their names.
     pub objects: BTreeMap<String, ObjectShape>,
@@ -75,8 +79,7 @@ pub struct Owns {
 }
 
 /// A field of one's own.
-#[doc(hidden)]
-pub struct OwnField {
+pub(crate) struct OwnField {
     pub name: String,
     pub kind: OwnKind,
     /// What is read of the rows that it is a field of; `None` for one of a root.
@@ -94,9 +97,8 @@ pub struct OwnField {
 }
 
 /// When the code of a field is called.
-#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OwnKind {
+pub(crate) enum OwnKind {
     /// For each row, and it waits for nothing.
     Computed,
     /// For each row, all of a level at once.

@@ -34,7 +34,6 @@ pub struct Needs<E> {
 }
 
 /// A relation that a field may walk.
-#[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct Walk {
     pub(in crate::graph) way: Way,

@@ -130,7 +130,7 @@ pub enum Value {
     /// A value for each field of the object, in their order.
     Object(Vec<Value>),
     /// A row, by its key.
-    Key(KeyOf),
+    Key(RowKey),
     /// A row, by the place of its key among those that are read.
     At(u32),
     /// In a list or an object: there is none, for this reason. It is an error where the value is asked for.
@@ -144,8 +144,11 @@ impl Value {
     }
 }
 
+/// The key of a row, which a [`Key`] makes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowKey(pub(crate) KeyOf);
+
 /// The key of a row, in either form.
-#[doc(hidden)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum KeyOf {
     Given(Vec<OrmValue>),
@@ -289,7 +292,7 @@ impl<E: EntityTrait> Output for Key<E> {
     }
 
     fn value(self) -> Result<Value, FieldError> {
-        Ok(Value::Key(self.key))
+        Ok(Value::Key(RowKey(self.key)))
     }
 }
 

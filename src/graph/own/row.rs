@@ -22,7 +22,6 @@ pub struct Row<E> {
 }
 
 /// What is read of rows, decided when the graph is built.
-#[doc(hidden)]
 #[derive(Debug)]
 pub struct RowsOf {
     pub entity: EntityId,
@@ -47,13 +46,11 @@ impl RowsOf {
     }
 }
 
-#[doc(hidden)]
 #[derive(Debug)]
 pub struct ColumnOf {
     pub ix: ColumnIx,
     pub name: String,
     pub kind: Kind,
-    pub nullable: bool,
     /// A rule may hide its values.
     pub has_rule: bool,
     /// It was asked for, and not only as a part of the key.
@@ -61,7 +58,6 @@ pub struct ColumnOf {
 }
 
 /// A relation that is walked from rows.
-#[doc(hidden)]
 #[derive(Debug)]
 pub struct WalkOf {
     pub relation: RelationId,
@@ -76,7 +72,6 @@ pub struct WalkOf {
 }
 
 /// The rows of a level.
-#[doc(hidden)]
 pub struct RowSet {
     pub of: Arc<RowsOf>,
     /// For each column of `of` its values; `None` where whoever asks sees none of them.

@@ -19,7 +19,6 @@ use super::row::{Row, RowSet};
 use super::{FieldError, Why};
 
 /// What a field is asked for.
-#[doc(hidden)]
 pub struct Call {
     pub rows: Arc<RowSet>,
     /// Which of the rows.
@@ -30,11 +29,9 @@ pub struct Call {
 }
 
 /// One for each of the rows that are asked for.
-#[doc(hidden)]
 pub type Values = Vec<Result<Value, FieldError>>;
 
 /// The code of a field, whatever its types.
-#[doc(hidden)]
 pub type Run = Arc<dyn Fn(Call) -> BoxFuture<'static, Values> + Send + Sync>;
 
 pub(super) fn computed<E, T, F>(compute: F) -> Run

@@ -13,14 +13,12 @@ use super::output::{Key, KeyOf, RowOf};
 use crate::graph::reflect::TableKey;
 
 /// A write on its way to the transaction.
-#[doc(hidden)]
 pub struct WriteAsk {
     pub write: Write,
     answer: oneshot::Sender<Result<KeyOf, FieldError>>,
 }
 
 /// What is to be written.
-#[doc(hidden)]
 #[derive(Debug)]
 pub struct Write {
     pub of: RowOf,
@@ -28,7 +26,6 @@ pub struct Write {
 }
 
 /// What is done to rows, with inputs as the mutation of the same kind takes them.
-#[doc(hidden)]
 #[derive(Debug)]
 pub enum Does {
     Create {
@@ -53,7 +50,6 @@ pub enum Does {
 }
 
 /// Where writes are asked for.
-#[doc(hidden)]
 pub type Writes = mpsc::UnboundedSender<WriteAsk>;
 
 impl WriteAsk {

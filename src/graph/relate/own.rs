@@ -218,7 +218,6 @@ impl Work<'_> {
             ix,
             name: column.name.clone(),
             kind: column.kind.clone(),
-            nullable: column.nullable,
             has_rule: column.has_rule,
             declared,
         }

@@ -23,7 +23,9 @@ use passwords::{Passwords, Verdict};
 use store::Store;
 
 pub use asked::SignUp;
-pub use attempts::{Allowance, AttemptLimits};
+#[cfg(feature = "internals")]
+pub use attempts::Allowance;
+pub use attempts::AttemptLimits;
 pub use store::Account;
 
 /// Those who may sign in, in the database that they are in.
@@ -173,6 +175,7 @@ impl Accounts {
     }
 
     /// How often a hash was computed.
+    #[cfg(feature = "internals")]
     pub fn hashes(&self) -> u64 {
         self.passwords.runs()
     }

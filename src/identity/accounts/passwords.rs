@@ -79,6 +79,7 @@ impl Passwords {
         verified.await
     }
 
+    #[cfg(feature = "internals")]
     pub fn runs(&self) -> u64 {
         self.shared.runs.load(Relaxed)
     }

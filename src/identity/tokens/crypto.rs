@@ -25,8 +25,7 @@ pub fn install() {
 }
 
 /// Bytes that nobody can guess.
-#[doc(hidden)]
-pub fn random<const LENGTH: usize>() -> std::io::Result<[u8; LENGTH]> {
+pub(crate) fn random<const LENGTH: usize>() -> std::io::Result<[u8; LENGTH]> {
     let mut bytes = [0; LENGTH];
     let filled = SystemRandom::new().fill(&mut bytes);
     filled.map_err(|_| std::io::Error::other("the system has no random bytes"))?;

@@ -26,7 +26,7 @@ use crate::graph::{Principal, Subject};
 use keys::Keys;
 
 pub use claims::{ClaimPath, ClaimPaths};
-pub use crypto::random;
+pub(crate) use crypto::random;
 pub use settings::{Algorithm, KeySource, SettingsError, TokenSettings};
 
 /// Verifies tokens, and signs them where the key is a secret of its own.

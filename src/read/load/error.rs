@@ -137,7 +137,7 @@ impl DatabaseError {
     }
 
     /// As whoever wrote is told of it.
-    pub fn as_shown(self) -> Self {
+    pub fn into_shown(self) -> Self {
         match self {
             DatabaseError::ReadOnly(_) => self,
             error if error.is_read_only() => DatabaseError::ReadOnly(error.said("").why),

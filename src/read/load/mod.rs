@@ -34,7 +34,9 @@ use crate::read::sql::forms::ColumnRef;
 use crate::read::sql::{self, Batch, BindValue, Dialect, PreparedSql};
 pub(crate) use database::of_either;
 pub use database::{Database, Wanted};
-pub use error::{DatabaseError, DriverError, Failures, LevelError, Restart};
+#[cfg(feature = "postgres")]
+pub use error::Restart;
+pub use error::{DatabaseError, DriverError, Failures, LevelError};
 pub use learnt::Learnt;
 use learnt::Size;
 use rows::Rows;

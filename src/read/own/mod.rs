@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 
 use crate::error::Error;
 use crate::graph::keys::{KeyValue, Keys};
-use crate::graph::own::{Call, Context, FieldError, KeyOf, OwnField, Value, Values, Why};
+use crate::graph::own::{Call, Context, FieldError, KeyOf, OwnField, RowKey, Value, Values, Why};
 use crate::graph::{Catalog, EntityId, orm};
 use crate::read::load::Loaded;
 use crate::read::plan::BoundPlan;
@@ -211,10 +211,10 @@ impl Giving<'_> {
     fn one(&mut self, value: Value, places: &[usize], depth: usize) -> Result<Value, FieldError> {
         match value {
             value if places.is_empty() => Ok(value),
-            Value::Key(key) => {
+            Value::Key(RowKey(key)) => {
                 let mut ends = places.iter();
                 let Some(&place) = ends.find(|&&p| self.places[p].path.len() == depth) else {
-                    return Ok(Value::Key(key));
+                    return Ok(Value::Key(RowKey(key)));
                 };
                 let key = self.key(self.places[place].entity, key)?;
                 Ok(Value::At(self.places[place].at(key)))

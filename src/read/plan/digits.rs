@@ -22,7 +22,7 @@ use crate::graph::decimal;
 /// What a request gives for its variables.
 #[derive(Debug, Default)]
 pub struct Variables {
-    pub values: JsonMap,
+    pub(crate) values: JsonMap,
     digits: Option<Digits>,
     /// Whether there is perhaps a whole number that no float is.
     wide: bool,
@@ -92,7 +92,7 @@ impl Variables {
     }
 
     /// All that they are, as a text by which they are told from others.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let values = serde_json::to_string(&self.values).unwrap_or_default();
         match &self.digits {
             Some(digits) => format!("{values} {digits:?}"),
@@ -101,13 +101,13 @@ impl Variables {
     }
 
     /// Whether they are what coercion would make of them, to the last digit.
-    pub fn are_coerced(&self, schema: &Schema, operation: &Operation) -> bool {
+    pub(crate) fn are_coerced(&self, schema: &Schema, operation: &Operation) -> bool {
         !self.wide && self.digits.is_none() && are_coerced(schema, operation, &self.values)
     }
 
     /// The values to be coerced. That takes no number beyond 64 bits for an `ID`, and none of more than 53 that is whole
     /// for a `Float`, which both are by the specification.
-    pub fn to_coerce(
+    pub(crate) fn to_coerce(
         &self,
         schema: &Schema,
         definitions: &[Node<VariableDefinition>],
@@ -127,7 +127,7 @@ impl Variables {
     }
 
     /// Puts the digits of numbers in the place of floats, in coerced values. Numbers in JSON stay numbers.
-    pub fn restore(
+    pub(crate) fn restore(
         &self,
         schema: &Schema,
         coerced: &mut JsonMap,
@@ -145,7 +145,7 @@ impl Variables {
     }
 
     /// The digits of all variables.
-    pub fn digits(&self, definitions: &[Node<VariableDefinition>]) -> AllDigits {
+    pub(crate) fn digits(&self, definitions: &[Node<VariableDefinition>]) -> AllDigits {
         let all = definitions.iter().filter_map(|definition| {
             let digits = self.of(definition)?.into_owned();
             Some((definition.name.as_str().into(), digits))

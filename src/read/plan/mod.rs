@@ -32,8 +32,8 @@ use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::{Name, Node};
 
 pub use bind::{
-    Bound, BoundPage, BoundPlan, BoundRoot, Limits, Seek, bind, column_key, default_order,
-    key_of_id, key_of_text, no_value, text_of,
+    Bound, BoundPage, BoundPlan, BoundRoot, Limits, bind, column_key, default_order, key_of_id,
+    key_of_text, no_value, text_of,
 };
 pub use build::{Acting, Action, build, mutation};
 pub use digits::{AllDigits, Digits, Variables, json_text};
@@ -43,7 +43,9 @@ pub use filter::{evaluate, require_visible};
 pub use order::{OrderTerm, OrderValue, default as default_terms};
 use own::{OwnLevel, OwnPlan, OwnSelection};
 pub use problems::of_variables as problems_of_variables;
-pub use search::{Search, Term};
+pub use search::Search;
+#[cfg(feature = "sqlite")]
+pub use search::Term;
 
 use crate::graph::rules::Shape;
 use crate::graph::{Catalog, ColumnIx, EntityId, Kind, Link, RelationId};

@@ -9,10 +9,11 @@ mod rights;
 mod searches;
 mod tables;
 
+use backref::Graph;
 use backref::doctor::{Finding, Remedy, Report, Severity, examine};
+use backref::graph::Catalog;
 use backref::serve::database::Connect;
 use backref::serve::migrate::Migrations;
-use backref::{Catalog, Graph};
 use migration::support::drop_search_statements;
 use migration::{MigratorTrait, SchemaManager};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};

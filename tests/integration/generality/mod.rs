@@ -5,8 +5,9 @@ mod mistakes;
 mod paging;
 pub mod shop;
 
+use backref::Graph;
+use backref::graph::Catalog;
 use backref::read::plan::Limits;
-use backref::{Catalog, Graph};
 use sea_orm::prelude::{Date, DateTime, DateTimeUtc, Decimal, Time, Uuid};
 use sea_orm::{ActiveModelTrait, DatabaseConnection, EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};

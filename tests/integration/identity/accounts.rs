@@ -71,7 +71,7 @@ impl Signing {
         let engine = Arc::new(engine.with_accounts(accounts.clone()));
         let bearer = Bearer::of(tokens);
         let bearer = match asks_for_roles {
-            true => bearer.with_roles_of(accounts.clone()),
+            true => accounts.clone().tell_roles_to(bearer),
             false => bearer,
         };
         let options = ServerOptions {

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::DatabaseError;
 pub use cost::Cost;
-pub use queue::{Capacity, LARGE, Level, Next, Queue, Refused, SMALL, Ticket};
+pub use queue::{Capacity, Level, Next, Queue, Refused, Ticket};
 
 /// For work that waits in a task of its own: it enters when its turn has come.
 pub struct Admission {

@@ -124,6 +124,7 @@ impl Connector {
     }
 
     /// The same where statements stay prepared for so long.
+    #[cfg(feature = "internals")]
     pub fn keeping_statements(self, keeps: Duration) -> Self {
         Connector { keeps, ..self }
     }

@@ -199,7 +199,7 @@ impl PostgresTransaction {
             Some(&SqlState::T_R_DEADLOCK_DETECTED) => Again::Deadlock,
             _ if error.is_conflict() => Again::Conflict,
             _ if error.is_cut_off() => Again::CutOff,
-            _ => return error.as_shown(),
+            _ => return error.into_shown(),
         };
         let mut known = self.again.lock().unwrap_or_else(PoisonError::into_inner);
         known.get_or_insert(again);

@@ -166,7 +166,7 @@ impl Desk {
                 connection.roll_back();
                 // What was done may come of two files.
                 return match is_there? {
-                    true => done.map(|_| true).map_err(DatabaseError::as_shown),
+                    true => done.map(|_| true).map_err(DatabaseError::into_shown),
                     false => Ok(false),
                 };
             }
@@ -174,7 +174,7 @@ impl Desk {
         if let Err(error) = connection.commit(&bounds) {
             connection.roll_back();
             return match connection.is_the_file()? {
-                true => Err(error.as_shown().at_commit()),
+                true => Err(error.into_shown().at_commit()),
                 false => Ok(false),
             };
         }

@@ -27,7 +27,6 @@ mod workers;
 mod writer;
 mod writing;
 
-pub use connection::Sqlite;
 pub use file::Access;
 pub use pool::SqlitePool;
 pub use writer::SqliteWriter;

@@ -11,7 +11,8 @@ use tempfile::TempDir;
 
 use super::super::change::{Abort, Transaction, Work};
 use super::super::{DatabaseError, Learnt};
-use super::{Access, Sqlite, SqlitePool, SqliteWriter};
+use super::connection::Sqlite;
+use super::{Access, SqlitePool, SqliteWriter};
 
 /// About eleven steps of SQLite's machine for each number.
 fn count(to: u64) -> String {

@@ -39,7 +39,7 @@ impl<'a> SqliteTransaction<'a> {
     fn note<T>(&self, done: Result<T, DatabaseError>) -> Result<T, DatabaseError> {
         done.map_err(|error| {
             self.has_failed.set(true);
-            error.as_shown()
+            error.into_shown()
         })
     }
 }

@@ -24,7 +24,7 @@ use key::{bind_lookup, bind_node, bind_nodes, key_of_viewer};
 use page::{Problem, bind_page};
 
 pub use key::{column_key, key_of_id, key_of_text, no_value, shortened};
-pub use page::{BoundPage, Seek, default_order};
+pub use page::{BoundPage, default_order};
 
 /// What a request may cost. Beyond is an error, never a cut.
 #[derive(Debug, Clone, Copy)]

@@ -29,8 +29,6 @@ pub struct BoundPage {
     pub seek: Seek,
     /// What groups are made by.
     pub by: Vec<ColumnIx>,
-    /// More groups than `limit` are an error.
-    pub all: bool,
 }
 
 /// Where in its order a connection's page stands.
@@ -203,7 +201,6 @@ pub(super) fn bind_page(
                 fetch: (limit + u32::from(all)).min(possible.saturating_add(1)),
                 offset: count("offset", offset, variables)?,
                 by: columns,
-                all: all || possible <= limit,
                 ..bound
             }
         }
