@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use apollo_compiler::Name;
 
@@ -19,6 +19,7 @@ use crate::graph::rules::Shape;
 use crate::identity::accounts::{Account, AccountError, Accounts, Session};
 use crate::log;
 use crate::read::explain;
+use crate::read::load::admission::{Cost, Costs};
 use crate::read::load::change::{Abort, Change, Given, Transaction, Work};
 use crate::read::load::refusal::Refusal;
 use crate::read::load::{self, DatabaseError, Failures, Loaded, Ran, Writers};
@@ -107,6 +108,9 @@ const BRIEF: Bound = Bound {
     rows: 5_000,
 };
 
+/// What a row takes of which nothing is known, at a guess.
+const A_ROW: Duration = Duration::from_micros(100);
+
 impl Work for Doing {
     type Done = Written;
     type Refused = Undone;
@@ -122,6 +126,14 @@ impl Work for Doing {
             && self.units.nodes.len() <= BRIEF_WRITTEN
             && self.steps.iter().all(only_asks)
             && self.units.is_all_named(&self.planner.shared.catalog)
+    }
+
+    fn cost(&self) -> Option<&Cost> {
+        Some(self.learnt()?.of(self.units.nodes.len()))
+    }
+
+    fn guess(&self) -> Duration {
+        Duration::from_millis(1) + A_ROW * self.units.nodes.len() as u32
     }
 
     async fn again(&self) {
@@ -239,17 +251,13 @@ impl Doing {
 
     /// Does it, and says what is wrong where it is not done.
     pub async fn run(self: &Arc<Self>, writers: &Writers) -> Result<Written, Failure> {
-        let done = async {
-            // SQLite's writers take turns at all rows.
-            if writers.dialect() == Dialect::Postgres {
-                let catalog = &self.planner.shared.catalog;
-                self.turn.take(catalog, &self.units).await;
-            }
-            writers.run(self.clone(), self.deadline).await
+        let done = match self.take_turn(writers).await {
+            // Whoever commits has time for that, and says what became of it, however late.
+            true => writers.run(self.clone(), self.deadline).await,
+            false => Err(DatabaseError::TimedOut.into()),
         };
-        let done = tokio::time::timeout_at(self.deadline.into(), done).await;
         self.turn.end();
-        match done.unwrap_or(Err(DatabaseError::TimedOut.into())) {
+        match done {
             Ok(written) => Ok(written),
             Err(Abort::Database(DatabaseError::Uncommitted(error))) => {
                 let (at, error) = self.uncommitted(*error, writers).await;
@@ -271,6 +279,27 @@ impl Doing {
                 Err(Failure::Field { at, errors })
             }
         }
+    }
+
+    /// Waits until no other request of this server changes the same rows; whether that was before its time was over.
+    async fn take_turn(&self, writers: &Writers) -> bool {
+        // SQLite's writers take turns at all rows.
+        if writers.dialect() == Dialect::Sqlite {
+            return true;
+        }
+        let turn = self.turn.take(&self.planner.shared.catalog, &self.units);
+        tokio::time::timeout_at(self.deadline.into(), turn)
+            .await
+            .is_ok()
+    }
+
+    /// What the writing is learnt of: its plan, by the rows that it writes.
+    fn learnt(&self) -> Option<&Costs> {
+        let prepared = match self.steps.first()? {
+            Step::Read(prepared) | Step::Write(prepared) | Step::Own(_, prepared) => prepared,
+            Step::SignUp(payloads, _) | Step::SignIn { payloads, .. } => &payloads.first()?.1,
+        };
+        Some(&prepared.learnt.writing)
     }
 
     /// What the database would not have, as errors of the input.
@@ -464,6 +493,13 @@ fn shown(error: &DatabaseError, key: Option<&str>, sql: Option<&str>) -> Error {
     if let DatabaseError::ReadOnly(_) = error {
         let message = "this server does not write to its database";
         return Error::new(Code::Forbidden, message);
+    }
+    if let DatabaseError::Overloaded { retry_after } = error {
+        let message = "nothing was done: the server has more to do than it can; try again later";
+        return Error {
+            retry_after: Some(retry_after.as_secs().max(1)),
+            ..Error::new(Code::Unavailable, message)
+        };
     }
     let said = error.said(sql.unwrap_or_default());
     // What is no statement's fault is one cause, whichever it hits.

@@ -110,7 +110,7 @@ impl Server {
         let connector = |purpose| Connector::new(url, purpose, statement_timeout);
         let readers = PostgresPool::new(connector(Purpose::Reading)?, max_connections as usize);
         let most = (max_connections / 2).max(2) as usize;
-        let writers = PostgresWriters::new(connector(Purpose::Writing)?, most);
+        let writers = PostgresWriters::beside(readers.clone(), connector(Purpose::Writing)?, most);
         Ok((Database::Postgres(readers), Writers::Postgres(writers)))
     }
 }

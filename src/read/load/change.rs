@@ -1,7 +1,9 @@
 //! Transactions that write: what `write` needs of a database.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::admission::Cost;
 use super::{Connection, DatabaseError};
 use crate::graph::Kind;
 use crate::graph::keys::KeyValue;
@@ -67,6 +69,9 @@ pub trait Transaction: Connection {
     ) -> impl Future<Output = Result<ForeignRows, DatabaseError>>;
 }
 
+/// What is expected of work that says nothing of it.
+const SHORT: Duration = Duration::from_millis(1);
+
 /// What is done in a transaction: once, or again from its beginning where others were in its way.
 pub trait Work: Send + Sync + 'static {
     type Done: Send + 'static;
@@ -74,6 +79,31 @@ pub trait Work: Send + Sync + 'static {
 
     /// Whether it waits for nothing but the database, and for that not long, so that others' work may be committed with it.
     fn is_brief(&self) -> bool;
+
+    /// Where it is learnt what it takes.
+    fn cost(&self) -> Option<&Cost> {
+        None
+    }
+
+    /// What it may take, where that is not learnt yet.
+    fn guess(&self) -> Duration {
+        SHORT
+    }
+
+    fn expected(&self) -> Duration {
+        let learnt = self.cost().and_then(Cost::expected);
+        learnt.unwrap_or_else(|| self.guess())
+    }
+
+    /// It was done, and took so long.
+    fn took(&self, time: Duration) {
+        self.cost().inspect(|cost| cost.learn(time));
+    }
+
+    /// It was not done in so long a time.
+    fn exceeds(&self, time: Duration) {
+        self.cost().inspect(|cost| cost.exceeds(time));
+    }
 
     /// Gets ready to do it again, before another transaction begins.
     fn again(&self) -> impl Future<Output = ()> {

@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use super::admission::Cost;
+use super::admission::{Cost, Costs};
 use crate::read::plan::Plan;
 use crate::read::sql::PreparedSql;
 
@@ -18,6 +18,8 @@ pub struct Learnt {
     pub slow: Slow,
     /// What its work takes, where it is admitted by that.
     pub cost: Cost,
+    /// What it takes where it is what a mutation gives: all of that, by the rows that it writes.
+    pub writing: Costs,
     /// Whether it may share a transaction with others.
     pub trust: Trust,
 }

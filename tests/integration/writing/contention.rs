@@ -6,10 +6,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use super::{blog, somebody};
-use crate::harness::{Answer, Backend, TestApp, TestDatabase};
+use crate::harness::{Answer, Backend, Program, SECRET, TestApp, TestDatabase, token};
 
 fn so_many(few: usize, many: usize) -> usize {
     match std::env::var("CONTENTION").is_ok() {
@@ -140,43 +141,127 @@ async fn whoever_connects_to_what_all_create_finds_it() {
 /// Updates of the same rows in opposite orders: of fields, of lists, and of what hangs on rows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn crossing_updates_are_all_done() {
-    let (clients, each) = (32, so_many(4, 100));
     for backend in Backend::all() {
-        let (_database, app) = shared(backend).await;
-        let query = "{ posts(orderBy: [{ id: ASC }]) { id version } }";
-        let before = versions(&read(&app, query).await);
-        at_once(clients, |client| {
-            let app = app.clone();
-            async move {
-                for n in 0..each {
-                    let mut posts = ["Post:1", "Post:3", "Post:6"];
-                    posts.rotate_left((client + n) % 3);
-                    if client % 2 == 0 {
-                        posts.reverse();
-                    }
-                    let fields = posts.iter().enumerate().map(|(at, id)| {
-                        format!("f{at}: updatePost(id: {id:?}, input: {{ body: \"{client}\" }}) {{ id }}")
-                    });
-                    let fields = fields.collect::<Vec<_>>().join(" ");
-                    let answer = ask(&app, &format!("mutation {{ {fields} }}"), json!({})).await;
-                    answer.data();
-                }
-            }
-        })
-        .await;
-        let after = versions(&read(&app, query).await);
-        let updates = (clients * each) as u64;
-        for (id, version) in before {
-            let more = match [1, 3, 6].map(|id| format!("Post:{id}")).contains(&id) {
-                true => updates,
-                false => 0,
-            };
-            assert!(
-                after.contains(&(id.clone(), version + more)),
-                "{backend:?} {id}: {after:?}"
-            );
-        }
+        let (database, app) = shared(backend).await;
+        cross(&database, &[app], 32, so_many(4, 100)).await;
     }
+}
+
+/// Servers know nothing of each other's turns at rows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn crossing_updates_of_two_servers_are_all_done() {
+    if !Backend::all().contains(&Backend::Postgres) {
+        return;
+    }
+    let (database, app) = shared(Backend::Postgres).await;
+    let other = TestApp::new(&database, backref::blog::graph(), Default::default());
+    let apps = [app, Arc::new(other)];
+    cross(&database, &apps, 16, so_many(4, 100)).await;
+}
+
+/// Each client asks one of the servers.
+async fn cross(database: &TestDatabase, apps: &[Arc<TestApp>], clients: usize, each: usize) {
+    let query = "{ posts(orderBy: [{ id: ASC }]) { id version } }";
+    let before = versions(&read(&apps[0], query).await);
+    at_once(clients, |client| {
+        let app = apps[client % apps.len()].clone();
+        async move {
+            for n in 0..each {
+                let mut posts = ["Post:1", "Post:3", "Post:6"];
+                posts.rotate_left((client + n) % 3);
+                if client / 2 % 2 == 0 {
+                    posts.reverse();
+                }
+                let fields = posts.iter().enumerate().map(|(at, id)| {
+                    format!(
+                        "f{at}: updatePost(id: {id:?}, input: {{ body: \"{client}\" }}) {{ id }}"
+                    )
+                });
+                let fields = fields.collect::<Vec<_>>().join(" ");
+                let answer = ask(&app, &format!("mutation {{ {fields} }}"), json!({})).await;
+                answer.data();
+            }
+        }
+    })
+    .await;
+    let after = versions(&read(&apps[0], query).await);
+    let updates = (clients * each) as u64;
+    for (id, version) in before {
+        let more = match [1, 3, 6].map(|id| format!("Post:{id}")).contains(&id) {
+            true => updates,
+            false => 0,
+        };
+        assert!(
+            after.contains(&(id.clone(), version + more)),
+            "{} {id}: {after:?}",
+            database.name()
+        );
+    }
+}
+
+/// What is committed when the time is over is not said to be undone.
+#[tokio::test]
+async fn a_slow_commit_is_waited_for() {
+    if !Backend::all().contains(&Backend::Postgres) {
+        return;
+    }
+    let (database, _) = blog(Backend::Postgres).await;
+    let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$;
+        CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON tag DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION slow()";
+    database
+        .connection
+        .execute_unprepared(slow)
+        .await
+        .expect("a trigger");
+    let app = TestApp::with_timeout(&database, Duration::from_secs(1));
+    let create = "mutation { createTag(input: { name: \"slow\" }) { name } }";
+    let created = ask(&app, create, json!({})).await;
+    assert_eq!(created.data()["createTag"]["name"], "slow");
+}
+
+/// As many connections as PostgreSQL allows are those that read: writers get one all the same.
+#[tokio::test]
+async fn who_reads_gives_connections_up_for_who_writes() {
+    if !Backend::all().contains(&Backend::Postgres) {
+        return;
+    }
+    let (database, _) = blog(Backend::Postgres).await;
+    let role = format!("few_of_{}", database.name());
+    let execute = async |sql: &str| {
+        let done = database.connection.execute_unprepared(sql).await;
+        done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    };
+    execute(&format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'secret' CONNECTION LIMIT 3;
+        GRANT ALL ON ALL TABLES IN SCHEMA public TO {role};
+        GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}"
+    ))
+    .await;
+    let url = database.url.shown();
+    let (_, host) = url.split_once('@').expect("a user");
+    let url = format!("postgres://{role}:secret@{host}");
+    let server = Program::serve_at(&url, &["--jwt-secret", SECRET]);
+    let header = format!("Authorization: Bearer {}", token(&database));
+    std::thread::scope(|scope| {
+        for client in 0..8 {
+            let (server, header) = (&server, &header);
+            scope.spawn(move || {
+                for n in 0..6 {
+                    let read = server.ask("{ posts { id comments { id } } }");
+                    assert!(read["errors"].is_null(), "{read}");
+                    let name = format!("few-{client}-{n}");
+                    let create =
+                        format!("mutation {{ createTag(input: {{ name: {name:?} }}) {{ name }} }}");
+                    let created = server.ask_with(&create, header);
+                    assert_eq!(created["data"]["createTag"]["name"], name, "{created}");
+                }
+            });
+        }
+    });
+    server.stop();
+    execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
 }
 
 fn versions(data: &Value) -> Vec<(String, u64)> {

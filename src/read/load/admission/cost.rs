@@ -3,6 +3,19 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+/// What work takes of which there is more or less each time: by its size, to a factor of two.
+#[derive(Debug, Default)]
+pub struct Costs([Cost; SIZES]);
+
+const SIZES: usize = 16;
+
+impl Costs {
+    pub fn of(&self, size: usize) -> &Cost {
+        let at = size.max(1).ilog2() as usize;
+        &self.0[at.min(SIZES - 1)]
+    }
+}
+
 /// A moving average: of the last time it knows a quarter, and ever less of those before.
 #[derive(Debug, Default)]
 pub struct Cost {

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::DatabaseError;
-pub use cost::Cost;
-pub use queue::{Capacity, Level, Next, Queue, Refused, Ticket};
+pub use cost::{Cost, Costs};
+pub use queue::{Capacity, Level, Next, PATIENCE, Queue, Refused, Ticket};
 
 /// For work that waits in a task of its own: it enters when its turn has come.
 pub struct Admission {

@@ -16,6 +16,8 @@ pub struct Capacity {
     pub large: usize,
     /// Of those, how many may be expected to take more than [`LARGE`].
     pub huge: usize,
+    /// How long even short work may wait where more comes than can be done; `None` for as long as its deadline lets it.
+    pub patience: Option<Duration>,
 }
 
 /// What small work takes at most.
@@ -36,8 +38,8 @@ const AGEING: u32 = 20;
 /// done, and waiting lists are kept short.
 const STANDING: Duration = Duration::from_secs(5);
 
-/// How long even short work may wait where more comes than can be done.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long even short work may wait where more comes than can be done, of reads.
+pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// For how long it is remembered that a client left before it was its turn.
 const IMPATIENCE: Duration = Duration::from_secs(10);
@@ -171,7 +173,8 @@ impl<T> Queue<T> {
             return Err(Refused { work, retry_after });
         }
         let stands = self.standing.is_some_and(|since| now - since >= STANDING);
-        let long = stands && wait.all > PATIENCE.max(cost * AGEING);
+        let patience = self.capacity.patience.filter(|_| stands);
+        let long = patience.is_some_and(|patience| wait.all > patience.max(cost * AGEING));
         let mut displaced = None;
         if long || self.lists[level.0].entries.len() >= MOST {
             displaced = match self.newest_first(level, now) {

@@ -10,6 +10,7 @@ const CAPACITY: Capacity = Capacity {
     hands: 3,
     large: 2,
     huge: 1,
+    patience: Some(PATIENCE),
 };
 
 fn ms(n: u64) -> Duration {
@@ -213,6 +214,7 @@ async fn tasks_enter_in_turn_and_whoever_leaves_makes_room() {
         hands: 1,
         large: 1,
         huge: 1,
+        patience: Some(PATIENCE),
     };
     let admission = Admission::new(one);
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -251,6 +253,7 @@ async fn a_turn_is_taken_only_where_the_thread_has_had_no_pause() {
         hands: 1,
         large: 1,
         huge: 1,
+        patience: Some(PATIENCE),
     };
     let admission = Admission::new(one);
     let deadline = Instant::now() + Duration::from_secs(60);

@@ -10,6 +10,7 @@ use percent_encoding::percent_decode_str;
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{CancelToken, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -170,17 +171,37 @@ impl Connector {
     }
 
     /// Opens a connection. Its other half runs as a task until the client is dropped.
-    pub async fn connect(&self) -> Result<Client, DatabaseError> {
+    pub async fn connect(&self) -> Result<Client, NotConnected> {
         let opened = tokio::time::timeout(TIMEOUT, self.config.connect(self.tls.clone())).await;
         let (client, connection) = opened
-            .map_err(|_| DatabaseError::Unreachable(format!("no answer in {TIMEOUT:?}")))?
-            .map_err(|error| DatabaseError::Unreachable(with_causes(&error)))?;
+            .map_err(|_| NotConnected {
+                cause: format!("no answer in {TIMEOUT:?}"),
+                is_full: false,
+            })?
+            .map_err(|error| NotConnected {
+                cause: with_causes(&error),
+                is_full: error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS),
+            })?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection to PostgreSQL ended");
             }
         });
         Ok(client)
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub struct NotConnected {
+    pub cause: String,
+    /// There are as many as PostgreSQL allows.
+    pub is_full: bool,
+}
+
+impl From<NotConnected> for DatabaseError {
+    fn from(error: NotConnected) -> Self {
+        DatabaseError::Unreachable(error.cause)
     }
 }
 

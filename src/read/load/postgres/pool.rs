@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 use super::connect::Connector;
 use super::session::{Cancelled, Owner, Session};
 use crate::log;
-use crate::read::load::admission::{Admission, Capacity, Permit};
+use crate::read::load::admission::{self, Admission, Capacity, Permit};
 use crate::read::load::{DatabaseError, Restart};
 
 /// How long a statement may take before those behind it go elsewhere, and its plan to the lane for what takes long.
@@ -156,6 +156,7 @@ impl PostgresPool {
             hands: few,
             large: most,
             huge: (most - few).max(1),
+            patience: Some(admission::PATIENCE),
         });
         PostgresPool(Arc::new(Shared {
             connector,
@@ -208,6 +209,18 @@ impl PostgresPool {
             .state()
             .places
             .retain(|place| place.session.opened >= before);
+    }
+
+    /// Closes a connection that nobody uses, if there is one beside others.
+    pub fn give_one_up(&self) {
+        let mut state = self.0.state();
+        if state.places.len() > 1
+            && let Some(at) = state.places.iter().rposition(Place::is_idle)
+        {
+            state.places.remove(at);
+            // Whoever it is given up for comes first.
+            state.refused = Some((Instant::now(), Arc::from("others need the connections")));
+        }
     }
 
     /// Whether the database answers. A connection that it has closed is no answer.
@@ -418,15 +431,11 @@ impl PostgresPool {
                         weight: log::Weight::Warning,
                         what: "cannot open a connection",
                         code: None,
-                        why: &error.to_string(),
+                        why: &error.cause,
                         path: None,
                         statement: None,
                     });
-                    let cause = match error {
-                        DatabaseError::Unreachable(cause) => cause,
-                        other => other.to_string(),
-                    };
-                    state.refused = Some((Instant::now(), cause.into()));
+                    state.refused = Some((Instant::now(), error.cause.into()));
                 }
             }
             pool.grant_all(state);

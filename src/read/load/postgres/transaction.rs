@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::SqlState;
 
 use super::asked::Asked;
@@ -16,6 +16,7 @@ use super::session::{Cancelled, Owner, Session};
 use super::values::{self, Parameter};
 use super::writers::PostgresWriters;
 use crate::graph::{Catalog, Kind};
+use crate::read::load::admission::Permit;
 use crate::read::load::change::{Change, Foreign, ForeignRows, Given, Transaction};
 use crate::read::load::rows::Rows;
 use crate::read::load::{Connection, DatabaseError, Restart, Statement};
@@ -26,7 +27,7 @@ pub struct PostgresTransaction {
     writers: PostgresWriters,
     session: Arc<Session>,
     id: Owner,
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<Permit>,
     /// Statements that were prepared before this time are prepared anew.
     since: Option<Instant>,
     begun: AtomicBool,
@@ -60,6 +61,10 @@ enum Stage {
     Ended,
 }
 
+/// It ends with the transaction, and is not waited for in it: what it reads is of when it has begun. The number is the letters of
+/// "writers" one after the other.
+const TAKE_TURN: &str = "SELECT pg_try_advisory_xact_lock(33621319478506099)";
+
 /// How long a COMMIT or ROLLBACK may take when time is over.
 const ENDING: Duration = Duration::from_secs(5);
 
@@ -68,7 +73,7 @@ impl PostgresTransaction {
         writers: PostgresWriters,
         session: Arc<Session>,
         id: Owner,
-        permit: OwnedSemaphorePermit,
+        permit: Permit,
         since: Option<Instant>,
     ) -> Self {
         let listened = tracing::enabled!(target: "backref::postgres", tracing::Level::TRACE);
@@ -125,6 +130,32 @@ impl PostgresTransaction {
         }
         self.stage = Stage::Ended;
         Err(self.failed(error, None).at_commit())
+    }
+
+    /// Begins where it is its turn among the transactions of all servers that were in others' way. Otherwise it is as if
+    /// it had not begun.
+    pub async fn take_turn(&mut self) -> bool {
+        let client = self.session.client();
+        let asking = self.send(async { Ok(client.simple_query(TAKE_TURN).await?) });
+        let is_true = |message: &SimpleQueryMessage| match message {
+            SimpleQueryMessage::Row(row) => row.get(0) == Some("t"),
+            _ => false,
+        };
+        match asking.await {
+            Ok(said) if !said.iter().any(is_true) => {}
+            Ok(_) => return true,
+            Err(error) => {
+                // What comes next will find the same.
+                self.failed(error, None);
+                return true;
+            }
+        }
+        self.roll_back().await;
+        if self.stage == Stage::Ended {
+            self.stage = Stage::Open;
+            self.begun.store(false, Ordering::Release);
+        }
+        false
     }
 
     /// Takes back what was done.

@@ -1,8 +1,8 @@
 //! Connections that write: few, and each somebody's own for a transaction.
 //!
 //! A transaction reads one snapshot (`REPEATABLE READ`), so what it has looked at is what it changes, or it fails for having
-//! been in another's way. Then it is done again from its beginning. Those that are done again go one after the other, so
-//! that they are in the way of no more than those that have just come. To find a deadlock takes PostgreSQL a second
+//! been in another's way. Then it is done again from its beginning. Those that are done again go one after the other, those of
+//! other servers too (by an advisory lock), so that they are in the way of no more than those that have just come. To find a deadlock takes PostgreSQL a second
 //! (`deadlock_timeout`): where there was one, all go one after the other for as long again.
 
 use std::collections::HashMap;
@@ -11,15 +11,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::connect::Connector;
+use super::pool::PostgresPool;
 use super::session::Session;
 use super::transaction::{Again, PostgresTransaction};
 use super::within;
 use crate::graph::Kind;
 use crate::graph::keys::KeyValue;
+use crate::read::load::admission::{Admission, Capacity, Permit};
 use crate::read::load::change::{Abort, Change, Given, Transaction, Work};
 use crate::read::load::{DatabaseError, Restart};
 use crate::read::sql::{BindValue, Dialect};
@@ -30,8 +31,10 @@ pub struct PostgresWriters(Arc<Shared>);
 
 struct Shared {
     connector: Connector,
-    /// As many transactions at a time; who comes first begins first.
-    permits: Arc<Semaphore>,
+    /// Whose connections are given up where there may be no more.
+    readers: PostgresPool,
+    /// Whose transaction may begin: as many at a time, of which not all are large.
+    admission: Arc<Admission>,
     idle: Mutex<Vec<Arc<Session>>>,
     /// What unique indexes are of, by their schemas and names.
     unique: Mutex<HashMap<(String, String), Vec<String>>>,
@@ -61,15 +64,28 @@ const PAUSE: Duration = Duration::from_micros(500);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 /// For how long all go one after the other where two waited for each other.
 const DEADLOCK: Duration = Duration::from_secs(1);
-/// How long others that are done again may take before this one does not wait for them any more.
-const TURN: Duration = Duration::from_millis(500);
+/// Between two looks at whether it is its turn, or whether there is a connection.
+const LOOK: Duration = Duration::from_millis(5);
+/// How long a connection is waited for where there are as many as there may be.
+const FULL: Duration = Duration::from_secs(5);
+/// What work is expected to take that only looks.
+const SHORT: Duration = Duration::from_millis(1);
 
 impl PostgresWriters {
-    /// `most` connections at most.
-    pub fn new(connector: Connector, most: usize) -> Self {
+    /// `most` connections at most, to the database that a pool reads.
+    pub fn beside(readers: PostgresPool, connector: Connector, most: usize) -> Self {
+        let most = most.max(1);
+        let admission = Admission::new(Capacity {
+            all: most,
+            hands: most,
+            large: (most - 1).max(1),
+            huge: most.div_ceil(2),
+            patience: None,
+        });
         PostgresWriters(Arc::new(Shared {
             connector,
-            permits: Arc::new(Semaphore::new(most.max(1))),
+            readers,
+            admission,
             idle: Mutex::default(),
             unique: Mutex::default(),
             contended: tokio::sync::Mutex::default(),
@@ -96,19 +112,26 @@ impl PostgresWriters {
         let mut since = None;
         loop {
             let contends = tries.conflicts > 0 || self.0.was_deadlocked();
+            let until = Instant::now() + turn_of(deadline);
             if contends && turn.is_none() {
-                let waiting = tokio::time::timeout(TURN, self.0.contended.lock());
-                turn = waiting.await.ok();
+                let waiting = self.0.contended.lock();
+                turn = tokio::time::timeout_at(until.into(), waiting).await.ok();
             }
-            let mut transaction = self.begin(deadline, since).await?;
+            let mut transaction = self.begin(work.expected(), deadline, since).await?;
+            while turn.is_some() && !transaction.take_turn().await && Instant::now() < until {
+                tokio::time::sleep(LOOK).await;
+            }
+            let began = Instant::now();
             let attempt = work.attempt(&transaction);
             let Ok(done) = tokio::time::timeout_at(deadline.into(), attempt).await else {
+                work.exceeds(began.elapsed());
                 transaction.tell();
                 return Err(DatabaseError::TimedOut.into());
             };
             let error = match done {
                 Ok(done) => match transaction.commit(deadline).await {
                     Ok(()) => {
+                        work.took(began.elapsed());
                         transaction.tell();
                         return Ok(done);
                     }
@@ -162,7 +185,7 @@ impl PostgresWriters {
             rows: 0,
             gives: [Kind::Text].into(),
         };
-        let mut transaction = self.begin(deadline, None).await?;
+        let mut transaction = self.begin(SHORT, deadline, None).await?;
         let found = within(deadline, transaction.change(&asked)).await?;
         transaction.roll_back().await;
         let column = |row: Given| match row.into_iter().next() {
@@ -182,18 +205,14 @@ impl PostgresWriters {
     /// A transaction on a connection that nobody else uses, which asks nothing that was prepared before a time.
     async fn begin(
         &self,
+        cost: Duration,
         deadline: Instant,
         since: Option<Instant>,
     ) -> Result<PostgresTransaction, DatabaseError> {
         let shared = &self.0;
         let beginning = async {
-            let permit = shared.permits.clone().acquire_owned().await;
-            let closed = |_| DatabaseError::Shape("nothing is written any more".to_owned());
-            let permit = permit.map_err(closed)?;
-            let session = match self.take() {
-                Some(session) => session,
-                None => self.open().await?,
-            };
+            let permit = shared.admission.enter(cost, deadline).await?;
+            let session = self.connected().await?;
             let id = shared.next.fetch_add(1, Ordering::Relaxed);
             let writers = self.clone();
             Ok(PostgresTransaction::new(
@@ -209,9 +228,27 @@ impl PostgresWriters {
         idle.pop()
     }
 
-    async fn open(&self) -> Result<Arc<Session>, DatabaseError> {
+    /// A connection: one that was used before, or a new one. Where PostgreSQL allows no more, those who read give one up, or
+    /// another's is waited for.
+    async fn connected(&self) -> Result<Arc<Session>, DatabaseError> {
+        let until = Instant::now() + FULL;
+        loop {
+            if let Some(session) = self.take() {
+                return Ok(session);
+            }
+            match self.0.connector.connect().await {
+                Ok(client) => return self.session(client).await,
+                Err(error) if error.is_full && Instant::now() < until => {
+                    self.0.readers.give_one_up();
+                    tokio::time::sleep(LOOK).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn session(&self, client: Client) -> Result<Arc<Session>, DatabaseError> {
         let shared = &self.0;
-        let client = shared.connector.connect().await?;
         let pooled = shared.connector.is_pooled();
         if !pooled {
             // From here on nothing is written but in a transaction that says so.
@@ -236,7 +273,7 @@ impl PostgresWriters {
     }
 
     /// Takes a connection back on which nothing is left to be done.
-    pub fn give_back(&self, session: Arc<Session>, permit: OwnedSemaphorePermit) {
+    pub fn give_back(&self, session: Arc<Session>, permit: Permit) {
         if session.is_fit() {
             self.idle().push(session);
         }
@@ -263,6 +300,11 @@ impl Shared {
                 .saturating_sub(Duration::from_micros(at))
                 < DEADLOCK
     }
+}
+
+/// How long others that are done again may take before one that is to be done by then does not wait for them any more.
+fn turn_of(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now()) / 4
 }
 
 /// How often work was done in vain, and for what reasons.

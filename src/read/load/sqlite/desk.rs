@@ -60,7 +60,7 @@ const PATIENCE: Duration = Duration::from_millis(20);
 const ATTEMPTS: usize = 5;
 
 /// So much work is committed together at most, and none is begun for it after so long.
-const TOGETHER: usize = 64;
+pub const TOGETHER: usize = 64;
 const GATHERING: Duration = Duration::from_millis(5);
 
 impl Waiting {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::super::admission::{Admission, Capacity, Ticket};
+use super::super::admission::{Admission, Capacity, PATIENCE, Ticket};
 use super::super::{DatabaseError, Learnt};
 use super::connection::{Outcome, Settings, Sqlite};
 use super::file::{Access, DatabaseFile};
@@ -69,12 +69,14 @@ impl SqlitePool {
             hands: processors,
             large: processors + 1,
             huge: processors,
+            patience: Some(PATIENCE),
         };
         let turns = Admission::new(Capacity {
             all: processors * TURNS,
             hands: processors,
             large: processors * TURNS,
             huge: processors * TURNS,
+            patience: Some(PATIENCE),
         });
         Ok(SqlitePool {
             turns,

@@ -325,6 +325,9 @@ fn steps_that_take_long_count_for_more() {
 struct Takes {
     time: Duration,
     is_brief: bool,
+    guess: Duration,
+    /// What was begun, by what it was taken to take.
+    begun: Arc<Mutex<Vec<Duration>>>,
 }
 
 impl Work for Takes {
@@ -335,7 +338,14 @@ impl Work for Takes {
         self.is_brief
     }
 
+    fn guess(&self) -> Duration {
+        self.guess
+    }
+
     async fn attempt<T: Transaction>(&self, _: &T) -> Result<(), Abort<()>> {
+        let mut begun = self.begun.lock().expect("no panic");
+        begun.push(self.guess);
+        drop(begun);
         std::thread::sleep(self.time);
         Ok(())
     }
@@ -349,7 +359,12 @@ fn what_is_late_when_its_turn_to_write_comes_has_timed_out() {
         let writer = SqliteWriter::beside(&stage.pool);
         let takes = |millis| {
             let time = Duration::from_millis(millis);
-            Arc::new(Takes { time, is_brief })
+            Arc::new(Takes {
+                time,
+                is_brief,
+                guess: Duration::ZERO,
+                begun: Arc::default(),
+            })
         };
         let soon = Instant::now() + Duration::from_millis(50);
         let (first, late, ()) = stage.runtime.block_on(async {
@@ -364,4 +379,62 @@ fn what_is_late_when_its_turn_to_write_comes_has_timed_out() {
             "{late:?}"
         );
     }
+}
+
+const LARGE: Duration = Duration::from_millis(100);
+
+fn writes(guess: Duration, begun: &Arc<Mutex<Vec<Duration>>>) -> Arc<Takes> {
+    Arc::new(Takes {
+        time: Duration::from_millis(20),
+        is_brief: guess < LARGE,
+        guess,
+        begun: begun.clone(),
+    })
+}
+
+#[test]
+fn what_is_small_is_written_before_what_is_large_and_waits() {
+    let stage = Stage::new();
+    let writer = SqliteWriter::beside(&stage.pool);
+    let (begun, small) = (Arc::default(), Duration::from_millis(1));
+    let write = |guess| writer.run(writes(guess, &begun), far());
+    let all = stage.runtime.block_on(async {
+        let (large, small) = ((write(LARGE), write(LARGE), write(LARGE)), write(small));
+        tokio::join!(large.0, large.1, large.2, small)
+    });
+    for done in [all.0, all.1, all.2, all.3] {
+        done.expect("it had time");
+    }
+    let begun = begun.lock().expect("no panic");
+    assert_eq!(*begun, [LARGE, small, LARGE, LARGE]);
+}
+
+#[test]
+fn what_cannot_be_written_in_time_is_refused_at_once() {
+    let stage = Stage::new();
+    let writer = SqliteWriter::beside(&stage.pool);
+    let (begun, soon) = (Arc::default(), Instant::now() + LARGE * 60);
+    let write = |guess| writer.run(writes(guess, &begun), soon);
+    stage.runtime.block_on(async {
+        let half = LARGE * 29;
+        let (first, second, third) = tokio::join!(write(half), write(half), write(half));
+        first.expect("it need not wait");
+        second.expect("it had time");
+        third.expect("it had time");
+        let (first, second) = tokio::join!(write(LARGE * 50), async {
+            let waits = write(LARGE * 50);
+            let refused = async {
+                tokio::task::yield_now().await;
+                write(LARGE * 50).await
+            };
+            tokio::join!(waits, refused)
+        });
+        first.expect("it need not wait");
+        second.0.expect("it had time");
+        let refused = second.1.expect_err("it would be late");
+        assert!(
+            matches!(refused, Abort::Database(DatabaseError::Overloaded { .. })),
+            "{refused:?}"
+        );
+    });
 }

@@ -1,4 +1,5 @@
-//! The one thread that writes to a file. Who comes first has his turn first, and those who read wait for nobody.
+//! The one thread that writes to a file. Who comes first has his turn first, but what is small goes past what is not; and those
+//! who read wait for nobody.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,9 +10,10 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::super::DatabaseError;
+use super::super::admission::{Admission, Capacity};
 use super::super::change::{Abort, Work};
 use super::connection::Sqlite;
-use super::desk::{Desk, Task};
+use super::desk::{Desk, TOGETHER, Task};
 use super::file::Access;
 use super::heard;
 use super::pool::SqlitePool;
@@ -26,13 +28,25 @@ type Queue = mpsc::Sender<Box<dyn Task>>;
 pub struct SqliteWriter {
     pool: SqlitePool,
     queue: Arc<Mutex<Option<Queue>>>,
+    /// Who may stand in the queue: what is small goes past what is not, of which one at a time does.
+    admission: Arc<Admission>,
 }
+
+const CAPACITY: Capacity = Capacity {
+    // What is committed together, and as much again that comes meanwhile.
+    all: 2 * TOGETHER,
+    hands: 1,
+    large: 1,
+    huge: 1,
+    patience: None,
+};
 
 impl SqliteWriter {
     pub fn beside(pool: &SqlitePool) -> Self {
         SqliteWriter {
             pool: pool.clone(),
             queue: Arc::default(),
+            admission: Admission::new(CAPACITY),
         }
     }
 
@@ -46,6 +60,9 @@ impl SqliteWriter {
             let cause = "its URL says that nothing may be written (`mode=ro`, `immutable=1`)";
             return Err(DatabaseError::ReadOnly(cause.to_owned()).into());
         }
+        let enter = self.admission.enter(work.expected(), deadline);
+        let entered = tokio::time::timeout_at(deadline.into(), enter).await;
+        let _permit = entered.map_err(|_| DatabaseError::TimedOut)??;
         let (answer, mut answered) = oneshot::channel();
         let turn = Arc::new(Turn::default());
         let job = Job {
@@ -173,6 +190,7 @@ impl<W: Work> Task for Job<W> {
     fn attempt(&mut self, connection: &Sqlite) -> bool {
         let subscriber = self.subscriber.clone();
         heard::take();
+        let began = Instant::now();
         connection.watch.begin(self.bounds());
         let transaction = SqliteTransaction::new(connection);
         // A panic ends its own request, whose sender is dropped, and not the thread.
@@ -184,6 +202,13 @@ impl<W: Work> Task for Job<W> {
             Some(_) => Some(Err(DatabaseError::TimedOut.into())),
             None => done,
         };
+        match &self.done {
+            Some(Ok(_)) => self.work.took(began.elapsed()),
+            Some(Err(Abort::Database(error))) if error.is_timeout() => {
+                self.work.exceeds(began.elapsed());
+            }
+            _ => {}
+        }
         matches!(self.done, Some(Ok(_)))
     }
 
