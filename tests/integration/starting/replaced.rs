@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -171,6 +172,15 @@ fn something_else_in_the_files_place_is_refused_until_a_backup_is_there() {
     replaced.wait_for("the backup", is_restored);
 }
 
+/// Not emptied before, as `cp` does: from beside an empty file SQLite takes the log away itself.
+fn write_backup_over(replaced: &Replaced) {
+    let backup = fs::read(replaced.backup()).expect("the backup");
+    let file = fs::OpenOptions::new().write(true).open(replaced.file());
+    let mut file = file.expect("the file");
+    file.write_all(&backup).expect("it is written");
+    file.set_len(backup.len() as u64).expect("it is cut");
+}
+
 /// What is in the log belongs to the file before. SQLite would take it for the backup's.
 #[test]
 fn a_backup_beside_the_log_of_another_file_is_refused() {
@@ -180,14 +190,7 @@ fn a_backup_beside_the_log_of_another_file_is_refused() {
         .execute_batch("PRAGMA wal_autocheckpoint = 0; UPDATE post SET body = body || '.'")
         .expect("it is written to");
     replaced.wait_for("an answer", is_before);
-    replaced.under_load(|r| {
-        // Not emptied before, as `cp` does: from beside an empty file SQLite takes the log away itself.
-        let backup = fs::read(r.backup()).expect("the backup");
-        let file = fs::OpenOptions::new().write(true).open(r.file());
-        let mut file = file.expect("the file");
-        file.write_all(&backup).expect("it is written");
-        file.set_len(backup.len() as u64).expect("it is cut");
-    });
+    replaced.under_load(write_backup_over);
     replaced.wait_for("a refusal", is_refused);
     replaced.assert_log(&["backref.db", "-wal", "-shm"]);
     // As the remedy says.
@@ -201,6 +204,25 @@ fn a_backup_beside_the_log_of_another_file_is_refused() {
         fs::copy(r.backup(), r.file()).expect("a copy over it");
     });
     replaced.wait_for("the backup", is_restored);
+}
+
+/// What a server that was killed has left in the log is nowhere else.
+#[test]
+fn nor_is_a_backup_beside_the_log_of_a_server_that_was_killed() {
+    let mut replaced = Replaced::new();
+    leave_in_log(&replaced);
+    replaced.serving.child.kill().expect("it is ours");
+    replaced.serving.child.wait().expect("it ends");
+    // Where it migrates nothing at the start, it leaves the log as it is.
+    let url = format!("sqlite://{}", replaced.file().display());
+    let again = serve(replaced.folder.path(), &["--database-url", &url]);
+    replaced.serving = again.expect("it serves again");
+    let left = fs::metadata(replaced.beside("-wal")).expect("the log");
+    assert!(left.len() > 0, "it is in the file");
+    replaced.wait_for("an answer", is_before);
+    replaced.under_load(write_backup_over);
+    replaced.wait_for("a refusal", is_refused);
+    replaced.assert_log(&["backref.db", "-wal", "-shm"]);
 }
 
 /// Whoever writes brings the log into the file now and then, and begins it again.
@@ -229,6 +251,71 @@ fn a_file_that_is_written_to_is_not_taken_for_another() {
         write(3, checkpoint);
     }
     assert!(replaced.serving.is_alive());
+    assert_eq!(replaced.serving.log(), "");
+}
+
+/// Somebody has written to the file, and what that was is in the log alone.
+fn leave_in_log(replaced: &Replaced) {
+    let writer = rusqlite::Connection::open(replaced.file()).expect("the file");
+    let keep = rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    writer.set_db_config(keep, true).expect("a setting");
+    writer
+        .execute_batch("PRAGMA wal_autocheckpoint = 0; UPDATE post SET body = body || '.'")
+        .expect("it is written to");
+    replaced.wait_for("an answer", is_before);
+}
+
+/// Begins to bring the log into the file, as SQLite does, and never says that it is done.
+fn break_off_checkpoint(replaced: &Replaced) {
+    let part = |bytes: &[u8], at: usize| -> [u8; 4] { bytes[at..at + 4].try_into().expect("four") };
+    let index = fs::read(replaced.beside("-shm")).expect("the index of the log");
+    let pages = part(&index, 16);
+    let open = |path| fs::OpenOptions::new().write(true).open(path);
+    let shared = open(replaced.beside("-shm")).expect("the index of the log");
+    shared.write_all_at(&pages, 128).expect("it is begun");
+    let log = fs::read(replaced.beside("-wal")).expect("the log");
+    let size = u32::from_be_bytes(part(&log, 8)) as usize;
+    let file = open(replaced.file()).expect("the file");
+    let frames = log[32..].chunks_exact(24 + size);
+    for frame in frames.take(u32::from_ne_bytes(pages) as usize) {
+        let page = u64::from(u32::from_be_bytes(part(frame, 0)));
+        let place = (page - 1) * size as u64;
+        file.write_all_at(&frame[24..], place)
+            .expect("it is written");
+    }
+}
+
+/// Another process that writes may be at it for long, or be killed meanwhile.
+#[test]
+fn a_checkpoint_that_is_not_done_makes_no_other_file() {
+    let mut replaced = Replaced::new();
+    leave_in_log(&replaced);
+    for _ in 0..3 {
+        break_off_checkpoint(&replaced);
+        for _ in 0..8 {
+            assert!(is_before(&replaced.ask()), "{}", replaced.serving.log());
+        }
+    }
+    // Whoever is next does it again, and is done.
+    let writer = rusqlite::Connection::open(replaced.file()).expect("the file");
+    let done = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+    assert_eq!(done, Ok(0), "it is kept from that");
+    assert!(is_before(&replaced.ask()), "{}", replaced.serving.log());
+    assert!(replaced.serving.is_alive());
+    assert_eq!(replaced.serving.log(), "");
+}
+
+#[test]
+fn a_file_with_other_rights_is_no_other_file() {
+    let replaced = Replaced::new();
+    leave_in_log(&replaced);
+    for mode in [0o600, 0o640] {
+        let rights = fs::Permissions::from_mode(mode);
+        fs::set_permissions(replaced.file(), rights).expect("it is ours");
+        for _ in 0..8 {
+            assert!(is_before(&replaced.ask()), "{}", replaced.serving.log());
+        }
+    }
     assert_eq!(replaced.serving.log(), "");
 }
 

@@ -229,19 +229,36 @@ impl Sqlite {
         result
     }
 
-    /// Whether the file is the one that it was; what is in its log may have been copied into it.
+    /// Whether the file is the one that it was; what is in its log may have been copied into it, or be on its way.
     pub(super) fn is_the_file(&mut self) -> Result<bool, DatabaseError> {
         let stamp = self.file.stamp()?;
         if stamp == self.stamp {
             return Ok(true);
         }
-        let log = Log::of(&self.file, &self.connection);
-        if !log.has_moved_since(self.log) || !stamp.is_same_file(self.stamp) {
+        if !stamp.is_same_file(self.stamp) {
             return Ok(false);
         }
+        // First: who is done by now shows in the figures.
+        let is_at_work = self.file.is_written_elsewhere();
+        let log = Log::of(&self.file, &self.connection);
+        let is_on_its_way = log.is_on_its_way();
+        if log.has_moved_since(self.log) || (is_on_its_way && is_at_work) {
+            if is_on_its_way {
+                // Known is what it was before, so that all of this is explained by its beginning.
+                return Ok(true);
+            }
+        } else if !stamp.has_same_content(self.stamp) {
+            return Ok(false);
+        }
+        // What is copied from here on shows in the figures: the file is looked at after them.
         self.log = log;
         self.stamp = self.file.stamp()?;
         Ok(stamp.is_same_file(self.stamp))
+    }
+
+    /// Whether the file keeps a log. Others may have had it keep one since, or have been in the way when that was asked.
+    pub(super) fn keeps_log(&self) -> bool {
+        self.log.is_kept() || Log::of(&self.file, &self.connection).is_kept()
     }
 
     /// After a commit: whether the file that was written to is the one that is there.
@@ -269,7 +286,7 @@ impl Sqlite {
         }
     }
 
-    /// Waits until the file is at rest, or it shows that a writer was bringing the log into it.
+    /// Waits until the file is at rest, or is the one that it was.
     pub(super) fn is_the_file_after_all(&mut self, bounds: &Bounds) -> bool {
         let (mut stamp, mut since) = (self.stamp, Instant::now());
         while !bounds.are_reached() {
@@ -281,8 +298,12 @@ impl Sqlite {
                     since = Instant::now();
                 }
             }
-            let writes = self.log.is_pending() && stamp.is_same_file(self.stamp);
-            if since.elapsed() >= if writes { WRITING } else { RESTING } {
+            let may_be_written = self.log.is_on_its_way() && stamp.is_same_file(self.stamp);
+            let rest = match may_be_written {
+                true => WRITING,
+                false => RESTING,
+            };
+            if since.elapsed() >= rest {
                 return false;
             }
             std::thread::sleep(PAUSE);
@@ -434,7 +455,8 @@ const LONG: usize = 8 << 10;
 /// For how long a file has not changed that nobody is writing over any more.
 const RESTING: Duration = Duration::from_millis(20);
 
-/// How long it takes at most, once the last page is written, until a log's figures say that it is in the file.
+/// For how long it has not changed where somebody had begun to bring a log into it when it was opened: this process may be
+/// at that, which has yet to see to it that what it wrote is on the disk.
 const WRITING: Duration = Duration::from_secs(2);
 
 const PAUSE: Duration = Duration::from_millis(2);

@@ -202,7 +202,7 @@ impl Desk {
             match is_there {
                 // Without one, readers would be in the way and wait, and take each write for another file. A backup that was
                 // put in the place of a file with a log need not have one.
-                Ok(true) if !connection.log.is_kept() && self.asked_for_log != count => {
+                Ok(true) if self.asked_for_log != count && !connection.keeps_log() => {
                     self.pool.renew();
                     if !connection.keep_log(bounds)? {
                         return Ok(self.connection.insert(connection));

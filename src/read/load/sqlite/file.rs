@@ -1,10 +1,11 @@
 //! The file behind the connections, which somebody may replace while it is read: by another in its place, or by
 //! writing over it, as `cp` does. Neither asks SQLite, whose caches would then mix the old and the new.
 //!
-//! After each transaction the file is compared with what it was when its connection was opened. SQLite's own writers
-//! change it too, where they bring what is in the write-ahead log into the file: that shows in the log's figures, or
-//! a new log has been begun. A change that this does not explain is a replacement: what was read is dropped, and
-//! every connection made anew.
+//! After each transaction the file is compared with what it was when its connection was opened. SQLite's own writers,
+//! of this process or another, change it too, where they bring what is in the write-ahead log into the file. Before the
+//! first page is written they say how far they mean to come, and after the last one how far they came: so it shows in
+//! the log's figures that somebody is at it, was at it and was killed, or is done. A change that this does not explain
+//! is a replacement: what was read is dropped, and every connection made anew.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -15,6 +16,7 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::OpenFlags;
 
 use super::super::DatabaseError;
+use super::index;
 
 /// A file by its path.
 pub struct DatabaseFile {
@@ -36,11 +38,13 @@ pub enum Access {
     Immutable,
 }
 
-/// What tells a file from what it was: its identity, its size and when it was last changed.
+/// What tells a file from what it was: its identity, its size, when it was last written to, and when that or anything
+/// else about it was last changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     identity: (u64, u64),
     length: u64,
+    written: (i64, i64),
     changed: (i64, i64),
 }
 
@@ -50,10 +54,13 @@ pub struct Log {
     /// How many pages are in it, and how many of them are in the file too. Without a log there are -1.
     pages: i64,
     copied: i64,
+    /// How many of them somebody has begun to bring into the file: he is at it, where these are more than are copied, or
+    /// was ended before he was done.
+    begun: Option<u32>,
     head: Option<Head>,
 }
 
-const STALE_LOG: &str = "it was replaced while changes of the file before were in its write-ahead log; stop whatever has it open, remove the files that end in -wal and -shm, and put the backup there again; if only its rights or its times were changed, start again";
+const STALE_LOG: &str = "something other than SQLite has written to it while changes were in its write-ahead log; if a backup was put there, stop whatever has it open, move the files that end in -wal and -shm away (keep them: they are of the file before, and hold what was committed to it last), and put the backup there again; if none was, only start again, and leave those files where they are";
 
 /// Which log it is, of those that one file had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +142,11 @@ impl DatabaseFile {
         Ok(())
     }
 
+    /// Whether another process is bringing the log into it.
+    pub fn is_written_elsewhere(&self) -> bool {
+        index::is_at_work_elsewhere(&self.path)
+    }
+
     /// Says of an error whether it is the file's fault, and what to do about it.
     pub fn explain(&self, error: DatabaseError) -> DatabaseError {
         use rusqlite::ErrorCode::{CannotOpen, DatabaseCorrupt, NotADatabase, SystemIoFailure};
@@ -191,6 +203,7 @@ impl Log {
                 Ok(Log {
                     pages: row.get(1)?,
                     copied: row.get(2)?,
+                    begun: index::begun_of(&file.path).ok(),
                     head: file.head_of_log().ok(),
                 })
             })
@@ -198,28 +211,31 @@ impl Log {
         figures.unwrap_or(Log {
             pages: -1,
             copied: -1,
+            begun: None,
             head: None,
         })
     }
 
-    /// Whether pages of this log have been brought into the file since it was the other, as far as its figures show.
+    /// Whether pages of this log have been brought into the file since it was the other, or somebody has begun to, as far
+    /// as its figures show.
     pub fn has_moved_since(self, before: Log) -> bool {
         let begun_again = match (self.head, before.head) {
             (Some(now), Some(before)) => now != before,
             (Some(now), None) => now.begun > 0,
             (None, _) => false,
         };
-        self.copied != before.copied || begun_again
+        self.copied != before.copied || self.begun != before.begun || begun_again
+    }
+
+    /// Whether somebody is bringing its pages into the file, or was ended at that.
+    pub fn is_on_its_way(self) -> bool {
+        self.begun
+            .is_some_and(|begun| i64::from(begun) > self.copied)
     }
 
     /// Whether there is one.
     pub fn is_kept(self) -> bool {
         self.pages >= 0
-    }
-
-    /// Whether there is something that a writer may be bringing into the file.
-    pub fn is_pending(self) -> bool {
-        self.pages > self.copied
     }
 }
 
@@ -230,6 +246,7 @@ impl Stamp {
         Stamp {
             identity: (found.dev(), found.ino()),
             length: found.len(),
+            written: (found.mtime(), found.mtime_nsec()),
             changed: (found.ctime(), found.ctime_nsec()),
         }
     }
@@ -239,15 +256,22 @@ impl Stamp {
         let modified = found.modified().ok();
         let since = modified.and_then(|m| m.duration_since(std::time::UNIX_EPOCH).ok());
         let since = since.unwrap_or_default();
+        let written = (since.as_secs() as i64, since.subsec_nanos().into());
         Stamp {
             identity: (0, 0),
             length: found.len(),
-            changed: (since.as_secs() as i64, since.subsec_nanos().into()),
+            written,
+            changed: written,
         }
     }
 
     /// Whether this is the other, perhaps written to.
     pub fn is_same_file(self, other: Stamp) -> bool {
         self.identity == other.identity
+    }
+
+    /// Whether the same is in it, should it be the same file: only its rights, say, are others.
+    pub fn has_same_content(self, other: Stamp) -> bool {
+        (self.length, self.written) == (other.length, other.written)
     }
 }

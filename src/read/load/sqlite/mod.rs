@@ -15,6 +15,7 @@ mod file;
 mod fold;
 mod forms;
 mod heard;
+mod index;
 mod pack;
 mod pool;
 mod rank;
