@@ -240,7 +240,7 @@ impl Sqlite {
         }
         // First: who is done by now shows in the figures.
         let is_at_work = self.file.is_written_elsewhere();
-        let log = Log::of(&self.file, &self.connection);
+        let log = self.log_of_now();
         let is_on_its_way = log.is_on_its_way();
         if log.has_moved_since(self.log) || (is_on_its_way && is_at_work) {
             if is_on_its_way {
@@ -254,6 +254,15 @@ impl Sqlite {
         self.log = log;
         self.stamp = self.file.stamp()?;
         Ok(stamp.is_same_file(self.stamp))
+    }
+
+    fn log_of_now(&self) -> Log {
+        match self.connection.is_autocommit() {
+            true => Log::of(&self.file, &self.connection),
+            false if self.log.is_kept() => Log::beside(&self.file).unwrap_or(self.log),
+            // In a transaction nobody has the file keep one.
+            false => self.log,
+        }
     }
 
     /// Whether the file keeps a log. Others may have had it keep one since, or have been in the way when that was asked.

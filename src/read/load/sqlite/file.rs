@@ -203,7 +203,7 @@ impl Log {
                 Ok(Log {
                     pages: row.get(1)?,
                     copied: row.get(2)?,
-                    begun: index::begun_of(&file.path).ok(),
+                    begun: index::figures_of(&file.path).ok().map(|is| is.begun),
                     head: file.head_of_log().ok(),
                 })
             })
@@ -213,6 +213,17 @@ impl Log {
             copied: -1,
             begun: None,
             head: None,
+        })
+    }
+
+    /// The one that is kept beside a file, which SQLite cannot be asked about in a transaction.
+    pub fn beside(file: &DatabaseFile) -> Option<Self> {
+        let figures = index::figures_of(&file.path).ok()?;
+        Some(Log {
+            pages: figures.pages.into(),
+            copied: figures.copied.into(),
+            begun: Some(figures.begun),
+            head: file.head_of_log().ok(),
         })
     }
 

@@ -5,18 +5,33 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Where it says how many pages of the log somebody has begun to bring into the file: before the first is written.
-const BEGUN: u64 = 128;
+/// What an index says of its log, in pages.
+pub struct Figures {
+    /// Those that are in it.
+    pub pages: u32,
+    /// Those of them that are in the file too.
+    pub copied: u32,
+    /// Those that somebody has begun to bring into the file, which he says before the first is written.
+    pub begun: u32,
+}
 
 /// The byte that is locked by whoever is at it.
 #[cfg(unix)]
 const LOCK: u64 = 121;
 
-/// How many pages of the log somebody has begun to bring into this file.
-pub fn begun_of(database: &Path) -> io::Result<u32> {
-    let mut begun = [0; 4];
-    with(database, |index| read(index, &mut begun, BEGUN))?;
-    Ok(u32::from_ne_bytes(begun))
+pub fn figures_of(database: &Path) -> io::Result<Figures> {
+    let mut head = [0; 132];
+    with(database, |index| read(index, &mut head))?;
+    let figure = |at: usize| {
+        let mut figure = [0; 4];
+        figure.copy_from_slice(&head[at..at + 4]);
+        u32::from_ne_bytes(figure)
+    };
+    Ok(Figures {
+        pages: figure(16),
+        copied: figure(96),
+        begun: figure(128),
+    })
 }
 
 /// Whether another process is bringing the log into this file. Of this one, that cannot be asked.
@@ -68,15 +83,13 @@ fn with<T>(database: &Path, ask: impl FnOnce(&File) -> io::Result<T>) -> io::Res
 }
 
 #[cfg(unix)]
-fn read(index: &File, part: &mut [u8], at: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(index, part, at)
+fn read(index: &File, head: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(index, head, 0)
 }
 
 #[cfg(not(unix))]
-fn read(mut index: &File, part: &mut [u8], at: u64) -> io::Result<()> {
-    use std::io::{Read, Seek, SeekFrom};
-    index.seek(SeekFrom::Start(at))?;
-    index.read_exact(part)
+fn read(mut index: &File, head: &mut [u8]) -> io::Result<()> {
+    io::Read::read_exact(&mut index, head)
 }
 
 fn beside(database: &Path) -> PathBuf {
