@@ -5,6 +5,7 @@
 //! Here each wait has its end, there are only so many connections, and where there are no more the one that has
 //! been idle longest makes room.
 
+mod malformed;
 mod refuse;
 mod seldom;
 mod service;
@@ -96,6 +97,8 @@ pub struct UnderWay {
 const WITHOUT_DESCRIPTOR: Duration = Duration::from_millis(100);
 /// How long a connection waits for others to end where there are as many as there may be.
 const WAIT_FOR_ROOM: Duration = Duration::from_millis(300);
+/// Connections are looked at so often at least: a client that has left is noticed by then.
+const OFTEN: Duration = Duration::from_millis(250);
 /// Requests side by side on one connection of HTTP/2.
 const STREAMS: u32 = 128;
 
@@ -283,7 +286,7 @@ impl Shared {
         }
     }
 
-    /// Closes what is overdue, until the last connection is closed after the server was told to stop.
+    /// Closes what is overdue, and what its client has left, until the last connection is closed after the server was told to stop.
     async fn watch(self: Arc<Self>) {
         let shortest = [
             self.settings.header_timeout,
@@ -291,19 +294,24 @@ impl Shared {
             self.settings.write_timeout,
         ];
         let shortest = shortest.into_iter().min().unwrap_or_default();
-        let every = (shortest / 8).clamp(Duration::from_millis(5), Duration::from_millis(500));
+        let every = (shortest / 8).clamp(Duration::from_millis(5), OFTEN);
         let mut stop = std::pin::pin!(self.stop.begun());
         loop {
             tokio::select! {
                 () = &mut stop => break,
-                () = tokio::time::sleep(every) => self.close_overdue(),
+                () = tokio::time::sleep(every) => self.look(),
             }
         }
         self.table.for_each(|watched| watched.order(Order::Leave));
         while self.table.len() > 0 || Arc::strong_count(&self) > 1 {
             tokio::time::sleep(every).await;
-            self.close_overdue();
+            self.look();
         }
+    }
+
+    fn look(&self) {
+        self.close_overdue();
+        self.table.for_each(|watched| watched.ask_to_look());
     }
 
     fn close_overdue(&self) {

@@ -15,7 +15,8 @@ use bytes::Buf;
 use hyper::body::{Frame, Incoming, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::watched::{Running, Sending, Watched};
+use super::malformed;
+use super::watched::{AwaitedBody, Running, Sending, Watched};
 
 pub struct Requests {
     pub router: Router,
@@ -32,19 +33,29 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
     fn call(&self, request: Request<Incoming>) -> Handling {
         let http2 = request.version() == Version::HTTP_2;
         let running = self.watched.begin(http2);
+        let refused = malformed::refusal(&request);
         let mut request = request.map(|body| {
             Body::new(Received {
                 ended: hyper::body::Body::is_end_stream(&body),
                 body,
+                awaited: None,
                 watched: self.watched.clone(),
             })
         });
         if let Some(peer) = self.peer {
             request.extensions_mut().insert(ConnectInfo(peer));
         }
-        Handling {
+        let handled = match refused {
+            Some(refused) => Handled::Refused {
+                answer: Some(refused),
+            },
             // A router is always ready, and cheap to clone.
-            future: tower::Service::call(&mut self.router.clone(), request),
+            None => Handled::Routed {
+                future: tower::Service::call(&mut self.router.clone(), request),
+            },
+        };
+        Handling {
+            handled,
             running: Some(running),
             http2,
         }
@@ -55,9 +66,36 @@ pin_project! {
     /// A request that has no answer yet. When its client leaves, hyper drops it.
     pub struct Handling {
         #[pin]
-        future: RouteFuture<Infallible>,
+        handled: Handled,
         running: Option<Running>,
         http2: bool,
+    }
+}
+
+pin_project! {
+    #[project = HandledProjected]
+    enum Handled {
+        Routed {
+            #[pin]
+            future: RouteFuture<Infallible>,
+        },
+        Refused {
+            answer: Option<Response<Body>>,
+        },
+    }
+}
+
+impl Future for Handled {
+    type Output = Response<Body>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response<Body>> {
+        match self.project() {
+            HandledProjected::Routed { future } => {
+                let Ok(response) = ready!(future.poll(context));
+                Poll::Ready(response)
+            }
+            HandledProjected::Refused { answer } => Poll::Ready(answer.take().unwrap_or_default()),
+        }
     }
 }
 
@@ -66,7 +104,7 @@ impl Future for Handling {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let Ok(response) = ready!(this.future.poll(context));
+        let response = ready!(this.handled.poll(context));
         let mut running = this.running.take();
         if let Some(running) = &mut running {
             running.answer();
@@ -153,10 +191,11 @@ impl hyper::body::Body for Answer {
     }
 }
 
-/// A request's body, which notes where it was left before its end.
+/// A request's body, which notes that it is waited for, and where it was left before its end.
 struct Received {
     body: Incoming,
     ended: bool,
+    awaited: Option<AwaitedBody>,
     watched: Arc<Watched>,
 }
 
@@ -168,8 +207,21 @@ impl hyper::body::Body for Received {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        self.ended |= frame.is_none() || self.body.is_end_stream();
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
+            if self.awaited.is_none() {
+                self.awaited = Some(self.watched.await_body());
+            }
+            return Poll::Pending;
+        };
+        self.ended |= !matches!(frame, Some(Ok(_))) || self.body.is_end_stream();
+        let bytes = match &frame {
+            Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
+            _ => 0,
+        };
+        match self.ended {
+            true => self.awaited = None,
+            false => self.awaited.iter().for_each(|body| body.received(bytes)),
+        }
         Poll::Ready(frame)
     }
 

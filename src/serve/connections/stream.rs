@@ -73,6 +73,27 @@ impl WatchedStream {
         }
     }
 
+    /// Whether the client has closed its side, or all of the connection, whatever it has sent before that and nobody has
+    /// read yet.
+    #[cfg(unix)]
+    fn is_closed(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        #[cfg(target_os = "linux")]
+        let closed = PollFlags::RDHUP;
+        // Others tell it of a side only by what is read last.
+        #[cfg(not(target_os = "linux"))]
+        let closed = PollFlags::HUP;
+        let mut asked = [PollFd::new(&self.stream, closed)];
+        let told = poll(&mut asked, Some(&Timespec::default()));
+        let gone = closed | PollFlags::HUP | PollFlags::ERR;
+        told.is_ok() && asked[0].revents().intersects(gone)
+    }
+
+    #[cfg(not(unix))]
+    fn is_closed(&self) -> bool {
+        false
+    }
+
     fn note(&self, written: &Poll<io::Result<usize>>) {
         match written {
             Poll::Ready(Ok(bytes)) => self.watched.sent(*bytes),
@@ -128,6 +149,11 @@ impl AsyncWrite for WatchedStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Whenever its task wakes, hyper flushes; but while a request is handled, it reads nothing behind what it has read
+        // already, be it another request or a stray byte, and so does not see the end.
+        if self.watched.is_to_look() && self.is_closed() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
         if flushed.is_ready() {
             self.watched.flushed();

@@ -23,6 +23,8 @@ struct Open {
 /// Milliseconds for which a connection that has never been used, or sends a head, is left alone: it may only just
 /// have come.
 const FRESH: u64 = 250;
+/// Milliseconds for which a connection is left alone whose request waits for its body: its client may be slow.
+const SLOW: u64 = 1_000;
 
 impl Table {
     /// Adds a connection if there are fewer than `most`.
@@ -50,18 +52,19 @@ impl Table {
         self.lock().all.values().for_each(each);
     }
 
-    /// Tells the connection that has waited longest for its client to close, one that is idle before one that has
-    /// not yet asked anything. Whether there is one.
+    /// Tells the connection that has waited longest for its client to close: one that is idle before one that has
+    /// not yet asked anything, and that before one whose body does not come. Whether there is one.
     pub fn give_one_up(&self, now: u64) -> bool {
         let open = self.lock();
         let spares = open.all.values().filter_map(|w| Some((w.spare()?, w)));
         let old = spares.filter(|(spare, _)| match spare {
             Spare::Idle(_) => true,
             Spare::Silent(since) => now.saturating_sub(*since) >= FRESH,
+            Spare::Stalled(since) => now.saturating_sub(*since) >= SLOW,
         });
         match old.min_by_key(|(spare, _)| *spare) {
             Some((Spare::Idle(_), watched)) => watched.order(Order::Leave),
-            Some((Spare::Silent(_), watched)) => watched.order(Order::End),
+            Some((Spare::Silent(_) | Spare::Stalled(_), watched)) => watched.order(Order::End),
             None => return false,
         }
         true

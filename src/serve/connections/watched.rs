@@ -29,7 +29,7 @@ impl Clock {
 const NEVER: u64 = u64::MAX;
 
 /// So many bytes of an answer are to be taken within the write timeout, or all that is left of it: who takes a few now
-/// and then keeps it forever else.
+/// and then keeps it forever else. So it is with bodies, where their connections are wanted by others.
 const STRIDE: u64 = 16 << 10;
 
 /// How long a connection that was told to close may take for it while nothing is asked on it.
@@ -58,6 +58,14 @@ pub struct Watched {
     stride: AtomicU64,
     /// Whether the last request's body was left unread.
     unread: AtomicBool,
+    /// Requests that wait for more of their body.
+    bodies: AtomicU32,
+    /// When the last of them began to, or a stride of what they wait for had come.
+    body_since: AtomicU64,
+    /// Bytes of bodies that have come since then.
+    body_stride: AtomicU64,
+    /// Whether its task is to find out whether the client has left.
+    look: AtomicBool,
     order: AtomicU8,
     ordered_at: AtomicU64,
     told: Notify,
@@ -93,6 +101,8 @@ pub enum Spare {
     Idle(u64),
     /// It has sent nothing or part of a request's head since then.
     Silent(u64),
+    /// All requests on it wait for their bodies, of which less than a stride has come since then.
+    Stalled(u64),
 }
 
 impl Watched {
@@ -111,6 +121,10 @@ impl Watched {
             progress_at: AtomicU64::new(now),
             stride: AtomicU64::new(0),
             unread: AtomicBool::new(false),
+            bodies: AtomicU32::new(0),
+            body_since: AtomicU64::new(now),
+            body_stride: AtomicU64::new(0),
+            look: AtomicBool::new(false),
             order: AtomicU8::new(Order::Stay as u8),
             ordered_at: AtomicU64::new(NEVER),
             told: Notify::new(),
@@ -198,8 +212,34 @@ impl Watched {
         self.blocked.load(Relaxed) && self.order.load(Relaxed) == Order::End as u8
     }
 
+    /// A request waits for more of its body than has come.
+    pub fn await_body(self: &Arc<Self>) -> AwaitedBody {
+        self.body_progress();
+        self.bodies.fetch_add(1, Relaxed);
+        AwaitedBody(self.clone())
+    }
+
+    fn body_progress(&self) {
+        self.body_stride.store(0, Relaxed);
+        self.body_since.store(self.clock.now(), Relaxed);
+    }
+
     pub fn requests(&self) -> usize {
         self.requests.load(Relaxed) as usize
+    }
+
+    /// Has the connection's task find out whether the client of a request that has no answer yet has left. HTTP/2 hears of
+    /// it by itself: it always reads on.
+    pub fn ask_to_look(&self) {
+        if self.handling.load(Relaxed) > 0 && !self.http2.load(Relaxed) {
+            self.look.store(true, Relaxed);
+            self.told.notify_one();
+        }
+    }
+
+    /// Whether it is to be found out now, which is done once each time it is asked for.
+    pub fn is_to_look(&self) -> bool {
+        self.look.load(Relaxed) && self.look.swap(false, Relaxed)
     }
 
     pub fn order(&self, order: Order) {
@@ -262,14 +302,43 @@ impl Watched {
 
     /// Whether it can be given up for another.
     pub fn spare(&self) -> Option<Spare> {
-        let busy = self.requests.load(Relaxed) > 0 || self.blocked.load(Relaxed);
-        if busy || self.order.load(Relaxed) != Order::Stay as u8 {
+        if self.blocked.load(Relaxed) || self.order.load(Relaxed) == Order::End as u8 {
+            return None;
+        }
+        let requests = self.requests.load(Relaxed);
+        if requests > 0 {
+            let stalled = self.bodies.load(Relaxed) == requests;
+            return stalled.then(|| Spare::Stalled(self.body_since.load(Relaxed)));
+        }
+        if self.order.load(Relaxed) != Order::Stay as u8 {
             return None;
         }
         Some(match self.waits_for_head() {
             Some(since) => Spare::Silent(since),
             None => Spare::Idle(self.quiet_since.load(Relaxed)),
         })
+    }
+}
+
+/// The body of a request, for as long as it is waited for.
+pub struct AwaitedBody(Arc<Watched>);
+
+impl AwaitedBody {
+    /// Some of it has come.
+    pub fn received(&self, bytes: usize) {
+        let watched = &self.0;
+        let stride = watched.body_stride.load(Relaxed) + bytes as u64;
+        if stride < STRIDE {
+            watched.body_stride.store(stride, Relaxed);
+        } else {
+            watched.body_progress();
+        }
+    }
+}
+
+impl Drop for AwaitedBody {
+    fn drop(&mut self) {
+        self.0.bodies.fetch_sub(1, Relaxed);
     }
 }
 

@@ -487,17 +487,125 @@ async fn what_nobody_waits_for_any_more_is_dropped() {
         "GET / HTTP/1.0\r\n\r\n".to_owned(),
         "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}".to_owned(),
         format!("{H2_PREFACE}{}{}", H2_SETTINGS, h2_get("/")),
+        // What nobody has read behind a request is not in the way: a stray byte, an empty line, more requests.
+        "GET / HTTP/1.1\r\nhost: x\r\n\r\nG".to_owned(),
+        "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}\r\n".to_owned(),
+        "GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(2000),
     ] {
         let mut client = listening.client().await;
         client.send(&request).await;
         let wait = tokio::time::timeout(PATIENCE, begun.notified());
         wait.await.expect("it is handled");
+        // By FIN, or by RST.
+        if request.ends_with("G") {
+            client.0.set_zero_linger().expect("a socket");
+        }
         drop(client);
         let wait = tokio::time::timeout(PATIENCE, gone.notified());
         wait.await
             .unwrap_or_else(|_| panic!("still handled: {request}"));
     }
     listening.has_connections(0).await;
+}
+
+#[tokio::test]
+async fn who_waits_with_more_to_ask_is_answered() {
+    let go = Arc::new(Notify::new());
+    let listening = Listening::start(hello(go.clone()), PATIENT).await;
+    let mut client = listening.client().await;
+    let slow = "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n";
+    client.send(&format!("{slow}{HELLO}G")).await;
+    // It is looked at time and again.
+    tokio::time::sleep(6 * SHORT).await;
+    go.notify_one();
+    assert!(client.answer().await.ends_with("at last"));
+    assert!(client.answer().await.ends_with("hello"));
+}
+
+#[tokio::test]
+async fn where_there_is_no_room_bodies_that_do_not_come_make_it() {
+    let (_database, app) = app().await;
+    let settings = Settings {
+        max_connections: 3,
+        ..PATIENT
+    };
+    let options = ServerOptions {
+        body_timeout: LONG,
+        ..ServerOptions::default()
+    };
+    let listening = Listening::start(http::router(app.engine.clone(), &options), settings).await;
+    let mut stalled = Vec::new();
+    for _ in 0..3 {
+        let mut client = listening.client().await;
+        let head = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json";
+        client
+            .send(&format!("{head}\r\ncontent-length: 1000\r\n\r\n "))
+            .await;
+        stalled.push(client);
+    }
+    while listening.server.under_way().requests < 3 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Until they have been waited for a while they may only be slow, and whoever comes is told to come again.
+    let health = "GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let began = Instant::now();
+    loop {
+        let mut client = listening.client().await;
+        client.send(health).await;
+        let answer = client.rest().await;
+        if answer.starts_with("HTTP/1.1 200") {
+            break;
+        }
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+        assert!(began.elapsed() < PATIENCE, "nobody makes room");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // Who has waited longest has made it, and the others still may send theirs.
+    assert_eq!(stalled.remove(0).rest().await, "");
+    assert_eq!(listening.server.under_way().requests, 2);
+}
+
+#[tokio::test]
+async fn heads_that_others_could_read_otherwise_are_refused() {
+    let (_database, app) = app().await;
+    let listening = Listening::start(app.router.clone(), PATIENT).await;
+    let get = "GET /healthz HTTP/1.1\r\n";
+    let post = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    for (request, status, says) in [
+        (format!("{get}\r\n"), "400", "Host"),
+        (format!("{get}host: a\r\nhost: b\r\n\r\n"), "400", "Host"),
+        (format!("{get}host: a\r\nhost: a\r\n\r\n"), "400", "Host"),
+        (
+            format!("{post}transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+            "501",
+            "chunked",
+        ),
+        (
+            format!("{post}transfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
+            "501",
+            "chunked",
+        ),
+    ] {
+        let mut client = listening.client().await;
+        client.send(&request).await;
+        let answer = client.rest().await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{request}: {answer}"
+        );
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+        let body: serde_json::Value = serde_json::from_str(body).expect("JSON");
+        let message = body["errors"][0]["message"].as_str().unwrap_or_default();
+        assert!(message.contains(says), "{body}");
+    }
+    // HTTP/1.0 knows neither.
+    let mut client = listening.client().await;
+    client.send("GET /healthz HTTP/1.0\r\n\r\n").await;
+    assert!(client.rest().await.contains(" 200 "));
+    let mut client = listening.client().await;
+    let chunks = "transfer-encoding: Chunked\r\n\r\n25\r\n{\"query\":\"{ users(limit:1) { id } }\"}\r\n0\r\n\r\n";
+    let answer = client.ask(&format!("{post}{chunks}")).await;
+    assert!(answer.contains("200 OK"), "{answer}");
 }
 
 #[tokio::test]
