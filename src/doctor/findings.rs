@@ -80,6 +80,31 @@ impl Findings<'_> {
                         format!("GRANT SELECT ({list}) ON {table} TO {role}"),
                     )
                 }
+                // Which is meant where a server is only to be read.
+                Lack::Writes(table, rights) => {
+                    let rights = rights.join(", ");
+                    let missing = format!("the role {role} may not {rights} on {table}");
+                    let grant = format!("GRANT {rights} ON {table} TO {role}");
+                    self.push(
+                        *id,
+                        Finding {
+                            severity: Severity::Warning,
+                            subject: Subject::Right,
+                            table: String::new(),
+                            missing,
+                            needed_by: vec![format!(
+                                "the mutations of {} ({})",
+                                entity.type_name, entity.module
+                            )],
+                            costs: vec![
+                                "each mutation that writes it so fails; where none is to, declare the entity `.read_only(…)`"
+                                    .to_owned(),
+                            ],
+                            remedy: Remedy::Grant(grant),
+                        },
+                    );
+                    continue;
+                }
                 Lack::Below {
                     role,
                     relation,
@@ -137,16 +162,36 @@ impl Findings<'_> {
             Link::Direct { .. } => false,
         });
         needed_by.extend(through.map(|r| self.field(r)));
-        let remedy = Remedy::Words(format!(
-            "`{migrate}` if a migration makes it; else write that migration"
-        ));
+        let table = &entity.table;
+        let (missing, remedy) = match self.structure.elsewhere.get(&id) {
+            None => (
+                format!("the table `{table}` is missing"),
+                format!("`{migrate}` if a migration makes it; else write that migration"),
+            ),
+            Some(schema) => (
+                format!(
+                    "the table `{table}` is missing where it is looked for, and there is one in the schema {schema}"
+                ),
+                match &entity.schema {
+                    Some(of) => format!(
+                        "move it into the schema {of}, or name {schema} in {}",
+                        entity.module
+                    ),
+                    None => format!(
+                        "name that schema in the URL, `?options=-c%20search_path={schema},public`, or in {} (`schema_name`); or move the table",
+                        entity.module
+                    ),
+                },
+            ),
+        };
+        let remedy = Remedy::Words(remedy);
         self.push(
             id,
             Finding {
                 severity: Severity::Error,
                 subject: Subject::Table,
                 table: String::new(),
-                missing: format!("the table `{}` is missing", entity.table),
+                missing,
                 needed_by,
                 costs: vec!["each query of them fails".to_owned()],
                 remedy,

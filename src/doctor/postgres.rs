@@ -57,12 +57,21 @@ pub(super) async fn read(
     let ids = 0..catalog.entities.len();
     let oids: Vec<Option<i64>> = ids.map(|id| found.get(&id).map(|(oid, _)| *oid)).collect();
     let rights = rights::read(catalog, transaction, &oids, &indexes).await?;
+    let mut elsewhere = HashMap::new();
+    for (id, entity) in catalog.entities.iter().enumerate() {
+        if oids[id].is_none() {
+            for row in ask(transaction, ELSEWHERE, [entity.table.as_str().into()]).await? {
+                elsewhere.insert(id, row.try_get("", "schema")?);
+            }
+        }
+    }
     let names = ask(transaction, NAMES, []).await?;
     Ok(Structure {
         dialect: Dialect::Postgres,
         tables,
         searches,
         rights,
+        elsewhere,
         names: names
             .iter()
             .map(|row| row.try_get("", "name"))
@@ -204,6 +213,13 @@ const TABLE: &str = "
     FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE relname = $1::text::name AND relkind IN ('r', 'p', 'v', 'm', 'f')
       AND CASE WHEN $2::text IS NULL THEN pg_table_is_visible(pg_class.oid) ELSE nspname = $2 END";
+
+const ELSEWHERE: &str = "
+    SELECT quote_ident(nspname) AS schema
+    FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE relname = $1::text::name AND relkind IN ('r', 'p', 'v', 'm', 'f')
+      AND nspname <> 'information_schema' AND NOT starts_with(nspname::text, 'pg_')
+    ORDER BY nspname LIMIT 1";
 
 /// A domain is read as what it is made from, and can forbid nulls as well as the column.
 const COLUMNS: &str = "

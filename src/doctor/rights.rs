@@ -1,4 +1,4 @@
-//! What the role that asks may not read of what the graph reads.
+//! What the role that asks may not do of what the graph does: read, and write where it has mutations.
 //!
 //! PostgreSQL's catalogs tell every role what it may do, so nothing is tried. SQLite knows no roles.
 
@@ -25,6 +25,8 @@ pub enum Lack {
     Table(String),
     /// It may read others of the entity's table, but not these.
     Columns(String, Vec<ColumnIx>),
+    /// It may not write this relation so, as mutations would: `INSERT`.
+    Writes(String, Vec<&'static str>),
     /// It may read a view, which reads this relation as this role, which may not.
     Below {
         role: String,
@@ -70,6 +72,11 @@ pub(super) async fn read(
         rights
             .lacks
             .extend(lacks.into_iter().map(|lack| (id, lack)));
+        rights.lacks.extend(
+            writes(transaction, entity, table)
+                .await?
+                .map(|lack| (id, lack)),
+        );
         if let Some(search) = searches[id] {
             let (name, columns) = denied(transaction, search).await?;
             if !columns.is_empty() {
@@ -121,6 +128,33 @@ async fn rights_on(
     Ok(lacks)
 }
 
+/// What mutations of an entity do to its table, and may not.
+async fn writes(
+    transaction: &DatabaseTransaction,
+    entity: &Entity,
+    table: i64,
+) -> Result<Option<Lack>, DbErr> {
+    let operations = entity.writing.operations;
+    let wanted = [
+        (entity.exposed && operations.create, "INSERT"),
+        (entity.exposed && operations.update, "UPDATE"),
+        (entity.exposed && operations.delete, "DELETE"),
+    ];
+    let rows = ask(transaction, WRITES, [table.into()]).await?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    let mut lacks = Vec::new();
+    for (is_wanted, right) in wanted {
+        let has: bool = row.try_get("", right)?;
+        if is_wanted && !has {
+            lacks.push(right);
+        }
+    }
+    let name = row.try_get("", "relation")?;
+    Ok((!lacks.is_empty()).then_some(Lack::Writes(name, lacks)))
+}
+
 /// A relation's name in SQL, and its columns that may not be read, each with whether no column may be.
 async fn denied(
     transaction: &DatabaseTransaction,
@@ -162,6 +196,14 @@ const DENIED: &str = "
     FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
     WHERE pg_class.oid = $1::bigint::oid AND NOT has_column_privilege(pg_class.oid, attnum, 'SELECT')
     ORDER BY attnum";
+
+/// Of some columns is enough: which a mutation writes, its input says.
+const WRITES: &str = r#"
+    SELECT pg_class.oid::regclass::text AS relation,
+           has_any_column_privilege(pg_class.oid, 'INSERT') AS "INSERT",
+           has_any_column_privilege(pg_class.oid, 'UPDATE') AS "UPDATE",
+           has_table_privilege(pg_class.oid, 'DELETE') AS "DELETE"
+    FROM pg_class WHERE pg_class.oid = $1::bigint::oid"#;
 
 /// What a view reads, and those that it reads: as its owner, or as whoever asks where it is a `security_invoker`.
 const BELOW: &str = "

@@ -42,6 +42,7 @@ pub(super) async fn read(
         tables,
         searches,
         rights: Rights::default(),
+        elsewhere: HashMap::new(),
         names: names
             .iter()
             .map(|row| row.try_get("", "name"))

@@ -3,7 +3,7 @@
 //! What the graph does not know (other tables, other columns, expressions) leaves no trace here but a
 //! gap, so nothing after this compares names again.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
@@ -25,6 +25,8 @@ pub struct Structure {
     /// By [`EntityId`]; `None` where the graph has no full-text index.
     pub searches: Vec<Option<Search>>,
     pub rights: Rights,
+    /// For tables that are not there a schema in which one is that is called so, quoted where SQL wants it.
+    pub elsewhere: HashMap<EntityId, String>,
     /// Names that a new index or constraint cannot have.
     pub names: HashSet<String>,
 }

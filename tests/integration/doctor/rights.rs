@@ -21,7 +21,9 @@ impl Reader {
         run(&database, &format!("CREATE ROLE {role} LOGIN")).await;
         run(
             &database,
-            &format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"),
+            &format!(
+                "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"
+            ),
         )
         .await;
         let shown = database.url.shown();
@@ -112,7 +114,7 @@ async fn what_a_role_may_not_read_is_found_with_what_grants_it() {
             "CREATE ROLE reader_owner; GRANT CREATE ON SCHEMA public TO reader_owner;
              GRANT USAGE ON SCHEMA public TO reader_owner;
              ALTER TABLE profile RENAME TO kept; CREATE VIEW profile AS SELECT user_id, bio, website, location FROM kept;
-             ALTER VIEW profile OWNER TO reader_owner; GRANT SELECT ON profile TO reader",
+             ALTER VIEW profile OWNER TO reader_owner; GRANT SELECT, INSERT, UPDATE, DELETE ON profile TO reader",
             &["the view `profile` reads (bio, location, user_id, website) of kept as the role reader_owner, which may not read that"],
             &["GRANT SELECT (bio, location, user_id, website) ON kept TO reader_owner"],
         ),
@@ -126,7 +128,7 @@ async fn what_a_role_may_not_read_is_found_with_what_grants_it() {
         (
             "REVOKE SELECT ON ALL TABLES IN SCHEMA public FROM reader_owner;
              ALTER VIEW profile RENAME TO middle; ALTER VIEW middle SET (security_invoker = false);
-             CREATE VIEW profile AS SELECT * FROM middle; GRANT SELECT ON profile TO reader;
+             CREATE VIEW profile AS SELECT * FROM middle; GRANT SELECT, INSERT, UPDATE, DELETE ON profile TO reader;
              REVOKE SELECT (bio, location, user_id, website) ON kept FROM reader_owner",
             &["the view `profile` reads (bio, location, user_id, website) of kept as the role reader_owner, which may not read that"],
             &["GRANT SELECT (bio, location, user_id, website) ON kept TO reader_owner"],
@@ -145,6 +147,33 @@ async fn what_a_role_may_not_read_is_found_with_what_grants_it() {
     reader
         .run("DROP VIEW profile, middle; DROP OWNED BY reader_owner; DROP ROLE reader_owner")
         .await;
+    reader.end().await;
+}
+
+/// A server may be meant to be read only, so it is a warning.
+#[tokio::test]
+async fn what_mutations_may_not_write_is_found_with_what_grants_it() {
+    if !Backend::all().contains(&Backend::Postgres) {
+        return;
+    }
+    let reader = Reader::new().await;
+    reader
+        .run("REVOKE INSERT, DELETE ON post FROM reader; REVOKE UPDATE ON tag FROM reader; GRANT UPDATE (name) ON tag TO reader; REVOKE ALL ON post_search FROM reader; GRANT SELECT ON post_search TO reader")
+        .await;
+    let report = reader.report().await;
+    let [found] = &report.findings[..] else {
+        panic!("one: {report}")
+    };
+    assert_eq!(
+        (found.subject, found.severity),
+        (Subject::Right, Severity::Warning)
+    );
+    let missing = format!("the role {} may not INSERT, DELETE on post", reader.role);
+    assert_eq!(found.missing, missing);
+    assert_eq!(
+        reader.mend().await,
+        ["GRANT INSERT, DELETE ON post TO reader"]
+    );
     reader.end().await;
 }
 

@@ -1,6 +1,6 @@
 //! Tables, columns and constraints: each that is damaged is found, and mended where a statement can.
 
-use backref::doctor::Severity;
+use backref::doctor::{Remedy, Severity};
 
 use super::{mend, migrated, report, run, texts};
 use crate::harness::{Backend, blog};
@@ -260,4 +260,25 @@ async fn a_view_can_stand_for_a_table() {
             assert!(found.is_clean(), "{backend:?}: {table}:\n{found}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_table_in_another_schema_is_found_there() {
+    if !Backend::all().contains(&Backend::Postgres) {
+        return;
+    }
+    let database = migrated(Backend::Postgres).await;
+    run(
+        &database,
+        "CREATE SCHEMA \"Other\"; ALTER TABLE comment SET SCHEMA \"Other\"",
+    )
+    .await;
+    let found = report(&database, blog::graph()).await;
+    let missing = "the table `comment` is missing where it is looked for, and there is one in the schema \"Other\"";
+    let finding = found.findings.iter().find(|f| f.missing == missing);
+    let finding = finding.unwrap_or_else(|| panic!("{found}"));
+    assert!(
+        matches!(&finding.remedy, Remedy::Words(words) if words.contains("search_path") && words.contains("schema_name")),
+        "{found}"
+    );
 }
