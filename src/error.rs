@@ -19,6 +19,7 @@
 //! | ran when the request's time was over | `TIMEOUT` | that are not loaded yet fail alike, without being asked |
 //! | was prepared for tables that were altered since | its own, if it has one when it is prepared anew | begin again together with it, once |
 //! | was hit by what others did: their failure, a standby's recovery | `UNAVAILABLE`, if that happens time and again | begin again together with it |
+//! | waited behind others, for a lock it may be | `TIMEOUT`, once the request's time is over | begin again together with it |
 //! | lost its connection, or found no database | `UNAVAILABLE`, if a new connection does not help | that are not loaded yet fail alike |
 //!
 //! Where nothing is loaded, each root field is an error. A field for which there was nothing to ask (a relation whose key

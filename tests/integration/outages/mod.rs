@@ -7,6 +7,7 @@ mod stopping;
 
 use std::time::{Duration, Instant};
 
+use axum::http::StatusCode;
 use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
 use serde_json::{Value, json};
@@ -114,6 +115,29 @@ async fn a_statement_that_the_database_stops_takes_no_other_with_it() {
     only_comments_are_missing(&app.query(QUERY).await, "TIMEOUT");
     locked.rollback().await.expect("the lock's end");
     app.query(QUERY).await.data();
+}
+
+/// A lock is no outage: whoever waits for it is answered when it ends, or has been told at once to come again.
+#[tokio::test]
+async fn many_who_wait_for_a_lock_are_answered_when_it_ends() {
+    let Some(database) = postgres().await else {
+        return;
+    };
+    let app = TestApp::blog(&database);
+    let locked = lock(&database).await;
+    let texts =
+        (1..=60).map(|i| format!("{{ comments(limit: {i}) {{ id }} tags(limit: {i}) {{ id }} }}"));
+    let texts: Vec<String> = texts.collect();
+    let asking = join_all(texts.iter().map(|text| app.query(text)));
+    let release = async {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        locked.rollback().await.expect("the lock's end");
+    };
+    let (answers, ()) = tokio::join!(asking, release);
+    for answer in answers {
+        let is_refused = answer.status == StatusCode::SERVICE_UNAVAILABLE;
+        assert!(is_refused || answer.code().is_empty(), "{}", answer.text);
+    }
 }
 
 /// What was loaded before the database went away is answered.

@@ -158,6 +158,11 @@ impl PostgresPool {
             let may = |again: &Again| again.may_follow(broken) && Instant::now() < deadline;
             let Some(again) = again.filter(may) else {
                 turn.tell();
+                let waits = again.is_some_and(Again::waits);
+                let loaded = match waits {
+                    true => cut_short(loaded, DatabaseError::TimedOut),
+                    false => loaded,
+                };
                 match loaded.iter().all(|level| level.failed.is_none()) {
                     true => {
                         learnt.cost.learn(turn.member.took());
@@ -263,8 +268,17 @@ impl Again {
         match self {
             Again::Failure => true,
             Again::CutOff => broken < 1,
-            Again::Restart(_) => broken < 5,
+            Again::Restart(_) => self.waits() || broken < 5,
         }
+    }
+
+    /// Whether it is only for want of a place where to wait: for a lock of somebody else's, it may be. That is no fault, ends
+    /// with the request's time, and has cost some of that each time.
+    fn waits(self) -> bool {
+        matches!(
+            self,
+            Again::Restart(Restart::HeldUp) | Again::Restart(Restart::Slow)
+        )
     }
 }
 
@@ -452,6 +466,28 @@ impl Query<'_> {
         DatabaseError::Restart {
             why,
             cause: Some(Box::new(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_only_waits_goes_on_as_long_as_there_is_time() {
+        for (again, most) in [
+            (Again::Restart(Restart::Slow), None),
+            (Again::Restart(Restart::HeldUp), None),
+            (Again::Failure, None),
+            (Again::Restart(Restart::Aborted), Some(5)),
+            (Again::Restart(Restart::Stale), Some(5)),
+            (Again::CutOff, Some(1)),
+        ] {
+            for broken in 0..100 {
+                let may = most.is_none_or(|most| broken < most);
+                assert_eq!(again.may_follow(broken), may, "{again:?} {broken}");
+            }
         }
     }
 }
