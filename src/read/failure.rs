@@ -36,6 +36,20 @@ pub fn code(failed: &LevelError, bound: &BoundPlan) -> Code {
     }
 }
 
+/// The error of a field whose value, which was read, cannot be written, for a reason that names none. What the database
+/// holds is the operator's to mend.
+pub fn unwritable(why: &str, path: &str) -> Error {
+    let id = log::report(&log::Cause {
+        weight: log::Weight::Error,
+        what: "a value cannot be written",
+        code: None,
+        why,
+        path: Some(path),
+        statement: None,
+    });
+    Error::new(Code::InternalServerError, format!("{why} (error {id})"))
+}
+
 /// Logs what has failed of a request, each failure once, also where nothing shows it.
 pub fn report_all(loaded: &[Loaded], bound: &BoundPlan) {
     for failed in loaded.iter().filter_map(|level| level.failed.as_ref()) {

@@ -558,10 +558,7 @@ impl<'a> Writer<'a> {
                     self.type_name(level),
                     field.key
                 );
-                self.fail(
-                    Error::new(Code::InternalServerError, message),
-                    field.location,
-                );
+                self.fail_value(&message, field.location);
                 Err(Propagated)
             }
         };
@@ -607,8 +604,9 @@ impl<'a> Writer<'a> {
             CellValue::Null => format!("{name} is never null, but the database holds a null"),
             _ => format!("the database holds a value for {name} that its type cannot represent"),
         };
-        let error = Error::new(Code::InternalServerError, message);
-        self.at(Step::Key(&field.key), |w| w.fail(error, field.location));
+        self.at(Step::Key(&field.key), |w| {
+            w.fail_value(&message, field.location);
+        });
         if nullable {
             self.null();
             return Ok(());
@@ -631,6 +629,20 @@ impl<'a> Writer<'a> {
             return;
         }
         self.fail(failure::shown(failed, self.answer.bound), location);
+    }
+
+    /// What is there of the field here cannot be written.
+    fn fail_value(&mut self, why: &str, location: Option<SourceSpan>) {
+        if self.errors.len() >= MAX_ERRORS {
+            self.more_errors += 1;
+            return;
+        }
+        let keys = self.path.iter().filter_map(|step| match step {
+            Step::Key(key) => Some(*key),
+            Step::Index(_) => None,
+        });
+        let path = keys.collect::<Vec<_>>().join(".");
+        self.fail(failure::unwritable(why, &path), location);
     }
 
     fn fail(&mut self, error: Error, location: Option<SourceSpan>) {

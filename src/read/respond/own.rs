@@ -3,7 +3,7 @@
 use apollo_compiler::parser::SourceSpan;
 
 use super::{MAX_ANSWER, Propagated, Step, Writer, Written};
-use crate::error::{Code, Error, MAX_ERRORS};
+use crate::error::MAX_ERRORS;
 use crate::graph::own::{FieldError, Of, Shape, Value};
 use crate::read::own::error::shown;
 use crate::read::plan::own::{OwnCall, OwnSelected, OwnSelection};
@@ -93,7 +93,7 @@ impl<'a> Writer<'a> {
             }
             _ => {
                 let message = "a field of one's own has given null where its type has none";
-                self.fail(Error::new(Code::InternalServerError, message), location);
+                self.fail_value(message, location);
                 Err(Propagated)
             }
         };
