@@ -312,7 +312,10 @@ async fn schemas_and_the_place_of_nulls_are_respected() {
         "(id bigint PRIMARY KEY, inside_id bigint, label text NOT NULL, created_at timestamptz)";
     run(&database, &format!("CREATE TABLE shelf {shelf}")).await;
     let found = report(&database, graph()).await;
-    assert_eq!(found.findings[0].missing, "the table `shelf` is missing");
+    assert_eq!(
+        found.findings[0].missing,
+        "the table `shelf` is missing where it is looked for, and there is one in the schema public"
+    );
     run(
         &database,
         &format!("CREATE SCHEMA library; CREATE TABLE library.shelf {shelf}"),
