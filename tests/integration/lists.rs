@@ -1,6 +1,7 @@
 //! What lists can be asked: for each feature a snapshot with the query, its statements and its answer, for
 //! each database. `INSTA_UPDATE=always cargo test` renews them; read the difference.
 
+use backref::graph::Principal;
 use backref::read::plan::Limits;
 use serde_json::{Value, json};
 
@@ -383,5 +384,34 @@ async fn a_filter_never_reaches_a_hidden_row() {
         let every = "{ all: tags(limit: 1000) { id } found: tags(limit: 1000, where: { posts: { every: { status: { eq: PUBLISHED } } } }) { id } }";
         let data = app.query(every).await.data();
         assert_eq!(data["all"], data["found"]);
+    }
+}
+
+/// An argument that is null asks nothing; a null within a condition would leave out a part of it.
+#[tokio::test]
+async fn a_null_argument_is_as_one_that_is_not_written() {
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let app = TestApp::blog(&database);
+        let all = app.query("{ posts { id } }").await.data();
+        for (query, variables) in [
+            ("{ posts(where: null, search: null) { id } }", json!({})),
+            (
+                "query($w: PostWhere) { posts(where: $w) { id } }",
+                json!({ "w": null }),
+            ),
+        ] {
+            let answer = app
+                .ask(&Principal::Anonymous, query, &variables)
+                .await
+                .data();
+            assert_eq!(answer, all, "{backend:?}: {query}");
+        }
+        for query in [
+            "{ posts(where: { title: null }) { id } }",
+            "{ posts(where: { and: null }) { id } }",
+        ] {
+            assert_ne!(app.query(query).await.code(), "", "{query}");
+        }
     }
 }
