@@ -5,7 +5,7 @@ use sea_orm::DatabaseConnection;
 
 use super::{graph, sample, seed};
 use crate::Program;
-use crate::program::Result;
+use crate::program::{Result, say};
 use crate::serve::config::Seed;
 
 /// The graph of the box, over a file that is made and filled where no database is named.
@@ -28,13 +28,12 @@ async fn fill(connection: &DatabaseConnection, args: &Seed) -> Result {
     let progress = indicatif::ProgressBar::no_length().with_style(style);
     seed::run(connection, &options, &progress).await?;
     progress.finish();
-    println!(
-        "{} users, {} posts, {} comments, {} tags in {:.1?}",
+    Ok(say::output(&format!(
+        "{} users, {} posts, {} comments, {} tags in {:.1?}\n",
         args.users,
         args.posts,
         args.comments,
         args.tags,
         progress.elapsed()
-    );
-    Ok(())
+    ))?)
 }

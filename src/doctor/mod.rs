@@ -41,6 +41,7 @@ pub async fn examine(
         dialect: structure.dialect,
         tables: catalog.entities.len(),
         pending: Vec::new(),
+        unknown: Vec::new(),
         findings: findings::find(catalog, &structure, &migrate),
         migrate,
     })
@@ -55,6 +56,8 @@ pub struct Report {
     pub tables: usize,
     /// Migrations that the database lacks, by name.
     pub pending: Vec<String>,
+    /// Migrations that the database has and the program does not, by name: a newer version has migrated it.
+    pub unknown: Vec<String>,
     /// The command that applies them to this database.
     pub migrate: String,
     /// In the order of the graph.
@@ -65,6 +68,11 @@ impl Report {
     /// The report, which says too that these migrations are pending.
     pub fn with_pending(self, pending: Vec<String>) -> Self {
         Report { pending, ..self }
+    }
+
+    /// The report, which says too that the program does not know these migrations of the database's.
+    pub fn with_unknown(self, unknown: Vec<String>) -> Self {
+        Report { unknown, ..self }
     }
 
     /// Whether there is nothing to mend.

@@ -20,6 +20,20 @@ impl Display for Report {
             }
             writeln!(f, "  mend it: {}\n", self.migrate)?;
         }
+        if !self.unknown.is_empty() {
+            writeln!(
+                f,
+                "{} not known to this program:",
+                counted(self.unknown.len(), "migration is", "migrations are")
+            )?;
+            for name in &self.unknown {
+                writeln!(f, "  {name}")?;
+            }
+            writeln!(
+                f,
+                "  a newer version has migrated the database: use that one\n"
+            )?;
+        }
         let mut table = "";
         for finding in &self.findings {
             if finding.table != table {

@@ -1,9 +1,9 @@
 //! The commands that only look.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::time::Duration;
 
-use super::{Program, Result};
+use super::{Program, Result, say};
 use crate::doctor;
 use crate::engine::Request;
 use crate::graph::Principal;
@@ -12,7 +12,7 @@ use crate::identity::tokens::Tokens;
 use crate::read::plan::Limits;
 use crate::serve::config::{Doctor, Explain, Token};
 use crate::serve::database::{self, Connect};
-use crate::serve::identity;
+use crate::serve::{identity, migrate};
 
 /// Whether the database has all that the graph needs.
 pub async fn examine(program: Program, args: Doctor) -> Result<bool> {
@@ -23,6 +23,7 @@ pub async fn examine(program: Program, args: Doctor) -> Result<bool> {
     let catalog = program.graph.build()?;
     let connection = url.connect(Connect::reading()).await?;
     let pending = database::pending_migrations(migrations, &url, &connection).await?;
+    let unknown = migrate::unknown(migrations, &url, &connection).await?;
     // The program's own file is what commands use where none is named.
     let option = match is_named {
         true => url.option(),
@@ -30,16 +31,16 @@ pub async fn examine(program: Program, args: Doctor) -> Result<bool> {
     };
     let report = doctor::examine(&catalog, &connection, &option).await;
     connection.close().await?;
-    let report = report.map_err(|e| url.refused(e))?.with_pending(pending);
-    std::io::stdout().write_all(report.to_string().as_bytes())?;
+    let report = report.map_err(|e| url.refused(e))?;
+    let report = report.with_pending(pending).with_unknown(unknown);
+    say::output(&report.to_string())?;
     Ok(report.is_clean())
 }
 
 /// The graph as it is served, in GraphQL's schema language.
 pub fn print_schema(program: Program) -> Result {
     let planner = super::planner(program.graph, Limits::default())?;
-    print!("{}", planner.schema().sdl);
-    Ok(())
+    Ok(say::output(&planner.schema().sdl)?)
 }
 
 /// A token for a user, with the role that the database says.
@@ -58,8 +59,7 @@ pub async fn print_token(program: Program, args: Token) -> Result {
     let subject = subject.ok_or_else(|| format!("{} has no user {id}", url.shown()))?;
     let ttl = args.ttl.map(Duration::from_secs);
     let token = tokens.sign(&subject, ttl).ok_or("no token was signed")?;
-    println!("{token}");
-    Ok(())
+    Ok(say::output(&format!("{token}\n"))?)
 }
 
 /// What a document would run.
@@ -94,6 +94,5 @@ pub fn print_plan(program: Program, args: &Explain) -> Result {
             .collect();
         lines.join("\n")
     })?;
-    print!("{shown}");
-    Ok(())
+    Ok(say::output(&shown)?)
 }

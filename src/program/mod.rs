@@ -4,13 +4,16 @@ mod commands;
 mod logging;
 #[cfg(feature = "new")]
 mod projects;
+pub(crate) mod say;
 mod serving;
 mod signals;
 mod tables;
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::builder::Resettable;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use futures_util::future::BoxFuture;
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
@@ -98,7 +101,7 @@ impl Program {
     /// The tables were there before the program: its migrations change them, and are applied without
     /// `--beside-other-tables`.
     pub fn tables_are_there(self) -> Self {
-        let others = Others::Allowed;
+        let others = Others::Own;
         Program { others, ..self }
     }
 
@@ -142,7 +145,8 @@ impl Program {
     }
 
     fn arguments(&self) -> ArgMatches {
-        let command = Cli::command().name(self.name).version(self.version);
+        let command = without_empty(Cli::command());
+        let command = command.name(self.name).version(self.version);
         let command = match self.seeding {
             Some(_) => command,
             None => command.mut_subcommand("seed", |seed| seed.hide(true)),
@@ -200,12 +204,26 @@ pub fn serve(graph: Graph) -> ExitCode {
     Program::new(graph).main()
 }
 
+/// A command that takes a variable of the environment without a value for one that is not set, as files of containers leave
+/// them. What says which tokens are believed is not among them: without it others might be, or none.
+fn without_empty(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| {
+        let of_tokens = name.to_string_lossy().starts_with("JWT_");
+        !of_tokens && std::env::var_os(name).is_some_and(|value| value.is_empty())
+    };
+    let command = command.mut_args(|arg| match arg.get_env().is_some_and(is_empty) {
+        true => arg.env(Resettable::Reset),
+        false => arg,
+    });
+    command.mut_subcommands(without_empty)
+}
+
 fn served(ended: Result<ExitCode>) -> ExitCode {
     ended.unwrap_or_else(|error| failed(&*error, 1))
 }
 
 fn failed(error: &dyn std::error::Error, status: u8) -> ExitCode {
-    eprintln!("{}: {error}", crate::serve::name::get());
+    say::aside(&format!("{}: {error}\n", crate::serve::name::get()));
     ExitCode::from(status)
 }
 

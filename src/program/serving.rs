@@ -73,7 +73,7 @@ pub async fn serve(program: Program, args: Serve) -> Result<ExitCode> {
     let options = ServerOptions {
         authentication: Authentication::by_bearer(bearer),
         client_address: args.client_address_header.clone(),
-        max_body_bytes: args.max_body_bytes,
+        max_body_bytes: args.max_body_bytes as usize,
         body_timeout: Duration::from_secs(args.connections.body_timeout),
         graphiql: args.graphiql,
         explain,

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use super::{Program, Result, logging};
+use super::{Program, Result, logging, say};
 use crate::serve::config::{Migrate, MigrateAction, Seed};
 use crate::serve::database::{self, Connect, Url};
 use crate::serve::migrate::{self, Runner};
@@ -37,11 +37,16 @@ pub async fn migrate(program: &Program, args: Migrate) -> Result {
         }
     }
     let connection = url.connect(Connect::reading()).await?;
-    for (name, is_applied) in migrate::status(migrations, &url, &connection).await? {
-        let status = if is_applied { "applied" } else { "pending" };
-        println!("{status:<8} {name}");
+    let all = migrate::status(migrations, &url, &connection).await?;
+    let lines = all.iter().map(|(name, is_applied)| {
+        let status = if *is_applied { "applied" } else { "pending" };
+        format!("{status:<8} {name}\n")
+    });
+    let mut lines: String = lines.collect();
+    for name in migrate::unknown(migrations, &url, &connection).await? {
+        lines += &format!("unknown  {name}\n");
     }
-    Ok(())
+    Ok(say::output(&lines)?)
 }
 
 /// Asks whether the content of a database may go. Where nobody can be asked, or others have tables in it, `--yes`
@@ -67,7 +72,7 @@ async fn agree_to_lose(url: &Url, runner: &Runner) -> Result {
     if !std::io::stdin().is_terminal() {
         return Err(format!("{question}\nSay --yes if they may go.").into());
     }
-    eprint!("{question}\nGo on? [y/N] ");
+    say::aside(&format!("{question}\nGo on? [y/N] "));
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     match answer.trim().to_ascii_lowercase().as_str() {

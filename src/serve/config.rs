@@ -16,6 +16,15 @@ use super::open::usual_connections;
 use crate::identity::tokens::{Algorithm, ClaimPath};
 use crate::read::plan::{DocumentLimits, Limits};
 
+/// The longest that anything is waited for, in seconds: a day. PostgreSQL counts milliseconds, and up to 24 days.
+const LONGEST: u64 = 24 * 60 * 60;
+/// The longest that a token is believed, in seconds: ten years.
+const LONGEST_TOKEN: u64 = 10 * 365 * 24 * 60 * 60;
+/// The largest body that may be allowed, in bytes: 1 GiB, which is in memory as a whole.
+const LARGEST_BODY: u64 = 1 << 30;
+/// As many connections PostgreSQL can have at most.
+const MOST_CONNECTIONS: i64 = 262_143;
+
 /// A GraphQL server for related data. Without a command it serves.
 #[derive(Debug, Parser)]
 #[command(name = "backref", version, args_conflicts_with_subcommands = true)]
@@ -128,7 +137,7 @@ pub struct DatabaseArgs {
     /// How many connections to the database at most; by default four a processor and at least eight. Requests
     /// share them: most of the time two a processor are enough, the others are for statements that take long.
     /// Mutations have half as many beside these
-    #[arg(long, env = "DATABASE_MAX_CONNECTIONS", default_value_t = usual_connections(), hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "DATABASE_MAX_CONNECTIONS", default_value_t = usual_connections(), hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..=MOST_CONNECTIONS))]
     pub database_max_connections: u32,
 }
 
@@ -150,14 +159,14 @@ pub struct Serve {
     #[command(flatten)]
     pub limits: LimitArgs,
     /// How long a request may take, in seconds; its database work is stopped then
-    #[arg(long, env = "REQUEST_TIMEOUT", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, env = "REQUEST_TIMEOUT", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=LONGEST))]
     pub request_timeout: u64,
     /// How long the answer of a mutation with an Idempotency-Key is kept and given again, in hours
     #[arg(long, env = "IDEMPOTENCY_HOURS", default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=8760))]
     pub idempotency_hours: u64,
     /// The largest request body, in bytes
-    #[arg(long, env = "MAX_BODY_BYTES", default_value_t = 1 << 20)]
-    pub max_body_bytes: usize,
+    #[arg(long, env = "MAX_BODY_BYTES", default_value_t = 1 << 20, value_parser = clap::value_parser!(u64).range(1..=LARGEST_BODY))]
+    pub max_body_bytes: u64,
     #[command(flatten)]
     pub connections: ConnectionArgs,
     /// Serve the GraphiQL page at /
@@ -239,7 +248,7 @@ pub struct IdentityArgs {
     #[arg(long, env = "JWT_CLAIMS", value_delimiter = ',')]
     pub jwt_claims: Vec<NamedClaim>,
     /// How long tokens that the server signs are believed, in seconds
-    #[arg(long, env = "JWT_TTL", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, env = "JWT_TTL", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(1..=LONGEST_TOKEN))]
     pub jwt_ttl: u64,
 }
 
@@ -293,9 +302,9 @@ pub struct OtherTables {
 impl OtherTables {
     /// What was said, or else this.
     pub fn or(self, unsaid: Others) -> Others {
-        match self.beside_other_tables {
-            true => Others::Allowed,
-            false => unsaid,
+        match (self.beside_other_tables, unsaid) {
+            (true, Others::Refused) => Others::Allowed,
+            (_, unsaid) => unsaid,
         }
     }
 }
@@ -307,16 +316,16 @@ pub struct ConnectionArgs {
     #[arg(long, env = "MAX_CONNECTIONS", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: Option<u32>,
     /// How long the head of a request may take to come, in seconds, and how long a new connection may be silent
-    #[arg(long, env = "HEADER_TIMEOUT", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, env = "HEADER_TIMEOUT", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=LONGEST))]
     pub header_timeout: u64,
     /// How long the body of a request may take to come, in seconds
-    #[arg(long, env = "BODY_TIMEOUT", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, env = "BODY_TIMEOUT", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=LONGEST))]
     pub body_timeout: u64,
     /// How long a connection may wait for its next request, in seconds
-    #[arg(long, env = "IDLE_TIMEOUT", default_value_t = 75, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, env = "IDLE_TIMEOUT", default_value_t = 75, value_parser = clap::value_parser!(u64).range(1..=LONGEST))]
     pub idle_timeout: u64,
     /// How long a client may take to read 16 KiB of its answer, or what is left of it, in seconds
-    #[arg(long, env = "WRITE_TIMEOUT", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, env = "WRITE_TIMEOUT", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=LONGEST))]
     pub write_timeout: u64,
 }
 
@@ -452,7 +461,7 @@ pub struct Token {
     #[arg(long)]
     pub user: String,
     /// How long the token is believed, in seconds, rather than JWT_TTL
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=LONGEST_TOKEN))]
     pub ttl: Option<u64>,
     /// postgres://… or sqlite://FILE, which says the user's role; without it the embedded file backref.db
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]

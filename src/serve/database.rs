@@ -39,6 +39,10 @@ pub enum SetupError {
     BadUrl { url: String, cause: String },
     #[error("--database-url (DATABASE_URL): {0}")]
     Parameter(String),
+    #[error(
+        "there is no database `{name}` at {url}; make it (createdb {name}), or name another with --database-url (DATABASE_URL)"
+    )]
+    NoDatabase { url: String, name: String },
     #[error("{file} cannot be used as an SQLite database: {cause}")]
     Unusable { file: PathBuf, cause: String },
     #[error(
@@ -51,12 +55,15 @@ pub enum SetupError {
     )]
     InMemory,
     #[error(
-        "the database {url} lacks {pending} migration(s); run `{} migrate up {option}`, or start with --migrate",
-        super::name::get()
+        "the database {url} lacks {pending} migration(s); run `{} migrate up {option}`{}",
+        super::name::get(),
+        if *changeable { ", or start with --migrate" } else { "" }
     )]
     Unmigrated {
         url: String,
         option: String,
+        /// Whether it can be migrated by its URL.
+        changeable: bool,
         pending: usize,
     },
     #[error(
@@ -93,6 +100,10 @@ pub enum SetupError {
     )]
     ReadOnlyFile { file: PathBuf, cause: String },
     #[error(
+        "{file} cannot be written: {cause}\nTo migrate is to write it: do it where the file and its folder can be written, and as somebody who may."
+    )]
+    NotWritable { file: PathBuf, cause: String },
+    #[error(
         "{file} cannot be made: {cause}\nStart in a folder that can be written, or name a database with --database-url (DATABASE_URL)."
     )]
     NotMade { file: PathBuf, cause: String },
@@ -100,6 +111,22 @@ pub enum SetupError {
         "the database {url} has tables, and none of Backref's migrations: {tables}\nIt may be another program's. Name another database with --database-url (DATABASE_URL), or add the tables beside those with --beside-other-tables."
     )]
     OtherTables { url: String, tables: String },
+    #[error(
+        "the database {url} records migrations in `{table}`, and none of Backref's: {names}\nIt may be another program's. Name another database with --database-url (DATABASE_URL), or add the tables beside those with --beside-other-tables."
+    )]
+    OtherMigrations {
+        url: String,
+        table: String,
+        names: String,
+    },
+    #[error(
+        "the database {url} has tables that are called as some of Backref's, and none of its migrations: {tables}\nNothing was added. Name another database with --database-url (DATABASE_URL), or rename those tables."
+    )]
+    TakenNames { url: String, tables: String },
+    #[error(
+        "the table `{table}` of {url} is no record of migrations, which has the columns `version` and `applied_at`: rename it, or name another database with --database-url (DATABASE_URL)"
+    )]
+    NoRecord { url: String, table: String },
     #[error(
         "the database {url} has migrations that this program does not know: {names}\nA newer version has migrated it: use that one, or at least its migrations."
     )]
@@ -109,11 +136,13 @@ pub enum SetupError {
     )]
     Locked { url: String, waited: Duration },
     #[error(
-        "the migration {name} failed, and nothing of it was kept: {cause}\nA migration runs in a transaction; one that cannot says so: `use_transaction` returns Some(false)."
+        "the migration {name} failed, and nothing of it was kept: {}\nA migration runs in a transaction; one that cannot says so: `use_transaction` returns Some(false).",
+        said(cause)
     )]
     Migration { name: String, cause: DbErr },
     #[error(
-        "the migration {name} failed: {cause}\nIt runs outside a transaction, as its `use_transaction` says, so what it did before stands."
+        "the migration {name} failed: {}\nIt runs outside a transaction, as its `use_transaction` says, so what it did before stands.",
+        said(cause)
     )]
     OutsideTransaction { name: String, cause: DbErr },
     #[error(
@@ -126,10 +155,10 @@ pub enum SetupError {
     },
     #[error(
         "the migration {} failed: {}\nIt seems to have been interrupted before: {}. Nothing was changed now. Replace {} by a backup from before; or bring the table to what the migration makes of it, and record it: INSERT INTO {} VALUES ('{}', unixepoch())",
-        .0.name, .0.cause, .0.what, .0.file, .0.table, .0.name
+        .0.name, said(&.0.cause), .0.what, .0.file, .0.table, .0.name
     )]
     HalfApplied(Box<HalfApplied>),
-    #[error("the database refused a statement: {0}")]
+    #[error("the database refused a statement: {}", said(.0))]
     Statement(#[from] DbErr),
     #[error("{0}")]
     Read(#[from] DatabaseError),
@@ -213,7 +242,7 @@ impl Url {
         let connected = sea_orm::Database::connect(options).await;
         connected.map_err(|cause| match self.refused(cause) {
             SetupError::Statement(cause) => {
-                of_either!(Place, place, place => place.unreachable(self, cause.to_string()))
+                of_either!(Place, place, place => place.unreachable(self, said(&cause)))
             }
             known => known,
         })
@@ -248,16 +277,33 @@ const BUSY: i32 = 5;
 
 /// The code that the database gave an error: an SQLSTATE, or SQLite's extended result code.
 pub fn sql_state(error: &DbErr) -> Option<String> {
-    let (DbErr::Conn(cause) | DbErr::Exec(cause) | DbErr::Query(cause)) = error else {
-        return None;
-    };
-    let RuntimeErr::SqlxError(cause) = cause else {
-        return None;
-    };
-    cause
-        .as_database_error()?
-        .code()
-        .map(|code| code.into_owned())
+    let code = driver_error(error)?.as_database_error()?.code();
+    code.map(|code| code.into_owned())
+}
+
+fn driver_error(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(cause))
+        | DbErr::Exec(RuntimeErr::SqlxError(cause))
+        | DbErr::Query(RuntimeErr::SqlxError(cause)) => Some(cause),
+        _ => None,
+    }
+}
+
+/// What the database said.
+pub fn said(error: &DbErr) -> String {
+    driver_error(error).map_or_else(|| error.to_string(), said_by_driver)
+}
+
+/// The same of sqlx's error, which by itself adds the line of the server's own source.
+pub fn said_by_driver(error: &sqlx::Error) -> String {
+    match error.as_database_error() {
+        Some(said) => match said.code() {
+            Some(code) => format!("{} ({code})", said.message()),
+            None => said.message().to_owned(),
+        },
+        None => error.to_string(),
+    }
 }
 
 /// Whether another process was in the way, on SQLite.
@@ -273,11 +319,19 @@ pub async fn require_migrated(
     url: &Url,
     connection: &DatabaseConnection,
 ) -> Result<(), SetupError> {
+    let unknown = migrate::unknown(migrations, url, connection).await?;
+    if !unknown.is_empty() {
+        tracing::warn!(
+            migrations = migrate::listed(unknown.iter().map(String::as_str)),
+            "the database has migrations that this program does not know: a newer version has migrated it"
+        );
+    }
     match pending_migrations(migrations, url, connection).await?.len() {
         0 => Ok(()),
         pending => Err(SetupError::Unmigrated {
             url: url.shown(),
             option: url.option(),
+            changeable: url.is_changeable(),
             pending,
         }),
     }
@@ -317,11 +371,8 @@ pub async fn embedded(
         runner.close().await
     };
     made.await.map_err(|error| match url.placed(error) {
-        SetupError::ReadOnlyPlace { cause, .. } | SetupError::Unusable { cause, .. }
-            if !is_there =>
-        {
-            SetupError::NotMade { file, cause }
-        }
+        SetupError::ReadOnlyPlace { cause, .. } if !is_there => SetupError::NotMade { file, cause },
+        SetupError::NotWritable { file, cause } => SetupError::ReadOnlyFile { file, cause },
         other => other,
     })?;
     Ok(url)

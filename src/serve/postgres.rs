@@ -8,11 +8,9 @@ use sea_orm::{ConnectOptions, DbErr};
 use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-use super::database::{CONNECT_TIMEOUT, Connect, SetupError};
+use super::database::{Connect, SetupError, said_by_driver};
 use super::url::{Url, one_of, parameters, shown, unknown};
-use crate::read::load::postgres::{
-    Connector, PostgresPool, PostgresWriters, Purpose, without_pgbouncer,
-};
+use crate::read::load::postgres::{Connector, Ours, PostgresPool, PostgresWriters, Purpose};
 use crate::read::load::{Database, Writers};
 use crate::read::sql::Dialect;
 
@@ -24,6 +22,7 @@ pub struct Server {
     text: String,
     /// It is a pooler, which gives each transaction a session of its choice.
     pooled: bool,
+    connect_timeout: Duration,
 }
 
 impl FromStr for Server {
@@ -31,15 +30,20 @@ impl FromStr for Server {
 
     fn from_str(text: &str) -> Result<Self, SetupError> {
         check(text)?;
-        let (known, pooled) = without_pgbouncer(text);
-        let options = PgConnectOptions::from_str(&known).map_err(|cause| SetupError::BadUrl {
+        let Ours {
+            url,
+            pooled,
+            connect_timeout,
+        } = Ours::of(text);
+        let options = PgConnectOptions::from_str(&url).map_err(|cause| SetupError::BadUrl {
             url: shown(text),
             cause: cause.to_string(),
         })?;
         Ok(Server {
             options: Box::new(options),
-            text: known,
+            text: url,
             pooled,
+            connect_timeout,
         })
     }
 }
@@ -79,10 +83,19 @@ impl Server {
         };
         let own = ours(*self.options.clone());
         let connect = sqlx::PgConnection::connect_with(&own);
-        let connection = tokio::time::timeout(CONNECT_TIMEOUT, connect)
+        let most = self.connect_timeout;
+        let connection = tokio::time::timeout(most, connect)
             .await
-            .map_err(|_| unreachable(format!("no answer in {CONNECT_TIMEOUT:?}")))?
-            .map_err(|cause| unreachable(cause.to_string()))?;
+            .map_err(|_| unreachable(format!("no answer in {most:?}")))?
+            .map_err(|cause| match is_no_database(&cause) {
+                true => SetupError::NoDatabase {
+                    url: url.shown(),
+                    name: (self.options.get_database())
+                        .unwrap_or(self.options.get_username())
+                        .to_owned(),
+                },
+                false => unreachable(said_by_driver(&cause)),
+            })?;
         // Its farewell may fail: it has served its purpose.
         let _ = connection.close().await;
         let mut options = ConnectOptions::new(&self.text);
@@ -115,6 +128,12 @@ impl Server {
     }
 }
 
+/// Whether the server is there, and has no database that is called so.
+fn is_no_database(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code == "3D000")
+}
+
 /// What a URL of PostgreSQL may say, by the names that mean the same.
 const POSTGRES: &[&[&str]] = &[
     &["sslmode", "ssl-mode"],
@@ -130,6 +149,7 @@ const POSTGRES: &[&[&str]] = &[
     &["options"],
     &["statement-cache-capacity"],
     &["pgbouncer"],
+    &["connect_timeout"],
 ];
 
 const SSL_MODES: &[&str] = &[
@@ -178,6 +198,9 @@ fn check_value(name: &str, value: &str, kind: &str) -> Result<(), SetupError> {
     let wanted = match kind {
         "sslmode" if PgSslMode::from_str(value).is_err() => one_of(value, SSL_MODES),
         "pgbouncer" if !["true", "false"].contains(&value) => "true or false".to_owned(),
+        "connect_timeout" if !value.parse().is_ok_and(|n: u64| (1..=3600).contains(&n)) => {
+            "a number of seconds, from 1 to 3600".to_owned()
+        }
         "port" if value.parse::<u16>().is_err() => "a number up to 65535".to_owned(),
         "statement-cache-capacity" if value.parse::<usize>().is_err() => "a number".to_owned(),
         "host" if name == "hostaddr" && value.parse::<IpAddr>().is_err() => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 use sea_orm::{ConnectOptions, DbErr};
 
-use super::database::{Connect, SetupError, sql_state};
+use super::database::{Connect, SetupError, said, sql_state};
 use super::url::{Url, encoded, one_of, parameters, unknown};
 use crate::read::load::sqlite::{Access, SqlitePool, SqliteWriter};
 use crate::read::load::{Database, Writers};
@@ -142,6 +142,14 @@ impl File {
 
     /// Refuses a file that is not there, or cannot be used as the URL says.
     fn check(&self, url: &Url, settings: Connect) -> Result<(), SetupError> {
+        let is_folder =
+            self.path.is_dir() || self.path.as_os_str().as_encoded_bytes().ends_with(b"/");
+        if is_folder {
+            return Err(SetupError::Unusable {
+                file: self.path.clone(),
+                cause: "it is a folder; name a file in it".to_owned(),
+            });
+        }
         if !settings.create && !self.path.exists() {
             return Err(SetupError::NoFile(self.path.clone()));
         }
@@ -150,7 +158,7 @@ impl File {
             && self.path.exists()
             && let Err(cause) = write(&self.path)
         {
-            return Err(SetupError::ReadOnlyFile {
+            return Err(SetupError::NotWritable {
                 file: self.path.clone(),
                 cause: cause.to_string(),
             });
@@ -186,12 +194,21 @@ impl File {
 
     pub fn refused(&self, error: DbErr) -> SetupError {
         let file = self.path.clone();
-        if let Err(cause) = std::fs::File::open(&self.path) {
-            let cause = cause.to_string();
-            return SetupError::Unusable { file, cause };
+        match std::fs::File::open(&self.path) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+                return SetupError::NotMade {
+                    cause: why_not_made(&file),
+                    file,
+                };
+            }
+            Err(cause) => {
+                let cause = cause.to_string();
+                return SetupError::Unusable { file, cause };
+            }
+            Ok(_) => {}
         }
         let code = sql_state(&error).and_then(|code| code.parse::<i32>().ok());
-        let cause = error.to_string();
+        let cause = said(&error);
         match code.map(|code| code & 0xff) {
             Some(CANNOT_OPEN | READ_ONLY) => SetupError::ReadOnlyPlace { file, cause },
             Some(NO_DATABASE | CORRUPT) => SetupError::Unusable { file, cause },
@@ -231,6 +248,21 @@ enum Reading {
     Only,
     /// With the rights of one who writes.
     WithoutChange,
+}
+
+/// Why a file is not made, which SQLite does not say.
+fn why_not_made(file: &Path) -> String {
+    let new = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(file);
+    match new {
+        Err(cause) => cause.to_string(),
+        Ok(_) => {
+            let _ = std::fs::remove_file(file);
+            "SQLite cannot open it".to_owned()
+        }
+    }
 }
 
 /// Whether there are changes beside the file that are not in it.

@@ -30,27 +30,31 @@ pub(super) enum Place {
 impl FromStr for Url {
     type Err = SetupError;
 
-    fn from_str(text: &str) -> Result<Self, SetupError> {
-        let text = text.trim();
-        let place = match text.split_once(':').map(|(scheme, _)| scheme) {
+    fn from_str(given: &str) -> Result<Self, SetupError> {
+        let text = given.trim();
+        let (scheme, rest) = text.split_once(':').unwrap_or_default();
+        let scheme = scheme.to_ascii_lowercase();
+        let text = format!("{scheme}:{rest}");
+        let place = match &*scheme {
+            // Without slashes sqlx would connect by what the environment says, and to nothing of the rest.
+            "postgres" | "postgresql" if !rest.starts_with("//") => {
+                return Err(SetupError::UnknownUrl(shown(given)));
+            }
             #[cfg(feature = "postgres")]
-            Some("postgres" | "postgresql") => Place::Postgres(text.parse()?),
+            "postgres" | "postgresql" => Place::Postgres(text.parse()?),
             #[cfg(feature = "sqlite")]
-            Some("sqlite") => Place::Sqlite(text.parse()?),
-            scheme => return Err(not_served(text, scheme)),
+            "sqlite" => Place::Sqlite(text.parse()?),
+            scheme => return Err(not_served(given, scheme)),
         };
-        Ok(Url {
-            text: text.to_owned(),
-            place,
-        })
+        Ok(Url { text, place })
     }
 }
 
 /// Why a database of this scheme is none that can be served.
-fn not_served(text: &str, scheme: Option<&str>) -> SetupError {
+fn not_served(text: &str, scheme: &str) -> SetupError {
     let (kind, feature) = match scheme {
-        Some("postgres" | "postgresql") => ("PostgreSQL", "postgres"),
-        Some("sqlite") => ("SQLite", "sqlite"),
+        "postgres" | "postgresql" => ("PostgreSQL", "postgres"),
+        "sqlite" => ("SQLite", "sqlite"),
         _ => return SetupError::UnknownUrl(shown(text)),
     };
     SetupError::NotCompiledIn {
@@ -103,14 +107,44 @@ impl Url {
         of_either!(Place, &self.place, place => place.example(&self.text))
     }
 
-    /// The option that names this database to another command.
+    /// Whether what changes the database may use this URL of it.
+    pub fn is_changeable(&self) -> bool {
+        self.option() == option(&self.shown())
+    }
+
+    /// The option that names this database to a command that changes it: without what keeps its file from being written,
+    /// and not by its pooler.
     pub fn option(&self) -> String {
-        let url = self.shown();
-        // `?` and `&` mean something to a shell.
-        match url.contains(['?', '&', ' ', '*', '[', '(', '$']) {
-            true => format!("--database-url '{url}'"),
-            false => format!("--database-url {url}"),
+        if self.is_pooled() {
+            return "--database-url URL-OF-THE-DATABASE-BEHIND-THE-POOLER".to_owned();
         }
+        let url = self.shown();
+        let url = match url.split_once('?') {
+            Some((file, query)) if self.is_file() => {
+                let forbids =
+                    |part: &&str| matches!(*part, "mode=ro" | "immutable=1" | "immutable=true");
+                let rest: Vec<&str> = query.split('&').filter(|part| !forbids(part)).collect();
+                match rest.is_empty() {
+                    true => file.to_owned(),
+                    false => format!("{file}?{}", rest.join("&")),
+                }
+            }
+            _ => url,
+        };
+        option(&url)
+    }
+}
+
+fn option(url: &str) -> String {
+    format!("--database-url {}", for_shell(url))
+}
+
+/// A word as a shell takes it.
+fn for_shell(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-./:@%+=,".contains(c);
+    match word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
@@ -122,30 +156,116 @@ pub(super) fn encoded(path: &Path) -> String {
         .replace('#', "%23")
 }
 
+/// A URL without its password, for messages. It may be mistyped, so what could be a part of a password is not shown.
 pub(super) fn shown(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
+    let Some((scheme, rest)) = url.split_once(':') else {
+        return without_password(url);
     };
-    let (rest, query) = match rest.split_once('?') {
-        Some((rest, query)) => (rest, format!("?{}", without_password(query))),
-        None => (rest, String::new()),
+    let (colon, rest) = match rest.strip_prefix("//") {
+        Some(rest) => ("://", rest),
+        None => (":", rest),
     };
-    match rest.rsplit_once('@') {
-        Some((user, host)) => {
-            let name = user.split(':').next().unwrap_or_default();
-            format!("{scheme}://{name}@{host}{query}")
+    let is_file = scheme.eq_ignore_ascii_case("sqlite");
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let place = match is_file {
+        true => place.to_owned(),
+        // A `?` or a `#` of a password ends what is read of a URL, and the rest of it is somewhere behind.
+        false if rest.contains('#') || names(query).any(|name| name.contains('@')) => {
+            return match rest.rsplit_once('@') {
+                Some((before, after)) => {
+                    let user = before.split([':', '/', '?', '#', '@']).next();
+                    let after = after.split('#').next().unwrap_or_default();
+                    shown(&format!(
+                        "{scheme}{colon}{}@{after}",
+                        user.unwrap_or_default()
+                    ))
+                }
+                None => shown(&url[..url.find('#').unwrap_or_default()]),
+            };
         }
-        None => format!("{scheme}://{rest}{query}"),
+        false => match place.rsplit_once('@') {
+            // Without slashes what looks like a scheme may be the user.
+            Some((password, host)) if colon == ":" && !password.contains(':') => {
+                format!("***@{host}")
+            }
+            Some((user, host)) => {
+                let name = user.split(':').next().unwrap_or_default();
+                format!("{name}@{host}")
+            }
+            None => without_password(&without_words(place)),
+        },
+    };
+    let query = match query {
+        "" => String::new(),
+        query => format!("?{}", without_secrets(query)),
+    };
+    format!("{scheme}{colon}{place}{query}")
+}
+
+/// A host and its port; what is no port is taken for a password.
+fn without_words(place: &str) -> String {
+    let (host, rest) = place.rsplit_once(':').unwrap_or((place, ""));
+    let port = rest.split('/').next().unwrap_or_default();
+    match port.bytes().all(|byte| byte.is_ascii_digit()) || host.starts_with('[') {
+        true => place.to_owned(),
+        false => format!("{}:***", host.split(':').next().unwrap_or_default()),
     }
 }
 
-fn without_password(query: &str) -> String {
-    let parts = query.split('&').map(|part| match part.split_once('=') {
-        Some((name @ "password", _)) => format!("{name}=***"),
-        _ => part.to_owned(),
+/// What is no URL, up to a password as libpq's other form has it: `host=h password=…`.
+fn without_password(text: &str) -> String {
+    match text.to_ascii_lowercase().find("password") {
+        Some(at) => format!("{}password=***", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// The names of a query's parameters, as they are written.
+fn names(query: &str) -> impl Iterator<Item = &str> {
+    let parts = query.split('&');
+    parts.map(|part| part.split('=').next().unwrap_or_default())
+}
+
+/// A query with the values alone of what is known to be no secret.
+fn without_secrets(query: &str) -> String {
+    let parts = query.split('&').map(|part| {
+        let name = part.split('=').next().unwrap_or_default();
+        let decoded = url::form_urlencoded::parse(name.as_bytes()).next();
+        let decoded = decoded.map_or_else(String::new, |(name, _)| name.into_owned());
+        let is_option = decoded.starts_with("options[");
+        match part.contains('=') {
+            true if is_option || HARMLESS.contains(&&*decoded) => part.to_owned(),
+            true => format!("{decoded}=***"),
+            false => "***".to_owned(),
+        }
     });
     parts.collect::<Vec<_>>().join("&")
 }
+
+/// Parameters whose values are no secrets.
+const HARMLESS: &[&str] = &[
+    "application_name",
+    "cache",
+    "connect_timeout",
+    "dbname",
+    "host",
+    "hostaddr",
+    "immutable",
+    "mode",
+    "options",
+    "pgbouncer",
+    "port",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-mode",
+    "ssl-root-cert",
+    "sslcert",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+    "vfs",
+];
 
 /// A name and its value.
 pub(super) type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
@@ -154,12 +274,25 @@ pub(super) type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
 pub(super) fn parameters(text: &str) -> Result<Vec<Parameter<'_>>, SetupError> {
     if text.contains('#') {
         return Err(SetupError::BadUrl {
-            url: shown(text.split('#').next().unwrap_or_default()),
+            url: shown(text),
             cause: "what follows a `#` is no part of the database; write %23 for the character"
                 .to_owned(),
         });
     }
     let query = text.split_once('?').map_or("", |(_, query)| query);
+    let no_parameter = |part: &&str| {
+        !part.is_empty()
+            && part
+                .split_once('=')
+                .is_none_or(|(name, _)| name.contains('@'))
+    };
+    if query.split('&').any(|part| no_parameter(&part)) {
+        return Err(SetupError::BadUrl {
+            url: shown(text),
+            cause: "what follows the `?` are parameters, NAME=VALUE; write %3F for the character in a password"
+                .to_owned(),
+        });
+    }
     Ok(url::form_urlencoded::parse(query.as_bytes()).collect())
 }
 
@@ -249,6 +382,12 @@ mod tests {
             ("sqlite://a.db?mode=ro&mode=rw", &["`mode`", "twice"]),
             ("sqlite://a.db#b", &["%23"]),
             ("mysql://u@h/d", &["mysql://u@h/d", "postgres://"]),
+            ("postgres:u@h/d", &["postgres:***@h/d", "postgres://"]),
+            ("postgres://u@h/d?sslmode", &["NAME=VALUE"]),
+            (
+                "postgres://u@h/d?connect_timeout=soon",
+                &["`connect_timeout`", "seconds"],
+            ),
         ] {
             let text = refusal(url);
             for part in says {
@@ -264,6 +403,18 @@ mod tests {
             "postgres://ann@h/d?password=secret&sslmode=requires",
             "postgres://ann:secret@h/d?sslmode=require#x",
             "mysql://ann:secret@h/d",
+            "postgres:/ann:secret@h/d",
+            "postgres:ann:secret@h/d",
+            "ann:secret@h/d",
+            "postgres://ann:secret",
+            "postgres://ann:s?secret@h/d",
+            "postgres://ann:s#secret@h/d",
+            "postgres://ann:s?secret",
+            "postgres://ann:s#secret",
+            "postgres://ann:s@s?secret@h/d",
+            "postgres://ann@h/d?%70assword=secret&sslmode=requires#x",
+            "postgres://ann@h/d?pasword=secret#x",
+            "host=h user=ann password=secret",
         ] {
             assert!(!refusal(url).contains("secret"), "{}", refusal(url));
         }
@@ -274,6 +425,35 @@ mod tests {
             url.shown(),
             "postgres://ann@h/d?password=***&sslmode=require"
         );
+        let url: Url = "Postgres://ann@h:5432/d?%70assword=secret&application_name=a@b"
+            .parse()
+            .expect("a URL");
+        assert_eq!(
+            url.shown(),
+            "postgres://ann@h:5432/d?password=***&application_name=a@b"
+        );
+    }
+
+    #[test]
+    fn the_option_is_of_what_can_be_changed() {
+        for (url, option) in [
+            ("sqlite://a.db?mode=ro", "--database-url sqlite://a.db"),
+            (
+                "SQLite://a.db?immutable=1&mode=rwc",
+                "--database-url 'sqlite://a.db?mode=rwc'",
+            ),
+            (
+                "sqlite://it's.db?mode=rw",
+                r"--database-url 'sqlite://it'\''s.db?mode=rw'",
+            ),
+            (
+                "postgres://u@h/d?pgbouncer=true",
+                "--database-url URL-OF-THE-DATABASE-BEHIND-THE-POOLER",
+            ),
+        ] {
+            let parsed: Url = url.parse().expect("a URL");
+            assert_eq!(parsed.option(), option, "{url}");
+        }
     }
 
     #[test]
@@ -293,7 +473,7 @@ mod tests {
             ),
             ("sqlite://a.db", "sqlite", "SQLite", "sqlite"),
         ] {
-            let text = not_served(url, Some(scheme)).to_string();
+            let text = not_served(url, scheme).to_string();
             let remedy = format!("backref = {{ …, features = [\"{feature}\"] }}");
             assert!(text.contains(kind) && text.ends_with(&remedy), "{text}");
             assert!(!text.contains("secret"), "{text}");

@@ -59,6 +59,36 @@ pub async fn status(
     if all.is_empty() {
         return Ok(Vec::new());
     }
+    let applied = recorded(migrations, url, connection).await?;
+    let names = all.iter().map(|m| m.name().to_owned());
+    Ok(names
+        .map(|name| {
+            let is_applied = applied.contains(&name);
+            (name, is_applied)
+        })
+        .collect())
+}
+
+/// The names of migrations that are applied and that the program does not have: of a newer version of it. Only reads.
+pub async fn unknown(
+    migrations: Migrations,
+    url: &Url,
+    connection: &DatabaseConnection,
+) -> Result<Vec<String>, SetupError> {
+    let all = (migrations.all)();
+    let mut applied = match all.is_empty() {
+        true => Vec::new(),
+        false => recorded(migrations, url, connection).await?,
+    };
+    applied.retain(|name| all.iter().all(|m| m.name() != name));
+    Ok(applied)
+}
+
+async fn recorded(
+    migrations: Migrations,
+    url: &Url,
+    connection: &DatabaseConnection,
+) -> Result<Vec<String>, SetupError> {
     let record = Record::of(migrations);
     let applied = match url.is_pooled() {
         true => {
@@ -71,21 +101,17 @@ pub async fn status(
         }
         false => record.read(url, connection).await?,
     };
-    let applied = applied.unwrap_or_default();
-    let names = all.iter().map(|m| m.name().to_owned());
-    Ok(names
-        .map(|name| {
-            let is_applied = applied.contains(&name);
-            (name, is_applied)
-        })
-        .collect())
+    Ok(applied.unwrap_or_default())
 }
 
 /// Whether the graph's tables may be added to a database in which others are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Others {
     Refused,
+    /// Where none of them is called as one of the graph's.
     Allowed,
+    /// The others are the graph's own: its migrations change what was there before them.
+    Own,
 }
 
 /// Migrates one database.
@@ -197,6 +223,8 @@ impl Runner {
         let Some(last) = last else {
             return Ok(turn.rollback().await?);
         };
+        // What a newer version has made may rest on what would be taken back.
+        self.require_known(&applied)?;
         if last.use_transaction() == Some(false) {
             turn.rollback().await?;
             return self.alone(last.as_ref(), Direction::Down).await;
@@ -248,8 +276,9 @@ impl Runner {
             turn.rollback().await?;
             return Ok(Step::Nothing);
         };
-        if others == Others::Refused {
-            self.require_own(&turn, recorded.as_deref(), next).await?;
+        if others != Others::Own {
+            self.require_own(&turn, recorded.as_deref(), next, others)
+                .await?;
         }
         if recorded.is_none() {
             self.record.create(&turn).await?;
@@ -288,25 +317,23 @@ impl Runner {
         Ok(())
     }
 
-    /// Refuses a database in which no migration of ours is recorded, but tables are, and one whose record tells
-    /// of migrations that this program does not have.
+    /// Refuses a database in which no migration of ours is recorded, but tables are that may not be, and one whose record
+    /// tells of migrations that this program does not have.
     async fn require_own(
         &self,
         turn: &DatabaseTransaction,
         recorded: Option<&[String]>,
         first: &dyn MigrationTrait,
+        others: Others,
     ) -> Result<(), SetupError> {
         let all = recorded.unwrap_or_default();
         let (own, unknown): (Vec<&String>, Vec<&String>) = all
             .iter()
             .partition(|name| self.migrations.iter().any(|m| m.name() == **name));
         if !own.is_empty() {
-            return match &unknown[..] {
-                [] => Ok(()),
-                names => Err(SetupError::Newer {
-                    url: self.url.shown(),
-                    names: listed(names.iter().map(|name| name.as_str())),
-                }),
+            return match others {
+                Others::Refused => self.require_known(all),
+                Others::Allowed | Others::Own => Ok(()),
             };
         }
         let mut tables = tables::all(turn, &self.record.table).await?;
@@ -316,13 +343,46 @@ impl Runner {
             let schema = interrupted::schema(turn).await?;
             tables.retain(|table| !effects.has_made(&schema, table));
         }
-        if tables.is_empty() && unknown.is_empty() {
-            return Ok(());
+        let url = self.url.shown();
+        if others == Others::Allowed {
+            // Migrations for PostgreSQL alone cannot be tried; then no name is known to be theirs.
+            let own = Effects::of_all(&self.migrations).await.unwrap_or_default();
+            tables.retain(|table| own.makes_table(table));
+            let tables = listed(tables.iter().map(String::as_str));
+            return match tables.is_empty() {
+                true => Ok(()),
+                false => Err(SetupError::TakenNames { url, tables }),
+            };
         }
-        Err(SetupError::OtherTables {
-            url: self.url.shown(),
-            tables: listed(tables.iter().map(String::as_str)),
-        })
+        match (tables.is_empty(), unknown.is_empty()) {
+            (true, true) => Ok(()),
+            (true, false) => Err(SetupError::OtherMigrations {
+                url,
+                table: self.record.table.clone(),
+                names: listed(unknown.iter().map(|name| name.as_str())),
+            }),
+            (false, _) => Err(SetupError::OtherTables {
+                url,
+                tables: listed(tables.iter().map(String::as_str)),
+            }),
+        }
+    }
+
+    /// Refuses a database that a newer version has migrated.
+    fn require_known(&self, applied: &[String]) -> Result<(), SetupError> {
+        let is_known = |name: &&String| self.migrations.iter().any(|m| m.name() == **name);
+        let unknown: Vec<&str> = applied
+            .iter()
+            .filter(|name| !is_known(name))
+            .map(String::as_str)
+            .collect();
+        match unknown.is_empty() {
+            true => Ok(()),
+            false => Err(SetupError::Newer {
+                url: self.url.shown(),
+                names: listed(unknown.into_iter()),
+            }),
+        }
     }
 
     /// Runs a migration that forbids a transaction, while nobody else migrates.

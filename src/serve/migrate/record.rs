@@ -71,6 +71,12 @@ impl Record {
                 schema,
                 table: self.table.clone(),
             }),
+            None if row.try_get("", "found")? && !row.try_get("", "fits")? => {
+                Err(SetupError::NoRecord {
+                    url: url.shown(),
+                    table: self.table.clone(),
+                })
+            }
             None => Ok(row.try_get::<bool>("", "found")?.then_some(role)),
         }
     }
@@ -112,11 +118,17 @@ impl Record {
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 const ON_SQLITE: &str = "
-    SELECT count(*) > 0 AS found, NULL AS closed, '' AS role FROM sqlite_schema WHERE type = 'table' AND name = $1";
+    SELECT count(*) > 0 AS found, NULL AS closed, '' AS role,
+           2 = (SELECT count(*) FROM pragma_table_info($1) WHERE name IN ('version', 'applied_at')) AS fits
+    FROM sqlite_schema WHERE type = 'table' AND name = $1";
 
 /// A schema that the role may not use is no part of its search path, and what is in it is not found.
 const ON_POSTGRES: &str = r#"
     SELECT to_regclass(quote_ident($1)) IS NOT NULL AS found, quote_ident(current_user) AS role,
+           2 = (
+               SELECT count(*) FROM pg_attribute
+               WHERE attrelid = to_regclass(quote_ident($1)) AND attname IN ('version', 'applied_at')
+           ) AS fits,
            CASE WHEN to_regclass(quote_ident($1)) IS NULL THEN (
                SELECT nspname::text FROM pg_class
                JOIN pg_namespace ON pg_namespace.oid = relnamespace

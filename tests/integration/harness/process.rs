@@ -58,6 +58,37 @@ impl Program {
         Self::start(command)
     }
 
+    /// One whose log nobody reads any more.
+    pub fn unheard(database: &TestDatabase) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("its address").to_string();
+        drop(listener);
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_backref"))
+            .args(["--database-url", &database.url.shown()])
+            .env("LISTEN", &address)
+            .current_dir(folder.path())
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        drop(child.stderr.take());
+        let program = Program {
+            child,
+            address,
+            log: None,
+            _folder: Some(folder),
+        };
+        let started = Instant::now();
+        while !program.is_listening() {
+            assert!(started.elapsed() < PATIENCE, "it does not serve");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        program
+    }
+
     /// With its arguments alone, in a folder.
     pub fn serve_in(folder: &Path, arguments: &[String]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_backref"));

@@ -394,3 +394,103 @@ async fn of_what_goes_well_nothing_is_said() {
         assert_eq!(loud.collect::<Vec<_>>(), Vec::<&str>::new());
     }
 }
+
+/// What the database holds and no answer can is the operator's to mend, who finds it by the id that the client was given.
+#[tokio::test]
+async fn a_value_that_cannot_be_written_is_told_without_it() {
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        match backend {
+            Backend::Sqlite => {
+                run(
+                    &database,
+                    &[
+                        "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;
+                       UPDATE post SET status = 'geheim-4711' WHERE id = 1;
+                       UPDATE comment SET author_id = 4711 WHERE id = 1",
+                    ],
+                )
+                .await;
+            }
+            Backend::Postgres => {
+                run(
+                    &database,
+                    &["ALTER TYPE post_status ADD VALUE 'geheim-4711'"],
+                )
+                .await;
+                run(
+                    &database,
+                    &[
+                        "UPDATE post SET status = 'geheim-4711' WHERE id = 1",
+                        "ALTER TABLE comment DISABLE TRIGGER ALL",
+                        "UPDATE comment SET author_id = 4711 WHERE id = 1",
+                    ],
+                )
+                .await;
+            }
+        }
+        let program = Program::serve(&database, &["--log-json", "--jwt-secret", SECRET_KEY]);
+        let header = format!("authorization: Bearer {}", token(&database));
+        let cases = [
+            (
+                r#"{ posts(where: { id: { eq: "1" } }) { state: status } }"#,
+                "Post.state that its type cannot represent",
+                "posts.state",
+            ),
+            (
+                r#"{ comments(where: { id: { eq: "1" } }) { author { id } } }"#,
+                "Comment.author is never null, but what it refers to is missing",
+                "comments.author",
+            ),
+        ];
+        let mut told = Vec::new();
+        for (query, says, path) in cases {
+            for _ in 0..3 {
+                let answer = program.ask_with(query, &header);
+                let error = &answer["errors"][0];
+                let message = error["message"].as_str().unwrap_or_default();
+                assert!(message.contains(says), "{backend:?}: {answer}");
+                assert!(!message.contains("4711"), "{answer}");
+                assert_eq!(error["extensions"]["code"], "INTERNAL_SERVER_ERROR");
+                told.push((message.to_owned(), path));
+            }
+        }
+        let (_, log) = program.stop();
+        assert!(!log.contains(SECRET), "{log}");
+        for same in told.chunks(3) {
+            let (message, path) = &same[0];
+            assert!(same.iter().all(|(m, _)| m == message), "one id: {same:?}");
+            let (_, id) = message.rsplit_once("(error ").expect("an id");
+            let lines = about(&log, id.trim_end_matches(')'));
+            // Once, and then how often it came again.
+            let [first, again] = &lines[..] else {
+                panic!("two lines: {lines:?} of {log}")
+            };
+            assert_eq!(first["fields"]["path"], *path, "{first}");
+            assert_eq!(again["fields"]["times"], 2, "{again}");
+        }
+    }
+}
+
+/// Nobody reads what is logged, or there is no room for it: that is no error of a request, and none of the end.
+#[tokio::test]
+async fn a_log_that_leads_nowhere_is_in_nobodys_way() {
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let away = match backend {
+            Backend::Sqlite => "PRAGMA legacy_alter_table = ON; ALTER TABLE tag RENAME TO away",
+            Backend::Postgres => "ALTER TABLE tag RENAME TO away",
+        };
+        run(&database, &[away]).await;
+        let program = Program::unheard(&database);
+        let answer = program.ask("{ tags(limit: 1) { id } posts(limit: 1) { id } }");
+        assert_eq!(
+            answer["errors"][0]["extensions"]["code"], "INTERNAL_SERVER_ERROR",
+            "{answer}"
+        );
+        let answer = program.ask("{ posts(limit: 1) { id } }");
+        assert!(answer["data"]["posts"][0]["id"].is_string(), "{answer}");
+        let (status, _) = program.stop();
+        assert!(status.success(), "{status}");
+    }
+}

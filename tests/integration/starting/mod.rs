@@ -3,8 +3,10 @@
 mod killed;
 mod left;
 mod migrating;
+mod newer;
 mod others;
 mod places;
+mod remedies;
 mod replaced;
 mod rights;
 
@@ -68,7 +70,9 @@ struct Serving {
     child: Child,
     /// Where it listens.
     address: String,
-    /// What it has logged.
+    /// What it said until it served.
+    said: String,
+    /// What it has logged since.
     log: Arc<Mutex<String>>,
 }
 
@@ -120,6 +124,7 @@ fn up(mut command: Command) -> Result<Serving, String> {
     let mut serving = Serving {
         child,
         address: String::new(),
+        said: String::new(),
         log: Arc::default(),
     };
     let mut said = String::new();
@@ -128,6 +133,8 @@ fn up(mut command: Command) -> Result<Serving, String> {
         if let Some((_, address)) = line.split_once("GraphQL at http://") {
             let end = address.find('/').expect("a path");
             serving.address = address[..end].to_owned();
+            said.push_str(&line);
+            serving.said = said;
             let log = serving.log.clone();
             std::thread::spawn(move || keep(stderr, &log));
             return Ok(serving);

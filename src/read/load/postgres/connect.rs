@@ -25,6 +25,8 @@ pub struct Connector {
     tls: MakeRustlsConnect,
     /// Whether a pooler stands between, which gives each transaction a session of its choice.
     pooled: bool,
+    /// How long to wait for a new connection.
+    connect_timeout: Duration,
     /// For how long statements stay prepared.
     keeps: Duration,
     /// What begins a transaction, which reads one snapshot.
@@ -40,7 +42,7 @@ pub enum Purpose {
     Writing,
 }
 
-/// How long to wait for a new connection.
+/// How long to wait for a new connection where its URL does not say, and for other answers of the network.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a statement is asked as it was prepared. Its parameters have the types that their columns had then: where a
 /// column is of another type since, PostgreSQL may compare it by the old one and say nothing (`varchar`, then `citext`).
@@ -53,7 +55,11 @@ impl Connector {
         purpose: Purpose,
         statement_timeout: Option<Duration>,
     ) -> Result<Self, DatabaseError> {
-        let (url, pooled) = without_pgbouncer(url);
+        let Ours {
+            url,
+            pooled,
+            connect_timeout,
+        } = Ours::of(url);
         let options: PgConnectOptions = url.parse().map_err(refused)?;
         let secrets = Secrets::of(&options);
         let mut config = Config::new();
@@ -67,7 +73,7 @@ impl Connector {
             .user(options.get_username())
             .dbname(options.get_database().unwrap_or(options.get_username()))
             .application_name(options.get_application_name().unwrap_or("backref"))
-            .connect_timeout(TIMEOUT)
+            .connect_timeout(connect_timeout)
             // A peer that is gone without a farewell is noticed in half a minute, while something is sent to
             // it in ten seconds.
             .tcp_user_timeout(TIMEOUT)
@@ -118,6 +124,7 @@ impl Connector {
             config,
             tls,
             pooled,
+            connect_timeout,
             keeps: PREPARED,
             begin,
             nonce: std::hash::RandomState::new().build_hasher().finish(),
@@ -172,10 +179,11 @@ impl Connector {
 
     /// Opens a connection. Its other half runs as a task until the client is dropped.
     pub async fn connect(&self) -> Result<Client, NotConnected> {
-        let opened = tokio::time::timeout(TIMEOUT, self.config.connect(self.tls.clone())).await;
+        let most = self.connect_timeout;
+        let opened = tokio::time::timeout(most, self.config.connect(self.tls.clone())).await;
         let (client, connection) = opened
             .map_err(|_| NotConnected {
-                cause: format!("no answer in {TIMEOUT:?}"),
+                cause: format!("no answer in {most:?}"),
                 is_full: false,
             })?
             .map_err(|error| NotConnected {
@@ -209,19 +217,40 @@ fn refused(error: impl std::fmt::Display) -> DatabaseError {
     DatabaseError::Unreachable(error.to_string())
 }
 
-/// A URL without its parameter `pgbouncer`, and whether that says `true`: it speaks to a pooler that gives each
-/// transaction a session of its choice (PgBouncer's `pool_mode = transaction`).
-pub fn without_pgbouncer(url: &str) -> (String, bool) {
-    let Some((start, parameters)) = url.split_once('?') else {
-        return (url.to_owned(), false);
-    };
-    let (ours, others): (Vec<&str>, Vec<&str>) = parameters
-        .split('&')
-        .partition(|p| p.split('=').next() == Some("pgbouncer"));
-    let pooled = ours.last().is_some_and(|p| p.ends_with("=true"));
-    match others.is_empty() {
-        true => (start.to_owned(), pooled),
-        false => (format!("{start}?{}", others.join("&")), pooled),
+/// A URL, and what it says that sqlx does not know.
+pub struct Ours {
+    /// The URL without that.
+    pub url: String,
+    /// By `pgbouncer=true` it speaks to a pooler that gives each transaction a session of its choice (PgBouncer's
+    /// `pool_mode = transaction`).
+    pub pooled: bool,
+    /// How long to wait for a connection, by `connect_timeout` in seconds, as libpq knows it.
+    pub connect_timeout: Duration,
+}
+
+impl Ours {
+    pub fn of(url: &str) -> Self {
+        let (start, parameters) = url.split_once('?').unwrap_or((url, ""));
+        let mut ours = Ours {
+            url: start.to_owned(),
+            pooled: false,
+            connect_timeout: TIMEOUT,
+        };
+        let mut others = Vec::new();
+        for parameter in parameters.split('&').filter(|p| !p.is_empty()) {
+            match parameter.split_once('=') {
+                Some(("pgbouncer", value)) => ours.pooled = value == "true",
+                Some(("connect_timeout", value)) => {
+                    let seconds = value.parse().ok().map(Duration::from_secs);
+                    ours.connect_timeout = seconds.unwrap_or(TIMEOUT);
+                }
+                _ => others.push(parameter),
+            }
+        }
+        if !others.is_empty() {
+            ours.url = format!("{start}?{}", others.join("&"));
+        }
+        ours
     }
 }
 

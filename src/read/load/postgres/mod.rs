@@ -29,7 +29,7 @@ use crate::read::plan::{BoundPlan, Level};
 use crate::read::sql::Dialect;
 
 use asked::Asked;
-pub use connect::{Connector, Purpose, without_pgbouncer};
+pub use connect::{Connector, Ours, Purpose};
 pub use error::PostgresError;
 pub use pool::PostgresPool;
 use pool::{Company, Look, Member, PATIENCE, Wish};
