@@ -45,7 +45,10 @@ impl Engine {
         principal: Principal,
         started: Instant,
     ) -> Response {
-        let planned = match self.planner.mutation(asked, &principal) {
+        let planned = match self
+            .planner
+            .mutation(asked, &principal, self.database.dialect())
+        {
             Ok(planned) => planned,
             Err(Unplanned::Request(error)) => {
                 note_refused(std::slice::from_ref(&error));
@@ -96,16 +99,18 @@ impl Engine {
                     in_time(deadline, signing).await
                 }
                 (_, None) if steps.iter().any(|step| !matches!(step, Step::Read(_))) => {
-                    self.sign_in_later(request, asked, field, at)
+                    let step = self.sign_in_later(request, asked, field, at);
+                    step.map_err(|error| vec![error])
                 }
                 (_, None) => {
                     let signing = self.sign_in(request, asked, field, at, deadline);
+                    let signing = async { signing.await.map_err(|error| vec![error]) };
                     in_time(deadline, signing).await
                 }
             };
             match step {
                 Ok(step) => steps.push(step),
-                Err(error) => return failed(asked, field, vec![error]),
+                Err(errors) => return failed(asked, field, errors),
             }
         }
         let writes = steps.iter().any(|step| !matches!(step, Step::Read(_)));
@@ -132,7 +137,10 @@ impl Engine {
             keys: fields.iter().map(|field| field.key.clone()).collect(),
             deadline,
             most: self.planner.limits.page,
-            bound,
+            bound: match once.is_some() {
+                true => bound.with_statements(Once::STATEMENTS),
+                false => bound,
+            },
             explain: request.explain,
             once,
             turn: Turn::new(&self.turns),
@@ -288,11 +296,12 @@ impl Engine {
         field: &Acting,
         at: usize,
         units: &mut Units,
-    ) -> Result<Step, Error> {
-        let accounts = self.accounts()?;
+    ) -> Result<Step, Vec<Error>> {
+        let accounts = self.accounts().map_err(|error| vec![error])?;
         let input = Arguments::of(field, &asked.variables).sign_up();
         let values = accounts.new_account(input, request.from).await;
-        units.fill_account(at, values.map_err(told)?);
+        let values = values.map_err(|all| all.into_iter().map(told).collect::<Vec<_>>())?;
+        units.fill_account(at, values);
         let payloads = self.planner.for_whoever(asked, at);
         Ok(Step::SignUp(payloads, accounts.clone()))
     }
@@ -325,10 +334,15 @@ impl Engine {
 
 async fn in_time(
     deadline: Instant,
-    signing: impl Future<Output = Result<Step, Error>>,
-) -> Result<Step, Error> {
+    signing: impl Future<Output = Result<Step, Vec<Error>>>,
+) -> Result<Step, Vec<Error>> {
     let signed = tokio::time::timeout_at(deadline.into(), signing).await;
-    let late = |_| Err(Error::new(Code::Timeout, "the request's time was over"));
+    let late = |_| {
+        Err(vec![Error::new(
+            Code::Timeout,
+            "the request's time was over",
+        )])
+    };
     signed.unwrap_or_else(late)
 }
 
@@ -436,6 +450,7 @@ impl Planner {
         &self,
         asked: &Asked<'_>,
         principal: &Principal,
+        dialect: Dialect,
     ) -> Result<Planned, Unplanned> {
         let Asked {
             document,
@@ -460,6 +475,7 @@ impl Planner {
         let bounds = Bounds {
             rows: limits.page,
             depth: limits.depth,
+            dialect,
         };
         let rules = catalog.rules(shape);
         let given = write::Variables {
@@ -540,10 +556,12 @@ impl Planner {
         dialect: Dialect,
         show: impl FnOnce(&Explained<'_>) -> R,
     ) -> Result<R, Vec<Error>> {
-        let planned = self.mutation(asked, principal).map_err(|why| match why {
-            Unplanned::Request(error) => vec![error],
-            Unplanned::Field(_, errors) => errors,
-        })?;
+        let planned = self
+            .mutation(asked, principal, dialect)
+            .map_err(|why| match why {
+                Unplanned::Request(error) => vec![error],
+                Unplanned::Field(_, errors) => errors,
+            })?;
         let catalog = &self.shared.catalog;
         let writes = write::plan(catalog, principal, &planned.units, dialect);
         let mut all = Explained {

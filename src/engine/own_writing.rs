@@ -123,7 +123,9 @@ impl Doing {
                     Abort::Refused(Refused::Statement(failed)) => {
                         let refusal = Refusal::of(&failed.error);
                         let catalog = &self.planner.shared.catalog;
-                        refusal.map(|refusal| write::explain(catalog, failed, &refusal, None))
+                        let found = write::Findings::default();
+                        let told = refusal.map(|r| write::explain(catalog, failed, &r, &found));
+                        told.and_then(|errors| errors.into_iter().next())
                     }
                     Abort::Database(_) => None,
                 };
@@ -151,7 +153,7 @@ impl Doing {
         let catalog = &shared.catalog;
         let request = self.request(field, write).map_err(|e| refuse(vec![e]))?;
         let asked = self.planner.read(&request).map_err(refuse)?;
-        let planned = self.planner.mutation(&asked, &self.principal);
+        let planned = self.planner.mutation(&asked, &self.principal, T::DIALECT);
         let planned = planned.map_err(|why| match why {
             Unplanned::Request(error) => refuse(vec![error]),
             Unplanned::Field(_, errors) => refuse(errors),

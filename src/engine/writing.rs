@@ -158,13 +158,14 @@ impl Doing {
         let catalog = &self.planner.shared.catalog;
         let writer = Writer::new(catalog, &self.principal, &self.units, self.most, on);
         let mut writer = writer.keeping(&self.planner.shared.changes);
+        let mut kept = Vec::new();
         if let Some(once) = &self.once {
-            match once.begin(on).await? {
+            match once.begin(on, &mut kept).await? {
                 Begun::New => {}
                 Begun::Done(answer) => {
                     return Ok(Written {
                         data: answer.into_bytes(),
-                        extensions: None,
+                        extensions: self.costs(kept, Vec::new()),
                     });
                 }
                 Begun::Other => return Err(Abort::Refused(Undone::KeyIsTaken)),
@@ -239,14 +240,23 @@ impl Doing {
         }
         self.runs.come_to(None);
         if let Some(once) = &self.once {
-            once.end(on, &String::from_utf8_lossy(&data)).await?;
+            let answer = String::from_utf8_lossy(&data);
+            once.end(on, &answer, &mut kept).await?;
         }
-        let extensions = self.explain.then(|| {
-            let ran = writer.ran.drain(..).map(|ran| (ran.path, ran.ran));
-            let ran = ran.chain(cost);
-            explain::of_mutation(self.bound, ran)
-        });
+        let ran = writer.ran.drain(..).map(|ran| (ran.path, ran.ran));
+        let extensions = self.costs(kept, ran.chain(cost));
         Ok(Written { data, extensions })
+    }
+
+    /// What was run, where somebody asks: for the key by which it is done once, and for the fields.
+    fn costs(
+        &self,
+        kept: Vec<Ran>,
+        ran: impl IntoIterator<Item = (String, Ran)>,
+    ) -> Option<Vec<u8>> {
+        let kept = kept.into_iter().map(|ran| ("Idempotency-Key".into(), ran));
+        self.explain
+            .then(|| explain::of_mutation(self.bound, kept.chain(ran)))
     }
 
     /// Does it, and says what is wrong where it is not done.
@@ -312,16 +322,15 @@ impl Doing {
             Ok(refusal) => refusal,
             Err(error) => return vec![shown(&error, None, None)],
         };
-        // Of several rows none is named; the one is looked for whose values another has.
-        let dialect = writers.dialect();
         let rules = catalog.rules(catalog.shape(&self.principal));
-        let mut at = None;
-        if let Some(change) = write::taken_by(catalog, dialect, rules, failed, &refusal) {
-            let found = writers.run(Arc::new(Look(change)), self.deadline).await;
-            let first = found.ok().and_then(|rows| rows.into_iter().next());
-            at = first.map(|row| write::place(dialect, &row[0]));
-        }
-        vec![write::explain(catalog, failed, &refusal, at)]
+        let inquiry = write::Inquiry::of(catalog, writers.dialect(), rules, failed, &refusal);
+        let look = Arc::new(Look(inquiry.changes()));
+        let found = match look.0.is_empty() {
+            true => None,
+            false => writers.run(look, self.deadline).await.ok(),
+        };
+        let findings = inquiry.findings(catalog, &self.units, failed, &refusal, found);
+        write::explain(catalog, failed, &refusal, &findings)
     }
 
     /// What the database found when all was done, as an error of the field whose row it is.
@@ -539,17 +548,21 @@ fn shown(error: &DatabaseError, key: Option<&str>, sql: Option<&str>) -> Error {
 }
 
 /// A look at rows, when all that was written is taken back.
-struct Look(Change);
+struct Look(Vec<Change>);
 
 impl Work for Look {
-    type Done = Vec<Given>;
+    type Done = Vec<Vec<Given>>;
     type Refused = Infallible;
 
     fn is_brief(&self) -> bool {
         true
     }
 
-    async fn attempt<T: Transaction>(&self, on: &T) -> Result<Vec<Given>, Abort<Infallible>> {
-        Ok(on.change(&self.0).await?)
+    async fn attempt<T: Transaction>(&self, on: &T) -> Result<Self::Done, Abort<Infallible>> {
+        let mut found = Vec::new();
+        for change in &self.0 {
+            found.push(on.change(change).await?);
+        }
+        Ok(found)
     }
 }

@@ -6,6 +6,7 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Timelike};
 
+use super::Kind;
 use super::keys::NoValue;
 
 /// The dates that PostgreSQL holds, as days since 1970.
@@ -164,6 +165,23 @@ pub fn among_texts(text: &str) -> String {
         5.. => format!(":{text}"),
         _ => text.to_owned(),
     }
+}
+
+/// What SQLite keeps of a kind, where this is beyond it: it compares dates and times as texts, whose years have four digits.
+pub fn beyond_texts(kind: &Kind, text: &str) -> Option<&'static str> {
+    let is_kept = match kind {
+        Kind::DateTime { .. } | Kind::Date => {
+            let text = among_texts(text);
+            text.bytes().take_while(u8::is_ascii_digit).count() == 4
+        }
+        Kind::Time => !text.starts_with(END_OF_DAY),
+        _ => true,
+    };
+    (!is_kept).then_some(match kind {
+        Kind::Date => "dates from 0000-01-01 to 9999-12-31",
+        Kind::Time => "times of day from 00:00:00 to 23:59:59.999999",
+        _ => "points in time from 0000-01-01T00:00:00Z to 9999-12-31T23:59:59.999999Z",
+    })
 }
 
 /// A time of day with a zone as SQLite's texts of times, in UTC; before and after the day, if it is.

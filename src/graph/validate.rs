@@ -209,7 +209,9 @@ fn is_email(text: &str) -> bool {
 
 fn is_line(text: &str, most: usize) -> bool {
     let characters = text.chars().count();
-    !text.trim().is_empty() && characters <= most && !text.chars().any(char::is_control)
+    // Unicode has two breaks of lines that are no control characters.
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    !text.trim().is_empty() && characters <= most && !text.chars().any(breaks)
 }
 
 /// A row about to be written: what is known of it is what will be written.
@@ -335,6 +337,7 @@ mod tests {
         }
         assert!(is_email("a+b@c.d.example") && is_email("ä@ö.example"));
         assert!(is_line("Ada Lindqvist", 100) && !is_line(" ", 100) && !is_line("a\nb", 100));
+        assert!(!is_line("a\u{2028}b", 100) && !is_line("a\u{2029}b", 100));
     }
 
     #[test]

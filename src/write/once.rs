@@ -4,14 +4,14 @@
 //! whichever server, and is then given the answer.
 
 use std::convert::Infallible;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use ring::digest::{SHA256, digest};
 
 use crate::graph::keys::KeyValue;
 use crate::graph::{Kind, Principal};
-use crate::read::load::DatabaseError;
 use crate::read::load::change::{Abort, Change, Given, Transaction, Work};
+use crate::read::load::{DatabaseError, Ran};
 use crate::read::sql::{BindValue, Dialect};
 
 /// The table of answers, which a migration makes.
@@ -38,6 +38,9 @@ pub enum Begun {
 }
 
 impl Once {
+    /// How many statements it takes at most, beside what the request does.
+    pub const STATEMENTS: u64 = 2;
+
     /// `request` is all that the request consists of. What else is known of whoever sends it is a part of it: by the
     /// answer that somebody of a role was given, one of another would see past his rules.
     pub fn new(principal: &Principal, key: &str, request: &[&str], keep: Duration) -> Self {
@@ -62,8 +65,12 @@ impl Once {
         }
     }
 
-    /// Takes the key, or finds what came of the request that has it.
-    pub async fn begin<T: Transaction>(&self, on: &T) -> Result<Begun, DatabaseError> {
+    /// Takes the key, or finds what came of the request that has it. What is run is added to `ran`.
+    pub async fn begin<T: Transaction>(
+        &self,
+        on: &T,
+        ran: &mut Vec<Ran>,
+    ) -> Result<Begun, DatabaseError> {
         let now = seconds();
         let [owner, key, digest, made, ended] = binds(T::DIALECT);
         let take = format!(
@@ -78,13 +85,16 @@ impl Once {
             BindValue::Int(now),
             BindValue::Int(now - self.keep.as_secs() as i64),
         ];
-        if !run(on, take, values, vec![Kind::BigInt]).await?.is_empty() {
+        if !run(on, take, values, vec![Kind::BigInt], ran)
+            .await?
+            .is_empty()
+        {
             return Ok(Begun::New);
         }
         let find =
             format!("SELECT digest, answer FROM {TABLE} WHERE owner = {owner} AND key = {key}");
         let values = vec![text(&self.owner), text(&self.key)];
-        let found = run(on, find, values, vec![Kind::Text, Kind::Text]).await?;
+        let found = run(on, find, values, vec![Kind::Text, Kind::Text], ran).await?;
         let row = found.into_iter().next().unwrap_or_default();
         let mut row = row.into_iter();
         match (row.next().flatten(), row.next().flatten()) {
@@ -98,12 +108,17 @@ impl Once {
     }
 
     /// Keeps the answer, which is stored with what it is of.
-    pub async fn end<T: Transaction>(&self, on: &T, answer: &str) -> Result<(), DatabaseError> {
+    pub async fn end<T: Transaction>(
+        &self,
+        on: &T,
+        answer: &str,
+        ran: &mut Vec<Ran>,
+    ) -> Result<(), DatabaseError> {
         let [owner, key, given, ..] = binds(T::DIALECT);
         let keep =
             format!("UPDATE {TABLE} SET answer = {given} WHERE owner = {owner} AND key = {key}");
         let values = vec![text(&self.owner), text(&self.key), text(answer)];
-        run(on, keep, values, Vec::new()).await?;
+        run(on, keep, values, Vec::new(), ran).await?;
         Ok(())
     }
 }
@@ -128,7 +143,7 @@ impl Work for Forget {
         };
         let forget = format!("DELETE FROM {TABLE} WHERE made_at < {ended}");
         let values = vec![BindValue::Int(seconds() - self.keep.as_secs() as i64)];
-        run(on, forget, values, Vec::new()).await?;
+        run(on, forget, values, Vec::new(), &mut Vec::new()).await?;
         Ok(())
     }
 }
@@ -138,6 +153,7 @@ async fn run<T: Transaction>(
     sql: String,
     values: Vec<BindValue>,
     gives: Vec<Kind>,
+    ran: &mut Vec<Ran>,
 ) -> Result<Vec<Given>, DatabaseError> {
     let change = Change {
         sql: sql.into(),
@@ -145,7 +161,15 @@ async fn run<T: Transaction>(
         rows: 0,
         gives: gives.into(),
     };
-    on.change(&change).await
+    let started = Instant::now();
+    let found = on.change(&change).await?;
+    ran.push(Ran {
+        sql: change.sql,
+        keys: 0,
+        rows: found.len(),
+        took: started.elapsed(),
+    });
+    Ok(found)
 }
 
 fn binds(dialect: Dialect) -> [&'static str; 5] {

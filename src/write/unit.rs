@@ -3,7 +3,7 @@
 use super::order::Order;
 use crate::graph::condition::Filter;
 use crate::graph::keys::KeyValue;
-use crate::graph::{Catalog, ColumnIx, EntityId, RelationId};
+use crate::graph::{Catalog, ColumnIx, Entity, EntityId, RelationId};
 use crate::read::sql::change::Value;
 
 pub type NodeId = usize;
@@ -86,6 +86,8 @@ pub struct Matching {
     pub filter: Filter,
     /// `None` deletes them.
     pub changes: Option<Vec<(ColumnIx, Given)>>,
+    /// Where these stand in the input.
+    pub places: Places,
 }
 
 /// A row.
@@ -97,10 +99,21 @@ pub struct Node {
     pub origin: Origin,
     /// What is written of it.
     pub changes: Vec<(ColumnIx, Given)>,
-    /// Where in the input it is.
+    /// Where in the input it is named, or made.
     pub path: Box<str>,
+    /// Where what is written of it stands.
+    pub places: Places,
     /// It is not whoever asks that writes it, but the server: no rule is asked.
     pub trusted: bool,
+}
+
+/// Where in the input the columns stand that are written of a row.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Places {
+    /// Below this; of a row that is made at its own place, below that.
+    pub input: Option<Box<str>>,
+    /// Those that stand elsewhere: keys that are given where another row is named.
+    pub others: Vec<(ColumnIx, Box<str>)>,
 }
 
 #[derive(Debug)]
@@ -119,6 +132,8 @@ pub enum Origin {
     Upsert {
         unique: usize,
         changes: Vec<(ColumnIx, Given)>,
+        /// Where these stand in the input.
+        places: Places,
     },
     /// A junction's row, made unless it is there.
     Link,
@@ -134,8 +149,8 @@ pub enum Origin {
 pub struct Found {
     pub key: Key,
     pub uses: Uses,
-    /// The version that its writer has read.
-    pub version: Option<i64>,
+    /// The version that its writer has read, and where in the input he says so.
+    pub version: Option<(i64, Box<str>)>,
     /// The relations in which it must be.
     pub within: Vec<Within>,
     /// It is only detached where it is in one of these.
@@ -243,11 +258,70 @@ impl Node {
         }
     }
 
+    /// Where what is written of it stands.
+    pub fn input(&self) -> &str {
+        self.places.input.as_deref().unwrap_or(&self.path)
+    }
+
+    /// Where what is written of the row that is there stands, where this one was to be made.
+    pub fn input_instead(&self) -> &str {
+        match &self.origin {
+            Origin::Upsert { places, .. } => places.input.as_deref().unwrap_or(&self.path),
+            _ => &self.path,
+        }
+    }
+
+    /// The key of a row that was there before the request.
+    pub fn named_key(&self) -> Option<&Vec<KeyValue>> {
+        match &self.found()?.key {
+            Key::Is(key) => Some(key),
+            Key::Of(_) => None,
+        }
+    }
+
+    /// Where the value of a column stands; what the graph itself puts there, where the row does.
+    pub fn place_of(&self, of: &Entity, column: ColumnIx) -> String {
+        let is_new = self.found().is_none();
+        // Of a row that is only named nothing stands below its own place.
+        match is_new || self.places.input.is_some() {
+            true => self.places.of(of, column, is_new, &self.path),
+            false => self.places.elsewhere(column).unwrap_or(&self.path).into(),
+        }
+    }
+
+    /// The same of what is written of the row that is there, where this one was to be made.
+    pub fn place_instead(&self, of: &Entity, column: ColumnIx) -> String {
+        match &self.origin {
+            Origin::Upsert { places, .. } => places.of(of, column, false, &self.path),
+            _ => self.place_of(of, column),
+        }
+    }
+
     pub fn refers_to(&self) -> impl Iterator<Item = (NodeId, ColumnIx)> {
         let all = self.changes.iter().chain(self.instead());
         all.filter_map(|(_, given)| match given {
             Given::Of(node, column) => Some((*node, *column)),
             Given::Is(_) => None,
         })
+    }
+}
+
+impl Places {
+    fn of(&self, of: &Entity, column: ColumnIx, is_new: bool, own: &str) -> String {
+        if let Some(place) = self.elsewhere(column) {
+            return place.to_owned();
+        }
+        let input = self.input.as_deref().unwrap_or(own);
+        let preset = of.writing.preset(column, is_new);
+        match preset.is_some_and(|preset| !preset.replaceable) || input.is_empty() {
+            true => input.to_owned(),
+            false => format!("{input}.{}", of.columns[column].field),
+        }
+    }
+
+    fn elsewhere(&self, column: ColumnIx) -> Option<&str> {
+        let mut others = self.others.iter();
+        let found = others.find(|(c, _)| *c == column);
+        found.map(|(_, place)| &**place)
     }
 }

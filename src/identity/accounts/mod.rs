@@ -79,18 +79,22 @@ impl Accounts {
         })
     }
 
-    /// What a new account is to hold, by its columns. Whoever signs up has to be let in, and gives what can be taken.
+    /// What a new account is to hold, by its columns. Whoever signs up has to be let in, and gives what can be taken: else all
+    /// that cannot is told.
     pub async fn new_account(
         &self,
         input: SignUp,
         from: Option<IpAddr>,
-    ) -> Result<Vec<(ColumnIx, KeyValue)>, AccountError> {
-        self.signing()?;
-        self.store.check(&input)?;
-        self.attempts
-            .of_address(from)
-            .map_err(AccountError::TooMany)?;
-        let hash = self.passwords.hash(input.password.clone()).await?;
+    ) -> Result<Vec<(ColumnIx, KeyValue)>, Vec<AccountError>> {
+        self.signing().map_err(|error| vec![error])?;
+        let problems = self.store.problems(&input);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let tried = self.attempts.of_address(from);
+        tried.map_err(|wait| vec![AccountError::TooMany(wait)])?;
+        let hash = self.passwords.hash(input.password.clone()).await;
+        let hash = hash.map_err(|error| vec![error])?;
         Ok(self.store.values(&input, hash))
     }
 

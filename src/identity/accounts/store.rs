@@ -78,13 +78,13 @@ impl Store {
         })
     }
 
-    /// Whether an account can be made of this.
-    pub fn check(&self, input: &SignUp) -> Result<(), AccountError> {
+    /// All for which no account can be made of this.
+    pub fn problems(&self, input: &SignUp) -> Vec<AccountError> {
         let asked = self.asked.iter().zip(&self.checks);
-        for ((asked, must_be), text) in asked.zip(self.given(input)) {
-            check(asked, must_be, text)?;
-        }
-        check_password(&input.password)
+        let texts = asked.zip(self.given(input));
+        let checked = texts.map(|((asked, must_be), text)| check(asked, must_be, text));
+        let checked = checked.chain([check_password(&input.password)]);
+        checked.filter_map(Result::err).collect()
     }
 
     fn given<'a>(&self, input: &'a SignUp) -> impl Iterator<Item = &'a str> {

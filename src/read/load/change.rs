@@ -11,7 +11,7 @@ use crate::read::encode::{self, Raw};
 use crate::read::sql::BindValue;
 
 /// A statement of a writer's, with what is bound to it and the kinds of what its rows give.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Change {
     pub sql: Arc<str>,
     pub values: Vec<BindValue>,

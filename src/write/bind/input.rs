@@ -1,14 +1,15 @@
 //! The columns of a row that is made or changed.
 
 use super::given::{Field, Input};
-use super::{Binder, Given, Node, NodeId, Origin, Uses};
+use super::{Binder, Given, Node, NodeId, Origin, Places, Uses};
 use crate::error::{Code, Error};
 use crate::graph::condition::Mine;
 use crate::graph::keys::{KeyValue, NoValue, key_value};
 use crate::graph::rules::Visibility;
 use crate::graph::writing::{KeyMaker, Preset};
-use crate::graph::{Column, ColumnIx, EntityId, FieldSource, Kind};
+use crate::graph::{Column, ColumnIx, EntityId, FieldSource, Kind, moment};
 use crate::read::plan::{column_key, no_value};
+use crate::read::sql::Dialect;
 use crate::read::sql::change::Value;
 use crate::write::preset;
 use crate::write::unit::Within;
@@ -18,6 +19,12 @@ enum Part {
     Column(ColumnIx),
     Relation(usize),
     Name,
+}
+
+/// What is written of a row, and where in the input it stands.
+pub(super) struct Columns {
+    pub changes: Vec<(ColumnIx, Given)>,
+    pub places: Places,
 }
 
 impl<'a> Binder<'a> {
@@ -57,6 +64,7 @@ impl<'a> Binder<'a> {
             None => self.node(entity, origin),
             Some(known) if matches!(self.nodes[known].origin, Origin::Unknown) => {
                 let said = std::mem::take(&mut self.nodes[known].changes);
+                let places = std::mem::take(&mut self.nodes[known].places);
                 let origin = match origin {
                     Origin::NewUnless { unique, .. } => Origin::NewUnless {
                         unique,
@@ -70,6 +78,7 @@ impl<'a> Binder<'a> {
                     origin,
                     changes: said,
                     path: self.place(),
+                    places,
                     trusted: false,
                 };
                 known
@@ -96,6 +105,10 @@ impl<'a> Binder<'a> {
 
     /// Changes of a row that is there.
     pub(super) fn update(&mut self, node: NodeId, input: &Input<'a>) {
+        if self.nodes[node].found().is_some() {
+            let place = self.place();
+            self.nodes[node].places.input.get_or_insert(place);
+        }
         let before = self.nodes[node].changes.len();
         self.fill(node, &input.fields(), false);
         if self.nodes[node].changes.len() > before {
@@ -109,12 +122,11 @@ impl<'a> Binder<'a> {
         &mut self,
         entity: EntityId,
         input: &Input<'a>,
-    ) -> Option<Vec<(ColumnIx, Given)>> {
+    ) -> Option<Columns> {
         if !self.may(self.rules.update(entity), entity, "change") {
             return None;
         }
-        let changes = self.only_columns(entity, input, false, "many rows are changed alike")?;
-        Some(changes)
+        self.only_columns(entity, input, false, "many rows are changed alike")
     }
 
     /// The changes of an input in which no other rows are made or linked.
@@ -124,7 +136,7 @@ impl<'a> Binder<'a> {
         input: &Input<'a>,
         new: bool,
         why: &str,
-    ) -> Option<Vec<(ColumnIx, Given)>> {
+    ) -> Option<Columns> {
         let fields = input.fields();
         for (name, value) in &fields {
             if let Some(Part::Relation(relation)) = self.part(entity, name) {
@@ -151,8 +163,14 @@ impl<'a> Binder<'a> {
             self.check(node, false);
         }
         // It stood for what is made of it.
-        self.nodes[node].origin = Origin::Nothing;
-        Some(std::mem::take(&mut self.nodes[node].changes))
+        let node = &mut self.nodes[node];
+        node.origin = Origin::Nothing;
+        let mut places = std::mem::take(&mut node.places);
+        places.input = Some(node.path.clone());
+        Some(Columns {
+            changes: std::mem::take(&mut node.changes),
+            places,
+        })
     }
 
     fn is_name(&self, entity: EntityId, name: &str) -> bool {
@@ -212,7 +230,7 @@ impl<'a> Binder<'a> {
                 Ok(key) => {
                     for (&column, value) in of.primary_key.iter().zip(key) {
                         let of = &of.columns[column];
-                        match out_of_range(of, &value) {
+                        match self.out_of_range(of, &value) {
                             Some(error) => self.fail(error),
                             None => {
                                 let value = value.in_microseconds(&of.kind);
@@ -252,7 +270,7 @@ impl<'a> Binder<'a> {
                     return Ok(None);
                 }
                 let value = self.single(of, &item).map_err(|why| refused(&item, why))?;
-                match out_of_range(column, &value) {
+                match self.out_of_range(column, &value) {
                     Some(error) => Err(error),
                     None => Ok(Some(value)),
                 }
@@ -272,7 +290,7 @@ impl<'a> Binder<'a> {
                 text.chars().count()
             )));
         }
-        match out_of_range(column, &single) {
+        match self.out_of_range(column, &single) {
             Some(error) => Err(error),
             None => Ok(Value::Is(single)),
         }
@@ -285,6 +303,33 @@ impl<'a> Binder<'a> {
         let found = column_key(kind, value.json())?.into_iter().next();
         let found = found.map(|value| value.in_microseconds(kind));
         found.ok_or(NoValue::Malformed)
+    }
+
+    /// That a value is more than its column holds: a number that is none of the declared type, which SQLite would keep all
+    /// the same, or there a date that nobody could read again.
+    fn out_of_range(&self, column: &Column, value: &KeyValue) -> Option<Error> {
+        let field = &column.field;
+        match (value, column.written.range) {
+            (KeyValue::Int(number), Some((least, most))) => {
+                let is_within = (least..=most).contains(number);
+                (!is_within).then(|| {
+                    Error::input(format!(
+                        "`{field}` holds whole numbers from {least} to {most}; this is {number}"
+                    ))
+                })
+            }
+            (KeyValue::Text(text), _) if self.bounds.dialect == Dialect::Sqlite => {
+                let kind = match &column.kind {
+                    Kind::Array(of) => of,
+                    kind => kind,
+                };
+                let held = moment::beyond_texts(kind, text)?;
+                Some(Error::input(format!(
+                    "`{field}` holds {held}; this is beyond them"
+                )))
+            }
+            _ => None,
+        }
     }
 
     /// Whether a column may be written in any row.
@@ -309,6 +354,12 @@ impl<'a> Binder<'a> {
             let given = self.nodes[node].changes.iter().any(|(c, _)| c == column);
             if !(given && preset.replaceable) {
                 self.preset(node, *column, preset);
+                if preset.replaceable {
+                    // It may stand in the input, and does not.
+                    let node = &mut self.nodes[node];
+                    let place = node.input().into();
+                    node.places.others.push((*column, place));
+                }
             }
         }
         let has =
@@ -467,20 +518,6 @@ impl<'a> Binder<'a> {
             }
         }
     }
-}
-
-/// That a number is none of the column's declared type, which SQLite would keep all the same.
-fn out_of_range(column: &Column, value: &KeyValue) -> Option<Error> {
-    let ((least, most), KeyValue::Int(number)) = (column.written.range?, value) else {
-        return None;
-    };
-    let message = || {
-        format!(
-            "`{}` holds whole numbers from {least} to {most}; this is {number}",
-            column.field
-        )
-    };
-    (!(least..=most).contains(number)).then(|| Error::input(message()))
 }
 
 fn random_uuid() -> Option<KeyValue> {

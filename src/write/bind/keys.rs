@@ -3,7 +3,7 @@
 use apollo_compiler::{Name, Node, ast};
 
 use super::given::Input;
-use super::{Binder, Given, Gives, Matching, NodeId, Origin, Uses};
+use super::{Binder, Given, Gives, Matching, NodeId, Origin, Places, Uses};
 use crate::error::{Code, Error};
 use crate::graph::{EntityId, RelationId};
 use crate::read::plan::{key_of_id, require_visible, text_of};
@@ -74,9 +74,12 @@ impl<'a> Binder<'a> {
             let why = "the row may be there already";
             let columns = b.only_columns(entity, &create, true, why)?;
             // Others may have said something of it before.
-            for (column, given) in columns {
+            for (column, given) in columns.changes {
                 b.give(node, column, given);
             }
+            let places = &mut b.nodes[node].places;
+            places.input = columns.places.input;
+            places.others.extend(columns.places.others);
             Some(())
         })?;
         self.pending.push((node, "create"));
@@ -95,23 +98,26 @@ impl<'a> Binder<'a> {
         if !self.may(self.rules.update(entity), entity, "change") {
             return None;
         }
-        let changes = self.below("update", |b| b.only_columns(entity, update, false, why));
+        let update = self.below("update", |b| b.only_columns(entity, update, false, why));
         let made = self.below("create", |b| {
             let origin = Origin::Upsert {
                 unique,
                 changes: Vec::new(),
+                places: Places::default(),
             };
             let node = b.new_node(entity, &create.fields(), origin)?;
             let made = b.only_columns(entity, create, true, why)?;
             Some((node, made))
         });
-        let (changes, (node, made)) = (changes?, made?);
-        self.nodes[node].changes = made;
+        let (update, (node, made)) = (update?, made?);
+        self.nodes[node].changes = made.changes;
+        self.nodes[node].places = made.places;
         if let Origin::Upsert {
-            changes: update, ..
+            changes, places, ..
         } = &mut self.nodes[node].origin
         {
-            *update = changes;
+            *changes = update.changes;
+            *places = update.places;
         }
         self.below("create", |b| b.complete(node));
         Some(node)
@@ -161,17 +167,15 @@ impl<'a> Binder<'a> {
         let from = self.catalog.relations[relation].from;
         let id = Input::of(Some(id), self.variables);
         let Some(subject) = self.principal.known() else {
-            self.fail(Error::new(
-                Code::Unauthenticated,
-                "nobody is signed in; sign in first",
-            ));
+            let message = "nobody is signed in; sign in first";
+            self.below(name, |b| b.fail(Error::new(Code::Unauthenticated, message)));
             return None;
         };
         let of = self.entity(from);
         let kind = &of.columns[of.primary_key[0]].kind;
         let Ok(me) = crate::graph::keys::key_value(kind, &subject.id) else {
             let message = format!("whoever asks is no {}", of.one());
-            self.fail(Error::new(Code::Forbidden, message));
+            self.below(name, |b| b.fail(Error::new(Code::Forbidden, message)));
             return None;
         };
         let me = self.found(from, vec![me], Uses::default());

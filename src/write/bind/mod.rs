@@ -15,7 +15,7 @@ use foldhash::fast::RandomState;
 
 use super::order::{Order, order};
 use super::unit::{
-    Act, Found, Given, Gives, Key, Matching, Node, NodeId, Origin, Set, Units, Uses,
+    Act, Found, Given, Gives, Key, Matching, Node, NodeId, Origin, Places, Set, Units, Uses,
 };
 use crate::error::{Code, Error};
 use crate::graph::keys::KeyValue;
@@ -23,6 +23,7 @@ use crate::graph::rules::{self, Rules, Visibility};
 use crate::graph::writing::{Mutation, Writes};
 use crate::graph::{Catalog, ColumnIx, Entity, EntityId, Principal};
 use crate::read::plan::bind_filter;
+use crate::read::sql::Dialect;
 use crate::read::sql::change::Value;
 use given::Input;
 pub use given::Variables;
@@ -44,6 +45,8 @@ pub struct Bounds {
     pub rows: u32,
     /// How deep relations nest in an input.
     pub depth: usize,
+    /// Whose columns are written: what they hold differs.
+    pub dialect: Dialect,
 }
 
 /// Binds all fields of a request. The errors of the first field that has some come with its place.
@@ -200,21 +203,24 @@ impl<'a> Binder<'a> {
             Mutation::UpdateMany => {
                 let filter = self.filter(entity, &input("where"))?;
                 let input = input("input");
-                let changes = self.below("input", |b| b.columns_to_update(entity, &input))?;
+                let columns = self.below("input", |b| b.columns_to_update(entity, &input))?;
                 let matching = Matching {
                     entity,
                     filter,
-                    changes: Some(changes),
+                    changes: Some(columns.changes),
+                    places: columns.places,
                 };
                 (Gives::Matching, Some(matching))
             }
             Mutation::DeleteMany => {
                 let filter = self.filter(entity, &input("where"))?;
-                self.may(self.rules.delete(entity), entity, "delete");
+                let rule = self.rules.delete(entity);
+                self.below("where", |b| b.may(rule, entity, "delete"));
                 let matching = Matching {
                     entity,
                     filter,
                     changes: None,
+                    places: Places::default(),
                 };
                 (Gives::Matching, Some(matching))
             }
@@ -334,6 +340,7 @@ impl<'a> Binder<'a> {
             origin,
             changes: Vec::new(),
             path: self.place(),
+            places: Places::default(),
             trusted: false,
         });
         self.nodes.len() - 1
@@ -380,20 +387,32 @@ impl<'a> Binder<'a> {
         }
     }
 
+    /// The version of a row that its writer has read: one, wherever he says so.
     fn version(&mut self, node: NodeId, version: &Input<'_>) {
-        let version = version
-            .json()
-            .as_str()
-            .and_then(|v| v.parse().ok())
-            .or(version.json().as_i64());
+        let text = version.json().as_str().and_then(|v| v.parse().ok());
+        let Some(version) = text.or(version.json().as_i64()) else {
+            return;
+        };
+        let place = self.enter("expectedVersion");
+        let of = self.entity(self.nodes[node].entity);
+        let path = self.place();
         if let Origin::Found(found) = &mut self.nodes[node].origin {
-            found.version = found.version.or(version);
+            let known = found.version.get_or_insert((version, path));
+            if known.0 != version {
+                let message = format!(
+                    "`expectedVersion` of this {} is given twice, and not alike; give it once",
+                    of.one()
+                );
+                self.fail(Error::input(message));
+            }
         }
+        self.path.truncate(place);
     }
 
     /// Puts a value into a column of a row, unless it has another there. Of one that is perhaps not made, but found, it is
     /// said in either case.
     fn put(&mut self, node: NodeId, column: ColumnIx, given: Given) {
+        self.note_place(node, column);
         let perhaps = matches!(self.nodes[node].origin, Origin::NewUnless { .. });
         let again = (perhaps && given != Given::Is(Value::Null)).then(|| given.clone());
         self.give(node, column, given);
@@ -402,6 +421,22 @@ impl<'a> Binder<'a> {
             && !changes.iter().any(|(c, _)| *c == column)
         {
             changes.push((column, given));
+        }
+    }
+
+    /// Takes down where a column is given, unless it is below what else is written of its row.
+    fn note_place(&mut self, node: NodeId, column: ColumnIx) {
+        let node = &mut self.nodes[node];
+        let of = &self.catalog.entities[node.entity];
+        // Inputs have no columns of junctions but those of edges.
+        if !of.exposed {
+            return;
+        }
+        let rest = self.path.strip_prefix(node.input());
+        let own = rest.and_then(|rest| rest.strip_prefix('.'));
+        let others = &mut node.places.others;
+        if own != Some(&of.columns[column].field) && others.iter().all(|(c, _)| *c != column) {
+            others.push((column, self.path.as_str().into()));
         }
     }
 

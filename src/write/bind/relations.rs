@@ -218,6 +218,8 @@ impl<'a> Binder<'a> {
         let link = self.link(within.parent, within.relation, child, true)?;
         let edge = field("edge")?;
         let of = self.entity(self.nodes[link].entity);
+        let place = self.below("edge", |b| b.place());
+        self.nodes[link].places.input.get_or_insert(place);
         if let Some(pending) = self.pending.iter_mut().rev().find(|(n, _)| *n == link) {
             pending.1 = "edge";
         }

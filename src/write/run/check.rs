@@ -115,7 +115,11 @@ impl<T: Transaction> Writer<'_, T> {
                     Question::Write(column) if !holds(answer) && self.is_given(id, *column) => {
                         let field = &of.columns[*column].field;
                         let message = format!("you may not write `{field}` of this {}", of.one());
-                        errors.push(forbidden(message, &format!("{}.{field}", node.path)));
+                        let place = match self.updated.contains(&id) {
+                            true => node.place_instead(of, *column),
+                            false => node.place_of(of, *column),
+                        };
+                        errors.push(forbidden(message, &place));
                     }
                     _ => {}
                 }

@@ -10,7 +10,7 @@ use sea_orm::sea_query::ForeignKeyAction;
 
 use super::find::referring;
 use super::hooks::Leaving;
-use super::{Stop, Writer, forbidden, holds};
+use super::{FailedDeed, Stop, Writer, forbidden, holds};
 use crate::error::{Code, Error};
 use crate::graph::hooks::Hooks;
 use crate::graph::keys::KeyValue;
@@ -19,7 +19,7 @@ use crate::graph::{ColumnIx, EntityId, ForeignKey, Link};
 use crate::read::load::change::Transaction;
 use crate::read::sql::change::{Ask, Deed, Find, Lock, Look, Task, Value};
 use crate::write::order::{GroupKey, Operation};
-use crate::write::unit::{Found, Given, Node, NodeId, Origin};
+use crate::write::unit::{Found, Given, Node, NodeId, Origin, Places};
 
 /// How many rounds rows are followed that refer to rows of their own kind, or in a circle.
 pub(super) const ROUNDS: u64 = 16;
@@ -114,7 +114,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             let own = nodes.remove(&entity).unwrap_or_default();
             let delete = Task::Delete { entity };
             let ran = self.statement(&first, delete, rows).await;
-            ran.map_err(|error| self.failed(error, entity, &own, true))?;
+            ran.map_err(|error| self.failed(error, entity, &own, FailedDeed::Delete))?;
             if let Some(hooks) = self.hooks(entity) {
                 Box::pin(self.after_delete(hooks, entity, hooked)).await?;
             }
@@ -305,6 +305,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
                 origin: Origin::Found(found),
                 changes: changes.clone(),
                 path: parent.path.clone(),
+                places: Places::default(),
                 trusted: true,
             });
             self.remember(id, key, &row);

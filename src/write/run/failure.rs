@@ -1,44 +1,53 @@
 //! What a database refuses to write, as an error that says where in the input the reason is.
 
-use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::error::{Code, Error};
-use crate::graph::rules::Rules;
-use crate::graph::{Catalog, ColumnIx, Entity, Principal};
-use crate::read::load::change::Change;
+use crate::graph::{Catalog, ColumnIx, Entity, FieldSource, ForeignKey};
 use crate::read::load::refusal::Refusal;
-use crate::read::sql::Dialect;
-use crate::read::sql::change::{Changes, Find, Lock, Look, Task, Value};
+use crate::read::sql::change::Value;
 
-use super::{Failed, held};
+use super::inquiry::Findings;
+use super::{Failed, FailedDeed, FailedRow, FailedValue, held};
 use crate::read::load::DatabaseError;
-use crate::write::unit::{Node, Units};
+use crate::write::unit::{Given, Node, Units};
 
-/// The error of a statement that the database refused.
-/// `at` is the row whose fault it is, where that is known.
-pub fn explain(catalog: &Catalog, failed: &Failed, refusal: &Refusal, at: Option<usize>) -> Error {
+/// How many errors are told at once.
+const MOST: usize = 100;
+
+/// The errors of a statement that the database refused, with what was found of it.
+pub fn explain(
+    catalog: &Catalog,
+    failed: &Failed,
+    refusal: &Refusal,
+    findings: &Findings<'_>,
+) -> Vec<Error> {
     let of = &catalog.entities[failed.entity];
-    match refusal {
-        Refusal::Unique { columns, .. } => taken(of, failed, columns, at),
-        Refusal::ForeignKey { .. } => reference(of, failed),
+    let one = match refusal {
+        Refusal::Unique { columns, .. } => return taken(of, failed, columns, findings),
+        Refusal::ForeignKey { .. } => return references(catalog, of, failed, findings),
         Refusal::NotNull { column, .. } => {
             let column = column.as_ref().and_then(|name| place(of, name));
-            of_column(of, failed, column, "is never null; give it a value")
+            let rows: Vec<_> = failed.rows.iter().collect();
+            let null = column.map(|c| without(&rows, c)).unwrap_or_default();
+            let rows = if null.is_empty() { rows } else { null };
+            of_column(of, &rows, column, "is never null; give it a value")
         }
         Refusal::Check { constraint, .. } => {
             let column = column_of_check(of, constraint.as_deref());
             let name = constraint.as_deref().unwrap_or("a check");
             let why = format!("does not fit: the database checks `{name}`");
-            of_column(of, failed, column, &why)
+            of_any(of, failed, column, &why)
         }
-        Refusal::TooLong => of_column(of, failed, None, "is longer than its column takes"),
-        Refusal::OutOfRange => of_column(of, failed, None, "is out of range for its column"),
-        Refusal::Malformed => of_column(of, failed, None, "is no value of its column"),
+        Refusal::TooLong => of_any(of, failed, None, "is longer than its column takes"),
+        Refusal::OutOfRange => of_any(of, failed, None, "is out of range for its column"),
+        Refusal::Malformed => of_any(of, failed, None, "is no value of its column"),
         Refusal::Raised => {
             let message = format!("the database refuses this {}", of.one());
-            Error::new(Code::Conflict, message).of_field(path(failed, 0, None))
+            Error::new(Code::Conflict, message).of_field(path(&failed.rows, None))
         }
-    }
+    };
+    vec![one]
 }
 
 /// A constraint that the database looked at when all was done, as if the statement that wrote these rows had failed;
@@ -60,36 +69,34 @@ pub fn uncommitted(
         node.is_written() && Some(&of.table) == table.as_ref()
     };
     let nodes: Vec<&Node> = units.nodes.iter().filter(is_of).collect();
-    match &nodes[..] {
-        [] => Err(error),
-        [first, others @ ..] => {
-            let mut path = &*first.path;
-            for other in others {
-                path = shared_path(path, &other.path);
-            }
-            let failed = Failed {
-                error,
-                entity: first.entity,
-                paths: vec![path.into()],
-                rows: Vec::new(),
-                deletes: false,
-            };
-            Ok((first.act, failed))
+    let Some(first) = nodes.first() else {
+        return Err(error);
+    };
+    let of = &catalog.entities[first.entity];
+    let rows = nodes.iter().map(|node| {
+        let values = node.changes.iter().map(|(column, given)| FailedValue {
+            column: *column,
+            value: match given {
+                Given::Is(value) => value.clone(),
+                Given::Of(..) => Value::Null,
+            },
+            place: node.place_of(of, *column),
+            is_of_new: matches!(given, Given::Of(..)),
+        });
+        FailedRow {
+            path: node.input().into(),
+            key: node.named_key().cloned(),
+            values: values.collect(),
+            is_instead: false,
         }
-    }
-}
-
-/// The part of the input that both of these are in.
-fn shared_path<'p>(one: &'p str, other: &str) -> &'p str {
-    let mut end = 0;
-    for (place, _) in one.match_indices('.').chain([(one.len(), "")]) {
-        let is_in = other.strip_prefix(&one[..place]);
-        if is_in.is_none_or(|rest| !rest.is_empty() && !rest.starts_with('.')) {
-            break;
-        }
-        end = place;
-    }
-    &one[..end]
+    });
+    let failed = Failed {
+        error,
+        entity: first.entity,
+        rows: rows.collect(),
+        deed: FailedDeed::Update,
+    };
+    Ok((first.act, failed))
 }
 
 /// That what was written does not fit together, and no row of it is known to be the one.
@@ -98,12 +105,23 @@ pub fn broken() -> Error {
     Error::new(Code::Conflict, message)
 }
 
-/// That another row has something that only one may have.
-fn taken(of: &Entity, failed: &Failed, names: &[String], at: Option<usize>) -> Error {
-    let columns: Vec<ColumnIx> = names.iter().filter_map(|name| place(of, name)).collect();
-    let at = at
-        .or_else(|| repeated(failed, &columns))
-        .unwrap_or_default();
+/// That others have something that only one may have.
+fn taken(of: &Entity, failed: &Failed, names: &[String], findings: &Findings<'_>) -> Vec<Error> {
+    if findings.taken.is_empty() {
+        let columns: Vec<ColumnIx> = names.iter().filter_map(|name| place(of, name)).collect();
+        return vec![taken_at(of, failed.rows.iter(), &columns)];
+    }
+    let taken = findings.taken.iter();
+    let errors =
+        taken.map(|(row, columns)| taken_at(of, std::iter::once(&failed.rows[*row]), columns));
+    once_each(errors)
+}
+
+fn taken_at<'f>(
+    of: &Entity,
+    rows: impl Iterator<Item = &'f FailedRow>,
+    columns: &[ColumnIx],
+) -> Error {
     let fields: Vec<_> = columns
         .iter()
         .map(|&c| format!("`{}`", of.columns[c].field))
@@ -119,86 +137,83 @@ fn taken(of: &Entity, failed: &Failed, names: &[String], at: Option<usize>) -> E
             fields.join(" and ")
         ),
     };
-    let column = columns.first().map(|&c| of.columns[c].field.as_str());
-    Error::new(Code::Conflict, message).of_field(path(failed, at, column))
+    Error::new(Code::Conflict, message).of_field(path(rows, columns.first().copied()))
 }
 
-/// What finds the rows whose values others have already, of several that were to be written.
-pub fn taken_by(
+/// That rows refer to none, or others refer to one that was to go: they came in between, and may be hidden.
+fn references(
     catalog: &Catalog,
-    dialect: Dialect,
-    rules: &Rules,
+    of: &Entity,
     failed: &Failed,
-    refusal: &Refusal,
-) -> Option<Change> {
-    let Refusal::Unique { columns, .. } = refusal else {
-        return None;
-    };
-    let of = &catalog.entities[failed.entity];
-    let columns: Vec<ColumnIx> = columns.iter().filter_map(|name| place(of, name)).collect();
-    if failed.rows.len() < 2 || columns.is_empty() || repeated(failed, &columns).is_some() {
-        return None;
+    findings: &Findings<'_>,
+) -> Vec<Error> {
+    if failed.deed == FailedDeed::Delete {
+        let row = failed.rows.iter().take(1);
+        return vec![held::conflict(of, None).of_field(path(row, None))];
     }
-    let changes = Changes {
-        catalog,
-        dialect,
-        rules,
-    };
-    let value = |row: usize, i: usize| {
-        let mut values = failed.rows[row].iter();
-        let found = values.find(|(c, _)| *c == columns[i]);
-        found.map_or(Cow::Owned(Value::Null), |(_, value)| Cow::Borrowed(value))
-    };
-    let rows = changes.rows(failed.entity, &columns, failed.rows.len(), value);
-    let find = Task::Find(Find {
-        entity: failed.entity,
-        by: columns,
-        look: Look {
-            reads: Vec::new(),
-            asks: Vec::new(),
-            // Whoever has them may be hidden: that they are taken is told anyhow.
-            seen: false,
-            lock: Lock::None,
-        },
+    if findings.missing.is_empty() {
+        let message = format!("this {} refers to something that is not there", of.one());
+        return vec![Error::new(Code::NotFound, message).of_field(path(&failed.rows, None))];
+    }
+    let missing = findings.missing.iter().map(|(row, key)| {
+        let name = name_of(catalog, of, key);
+        let to = catalog.entities[key.to].one();
+        let message = match name {
+            Some(name) => format!("`{name}` of this {} is a {to} that is not there", of.one()),
+            None => format!("this {} refers to something that is not there", of.one()),
+        };
+        let row = std::iter::once(&failed.rows[*row]);
+        Error::new(Code::NotFound, message).of_field(path(row, key.columns.first().copied()))
     });
-    let sql = changes.write(&find, rows.packing, &[]);
-    Some(Change {
-        values: sql.bound(dialect, rows.binds, &Principal::Anonymous),
-        rows: rows.count,
-        sql: sql.text,
-        gives: sql.gives,
-    })
+    once_each(missing)
 }
 
-/// The row of several that has the same in these columns as one before it.
-fn repeated(failed: &Failed, columns: &[ColumnIx]) -> Option<usize> {
-    let values = |row: &[(ColumnIx, Value)]| -> Vec<Option<Value>> {
-        let value = |column: &ColumnIx| row.iter().find(|(c, _)| c == column);
-        columns
+/// What a foreign key is called in inputs: by its relation, or its column.
+fn name_of<'c>(catalog: &'c Catalog, of: &'c Entity, key: &ForeignKey) -> Option<&'c str> {
+    let relation = of.fields.iter().find(|field| match field.source {
+        FieldSource::Relation(id) => {
+            let relation = &catalog.relations[id];
+            relation.holds_key && relation.from_columns == key.columns
+        }
+        _ => false,
+    });
+    let column = || match key.columns[..] {
+        [column] => of
+            .fields
             .iter()
-            .map(|c| value(c).map(|(_, v)| v.clone()))
-            .collect()
+            .find(|f| f.source == FieldSource::Column(column)),
+        _ => None,
     };
-    let rows: Vec<_> = failed.rows.iter().map(|row| values(row)).collect();
-    (1..rows.len()).find(|&i| rows[..i].contains(&rows[i]))
+    relation.or_else(column).map(|field| field.name.as_str())
 }
 
-/// That a row refers to none, or others refer to one that was to go: they came in between, and may be hidden.
-fn reference(of: &Entity, failed: &Failed) -> Error {
-    if failed.deletes {
-        return held::conflict(of, None).of_field(path(failed, 0, None));
-    }
-    let message = format!("this {} refers to something that is not there", of.one());
-    Error::new(Code::NotFound, message).of_field(path(failed, 0, None))
+/// Errors of which each says something else, or of another place.
+fn once_each(errors: impl Iterator<Item = Error>) -> Vec<Error> {
+    let mut said = HashSet::new();
+    let own = errors.filter(|error| said.insert((error.message.clone(), error.field.clone())));
+    own.take(MOST).collect()
 }
 
-fn of_column(of: &Entity, failed: &Failed, column: Option<ColumnIx>, why: &str) -> Error {
-    let field = column.map(|c| of.columns[c].field.as_str());
-    let message = match field {
-        Some(field) => format!("`{field}` {why}"),
+fn of_any(of: &Entity, failed: &Failed, column: Option<ColumnIx>, why: &str) -> Error {
+    let rows: Vec<_> = failed.rows.iter().collect();
+    of_column(of, &rows, column, why)
+}
+
+fn of_column(of: &Entity, rows: &[&FailedRow], column: Option<ColumnIx>, why: &str) -> Error {
+    let message = match column {
+        Some(column) => format!("`{}` {why}", of.columns[column].field),
         None => format!("a value of this {} {why}", of.one()),
     };
-    Error::input(message).of_field(path(failed, 0, field))
+    Error::input(message).of_field(path(rows.iter().copied(), column))
+}
+
+/// Of several rows those that have nothing in a column.
+fn without<'f>(rows: &[&'f FailedRow], column: ColumnIx) -> Vec<&'f FailedRow> {
+    let has = |row: &&FailedRow| {
+        let mut values = row.values.iter().filter(|value| value.column == column);
+        values.any(|value| value.value != Value::Null)
+    };
+    rows.iter().copied().filter(|row| !has(row)).collect()
 }
 
 /// The column that a check is about, if its name says so as PostgreSQL's own names do: `post_title_check`.
@@ -211,11 +226,32 @@ fn place(of: &Entity, name: &str) -> Option<ColumnIx> {
     of.columns.iter().position(|c| c.name == name)
 }
 
-/// Where a row stands in the input; of several that the database does not tell apart, the list that they are in.
-fn path(failed: &Failed, at: usize, field: Option<&str>) -> String {
-    let path = failed.paths.get(at).map_or("", |path| &**path);
-    match field {
-        Some(field) if !path.is_empty() => format!("{path}.{field}"),
-        _ => path.to_owned(),
+/// Where rows, or a column of them, stand in the input; of several that the database does not tell apart, the part of it that
+/// all of them are in.
+fn path<'f>(rows: impl IntoIterator<Item = &'f FailedRow>, column: Option<ColumnIx>) -> String {
+    let places = rows.into_iter().map(|row| {
+        let value = row.values.iter().find(|value| Some(value.column) == column);
+        value.map_or(&*row.path, |value| &value.place)
+    });
+    let places: Vec<&str> = places.collect();
+    let shared = places.iter().copied().reduce(shared_path);
+    // What an upsert makes and what it changes are in no part of the input together.
+    let shared = shared.filter(|shared| !shared.is_empty());
+    shared
+        .or(places.first().copied())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// The part of the input that both of these are in.
+fn shared_path<'p>(one: &'p str, other: &str) -> &'p str {
+    let mut end = 0;
+    for (place, _) in one.match_indices('.').chain([(one.len(), "")]) {
+        let is_in = other.strip_prefix(&one[..place]);
+        if is_in.is_none_or(|rest| !rest.is_empty() && !rest.starts_with('.')) {
+            break;
+        }
+        end = place;
     }
+    &one[..end]
 }

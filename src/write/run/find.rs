@@ -12,7 +12,7 @@ use super::{Stop, Writer, forbidden, holds, not_found, place};
 use crate::error::{Code, Error};
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::{Rules, Visibility};
-use crate::graph::{Catalog, ColumnIx, EntityId, ForeignKey, Link};
+use crate::graph::{Catalog, ColumnIx, Entity, EntityId, ForeignKey, Link};
 use crate::read::load::change::Transaction;
 use crate::read::sql::change::{Ask, BoundRows, Deed, Find, Lock, Look, Task, Value};
 use crate::write::unit::{Found, Given, Key, Matching, Node, NodeId, Origin, Uses};
@@ -336,7 +336,7 @@ impl<T: Transaction> Writer<'_, T> {
                     if self.is_given(id, *column) {
                         let field = &of.columns[*column].field;
                         let message = format!("you may not write `{field}` of this {}", of.one());
-                        errors.push(forbidden(message, &format!("{}.{field}", node.path)));
+                        errors.push(forbidden(message, &node.place_of(of, *column)));
                     }
                     continue;
                 }
@@ -352,30 +352,17 @@ impl<T: Transaction> Writer<'_, T> {
             errors.push(forbidden(message, &node.path));
         }
         if errors.is_empty()
-            && let (Some(wanted), Some(version)) = (found.version, of.writing.version)
+            && let (Some((wanted, place)), Some(version)) = (&found.version, of.writing.version)
         {
             let now = self.known.get(&(id, version)).cloned().flatten();
-            if now != Some(KeyValue::Int(wanted)) {
-                errors.push(self.outdated(node, wanted, now));
+            if now != Some(KeyValue::Int(*wanted)) {
+                errors.push(outdated(of, *wanted, now).of_field(&**place));
             }
         }
         if let (true, Some((seen, holder))) = (errors.is_empty(), held) {
             errors.push(held::conflict(of, seen.then_some(holder)).of_field(&*node.path));
         }
         errors
-    }
-
-    fn outdated(&self, node: &Node, wanted: i64, now: Option<KeyValue>) -> Error {
-        let of = self.entity(node.entity);
-        let now = match now {
-            Some(KeyValue::Int(now)) => now.to_string(),
-            _ => "none".to_owned(),
-        };
-        let message = format!(
-            "this {} is of version {now} now, and not {wanted}: somebody has changed it since; read it again",
-            of.one()
-        );
-        Error::new(Code::Conflict, message).of_field("expectedVersion")
     }
 
     async fn find_matching(&mut self, act: usize, matching: &Matching) -> Result<(), Stop> {
@@ -438,6 +425,7 @@ impl<T: Transaction> Writer<'_, T> {
                 origin: Origin::Found(found),
                 changes: matching.changes.clone().unwrap_or_default(),
                 path: "where".into(),
+                places: matching.places.clone(),
                 trusted: false,
             });
             self.remember(id, &reads, &row);
@@ -448,6 +436,19 @@ impl<T: Transaction> Writer<'_, T> {
         self.refuse(errors)?;
         self.check_references_of_matching(matching).await
     }
+}
+
+/// That a row is of another version than its writer has read.
+fn outdated(of: &Entity, wanted: i64, now: Option<KeyValue>) -> Error {
+    let now = match now {
+        Some(KeyValue::Int(now)) => now.to_string(),
+        _ => "none".to_owned(),
+    };
+    let message = format!(
+        "this {} is of version {now} now, and not {wanted}: somebody has changed it since; read it again",
+        of.one()
+    );
+    Error::new(Code::Conflict, message)
 }
 
 /// Keys in an order that everybody takes them in.

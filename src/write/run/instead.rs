@@ -377,6 +377,10 @@ impl<T: Transaction> Writer<'_, T> {
             .first()
             .map_or("", |&c| of.columns[c].field.as_str());
         let message = format!("this `{field}` is taken; choose another");
-        Error::new(Code::Conflict, message).of_field(format!("{}.{field}", node.path))
+        let place = match columns.first() {
+            Some(&column) => node.place_of(of, column),
+            None => node.path.to_string(),
+        };
+        Error::new(Code::Conflict, message).of_field(place)
     }
 }

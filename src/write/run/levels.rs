@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::{Failed, Refused, Stop, Writer};
+use super::find::is_of;
+use super::{Failed, FailedDeed, FailedRow, FailedValue, Refused, Stop, Writer};
 use crate::graph::keys::KeyValue;
 use crate::graph::writing::KeyMaker;
 use crate::graph::{ColumnIx, EntityId};
@@ -235,9 +236,35 @@ impl<T: Transaction> Writer<'_, T> {
         rows: BoundRows,
     ) -> Result<Vec<Row>, Stop> {
         let entity = task.entity();
+        let deed = match &task {
+            Task::Insert { unless, .. } => FailedDeed::Insert {
+                unless: match unless {
+                    Unless::Never => Vec::new(),
+                    Unless::Taken(columns) => columns.clone(),
+                    Unless::Changed(instead) => instead.key.clone(),
+                },
+            },
+            _ => FailedDeed::Update,
+        };
+        let may_change = matches!(
+            &task,
+            Task::Insert {
+                unless: Unless::Changed(_),
+                ..
+            }
+        );
         let path = nodes.first().map(|&id| self.node(id).path.to_string());
         let ran = self.statement(&path.unwrap_or_default(), task, rows).await;
-        ran.map_err(|error| self.failed(error, entity, nodes, false))
+        ran.map_err(|error| match self.failed(error, entity, nodes, deed) {
+            Abort::Refused(Refused::Statement(mut failed)) if may_change => {
+                let instead = nodes
+                    .iter()
+                    .map(|&id| self.failed_row(id, &failed.deed, true));
+                failed.rows.extend(instead);
+                Abort::Refused(Refused::Statement(failed))
+            }
+            stop => stop,
+        })
     }
 
     pub(super) fn failed(
@@ -245,26 +272,61 @@ impl<T: Transaction> Writer<'_, T> {
         error: DatabaseError,
         entity: EntityId,
         nodes: &[NodeId],
-        deletes: bool,
+        deed: FailedDeed,
     ) -> Stop {
         if Refusal::of(&error).is_none() {
             return Abort::Database(error);
         }
         let rows = nodes.iter().map(|&id| {
-            if let Some(changes) = self.hooked.get(&id) {
-                return changes.clone();
-            }
-            let changes = self.node(id).changes.iter();
-            changes
-                .map(|(column, given)| (*column, self.value(given).into_owned()))
-                .collect()
+            let is_instead = deed == FailedDeed::Update && self.instead.contains(&id);
+            self.failed_row(id, &deed, is_instead)
         });
         Abort::Refused(Refused::Statement(Box::new(Failed {
             error,
             entity,
-            paths: nodes.iter().map(|&id| self.node(id).path.clone()).collect(),
             rows: rows.collect(),
-            deletes,
+            deed,
         })))
+    }
+
+    fn failed_row(&self, id: NodeId, deed: &FailedDeed, is_instead: bool) -> FailedRow {
+        let node = self.node(id);
+        let of = self.entity(node.entity);
+        let is_update = *deed == FailedDeed::Update;
+        let (changes, path) = match is_instead {
+            true => (node.instead(), node.input_instead()),
+            false => (&node.changes[..], node.input()),
+        };
+        let place = |column| match is_instead {
+            true => node.place_instead(of, column),
+            false => node.place_of(of, column),
+        };
+        let values = changes.iter().map(|(column, given)| FailedValue {
+            column: *column,
+            value: self.value(given).into_owned(),
+            place: place(*column),
+            is_of_new: is_of(given).is_some_and(|(to, _)| self.node(to).named_key().is_none()),
+        });
+        let values = match self.hooked.get(&id) {
+            None => values.collect(),
+            Some(hooked) => {
+                let values = hooked.iter().map(|(column, value)| FailedValue {
+                    column: *column,
+                    value: value.clone(),
+                    place: place(*column),
+                    is_of_new: false,
+                });
+                values.collect()
+            }
+        };
+        FailedRow {
+            path: match deed {
+                FailedDeed::Delete => node.path.clone(),
+                _ => path.into(),
+            },
+            key: self.key(id).filter(|_| is_update),
+            values,
+            is_instead: is_instead && !is_update,
+        }
     }
 }

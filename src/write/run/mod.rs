@@ -12,6 +12,7 @@ mod foregone;
 mod foreign;
 mod held;
 mod hooks;
+pub mod inquiry;
 mod instead;
 mod levels;
 mod references;
@@ -58,11 +59,42 @@ pub enum Refused {
 pub struct Failed {
     pub error: DatabaseError,
     pub entity: EntityId,
-    /// Where in the input what it wrote stands.
-    pub paths: Vec<Box<str>>,
-    /// What it wrote, for each of these the columns' values.
-    pub rows: Vec<Vec<(ColumnIx, Value)>>,
-    pub deletes: bool,
+    pub rows: Vec<FailedRow>,
+    pub deed: FailedDeed,
+}
+
+/// What a statement did to rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FailedDeed {
+    /// It made them, but not those that have the same in these columns as one that is there, if these are any.
+    Insert {
+        unless: Vec<ColumnIx>,
+    },
+    Update,
+    Delete,
+}
+
+/// A row of it.
+#[derive(Debug)]
+pub struct FailedRow {
+    /// Where in the input it stands.
+    pub path: Box<str>,
+    /// Its primary key, where it is there already.
+    pub key: Option<Vec<KeyValue>>,
+    pub values: Vec<FailedValue>,
+    /// It is what was to become of the row before, where that one was there already.
+    pub is_instead: bool,
+}
+
+/// What was written into a column of it.
+#[derive(Debug)]
+pub struct FailedValue {
+    pub column: ColumnIx,
+    pub value: Value,
+    /// Where in the input it stands.
+    pub place: String,
+    /// It is that of a row which the same request makes.
+    pub is_of_new: bool,
 }
 
 /// A column of a row, as its value is kept.

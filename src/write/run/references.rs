@@ -106,7 +106,9 @@ impl<T: Transaction> Writer<'_, T> {
             let node = self.node(id);
             if node.is_written() && !node.trusted && !self.done.contains(&id) {
                 let is_new = node.found().is_none();
-                self.references(id, &node.changes, is_new, &node.path, &mut all);
+                let of = self.entity(node.entity);
+                let place = |column| node.place_of(of, column);
+                self.references(id, &node.changes, is_new, place, &mut all);
             }
         }
         // What the same field makes is there by then, and its maker's.
@@ -125,7 +127,10 @@ impl<T: Transaction> Writer<'_, T> {
         let changes = matching.changes.as_deref().unwrap_or_default();
         let mut all = BTreeMap::new();
         for &id in &self.matching {
-            self.references(id, changes, false, "input", &mut all);
+            let node = self.node(id);
+            let of = self.entity(node.entity);
+            let place = |column| node.place_of(of, column);
+            self.references(id, changes, false, place, &mut all);
         }
         self.find_references(all).await
     }
@@ -135,7 +140,9 @@ impl<T: Transaction> Writer<'_, T> {
         let mut all = BTreeMap::new();
         for &id in nodes {
             let node = self.node(id);
-            self.references(id, node.instead(), false, &node.path, &mut all);
+            let of = self.entity(node.entity);
+            let place = |column| node.place_instead(of, column);
+            self.references(id, node.instead(), false, place, &mut all);
         }
         self.find_references(all).await
     }
@@ -146,7 +153,7 @@ impl<T: Transaction> Writer<'_, T> {
         id: NodeId,
         changes: &[(ColumnIx, Given)],
         is_new: bool,
-        path: &str,
+        place: impl Fn(ColumnIx) -> String,
         all: &mut BTreeMap<Targets<'c>, Vec<Reference>>,
     ) where
         Self: 'c,
@@ -166,8 +173,8 @@ impl<T: Transaction> Writer<'_, T> {
             };
             let column = plain_column(&of.writing, key, changes, is_new);
             let path = match column {
-                Some(column) if of.exposed => format!("{path}.{}", of.columns[column].field),
-                _ => path.to_owned(),
+                Some(column) if of.exposed => place(column),
+                _ => self.node(id).path.to_string(),
             };
             let references = all.entry((key.to, &key.to_columns[..])).or_default();
             references.push(Reference { path, values });

@@ -14,7 +14,7 @@ use crate::read::load::change::Transaction;
 use crate::read::sql::Dialect;
 use crate::read::sql::change::{Task, Value};
 use crate::write::order::{GroupKey, Operation};
-use crate::write::unit::{Act, Found, Given, Node, NodeId, Origin, Within};
+use crate::write::unit::{Act, Found, Given, Node, NodeId, Origin, Places, Within};
 
 /// A row whose relations change, and the row by which they do, which may turn out to be as it is to be.
 type Related = (NodeId, NodeId);
@@ -135,6 +135,7 @@ impl<T: Transaction> Writer<'_, T> {
                 origin: Origin::Found(Found::changed(key.clone())),
                 changes: given.clone(),
                 path: self.node(id).path.clone(),
+                places: Places::default(),
                 trusted: true,
             });
             let key: Vec<_> = key.into_iter().map(Some).collect();

@@ -10,7 +10,7 @@ use crate::graph::rules::Visibility;
 use crate::graph::{ColumnIx, EntityId, Link, RelationId};
 use crate::read::load::change::Transaction;
 use crate::read::sql::change::{Ask, Find, Lock, Look, Task, Value};
-use crate::write::unit::{Found, Given, Key, Node, NodeId, Origin, Set, Uses, Within};
+use crate::write::unit::{Found, Given, Key, Node, NodeId, Origin, Places, Set, Uses, Within};
 
 /// A junction's row that is looked for.
 struct Looked {
@@ -225,6 +225,7 @@ impl<T: Transaction> Writer<'_, T> {
                 origin: Origin::Unlink,
                 changes,
                 path: set.path.clone(),
+                places: Places::default(),
                 trusted: false,
             });
             self.parted.push((set.parent, link));
@@ -361,6 +362,7 @@ impl<T: Transaction> Writer<'_, T> {
                 origin: Origin::Found(found),
                 changes,
                 path: set.path.clone(),
+                places: Places::default(),
                 trusted: false,
             });
             self.remember(node, &reads, &row);

@@ -118,6 +118,7 @@ impl<T: Transaction> Writer<'_, T> {
             origin: Origin::Found(found),
             changes,
             path: node.path.clone(),
+            places: node.places.clone(),
             trusted: node.trusted,
         };
         let other = self.add(other);

@@ -256,6 +256,17 @@ async fn what_cannot_be_an_account_is_refused_by_its_field_before_anything_is_ha
 }
 
 #[tokio::test]
+async fn all_that_is_wrong_with_an_account_is_told_at_once() {
+    let signing = Signing::on(Backend::Sqlite).await;
+    let answer = signing.ask(&sign_up("N B", "nowhere", "short")).await;
+    let errors = answer.body["errors"].as_array().expect("errors");
+    let fields = errors.iter().map(|error| &error["extensions"]["field"]);
+    let fields: Vec<_> = fields.filter_map(Value::as_str).collect();
+    assert_eq!(fields, ["input.username", "input.email", "input.password"]);
+    assert_eq!(answer.body["data"], Value::Null);
+}
+
+#[tokio::test]
 async fn what_another_account_has_is_told_by_its_field() {
     for backend in Backend::all() {
         let signing = Signing::on(backend).await;

@@ -14,6 +14,7 @@ mod leave;
 mod links;
 mod masked;
 mod order;
+mod places;
 mod processes;
 mod proof;
 mod shapes;
