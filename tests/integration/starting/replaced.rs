@@ -52,6 +52,38 @@ impl Replaced {
         self.serving.ask(QUERY).expect("an answer")
     }
 
+    fn sign_up(&self, name: &str) -> String {
+        let input = format!(
+            "{{ username: \"{name}\", email: \"{name}@example.org\", name: \"N\", password: \"correct horse\" }}"
+        );
+        let sign_up = format!("mutation {{ signUp(input: {input}) {{ viewer {{ username }} }} }}");
+        self.serving.ask(&sign_up).expect("an answer")
+    }
+
+    fn assert_signs_up(&self, name: &str) {
+        let answer = self.sign_up(name);
+        let log = self.serving.log();
+        assert!(answer.contains("{\"username\""), "{answer}\n{log}");
+    }
+
+    fn assert_refuses(&self, name: &str) {
+        let answer = self.sign_up(name);
+        assert!(is_refused(&answer), "{answer}\n{}", self.serving.log());
+    }
+
+    /// Ends the server where it is, and starts another.
+    fn start_again(&mut self) {
+        self.serving.child.kill().expect("it is ours");
+        self.serving.child.wait().expect("it ends");
+        self.serving = serve(self.folder.path(), &[]).expect("it serves again");
+    }
+
+    /// The file as it is, without its log.
+    fn without_log(&self) -> rusqlite::Connection {
+        let path = format!("file:{}?immutable=1", self.file().display());
+        rusqlite::Connection::open(path).expect("the file")
+    }
+
     fn wait_for(&self, what: &str, is_it: impl Fn(&str) -> bool) {
         let started = Instant::now();
         loop {
@@ -98,11 +130,30 @@ impl Replaced {
     }
 
     fn assert_log(&self, words: &[&str]) {
-        let log = self.serving.log();
-        for word in words {
-            assert!(log.contains(word), "`{word}` is not in the log:\n{log}");
+        let started = Instant::now();
+        // It is read on a thread of its own.
+        while !words.iter().all(|word| self.serving.log().contains(word)) {
+            let log = self.serving.log();
+            let waited = started.elapsed();
+            assert!(
+                waited < Duration::from_secs(10),
+                "{words:?}, and not:\n{log}"
+            );
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// The names of who signed up, beside those whom the file began with.
+fn who_signed_up(file: &rusqlite::Connection) -> String {
+    let names = "SELECT coalesce(group_concat(username), '') FROM (SELECT username FROM user WHERE name = 'N' ORDER BY id)";
+    let names = file.query_row(names, [], |row| row.get(0));
+    names.expect("users")
+}
+
+fn assert_sound(file: &rusqlite::Connection) {
+    let sound = file.query_row("PRAGMA integrity_check", [], |row| row.get(0));
+    assert_eq!(sound, Ok("ok".to_owned()));
 }
 
 fn is_restored(answer: &str) -> bool {
@@ -322,12 +373,6 @@ fn a_file_with_other_rights_is_no_other_file() {
 /// Whoever signs up does so in the file that is there, and not in what a connection remembers of another.
 #[test]
 fn who_signs_up_is_written_into_the_file_that_is_there() {
-    let sign_up = |name: &str| {
-        let input = format!(
-            "{{ username: \"{name}\", email: \"{name}@example.org\", name: \"N\", password: \"correct horse\" }}"
-        );
-        format!("mutation {{ signUp(input: {input}) {{ viewer {{ username }} }} }}")
-    };
     let put: [fn(&Replaced); 2] = [
         |r| fs::rename(r.backup(), r.file()).expect("a move over it"),
         |r| {
@@ -336,7 +381,7 @@ fn who_signs_up_is_written_into_the_file_that_is_there() {
     ];
     for put in put {
         let mut replaced = Replaced::new();
-        let first = replaced.serving.ask(&sign_up("first")).expect("an answer");
+        let first = replaced.sign_up("first");
         assert!(first.contains("{\"username\":\"first\"}"), "{first}");
         let file = rusqlite::Connection::open(replaced.file()).expect("the file");
         let emptied = file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
@@ -346,7 +391,7 @@ fn who_signs_up_is_written_into_the_file_that_is_there() {
         replaced.wait_for("the backup", is_restored);
         let started = Instant::now();
         loop {
-            let second = replaced.serving.ask(&sign_up("second")).expect("an answer");
+            let second = replaced.sign_up("second");
             if second.contains("{\"username\":\"second\"}") {
                 break;
             }
@@ -357,17 +402,133 @@ fn who_signs_up_is_written_into_the_file_that_is_there() {
             std::thread::sleep(Duration::from_millis(200));
         }
         let file = rusqlite::Connection::open(replaced.file()).expect("the file");
-        let names: String = file
-            .query_row(
-                "SELECT group_concat(username) FROM user WHERE username IN ('first', 'second')",
-                [],
-                |row| row.get(0),
-            )
-            .expect("users");
-        assert_eq!(names, "second");
-        let sound: String = file
-            .query_row("PRAGMA integrity_check", [], |row| row.get(0))
-            .expect("a check");
-        assert_eq!(sound, "ok");
+        assert_eq!(who_signed_up(&file), "second");
+        assert_sound(&file);
     }
+}
+
+/// Who opens the backup beside the log that was left would have it brought into the backup.
+#[test]
+fn a_backup_that_is_moved_over_a_file_with_a_log_is_refused() {
+    let replaced = Replaced::new();
+    replaced.assert_signs_up("first");
+    fs::rename(replaced.backup(), replaced.file()).expect("a move over it");
+    replaced.assert_refuses("second");
+    replaced.assert_refuses("third");
+    replaced.wait_for("a refusal", is_refused);
+    replaced.assert_log(&["backref.db", "-wal", "-shm"]);
+    let left = fs::metadata(replaced.beside("-wal")).expect("the log");
+    assert!(left.len() > 0, "it is lost");
+    let backup = replaced.without_log();
+    assert_sound(&backup);
+    assert_eq!(who_signed_up(&backup), "");
+    drop(backup);
+    // As the remedy says, but that it runs on: the file is another one.
+    for end in ["-wal", "-shm"] {
+        let aside = replaced.folder.path().join(format!("before{end}"));
+        fs::rename(replaced.beside(end), aside).expect("it is there");
+    }
+    replaced.wait_for("the backup", is_restored);
+    replaced.assert_signs_up("fourth");
+    let file = rusqlite::Connection::open(replaced.file()).expect("the file");
+    assert_eq!(who_signed_up(&file), "fourth");
+    assert_sound(&file);
+}
+
+/// The connection that writes is made with the first write, and others know what file there was before.
+#[test]
+fn who_writes_first_does_not_write_to_a_backup_beside_a_log() {
+    let put: [fn(&Replaced); 2] = [
+        |r| fs::rename(r.backup(), r.file()).expect("a move over it"),
+        write_backup_over,
+    ];
+    for put in put {
+        let replaced = Replaced::new();
+        leave_in_log(&replaced);
+        put(&replaced);
+        replaced.assert_refuses("first");
+        replaced.assert_log(&["backref.db", "-wal", "-shm"]);
+        let backup = replaced.without_log();
+        assert_sound(&backup);
+        assert_eq!(who_signed_up(&backup), "");
+    }
+}
+
+/// What is written to a log that has no name is gone with who wrote it.
+#[test]
+fn nothing_is_written_to_a_log_that_was_removed_and_what_was_is_saved() {
+    for ends in [&["-wal"][..], &["-wal", "-shm"]] {
+        let mut replaced = Replaced::new();
+        replaced.assert_signs_up("first");
+        for end in ends {
+            fs::remove_file(replaced.beside(end)).expect("it is there");
+        }
+        replaced.assert_refuses("second");
+        replaced.assert_refuses("third");
+        replaced.assert_log(&["backref.db", "-wal", "start again"]);
+        replaced.wait_for("what was before", is_before);
+        replaced.start_again();
+        replaced.assert_signs_up("fourth");
+        let file = rusqlite::Connection::open(replaced.file()).expect("the file");
+        assert_eq!(who_signed_up(&file), "first,fourth", "{ends:?}");
+        assert_sound(&file);
+    }
+}
+
+#[test]
+fn nothing_is_written_to_a_log_that_was_cut_short_or_replaced() {
+    let harm: [(fn(&Replaced), &str); 3] = [
+        (|r| cut_log(r, 0), "cut short"),
+        (|r| cut_log(r, 5000), "cut short"),
+        (
+            |r| {
+                let other = r.folder.path().join("other");
+                fs::write(&other, [0; 40_000]).expect("it is written");
+                fs::rename(other, r.beside("-wal")).expect("a move over it");
+            },
+            "another file in the place of its write-ahead log",
+        ),
+    ];
+    for (harm, said) in harm {
+        let mut replaced = Replaced::new();
+        replaced.assert_signs_up("first");
+        harm(&replaced);
+        replaced.assert_refuses("second");
+        replaced.assert_refuses("third");
+        replaced.assert_log(&["backref.db", "-wal", said, "put a backup in its place"]);
+        replaced.start_again();
+        replaced.assert_signs_up("fourth");
+        let file = rusqlite::Connection::open(replaced.file()).expect("the file");
+        assert_eq!(who_signed_up(&file), "fourth", "{said}");
+        assert_sound(&file);
+    }
+}
+
+fn cut_log(replaced: &Replaced, length: u64) {
+    let log = fs::OpenOptions::new()
+        .write(true)
+        .open(replaced.beside("-wal"));
+    log.and_then(|log| log.set_len(length)).expect("it is cut");
+}
+
+/// Whoever has brought all of a log into the file may cut it, and SQLite does.
+#[test]
+fn a_log_that_another_process_empties_is_written_to() {
+    let replaced = Replaced::new();
+    let names = ["a1", "a2", "a3", "a4"];
+    for name in names {
+        replaced.assert_signs_up(name);
+        let file = rusqlite::Connection::open(replaced.file()).expect("the file");
+        let empty = file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        assert_eq!(empty, Ok(0), "it is kept from that");
+        if name == "a2" {
+            // So that it is not empty, and shorter.
+            file.execute("UPDATE post SET body = body || '.' WHERE id = 1", [])
+                .expect("it is written to");
+        }
+    }
+    assert_eq!(replaced.serving.log(), "");
+    let file = rusqlite::Connection::open(replaced.file()).expect("the file");
+    assert_eq!(who_signed_up(&file), names.join(","));
+    assert_sound(&file);
 }

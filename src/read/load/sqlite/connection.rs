@@ -12,7 +12,7 @@ use rusqlite::types::ValueRef;
 
 use super::super::rows::{Rows, RowsBuilder};
 use super::super::{Connection, DatabaseError, Statement};
-use super::file::{DatabaseFile, Log, Stamp};
+use super::file::{DatabaseFile, Log, Loss, Stamp};
 use super::fold::folded;
 use super::forms::{Forms, add_functions};
 use super::heard;
@@ -44,6 +44,9 @@ pub struct Sqlite {
     /// The file as this connection knows it, and its log at that time or before.
     pub(super) stamp: Stamp,
     pub(super) log: Log,
+    /// The log as a file, at least as long as it was then.
+    log_file: Option<Stamp>,
+    page_size: u64,
 }
 
 /// What a connection is given.
@@ -71,12 +74,16 @@ impl Sqlite {
     pub fn open(file: &Arc<DatabaseFile>, settings: Settings) -> Result<Self, DatabaseError> {
         loop {
             let replaced = file.replaced();
+            file.check()?;
             let stamp = file.stamp()?;
             let watch = Arc::new(Watch::default());
             let connection = connect(file, settings, &watch).map_err(|e| file.explain(e))?;
             let log = Log::of(file, &connection);
+            let page_size = page_size(&connection).map_err(|e| file.explain(e.into()))?;
+            let log_file = log.is_kept().then(|| file.stamp_of_log()).flatten();
             // Else it was not one file while it was opened.
             if file.stamp()? == stamp {
+                copy_on_close(&connection, true)?;
                 return Ok(Sqlite {
                     connection,
                     watch,
@@ -89,6 +96,8 @@ impl Sqlite {
                     forms: Forms::default(),
                     stamp,
                     log,
+                    log_file,
+                    page_size,
                 });
             }
         }
@@ -112,10 +121,7 @@ impl Sqlite {
                 Outcome::Changed(done) if self.is_the_file_after_all(bounds) => {
                     return (Outcome::Done(done), statements);
                 }
-                Outcome::Changed(_) => {
-                    let log = Log::of(&self.file, &self.connection);
-                    self.file.replace(self.replaced, log);
-                }
+                Outcome::Changed(_) => self.give_up(),
                 outcome => return (outcome, statements),
             }
         }
@@ -181,6 +187,11 @@ impl Sqlite {
         self.replaced != self.file.replaced()
     }
 
+    /// Has all connections let go of the file, which was replaced.
+    pub fn give_up(&self) {
+        self.file.replace(self.replaced, self.log_file);
+    }
+
     /// Lets go of a file that was replaced. What is wrong with the other is found when it is used.
     pub fn renew(&mut self) {
         if self.is_old()
@@ -194,11 +205,7 @@ impl Sqlite {
         self.hindered.set(false);
         if self.is_old() {
             let anew = Sqlite::open(&self.file, self.settings)?;
-            self.file.check(anew.log)?;
             anew.require_tables()?;
-            // What it has of the file before must not get into this one.
-            let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-            self.connection.set_db_config(keep, true)?;
             *self = anew;
         }
         if !self.connection.is_autocommit() {
@@ -252,6 +259,9 @@ impl Sqlite {
         }
         // What is copied from here on shows in the figures: the file is looked at after them.
         self.log = log;
+        if self.log_file.is_none() && log.is_kept() {
+            self.log_file = self.file.stamp_of_log();
+        }
         self.stamp = self.file.stamp()?;
         Ok(stamp.is_same_file(self.stamp))
     }
@@ -268,6 +278,66 @@ impl Sqlite {
     /// Whether the file keeps a log. Others may have had it keep one since, or have been in the way when that was asked.
     pub(super) fn keeps_log(&self) -> bool {
         self.log.is_kept() || Log::of(&self.file, &self.connection).is_kept()
+    }
+
+    /// In a transaction that writes: whether the log that it is written to is there, and whole. Where it is removed, what is
+    /// in it is brought into the file, and the transaction is over.
+    ///
+    /// # Errors
+    /// Where it is not, with what to do.
+    pub(super) fn require_log(&mut self, bounds: &Bounds) -> Result<(), DatabaseError> {
+        self.file.require_log(self.stamp)?;
+        let Some(before) = self.log_file else {
+            return Ok(());
+        };
+        let now = self.file.stamp_of_log();
+        let loss = match now {
+            Some(now) if now.is_same_file(before) => {
+                // Whoever has brought all of it into the file may have cut it.
+                if !now.is_shorter(before) || self.is_log_whole(now) {
+                    self.log_file = Some(now);
+                    return Ok(());
+                }
+                Loss::Cut
+            }
+            Some(now) if !now.is_empty() => Loss::Replaced,
+            _ => {
+                self.roll_back();
+                match self.is_the_file()? && self.brings_log_in(bounds)? {
+                    true => Loss::Removed,
+                    false => Loss::Pending,
+                }
+            }
+        };
+        Err(self.file.lose_log(self.stamp, loss))
+    }
+
+    fn is_log_whole(&self, file: Stamp) -> bool {
+        let log = Log::beside(&self.file);
+        log.is_some_and(|log| !file.is_shorter_than(log.length(self.page_size)))
+    }
+
+    /// After a commit: remembers how long the log must be, as SQLite knows it.
+    fn note_length_of_log(&mut self) {
+        let pages = Log::pages_of(&self.connection);
+        if let (Some(file), Ok(pages)) = (&mut self.log_file, pages) {
+            file.grow_to(Log::length_of(pages, self.page_size));
+        }
+    }
+
+    /// Whether all of the log is in the file now. Those who read may be in the way.
+    fn brings_log_in(&self, bounds: &Bounds) -> Result<bool, DatabaseError> {
+        loop {
+            let checkpoint = "PRAGMA wal_checkpoint(FULL)";
+            let is_done = self.connection.query_row(checkpoint, [], |row| {
+                let pages: i64 = row.get(1)?;
+                Ok(row.get::<_, i64>(0)? == 0 && row.get::<_, i64>(2)? == pages)
+            })?;
+            if is_done || bounds.are_reached() {
+                return Ok(is_done);
+            }
+            std::thread::sleep(PAUSE);
+        }
     }
 
     /// After a commit: whether the file that was written to is the one that is there.
@@ -288,6 +358,7 @@ impl Sqlite {
             self.stamp = stamp;
             return Ok(true);
         }
+        self.note_length_of_log();
         let is_there = self.is_the_file().map_err(|_| unknown())?;
         match is_there || self.is_the_file_after_all(bounds) {
             true => Ok(true),
@@ -339,6 +410,17 @@ impl Sqlite {
             std::task::Poll::Pending => {
                 Err(DatabaseError::Shape("a SQLite statement waited".to_owned()))
             }
+        }
+    }
+}
+
+impl Drop for Sqlite {
+    /// What it has of the file before must not get into another, nor what was lost of its log.
+    fn drop(&mut self) {
+        if (self.is_old() || self.file.has_foreign_log())
+            && let Err(error) = copy_on_close(&self.connection, false)
+        {
+            tracing::warn!(%error, "SQLite may bring a log into the file");
         }
     }
 }
@@ -470,12 +552,26 @@ const WRITING: Duration = Duration::from_secs(2);
 
 const PAUSE: Duration = Duration::from_millis(2);
 
+fn page_size(connection: &rusqlite::Connection) -> rusqlite::Result<u64> {
+    let size = "SELECT page_size FROM pragma_page_size";
+    let size: i64 = connection.query_row(size, [], |row| row.get(0))?;
+    Ok(size.unsigned_abs())
+}
+
+/// Whether the last connection that is closed brings the log into the file.
+fn copy_on_close(connection: &rusqlite::Connection, copies: bool) -> rusqlite::Result<()> {
+    let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    connection.set_db_config(keep, !copies).map(drop)
+}
+
 fn connect(
     file: &DatabaseFile,
     settings: Settings,
     watch: &Arc<Watch>,
 ) -> Result<rusqlite::Connection, DatabaseError> {
     let connection = file.connect()?;
+    // Until it is known whose log it is.
+    copy_on_close(&connection, false)?;
     connection.busy_timeout(settings.patience)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // Without it SQLite prepares a statement again whenever a bound OFFSET changes.

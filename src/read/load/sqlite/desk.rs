@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use super::super::DatabaseError;
 use super::connection::{Settings, Sqlite};
-use super::file::Log;
 use super::pool::SqlitePool;
 use super::watch::Bounds;
 
@@ -154,6 +153,7 @@ impl Desk {
         let bounds = tasks[0].bounds();
         let connection = self.ready(&bounds)?;
         let begun = connection.begin_writing(&bounds);
+        let begun = begun.and_then(|()| connection.require_log(&bounds));
         let done = begun.map(|()| tasks[0].attempt(connection));
         let done = match (done, waiting) {
             (Ok(true), Some(waiting)) => connection.gather(tasks, waiting).map(|()| true),
@@ -193,9 +193,8 @@ impl Desk {
                     }
                     connection
                 }
-                None => self.open()?,
+                None => self.open(bounds)?,
             };
-            let file = self.pool.file();
             let count = Some(connection.replaced);
             let is_there = connection.is_the_file();
             let is_there = is_there.map(|is| is || connection.is_the_file_after_all(bounds));
@@ -208,17 +207,15 @@ impl Desk {
                         return Ok(self.connection.insert(connection));
                     }
                     self.asked_for_log = count;
-                    let log = Log::of(file, &connection.connection);
-                    if log.is_kept() {
+                    if connection.keeps_log() {
                         tracing::info!("the database file keeps a write-ahead log from now on");
-                        file.replace(connection.replaced, log);
+                        self.pool.file().replace(connection.replaced, None);
                     }
                     self.connection = Some(connection);
                 }
                 Ok(true) => return Ok(self.connection.insert(connection)),
                 Ok(false) if !bounds.are_reached() => {
-                    let log = Log::of(file, &connection.connection);
-                    file.replace(connection.replaced, log);
+                    connection.give_up();
                     self.pool.renew();
                     self.connection = Some(connection);
                 }
@@ -231,15 +228,14 @@ impl Desk {
         }
     }
 
-    fn open(&self) -> Result<Sqlite, DatabaseError> {
+    fn open(&self, bounds: &Bounds) -> Result<Sqlite, DatabaseError> {
+        self.pool.look(bounds);
         let settings = Settings {
             patience: PATIENCE,
             cache: CACHE,
             writes: true,
         };
-        let file = self.pool.file();
-        let mut connection = Sqlite::open(file, settings)?;
-        file.check(connection.log)?;
+        let mut connection = Sqlite::open(self.pool.file(), settings)?;
         connection.require_tables()?;
         connection.make_ready()?;
         Ok(connection)

@@ -5,13 +5,17 @@
 //! of this process or another, change it too, where they bring what is in the write-ahead log into the file. Before the
 //! first page is written they say how far they mean to come, and after the last one how far they came: so it shows in
 //! the log's figures that somebody is at it, was at it and was killed, or is done. A change that this does not explain
-//! is a replacement: what was read is dropped, and every connection made anew.
+//! is a replacement: what was read is dropped, and every connection made anew. What is left of the log then is the file's
+//! that was there before, and SQLite would take it for the other's: no connection is opened beside it.
+//!
+//! Before a write it is seen to that the log is there, which somebody may take away or cut short: what is written to it
+//! then is nowhere.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::OpenFlags;
 
@@ -21,11 +25,14 @@ use super::index;
 /// A file by its path.
 pub struct DatabaseFile {
     path: PathBuf,
+    log_path: PathBuf,
     access: Access,
     /// How often it has been replaced.
     replaced: AtomicU64,
     /// The log that was found beside it when it was replaced: it belongs to the file before.
-    stale_log: Mutex<Option<Log>>,
+    stale_log: Mutex<Option<Head>>,
+    /// The file whose log was taken away, and what to do about that.
+    lost_log: Mutex<Option<(Stamp, &'static str)>>,
 }
 
 /// How a file is opened. Those who read write no rows; but whoever may write brings what is left of a log into the
@@ -62,6 +69,29 @@ pub struct Log {
 
 const STALE_LOG: &str = "something other than SQLite has written to it while changes were in its write-ahead log; if a backup was put there, stop whatever has it open, move the files that end in -wal and -shm away (keep them: they are of the file before, and hold what was committed to it last), and put the backup there again; if none was, only start again, and leave those files where they are";
 
+const LOG_REMOVED: &str = "somebody has removed its write-ahead log, the file that ends in -wal, while it was in use; what was in it has been brought into the file, so start again, and leave that file where it is from then on";
+
+const LOG_KEPT_UP: &str = "somebody has removed its write-ahead log, the file that ends in -wal, while it was in use, and others who read keep what was in it from being brought into the file; leave this process running, which alone still has it, until that is done, which is tried again with each write";
+
+const LOG_REPLACED: &str = "somebody has put another file in the place of its write-ahead log, the one that ends in -wal, while it was in use; put the one from before back if it is still there, and start again; if it is not, what was committed to it last is lost: stop whatever has it open, and put a backup in its place";
+
+const LOG_CUT: &str = "somebody has cut short its write-ahead log, the file that ends in -wal, while it was in use; what was committed to it last is lost: stop whatever has it open, and put a backup in its place, or check it with `sqlite3 FILE 'PRAGMA integrity_check'` and start again";
+
+/// The bytes before the first page in a log, and before each page.
+const HEAD_OF_LOG: u64 = 32;
+const HEAD_OF_PAGE: u64 = 24;
+
+/// What became of a log that is not as it must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// It is removed, and what was in it is in the file.
+    Removed,
+    /// It is removed, and what was in it is with those who have it open.
+    Pending,
+    Replaced,
+    Cut,
+}
+
 /// Which log it is, of those that one file had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Head {
@@ -73,11 +103,15 @@ struct Head {
 
 impl DatabaseFile {
     pub fn new(path: &Path, access: Access) -> Self {
+        let mut log_path = path.as_os_str().to_owned();
+        log_path.push("-wal");
         DatabaseFile {
             path: path.to_path_buf(),
+            log_path: log_path.into(),
             access,
             replaced: AtomicU64::new(0),
             stale_log: Mutex::new(None),
+            lost_log: Mutex::new(None),
         }
     }
 
@@ -112,34 +146,79 @@ impl DatabaseFile {
         Ok(Stamp::of(&found))
     }
 
+    /// The log beside it as a file.
+    pub fn stamp_of_log(&self) -> Option<Stamp> {
+        let found = std::fs::metadata(&self.log_path).ok()?;
+        Some(Stamp::of(&found))
+    }
+
     /// A connection opened at one count is of no use at another.
     pub fn replaced(&self) -> u64 {
         self.replaced.load(Ordering::Relaxed)
     }
 
-    /// Has every connection made anew that was opened at this count.
-    pub fn replace(&self, count: u64, log: Log) {
+    /// Has every connection made anew that was opened at this count, to a file with this log.
+    pub fn replace(&self, count: u64, log: Option<Stamp>) {
         let mut stale = self
             .stale_log
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if self.replaced() == count {
-            *stale = (log.pages > 0).then_some(log);
+            *stale = log.and_then(|log| self.left_of(log));
             self.replaced.store(count + 1, Ordering::Relaxed);
         }
     }
 
-    /// Refuses a file that stands beside the log of another, which SQLite would take for its own.
-    pub fn check(&self, log: Log) -> Result<(), DatabaseError> {
+    /// Which log it is, if it is still there and there is anything in it, even what SQLite would begin again: who opens the
+    /// file anew does not know that.
+    fn left_of(&self, log: Stamp) -> Option<Head> {
+        let now = self.stamp_of_log()?;
+        if !now.is_same_file(log) || now.length <= HEAD_OF_LOG {
+            return None;
+        }
+        self.head_of_log().ok()
+    }
+
+    /// Refuses a file that stands beside the log of another, before SQLite opens it: that would take the log for its own.
+    pub fn check(&self) -> Result<(), DatabaseError> {
         let mut stale = self
             .stale_log
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if stale.is_some_and(|stale| stale == log) {
+        if stale.is_some() && self.head_of_log().ok() == *stale {
             return Err(self.unusable(STALE_LOG));
         }
         *stale = None;
         Ok(())
+    }
+
+    /// Refuses to write to a file whose log was lost, for as long as it is in its place.
+    pub fn require_log(&self, of: Stamp) -> Result<(), DatabaseError> {
+        match *self.lost_log() {
+            Some((file, why)) if file.is_same_file(of) => Err(self.unusable(why)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Has all be refused that would be written to this file, but while there is hope.
+    pub fn lose_log(&self, of: Stamp, loss: Loss) -> DatabaseError {
+        let why = match loss {
+            Loss::Pending => return self.unusable(LOG_KEPT_UP),
+            Loss::Removed => LOG_REMOVED,
+            Loss::Replaced => LOG_REPLACED,
+            Loss::Cut => LOG_CUT,
+        };
+        *self.lost_log() = Some((of, why));
+        self.unusable(why)
+    }
+
+    fn lost_log(&self) -> MutexGuard<'_, Option<(Stamp, &'static str)>> {
+        self.lost_log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether what a connection has of its log must not get into the file that is there.
+    pub fn has_foreign_log(&self) -> bool {
+        self.has_stale_log() || self.lost_log().is_some()
     }
 
     /// Whether another process is bringing the log into it.
@@ -168,9 +247,7 @@ impl DatabaseFile {
 
     /// See "The WAL File Format" in SQLite's documentation.
     fn head_of_log(&self) -> std::io::Result<Head> {
-        let mut path = self.path.clone().into_os_string();
-        path.push("-wal");
-        let mut log = File::open(path)?;
+        let mut log = File::open(&self.log_path)?;
         log.seek(SeekFrom::Start(12))?;
         let (mut begun, mut salt) = ([0; 4], [0; 8]);
         log.read_exact(&mut begun)?;
@@ -248,6 +325,25 @@ impl Log {
     pub fn is_kept(self) -> bool {
         self.pages >= 0
     }
+
+    /// How many pages SQLite has in the log of a connection, outside of a transaction.
+    pub fn pages_of(connection: &rusqlite::Connection) -> rusqlite::Result<i64> {
+        let mut ask = connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?;
+        ask.query_row([], |row| row.get(1))
+    }
+
+    /// How long the file is that so many pages are in, at least.
+    pub fn length_of(pages: i64, page_size: u64) -> u64 {
+        match u64::try_from(pages) {
+            Ok(pages) if pages > 0 => HEAD_OF_LOG + pages * (HEAD_OF_PAGE + page_size),
+            _ => 0,
+        }
+    }
+
+    /// How long its file is, at least.
+    pub fn length(self, page_size: u64) -> u64 {
+        Log::length_of(self.pages, page_size)
+    }
 }
 
 impl Stamp {
@@ -279,6 +375,26 @@ impl Stamp {
     /// Whether this is the other, perhaps written to.
     pub fn is_same_file(self, other: Stamp) -> bool {
         self.identity == other.identity
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(self) -> bool {
+        self.length == 0
+    }
+
+    /// Whether it has been cut shorter than the other.
+    pub fn is_shorter(self, before: Stamp) -> bool {
+        self.is_shorter_than(before.length)
+    }
+
+    /// Whether it is not as long as that.
+    pub fn is_shorter_than(self, length: u64) -> bool {
+        self.length < length
+    }
+
+    /// Takes it for one that has been written to since, up to there.
+    pub fn grow_to(&mut self, length: u64) {
+        self.length = self.length.max(length);
     }
 
     /// Whether the same is in it, should it be the same file: only its rights, say, are others.

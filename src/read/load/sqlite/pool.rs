@@ -90,6 +90,15 @@ impl SqlitePool {
         &self.file
     }
 
+    /// Sees to it that a file which was replaced since it was last read is known for that, before another connection takes
+    /// what is there for one file.
+    pub fn look(&self, bounds: &Bounds) {
+        let mut connection = self.quick[0].lock().unwrap_or_else(PoisonError::into_inner);
+        if !connection.is_old() && !connection.is_the_file_after_all(bounds) {
+            connection.give_up();
+        }
+    }
+
     /// Has the connections let go of a file that was replaced, which they would when they are next used: they keep locks
     /// on it. It waits for work that is quick, and for no other.
     pub fn renew(&self) {
