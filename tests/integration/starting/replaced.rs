@@ -435,6 +435,43 @@ fn a_backup_that_is_moved_over_a_file_with_a_log_is_refused() {
     assert_sound(&file);
 }
 
+#[test]
+fn a_file_that_is_put_back_beside_its_log_is_served() {
+    let replaced = Replaced::new();
+    let aside = replaced.folder.path().join("aside.db");
+    // The first to write finds it away, too.
+    leave_in_log(&replaced);
+    fs::rename(replaced.file(), &aside).expect("a move away");
+    replaced.assert_refuses("first");
+    fs::rename(&aside, replaced.file()).expect("a move back");
+    replaced.assert_signs_up("second");
+    fs::rename(replaced.file(), &aside).expect("a move away");
+    fs::rename(replaced.backup(), replaced.file()).expect("a move in its place");
+    replaced.assert_refuses("third");
+    replaced.wait_for("a refusal", is_refused);
+    fs::rename(&aside, replaced.file()).expect("a move back");
+    replaced.assert_signs_up("fourth");
+    replaced.wait_for("what was before", is_before);
+    let file = rusqlite::Connection::open(replaced.file()).expect("the file");
+    assert_eq!(who_signed_up(&file), "second,fourth");
+    assert_sound(&file);
+}
+
+/// Who may only read cannot ask SQLite about the log.
+#[test]
+fn nor_is_a_backup_beside_the_log_of_another_file_read_where_nothing_is_written() {
+    let mut replaced = Replaced::new();
+    leave_in_log(&replaced);
+    let url = format!("sqlite://{}?mode=ro", replaced.file().display());
+    let reading = serve(replaced.folder.path(), &["--database-url", &url]);
+    replaced.serving = reading.expect("it serves");
+    replaced.wait_for("an answer", is_before);
+    leave_in_log(&replaced);
+    fs::rename(replaced.backup(), replaced.file()).expect("a move over it");
+    replaced.wait_for("a refusal", is_refused);
+    replaced.assert_log(&["backref.db", "-wal", "-shm"]);
+}
+
 /// The connection that writes is made with the first write, and others know what file there was before.
 #[test]
 fn who_writes_first_does_not_write_to_a_backup_beside_a_log() {

@@ -80,7 +80,7 @@ impl Sqlite {
             let connection = connect(file, settings, &watch).map_err(|e| file.explain(e))?;
             let log = Log::of(file, &connection);
             let page_size = page_size(&connection).map_err(|e| file.explain(e.into()))?;
-            let log_file = log.is_kept().then(|| file.stamp_of_log()).flatten();
+            let log_file = file.stamp_of_log();
             // Else it was not one file while it was opened.
             if file.stamp()? == stamp {
                 copy_on_close(&connection, true)?;
@@ -189,7 +189,7 @@ impl Sqlite {
 
     /// Has all connections let go of the file, which was replaced.
     pub fn give_up(&self) {
-        self.file.replace(self.replaced, self.log_file);
+        self.file.replace(self.replaced, self.stamp, self.log_file);
     }
 
     /// Lets go of a file that was replaced. What is wrong with the other is found when it is used.
@@ -259,7 +259,7 @@ impl Sqlite {
         }
         // What is copied from here on shows in the figures: the file is looked at after them.
         self.log = log;
-        if self.log_file.is_none() && log.is_kept() {
+        if self.log_file.is_none() {
             self.log_file = self.file.stamp_of_log();
         }
         self.stamp = self.file.stamp()?;

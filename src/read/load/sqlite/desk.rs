@@ -209,7 +209,8 @@ impl Desk {
                     self.asked_for_log = count;
                     if connection.keeps_log() {
                         tracing::info!("the database file keeps a write-ahead log from now on");
-                        self.pool.file().replace(connection.replaced, None);
+                        let stamp = connection.stamp;
+                        self.pool.file().replace(connection.replaced, stamp, None);
                     }
                     self.connection = Some(connection);
                 }

@@ -29,8 +29,7 @@ pub struct DatabaseFile {
     access: Access,
     /// How often it has been replaced.
     replaced: AtomicU64,
-    /// The log that was found beside it when it was replaced: it belongs to the file before.
-    stale_log: Mutex<Option<Head>>,
+    stale_log: Mutex<Option<StaleLog>>,
     /// The file whose log was taken away, and what to do about that.
     lost_log: Mutex<Option<(Stamp, &'static str)>>,
 }
@@ -43,6 +42,14 @@ pub enum Access {
     ReadOnly,
     /// Nobody writes it, so it is read without locks, and nothing is made beside it.
     Immutable,
+}
+
+/// The log that was found beside a file when it was replaced: it belongs to the file before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct StaleLog {
+    head: Head,
+    /// The file before, if another was put in its place: it may be put back. One that was written over is no more.
+    moved: Option<Stamp>,
 }
 
 /// What tells a file from what it was: its identity, its size, when it was last written to, and when that or anything
@@ -157,16 +164,24 @@ impl DatabaseFile {
         self.replaced.load(Ordering::Relaxed)
     }
 
-    /// Has every connection made anew that was opened at this count, to a file with this log.
-    pub fn replace(&self, count: u64, log: Option<Stamp>) {
+    /// Has every connection made anew that was opened at this count, to this file with this log.
+    pub fn replace(&self, count: u64, before: Stamp, log: Option<Stamp>) {
         let mut stale = self
             .stale_log
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if self.replaced() == count {
-            *stale = log.and_then(|log| self.left_of(log));
+            let left = log.and_then(|log| self.left_of(log));
+            *stale = left.map(|head| StaleLog {
+                head,
+                moved: (!self.is_there(before)).then_some(before),
+            });
             self.replaced.store(count + 1, Ordering::Relaxed);
         }
+    }
+
+    fn is_there(&self, file: Stamp) -> bool {
+        self.stamp().is_ok_and(|now| now.is_same_file(file))
     }
 
     /// Which log it is, if it is still there and there is anything in it, even what SQLite would begin again: who opens the
@@ -179,14 +194,17 @@ impl DatabaseFile {
         self.head_of_log().ok()
     }
 
-    /// Refuses a file that stands beside the log of another, before SQLite opens it: that would take the log for its own.
+    /// Refuses a file that stands beside the log of another, before SQLite opens it, which would take the log for its own.
     pub fn check(&self) -> Result<(), DatabaseError> {
         let mut stale = self
             .stale_log
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if stale.is_some() && self.head_of_log().ok() == *stale {
-            return Err(self.unusable(STALE_LOG));
+        if let Some(StaleLog { head, moved }) = *stale {
+            let is_back = moved.is_some_and(|before| self.is_there(before));
+            if !is_back && self.head_of_log().is_ok_and(|now| now == head) {
+                return Err(self.unusable(STALE_LOG));
+            }
         }
         *stale = None;
         Ok(())

@@ -94,7 +94,8 @@ impl SqlitePool {
     /// what is there for one file.
     pub fn look(&self, bounds: &Bounds) {
         let mut connection = self.quick[0].lock().unwrap_or_else(PoisonError::into_inner);
-        if !connection.is_old() && !connection.is_the_file_after_all(bounds) {
+        let is_gone = self.file.stamp().is_err();
+        if !is_gone && !connection.is_old() && !connection.is_the_file_after_all(bounds) {
             connection.give_up();
         }
     }
