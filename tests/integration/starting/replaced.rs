@@ -512,9 +512,12 @@ fn nothing_is_written_to_a_log_that_was_removed_and_what_was_is_saved() {
     }
 }
 
+/// What is done to a log, and what is said of it.
+type Harm = (fn(&Replaced), &'static str);
+
 #[test]
 fn nothing_is_written_to_a_log_that_was_cut_short_or_replaced() {
-    let harm: [(fn(&Replaced), &str); 3] = [
+    let harm: [Harm; 3] = [
         (|r| cut_log(r, 0), "cut short"),
         (|r| cut_log(r, 5000), "cut short"),
         (
