@@ -7,7 +7,7 @@ use std::time::Duration;
 
 #[cfg(feature = "cli")]
 use sea_orm::DatabaseTransaction;
-use sea_orm::{DatabaseConnection, DbErr, RuntimeErr};
+use sea_orm::{DatabaseConnection, DbErr, RuntimeErr, SqlxError};
 
 #[cfg(feature = "cli")]
 use super::migrate::{self, Migrations, Runner};
@@ -281,7 +281,7 @@ pub fn sql_state(error: &DbErr) -> Option<String> {
     code.map(|code| code.into_owned())
 }
 
-fn driver_error(error: &DbErr) -> Option<&sqlx::Error> {
+fn driver_error(error: &DbErr) -> Option<&SqlxError> {
     match error {
         DbErr::Conn(RuntimeErr::SqlxError(cause))
         | DbErr::Exec(RuntimeErr::SqlxError(cause))
@@ -296,7 +296,7 @@ pub fn said(error: &DbErr) -> String {
 }
 
 /// The same of sqlx's error, which by itself adds the line of the server's own source.
-pub fn said_by_driver(error: &sqlx::Error) -> String {
+pub fn said_by_driver(error: &SqlxError) -> String {
     match error.as_database_error() {
         Some(said) => match said.code() {
             Some(code) => format!("{} ({code})", said.message()),
