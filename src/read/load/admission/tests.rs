@@ -66,12 +66,12 @@ fn what_is_cheap_goes_past_what_is_dear() {
     push(&mut queue, 30, 2, clock.at(2));
     assert_eq!(run(&mut queue, clock.at(2)).map(|r| r.1), Some(30));
     assert!(run(&mut queue, clock.at(2)).is_none());
-    queue.finish(Level::of(ms(2)));
+    queue.finish(Level::of(ms(2)), Ended::Well);
     assert!(
         run(&mut queue, clock.at(3)).is_none(),
         "room for small only"
     );
-    queue.finish(Level::of(ms(1_500)));
+    queue.finish(Level::of(ms(1_500)), Ended::Well);
     assert_eq!(run(&mut queue, clock.at(3)).map(|r| r.1), Some(21));
 }
 
@@ -86,12 +86,12 @@ fn what_is_dear_gets_its_share_however_much_is_cheap() {
     for now in 0..30_000 {
         push(&mut queue, 1, 2, clock.at(now));
         if now == 10 {
-            queue.finish(occupied.0);
+            queue.finish(occupied.0, Ended::Well);
         }
         if now % 2 == 0
             && let Some((level, work)) = run(&mut queue, clock.at(now))
         {
-            queue.finish(level);
+            queue.finish(level, Ended::Well);
             done.push(work);
         }
     }
@@ -152,7 +152,7 @@ fn work_that_turns_out_to_be_larger_goes_on_where_there_is_room() {
     run(&mut queue, clock.at(0));
     assert!(queue.promote(small, huge));
     assert!(!queue.promote(small, huge), "one huge at a time");
-    queue.finish(huge);
+    queue.finish(huge, Ended::Well);
     assert!(queue.promote(small, huge));
 }
 
@@ -178,7 +178,7 @@ fn overload_is_served_as_well_as_capacity_allows() {
                 break;
             }
             running.pop();
-            queue.finish(Level::of(ms(cost)));
+            queue.finish(Level::of(ms(cost)), Ended::Well);
             if end - arrived <= 3_000 {
                 done += cost;
             }
@@ -205,6 +205,171 @@ fn overload_is_served_as_well_as_capacity_allows() {
     assert!(p99 <= 20, "small work waits {p99} ms");
     let share = done as f64 / (3.0 * 60_000.0);
     assert!(share >= 0.8, "{share} of the time was of use");
+}
+
+/// Servers under a simulated clock, of a tenth of a millisecond.
+struct Simulated {
+    clock: Clock,
+    queue: Queue<(u64, u64)>,
+    running: BinaryHeap<Reverse<(u64, u64, u64)>>,
+    /// Waits of what was begun, in ticks, and who it was.
+    begun: Vec<(u64, u64)>,
+    refused: Vec<u64>,
+}
+
+const TICK: Duration = Duration::from_micros(100);
+
+impl Simulated {
+    fn new() -> Self {
+        Simulated {
+            clock: Clock::new(),
+            queue: Queue::new(CAPACITY),
+            running: BinaryHeap::new(),
+            begun: Vec::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    fn now(&self, tick: u64) -> Instant {
+        self.clock.start + TICK * tick as u32
+    }
+
+    fn comes(&mut self, tick: u64, who: u64, cost: u64) {
+        let now = self.now(tick);
+        let deadline = now + Duration::from_secs(30);
+        match self
+            .queue
+            .push((tick, who), TICK * cost as u32, deadline, now)
+        {
+            Ok((_, displaced)) => self.refused.extend(displaced.map(|d| d.work.1)),
+            Err(refused) => self.refused.push(refused.work.1),
+        }
+    }
+
+    /// Begins what may be, and gives who is done.
+    fn tick(&mut self, tick: u64, cost: u64) -> Vec<u64> {
+        let level = Level::of(TICK * cost as u32);
+        let mut done = Vec::new();
+        while let Some(&Reverse((end, _, who))) = self.running.peek()
+            && end <= tick
+        {
+            self.running.pop();
+            self.queue.finish(level, Ended::Well);
+            done.push(who);
+        }
+        while let Some(popped) = self.queue.pop(self.now(tick)) {
+            match popped {
+                Next::Run(_, (arrived, who)) => {
+                    self.begun.push((tick - arrived, who));
+                    self.running.push(Reverse((tick + cost, arrived, who)));
+                }
+                Next::Refuse(refused) => self.refused.push(refused.work.1),
+            }
+        }
+        done
+    }
+}
+
+/// Small work alone is three times what can be done. Whoever is served has hardly waited, from the beginning on.
+#[test]
+fn where_more_comes_than_is_done_who_is_served_is_served_soon() {
+    for cost in [2, 9, 40] {
+        let (mut all, seconds) = (Simulated::new(), 10);
+        let (mut sent, mut done) = (0, 0);
+        for tick in 0..seconds * 10_000 {
+            while sent * cost < tick * 3 * 3 {
+                sent += 1;
+                all.comes(tick, sent, cost);
+            }
+            done += all.tick(tick, cost).len() as u64;
+        }
+        let mut waits: Vec<u64> = all.begun.iter().map(|(wait, _)| *wait).collect();
+        waits.sort_unstable();
+        let p99 = TICK * waits[waits.len() * 99 / 100] as u32;
+        assert!(p99 <= ms(100), "{cost}: {p99:?}");
+        let most = TICK * waits[waits.len() * 9 / 10] as u32;
+        assert!(
+            most <= ms(20).max(TICK * 2 * cost as u32),
+            "{cost}: {most:?}"
+        );
+        let share = (done * cost) as f64 / (3 * seconds * 10_000) as f64;
+        assert!(share >= 0.98, "{cost}: {share} of the time was of use");
+        // Nobody is left without an answer.
+        let answered = all.begun.len() + all.refused.len();
+        assert!(answered as u64 + 1_000 >= sent, "{answered} of {sent}");
+    }
+}
+
+/// However many clients there are that wait for their answers, all are served, and each as often as the others.
+#[test]
+fn clients_who_wait_for_their_answers_are_never_refused() {
+    for (clients, cost) in [(40, 3), (1_000, 3), (1_000, 40), (300, 150)] {
+        let mut all = Simulated::new();
+        let mut count = vec![0u32; clients as usize];
+        (0..clients).for_each(|who| all.comes(0, who, cost));
+        for tick in 0..100_000 {
+            for who in all.tick(tick, cost) {
+                count[who as usize] += 1;
+                all.comes(tick, who, cost);
+            }
+        }
+        assert!(all.refused.is_empty(), "{clients} clients of {cost}");
+        let least = count.iter().min().copied().unwrap_or_default();
+        let most = count.iter().max().copied().unwrap_or_default();
+        // Of those who are done at the same time, one is the first.
+        let is_fair = most <= least + 1 + least / 20;
+        assert!(is_fair, "{clients} clients of {cost}: {least} to {most}");
+    }
+}
+
+/// What is expected of the same work wavers about the bound of two levels: nobody waits much longer for that.
+#[test]
+fn what_takes_nearly_as_long_waits_nearly_as_long() {
+    let mut all = Simulated::new();
+    let cost = |tick: u64| if tick / 100 % 2 == 0 { 39 } else { 41 };
+    (0..32).for_each(|who| all.comes(0, who, cost(0)));
+    for tick in 0..100_000 {
+        for who in all.tick(tick, 40) {
+            all.comes(tick, who, cost(tick));
+        }
+    }
+    let longest = all.begun.iter().map(|(wait, _)| *wait).max();
+    let usual = 32 * 40 / 3;
+    assert!(
+        longest.is_some_and(|longest| longest <= 2 * usual),
+        "{longest:?}"
+    );
+}
+
+/// Whoever runs huge work leaves before it is done, as long as more than two run at a time.
+#[test]
+fn huge_work_that_ends_in_vain_makes_way_for_what_does_not() {
+    let wide = Capacity {
+        all: 20,
+        large: 18,
+        huge: 12,
+        ..CAPACITY
+    };
+    let (clock, mut queue) = (Clock::new(), Queue::new(wide));
+    let (mut running, mut well) = (Vec::new(), 0);
+    for second in 0..100 {
+        let now = clock.at(second * 1_000);
+        for _ in 0..3 {
+            push(&mut queue, 1, 900, now);
+        }
+        let ended = match running.len() {
+            0..=2 => Ended::Well,
+            _ => Ended::InVain,
+        };
+        for level in running.drain(..) {
+            queue.finish(level, ended);
+            well += u32::from(ended == Ended::Well);
+        }
+        while let Some((level, _)) = run(&mut queue, now) {
+            running.push(level);
+        }
+    }
+    assert!(well >= 80, "{well}");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::error::SqlState;
 
-use super::admission::Cost;
+use super::admission::{Cost, Ended, Permit};
 use super::change::{Change, Given};
 use super::learnt::Learnt;
 use super::rows::Rows;
@@ -126,7 +126,7 @@ impl PostgresPool {
         // One that has failed lately is taken to fail again.
         let mut apart = !learnt.trust.is_given();
         let mut failures = Failures::default();
-        let mut permit = None;
+        let mut permit: Option<Permit> = None;
         let mut best: Option<Vec<Loaded>> = None;
         let mut broken = 0;
         // When a statement was found to be prepared for what is no more.
@@ -150,6 +150,7 @@ impl PostgresPool {
             };
             let turn = Turn {
                 since,
+                permit: permit.as_ref(),
                 ..Turn::new(member, deadline, &learnt.cost, apart)
             };
             let began = Instant::now();
@@ -163,7 +164,13 @@ impl PostgresPool {
                     true => cut_short(loaded, DatabaseError::TimedOut),
                     false => loaded,
                 };
-                match loaded.iter().all(|level| level.failed.is_none()) {
+                let failed = || loaded.iter().filter_map(|level| level.failed.as_deref());
+                if !failed().any(|f| f.error.is_timeout())
+                    && let Some(permit) = &permit
+                {
+                    permit.ends(Ended::Well);
+                }
+                match failed().next().is_none() {
                     true => {
                         learnt.cost.learn(turn.member.took());
                         learnt.trust.has_run();
@@ -295,6 +302,7 @@ fn company(learnt: &Learnt) -> Company {
 struct Turn<'a> {
     member: Member,
     deadline: Instant,
+    permit: Option<&'a Permit>,
     cost: &'a Cost,
     /// Whether its plan is known to be quick.
     is_quick: bool,
@@ -316,6 +324,7 @@ impl<'a> Turn<'a> {
             is_quick: cost.expected().is_some_and(|cost| cost <= PATIENCE / 2),
             member,
             deadline,
+            permit: None,
             cost,
             since: None,
             is_over: AtomicBool::new(false),
@@ -391,7 +400,12 @@ impl Turn<'_> {
             }
             match self.member.look(self.is_quick) {
                 Look::Quick => {}
-                Look::Slow => self.cost.exceeds(2 * PATIENCE),
+                Look::Slow(running) => {
+                    self.cost.exceeds(running.max(2 * PATIENCE));
+                    if let Some(permit) = self.permit {
+                        permit.takes(running);
+                    }
+                }
                 Look::Again(why) => {
                     if why == Restart::Slow {
                         self.cost.exceeds(2 * PATIENCE);
