@@ -4,7 +4,7 @@ use super::{
     Latencies, PAUSE, at_rest,
     clients::{Clients, End, Sent},
     judge, probe,
-    requests::{Class, mix},
+    requests::{Class, SLOW, mix},
 };
 use crate::{
     Result,
@@ -28,9 +28,16 @@ pub struct OverloadOptions {
     /// Clients with which the capacity is measured, each with one request at a time
     #[arg(long, default_value_t = 32)]
     connections: usize,
+    /// How many of a thousand requests are slow ones: with more of them, fewer requests are more than the server can do, and
+    /// the clients, on the same processors, have less to do
+    #[arg(long, default_value_t = SLOW, value_parser = clap::value_parser!(u64).range(1..=500))]
+    slow: u64,
     #[command(flatten)]
     subject: SubjectOptions,
 }
+
+/// Clients that send later than this do not offer what they are said to, and their times are not the server's.
+const BEHIND: Duration = Duration::from_millis(50);
 
 pub async fn run(options: &OverloadOptions) -> Result<()> {
     let mut targets = Vec::new();
@@ -47,7 +54,7 @@ async fn drill(
     subject: &Subject,
 ) -> Result<Vec<(String, bool)>> {
     let clients = Clients::of(subject.server.address);
-    let (mix, seconds) = (mix(), Duration::from_secs(options.seconds));
+    let (mix, seconds) = (mix(options.slow), Duration::from_secs(options.seconds));
     let rest = at_rest(&clients).await?;
     let costs = costs(&clients, subject, &mix).await?;
     println!(
@@ -100,6 +107,10 @@ async fn drill(
         behind.percentile(50),
         behind.percentile(99)
     );
+    if behind.percentile(50) > BEHIND.as_secs_f64() * 1e3 {
+        let why = "the clients could not send so much in time, which says nothing of the server; raise --slow";
+        return Err(format!("{kind}: {why}").into());
+    }
     let by_work = done.work / capacity.work;
     println!(
         "goodput: {by_work:.2} of the capacity by work, {:.2} by answers",

@@ -4,7 +4,7 @@ use super::{
     at_rest,
     clients::{Clients, End, Sent},
     judge,
-    requests::mix,
+    requests::{SLOW, mix},
 };
 use crate::{
     Result,
@@ -47,7 +47,7 @@ pub async fn run(options: &HangOptions) -> Result<()> {
     at_rest(&clients).await?;
 
     // What is slow by itself would say nothing here.
-    let [small, medium, large, _] = mix();
+    let [small, medium, large, _] = mix(SLOW);
     let hang = Duration::from_secs(options.seconds);
     let load = tokio::spawn({
         let (rate, patience) = (options.rate, Duration::from_millis(options.deadline));

@@ -4,6 +4,9 @@ use crate::queries::QUERIES;
 
 pub const SMALL: &str = "{ posts(limit: 5) { id } }";
 
+/// How many of a thousand requests are slow, where nobody says otherwise.
+pub const SLOW: u64 = 2;
+
 /// A sort of requests.
 pub struct Class {
     pub name: &'static str,
@@ -13,8 +16,8 @@ pub struct Class {
     pub documents: Vec<String>,
 }
 
-/// The mix. Of the work, more than half is the slow requests'.
-pub fn mix() -> [Class; 4] {
+/// The mix, with so many slow ones of a thousand. Of the work, more than half is theirs.
+pub fn mix(slow_ones: u64) -> [Class; 4] {
     let class = |name, share, documents| Class {
         name,
         share,
@@ -23,10 +26,10 @@ pub fn mix() -> [Class; 4] {
     let [medium, large] = [3, 5].map(|q| vec![QUERIES[q].document.to_owned()]);
     let slow = (0..16).map(|number| slow(number, 1)).collect();
     [
-        class("small", 848, vec![SMALL.to_owned()]),
+        class("small", 850 - slow_ones, vec![SMALL.to_owned()]),
         class("medium", 110, medium),
         class("large", 40, large),
-        class("slow", 2, slow),
+        class("slow", slow_ones, slow),
     ]
 }
 

@@ -270,14 +270,14 @@ impl Simulated {
     }
 }
 
-/// Small work alone is three times what can be done. Whoever is served has hardly waited, from the beginning on.
+/// Small work alone is more than can be done. Whoever is served has hardly waited, from the beginning on.
 #[test]
 fn where_more_comes_than_is_done_who_is_served_is_served_soon() {
-    for cost in [2, 9, 40] {
+    for (cost, percent) in [(2, 300), (9, 300), (40, 300), (9, 120), (9, 110)] {
         let (mut all, seconds) = (Simulated::new(), 10);
         let (mut sent, mut done) = (0, 0);
         for tick in 0..seconds * 10_000 {
-            while sent * cost < tick * 3 * 3 {
+            while sent * cost * 100 < tick * percent * 3 {
                 sent += 1;
                 all.comes(tick, sent, cost);
             }
@@ -285,18 +285,19 @@ fn where_more_comes_than_is_done_who_is_served_is_served_soon() {
         }
         let mut waits: Vec<u64> = all.begun.iter().map(|(wait, _)| *wait).collect();
         waits.sort_unstable();
-        let p99 = TICK * waits[waits.len() * 99 / 100] as u32;
-        assert!(p99 <= ms(100), "{cost}: {p99:?}");
-        let most = TICK * waits[waits.len() * 9 / 10] as u32;
-        assert!(
-            most <= ms(20).max(TICK * 2 * cost as u32),
-            "{cost}: {most:?}"
-        );
+        let of = format!("{percent} % of {cost}");
+        let percentile = |p: usize| TICK * waits[waits.len() * p / 100] as u32;
+        assert!(percentile(99) <= ms(100), "{of}: {:?}", percentile(99));
+        let most = ms(20).max(TICK * 2 * cost as u32);
+        assert!(percentile(85) <= most, "{of}: {:?}", percentile(85));
         let share = (done * cost) as f64 / (3 * seconds * 10_000) as f64;
-        assert!(share >= 0.98, "{cost}: {share} of the time was of use");
+        assert!(share >= 0.98, "{of}: {share} of the time was of use");
         // Nobody is left without an answer.
         let answered = all.begun.len() + all.refused.len();
-        assert!(answered as u64 + 1_000 >= sent, "{answered} of {sent}");
+        assert!(
+            answered as u64 + 1_000 >= sent,
+            "{of}: {answered} of {sent}"
+        );
     }
 }
 
