@@ -4,20 +4,16 @@
 //! committed at once, each behind a savepoint of its own: what one refuses is taken back, and the others stand. Nobody is
 //! answered before the commit. Where it cannot be committed as a whole, each is done again by itself.
 
-use std::collections::VecDeque;
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::super::DatabaseError;
 use super::connection::{Settings, Sqlite};
+use super::line::{Line, Pace};
 use super::pool::SqlitePool;
 use super::watch::Bounds;
 
 /// Work for the thread, which keeps what comes of it until it is answered.
 pub trait Task: Send {
-    /// Whether others' work may wait for it to be committed together.
-    fn is_brief(&self) -> bool;
-
     fn subscriber(&self) -> tracing::Dispatch;
 
     fn bounds(&self) -> Bounds;
@@ -42,12 +38,8 @@ pub struct Desk {
     asked_for_log: Option<u64>,
 }
 
-/// What is to be done, in the order in which it came.
-struct Waiting {
-    jobs: mpsc::Receiver<Box<dyn Task>>,
-    /// What has come already, and was not brief enough to go along.
-    next: VecDeque<Box<dyn Task>>,
-}
+/// Those who wait for the thread.
+pub type Waiting = Line<Box<dyn Task>>;
 
 /// What is written of a file is kept in memory up to so much, in KiB.
 const CACHE: u32 = 16 << 10;
@@ -62,24 +54,6 @@ const ATTEMPTS: usize = 5;
 pub const TOGETHER: usize = 64;
 const GATHERING: Duration = Duration::from_millis(5);
 
-impl Waiting {
-    /// What is next, once there is something; `None` when nothing will come any more.
-    fn wait(&mut self) -> Option<Box<dyn Task>> {
-        self.next.pop_front().or_else(|| self.jobs.recv().ok())
-    }
-
-    /// What is next, if it waits already and is brief.
-    fn brief(&mut self) -> Option<Box<dyn Task>> {
-        if self.next.is_empty() {
-            self.next.extend(self.jobs.try_recv());
-        }
-        match self.next.front()?.is_brief() {
-            true => self.next.pop_front(),
-            false => None,
-        }
-    }
-}
-
 impl Desk {
     pub fn new(pool: SqlitePool) -> Self {
         Desk {
@@ -89,24 +63,21 @@ impl Desk {
         }
     }
 
-    pub fn work(mut self, jobs: mpsc::Receiver<Box<dyn Task>>) {
-        let mut waiting = Waiting {
-            jobs,
-            next: VecDeque::new(),
-        };
-        while let Some(task) = waiting.wait() {
+    pub fn work(mut self, mut waiting: Waiting) {
+        while let Some((pace, task)) = waiting.next() {
             let subscriber = task.subscriber();
-            let turn = || self.turn(task, &mut waiting);
+            let turn = || self.turn(pace, task, &mut waiting);
             tracing::dispatcher::with_default(&subscriber, turn);
         }
     }
 
-    /// Does work, and answers it; and with it what waits behind it, where all of that is brief.
-    fn turn(&mut self, first: Box<dyn Task>, waiting: &mut Waiting) {
+    /// Does work, and answers it; and where it is brief, with it whatever waits and is brief, too.
+    fn turn(&mut self, pace: Pace, first: Box<dyn Task>, waiting: &mut Waiting) {
         if !first.begins() {
             return too_late(first);
         }
-        if !first.is_brief() {
+        waiting.begins(pace);
+        if pace == Pace::Long {
             return self.alone(first);
         }
         let mut tasks = vec![first];

@@ -16,6 +16,7 @@ mod fold;
 mod forms;
 mod heard;
 mod index;
+mod line;
 mod pack;
 mod pool;
 mod rank;

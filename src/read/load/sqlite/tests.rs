@@ -322,8 +322,11 @@ fn steps_that_take_long_count_for_more() {
 }
 
 /// Work for the thread that writes, which takes so long.
+#[derive(Default)]
 struct Takes {
     time: Duration,
+    /// At which others hear that it was begun, and say when it is to end.
+    held: Option<Arc<Barrier>>,
     is_brief: bool,
     guess: Duration,
     /// What was begun, by what it was taken to take.
@@ -346,6 +349,10 @@ impl Work for Takes {
         let mut begun = self.begun.lock().expect("no panic");
         begun.push(self.guess);
         drop(begun);
+        if let Some(held) = &self.held {
+            held.wait();
+            held.wait();
+        }
         std::thread::sleep(self.time);
         Ok(())
     }
@@ -362,8 +369,7 @@ fn what_is_late_when_its_turn_to_write_comes_has_timed_out() {
             Arc::new(Takes {
                 time,
                 is_brief,
-                guess: Duration::ZERO,
-                begun: Arc::default(),
+                ..Takes::default()
             })
         };
         let soon = Instant::now() + Duration::from_millis(50);
@@ -383,30 +389,56 @@ fn what_is_late_when_its_turn_to_write_comes_has_timed_out() {
 
 const LARGE: Duration = Duration::from_millis(100);
 
-fn writes(guess: Duration, begun: &Arc<Mutex<Vec<Duration>>>) -> Arc<Takes> {
-    Arc::new(Takes {
-        time: Duration::from_millis(20),
-        is_brief: guess < LARGE,
+/// What takes so long is brief; nothing else is, though it be quick.
+const BRIEF: Duration = Duration::from_millis(1);
+const QUICK: Duration = Duration::from_micros(50);
+
+fn writes(guess: Duration, begun: &Arc<Mutex<Vec<Duration>>>) -> Takes {
+    Takes {
+        is_brief: guess == BRIEF,
         guess,
         begun: begun.clone(),
-    })
+        ..Takes::default()
+    }
+}
+
+/// In which order work is begun, by its guess: the first, and all others, which come while it is done.
+fn order(first: Duration, others: &[Duration]) -> Vec<Duration> {
+    let stage = Stage::new();
+    let writer = SqliteWriter::beside(&stage.pool);
+    let (begun, held) = (Arc::default(), Arc::new(Barrier::new(2)));
+    let first = Takes {
+        held: Some(held.clone()),
+        ..writes(first, &begun)
+    };
+    let run = |work| writer.run(Arc::new(work), far());
+    let others = others.iter().map(|guess| run(writes(*guess, &begun)));
+    let others = futures_util::future::join_all(others);
+    let waits = || async { drop(held.wait()) };
+    // In this order.
+    let all = async { tokio::join!(run(first), waits(), others, waits()) };
+    let (first, (), others, ()) = stage.runtime.block_on(all);
+    let done = others.into_iter().chain([first]);
+    done.for_each(|done| done.expect("it had time"));
+    let begun = begun.lock().expect("no panic");
+    begun.clone()
 }
 
 #[test]
 fn what_is_small_is_written_before_what_is_large_and_waits() {
-    let stage = Stage::new();
-    let writer = SqliteWriter::beside(&stage.pool);
-    let (begun, small) = (Arc::default(), Duration::from_millis(1));
-    let write = |guess| writer.run(writes(guess, &begun), far());
-    let all = stage.runtime.block_on(async {
-        let (large, small) = ((write(LARGE), write(LARGE), write(LARGE)), write(small));
-        tokio::join!(large.0, large.1, large.2, small)
-    });
-    for done in [all.0, all.1, all.2, all.3] {
-        done.expect("it had time");
+    for small in [BRIEF, QUICK] {
+        let begun = order(LARGE, &[LARGE, LARGE, small]);
+        assert_eq!(begun, [LARGE, small, LARGE, LARGE]);
     }
-    let begun = begun.lock().expect("no panic");
-    assert_eq!(*begun, [LARGE, small, LARGE, LARGE]);
+}
+
+/// Much that is long, though none of it is large, keeps what is brief waiting for one of them; and of what is long and waits,
+/// what is quick goes first.
+#[test]
+fn what_is_brief_is_written_before_all_that_is_long_and_waits() {
+    let long = Duration::from_millis(10);
+    let begun = order(long, &[long, long, BRIEF, QUICK, long]);
+    assert_eq!(begun, [long, BRIEF, long, QUICK, long, long]);
 }
 
 #[test]
@@ -414,7 +446,7 @@ fn what_cannot_be_written_in_time_is_refused_at_once() {
     let stage = Stage::new();
     let writer = SqliteWriter::beside(&stage.pool);
     let (begun, soon) = (Arc::default(), Instant::now() + LARGE * 60);
-    let write = |guess| writer.run(writes(guess, &begun), soon);
+    let write = |guess| writer.run(Arc::new(writes(guess, &begun)), soon);
     stage.runtime.block_on(async {
         let half = LARGE * 29;
         let (first, second, third) = tokio::join!(write(half), write(half), write(half));

@@ -1,5 +1,5 @@
-//! The one thread that writes to a file. Who comes first has his turn first, but what is small goes past what is not; and those
-//! who read wait for nobody.
+//! The one thread that writes to a file. What is brief goes past what is long (`line`), and of each kind what is small past
+//! what is not (`admission`). Those who read wait for nobody.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,26 +13,28 @@ use super::super::DatabaseError;
 use super::super::admission::{Admission, Capacity};
 use super::super::change::{Abort, Work};
 use super::connection::Sqlite;
-use super::desk::{Desk, TOGETHER, Task};
+use super::desk::{Desk, TOGETHER, Task, Waiting};
 use super::file::Access;
 use super::heard;
+use super::line::Pace;
 use super::pool::SqlitePool;
 use super::watch::Bounds;
 use super::writing::SqliteTransaction;
 
-/// What the thread is to do, in its order.
-type Queue = mpsc::Sender<Box<dyn Task>>;
+/// Where work for the thread is put.
+type Queue = mpsc::Sender<(Pace, Box<dyn Task>)>;
 
 /// Writes to the file that a pool reads. The thread begins with the first work, and ends when the last of these is dropped.
 #[derive(Clone)]
 pub struct SqliteWriter {
     pool: SqlitePool,
     queue: Arc<Mutex<Option<Queue>>>,
-    /// Who may stand in the queue: what is small goes past what is not, of which one at a time does.
-    admission: Arc<Admission>,
+    /// Which work may stand in the line, of what is brief and of what is long.
+    brief: Arc<Admission>,
+    long: Arc<Admission>,
 }
 
-const CAPACITY: Capacity = Capacity {
+const BRIEF: Capacity = Capacity {
     // What is committed together, and as much again that comes meanwhile.
     all: 2 * TOGETHER,
     hands: 1,
@@ -41,12 +43,19 @@ const CAPACITY: Capacity = Capacity {
     patience: None,
 };
 
+const LONG: Capacity = Capacity {
+    // What is done, and what is next: all others wait where they are put in order.
+    all: 2,
+    ..BRIEF
+};
+
 impl SqliteWriter {
     pub fn beside(pool: &SqlitePool) -> Self {
         SqliteWriter {
             pool: pool.clone(),
             queue: Arc::default(),
-            admission: Admission::new(CAPACITY),
+            brief: Admission::new(BRIEF),
+            long: Admission::new(LONG),
         }
     }
 
@@ -60,7 +69,11 @@ impl SqliteWriter {
             let cause = "its URL says that nothing may be written (`mode=ro`, `immutable=1`)";
             return Err(DatabaseError::ReadOnly(cause.to_owned()).into());
         }
-        let enter = self.admission.enter(work.expected(), deadline);
+        let (pace, admission) = match work.is_brief() {
+            true => (Pace::Brief, &self.brief),
+            false => (Pace::Long, &self.long),
+        };
+        let enter = admission.enter(work.expected(), deadline);
         let entered = tokio::time::timeout_at(deadline.into(), enter).await;
         let _permit = entered.map_err(|_| DatabaseError::TimedOut)??;
         let (answer, mut answered) = oneshot::channel();
@@ -76,7 +89,7 @@ impl SqliteWriter {
             done: None,
             statements: Vec::new(),
         };
-        self.submit(Box::new(job))?;
+        self.submit(pace, Box::new(job))?;
         let _leaves = Leaves(turn.clone());
         let gone = |_| Abort::from(DatabaseError::Shape("a SQLite thread ended".to_owned()));
         match tokio::time::timeout_at(deadline.into(), &mut answered).await {
@@ -87,22 +100,22 @@ impl SqliteWriter {
         }
     }
 
-    fn submit(&self, job: Box<dyn Task>) -> Result<(), DatabaseError> {
+    fn submit(&self, pace: Pace, job: Box<dyn Task>) -> Result<(), DatabaseError> {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let sender = match &*queue {
             Some(sender) => sender.clone(),
             None => {
-                let (sender, jobs) = mpsc::channel::<Box<dyn Task>>();
+                let (sender, coming) = mpsc::channel();
                 let desk = Desk::new(self.pool.clone());
                 std::thread::Builder::new()
                     .name("sqlite-writer".to_owned())
-                    .spawn(move || desk.work(jobs))
+                    .spawn(move || desk.work(Waiting::new(coming)))
                     .map_err(|e| DatabaseError::Shape(format!("cannot start a thread: {e}")))?;
                 queue.insert(sender).clone()
             }
         };
         let ended = |_| DatabaseError::Shape("a SQLite thread ended".to_owned());
-        sender.send(job).map_err(ended)
+        sender.send((pace, job)).map_err(ended)
     }
 }
 
@@ -166,10 +179,6 @@ impl<W: Work> Job<W> {
 }
 
 impl<W: Work> Task for Job<W> {
-    fn is_brief(&self) -> bool {
-        self.work.is_brief()
-    }
-
     fn subscriber(&self) -> tracing::Dispatch {
         self.subscriber.clone()
     }
