@@ -55,7 +55,8 @@ pub trait Connection {
         statement: &Statement<'_>,
     ) -> impl Future<Output = Result<Rows, DatabaseError>>;
 
-    /// Those of the columns that hold values in another form than that which is written and compared.
+    /// Those of the columns whose values cannot be compared as they stand: on SQLite because they are in another form than that
+    /// which is written, on PostgreSQL because their collation takes different texts for equal.
     fn other_forms(
         &self,
         _catalog: &Catalog,

@@ -12,6 +12,9 @@ use crate::graph::keys::KeyValue;
 use crate::graph::{ColumnIx, Kind, Link, RelationId, moment};
 use crate::read::decimal::Decimal;
 
+/// How PostgreSQL compares texts by their bytes.
+const BY_BYTES: &str = " COLLATE \"C\"";
+
 /// The way from a row along a relation.
 struct Way {
     target: Table,
@@ -180,6 +183,9 @@ impl Writer<'_> {
                 column = format!("concat({column})");
             }
             column = self.folded(&column);
+        } else if self.dialect == Dialect::Postgres && self.is_other(t.entity, ix) {
+            // Only where it must be: an index for parts of texts is of the column's own collation.
+            column.push_str(BY_BYTES);
         }
         let asked = |writer: &Self, bind: String| match (fold, writer.dialect) {
             // Once, not for each row.
@@ -361,7 +367,7 @@ impl Writer<'_> {
     pub(super) fn collation(&self, kind: &Kind) -> &'static str {
         let text = matches!(kind, Kind::Text | Kind::Enum(_) | Kind::Other);
         if text && self.dialect == Dialect::Postgres {
-            " COLLATE \"C\""
+            BY_BYTES
         } else {
             ""
         }

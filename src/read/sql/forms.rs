@@ -3,6 +3,8 @@
 //! the values do. Where one is not, a function of ours makes of each value one that does.
 //!
 //! Whether one is not is asked of the database by [`other_form`], which an index of just such rows answers at once.
+//!
+//! PostgreSQL's columns hold what they are of, but may have a collation by which no part of a text can be looked for.
 
 use super::value::KeyPart;
 use super::{Dialect, KeySql, Table, Writer, join_conditions, quoted};
@@ -84,12 +86,17 @@ impl Writer<'_> {
             // No index says what forms its values have.
             return Some(form);
         }
+        self.is_other(entity, column).then_some(form)
+    }
+
+    /// Whether a column's values are known not to be comparable as they stand. Takes note that they are compared.
+    pub(super) fn is_other(&self, entity: EntityId, column: ColumnIx) -> bool {
         let column = (entity, column);
         let mut compared = self.compared.borrow_mut();
         if !compared.contains(&column) {
             compared.push(column);
         }
-        self.others.contains(&column).then_some(form)
+        self.others.contains(&column)
     }
 
     fn form(&self, entity: EntityId, column: ColumnIx) -> Option<Form> {

@@ -66,7 +66,8 @@ fn shade() -> ColumnType {
 
 const BEFORE: &str =
     "CREATE TYPE shade AS ENUM ('dark', 'pale'); CREATE DOMAIN price AS numeric(12,3);
-    CREATE EXTENSION ltree; CREATE EXTENSION citext; CREATE EXTENSION hstore";
+    CREATE EXTENSION ltree; CREATE EXTENSION citext; CREATE EXTENSION hstore;
+    CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false)";
 
 fn of_postgres() -> Vec<Case> {
     use ColumnType::*;
@@ -215,6 +216,12 @@ fn of_postgres() -> Vec<Case> {
             json!([" ", "NULL", "a:b%", "a\\b"]),
         ),
         case("citext", Text, &["'AB'", "'cd'"], json!(["AB", "cd"])),
+        case(
+            "text COLLATE folded",
+            Text,
+            &["'AB'", "'cd'"],
+            json!(["AB", "cd"]),
+        ),
         case(
             "citext",
             custom("citext"),
@@ -710,6 +717,53 @@ async fn every_type_is_shown_found_ordered_and_grouped() {
         }
     }
     assert!(failed.is_empty(), "{failed:#?}");
+}
+
+/// By which collation a column's texts are equal says nothing of their parts.
+#[tokio::test]
+async fn parts_of_texts_are_found_by_their_bytes() {
+    let (values, shown) = (
+        &["'AB'", "'ab'", "'xABx'", "'xa%bx'", "'é'"],
+        json!(["AB", "ab", "xABx", "xa%bx", "é"]),
+    );
+    for (backend, column) in [
+        (Backend::Sqlite, "text"),
+        (Backend::Sqlite, "text COLLATE NOCASE"),
+        (Backend::Postgres, "text"),
+        (Backend::Postgres, "text COLLATE folded"),
+        (Backend::Postgres, "text COLLATE \"C\""),
+    ] {
+        if !Backend::all().contains(&backend) {
+            continue;
+        }
+        let asked = ask(
+            backend,
+            &loose(column, ColumnType::Text, values, shown.clone()),
+        )
+        .await;
+        let of = |i: usize| asked.shown[i].as_str().unwrap_or_default();
+        for part in ["", "a", "A", "AB", "ab", "xA", "Bx", "%", "é", "É"] {
+            type Is = fn(&str, &str) -> bool;
+            let operators: [(&str, &str, Is); 3] = [
+                ("contains", "iContains", |text, part| text.contains(part)),
+                ("startsWith", "iStartsWith", |text, part| {
+                    text.starts_with(part)
+                }),
+                ("endsWith", "iEndsWith", |text, part| text.ends_with(part)),
+            ];
+            for (operator, folding, is) in operators {
+                let found = asked.found(json!({ "plain": { operator: part } })).await;
+                let expected = asked.with(|i| is(of(i), part));
+                assert_eq!(found, expected, "{column}: {operator} {part:?}");
+                if part.is_ascii() {
+                    let part = part.to_lowercase();
+                    let found = asked.found(json!({ "plain": { folding: part } })).await;
+                    let expected = asked.with(|i| is(&of(i).to_lowercase(), &part));
+                    assert_eq!(found, expected, "{column}: {folding} {part:?}");
+                }
+            }
+        }
+    }
 }
 
 async fn holds(backend: Backend, case: &Case) {

@@ -1,9 +1,10 @@
 //! What keeps a row from being deleted: rows that refer to it and stay, and not those that go with it.
 
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use super::{blog, content, somebody};
-use crate::harness::Backend;
+use crate::harness::{Backend, TestApp};
 
 /// A reply under another post keeps the comment that it answers, and so that comment's post.
 const ELSEWHERE: &str = "mutation($post: ID!) { createComment(input: {
@@ -111,4 +112,36 @@ async fn what_leaves_where_it_is_not_is_changed_as_is_said_elsewhere() {
         let expected = json!({ "post": { "slug": "s" }, "parent": { "id": "Comment:7" } });
         assert_eq!(comment["comment"], expected, "{backend:?}");
     }
+}
+
+/// Those that are meant are found by the transaction that deletes them, and so is what is shown of them.
+#[tokio::test]
+async fn rows_are_deleted_by_parts_of_texts_of_any_collation() {
+    let query = r#"mutation { deletePosts(where: { slug: { contains: "1" }, comments: { some: { body: { endsWith: "1" } } } }) {
+        count nodes { slug comments(where: { body: { startsWith: "Comment" } }) { body } } } }"#;
+    let collations = "CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+        ALTER TABLE post ALTER slug TYPE varchar COLLATE folded;
+        ALTER TABLE comment ALTER body TYPE text COLLATE folded";
+    let mut answers = Vec::new();
+    for (backend, before) in [
+        (Backend::Sqlite, ""),
+        (Backend::Postgres, ""),
+        (Backend::Postgres, collations),
+    ] {
+        if !Backend::all().contains(&backend) {
+            continue;
+        }
+        let (database, _) = blog(backend).await;
+        let done = database.connection.execute_unprepared(before).await;
+        done.expect("other collations");
+        let app = TestApp::new(&database, backref::blog::graph(), Default::default());
+        let answer = app.ask(&somebody("admin", 1), query, &json!({})).await;
+        let deleted = answer.data()["deletePosts"].clone();
+        assert_ne!(deleted["count"], 0, "{backend:?}");
+        answers.push(deleted);
+    }
+    assert!(
+        answers.windows(2).all(|two| two[0] == two[1]),
+        "{answers:?}"
+    );
 }

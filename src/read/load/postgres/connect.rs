@@ -14,6 +14,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{CancelToken, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::collations::Collations;
 use super::error::with_causes;
 use super::session::Owner;
 use super::tls::{self, Trust};
@@ -196,6 +197,18 @@ impl Connector {
             }
         });
         Ok(client)
+    }
+
+    /// What a session has to know of collations. What cannot be asked (PostgreSQL 11 has none of these) is none, and a
+    /// connection that has ended is found out by whoever uses it.
+    pub async fn collations(&self, client: &Client) -> Collations {
+        let asking = Collations::asked_of(client);
+        match tokio::time::timeout(self.connect_timeout, asking).await {
+            Ok(Ok(collations)) => return collations,
+            Ok(Err(error)) => tracing::debug!(%error, "collations cannot be asked for"),
+            Err(_) => tracing::debug!("collations were asked for in vain"),
+        }
+        Collations::default()
     }
 }
 

@@ -2,6 +2,7 @@
 //! format, where they lie in what was received.
 
 mod asked;
+mod collations;
 mod connect;
 mod error;
 mod foreign;
@@ -27,6 +28,7 @@ use super::{Connection, DatabaseError, Failures, LevelError, Loaded, Restart, St
 use crate::graph::Catalog;
 use crate::read::plan::{BoundPlan, Level};
 use crate::read::sql::Dialect;
+use crate::read::sql::forms::ColumnRef;
 
 use asked::Asked;
 pub use connect::{Connector, Ours, Purpose};
@@ -372,6 +374,14 @@ impl Connection for Turn<'_> {
             self.is_over.store(true, Ordering::Relaxed);
         }
         done
+    }
+
+    fn other_forms(
+        &self,
+        catalog: &Catalog,
+        compared: &[ColumnRef],
+    ) -> Result<Vec<ColumnRef>, DatabaseError> {
+        Ok(self.member.session.collations.among(catalog, compared))
     }
 
     fn skip(&self) {

@@ -415,18 +415,19 @@ impl PostgresPool {
         let pool = self.clone();
         tokio::spawn(async move {
             let shared = &pool.0;
-            let opened = shared.connector.connect().await;
+            let connector = &shared.connector;
+            let opened = match connector.connect().await {
+                Ok(client) => {
+                    Ok(Session::over(client, connector, shared.clock, &shared.cancelled).await)
+                }
+                Err(error) => Err(error),
+            };
             let mut state = shared.state();
             state.opening -= 1;
             match opened {
-                Ok(client) => {
-                    let keeps = shared.connector.keeps_statements();
-                    let cancelled = match shared.connector.is_pooled() {
-                        true => shared.cancelled.clone(),
-                        false => Arc::default(),
-                    };
+                Ok(session) => {
                     state.places.push(Place {
-                        session: Arc::new(Session::new(client, keeps, shared.clock, cancelled)),
+                        session: Arc::new(session),
                         unsent: 0,
                         transaction: false,
                         slow: false,

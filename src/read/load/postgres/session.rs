@@ -16,6 +16,7 @@ use quick_cache::unsync::Cache;
 use tokio_postgres::types::Type;
 use tokio_postgres::{CancelToken, Client, Statement};
 
+use super::collations::Collations;
 use super::connect::Connector;
 use crate::read::load::DatabaseError;
 
@@ -50,7 +51,7 @@ pub type Owner = u64;
 
 pub struct Session {
     client: Client,
-    /// For how long statements stay prepared; `None` where none can be asked by name.
+    /// For how long statements are asked by name once they are prepared; `None` where none can be.
     keeps: Option<Duration>,
     statements: Mutex<Cache<Arc<str>, Prepared, Texts>>,
     line: Mutex<Line>,
@@ -64,6 +65,7 @@ pub struct Session {
     cancelled: Arc<AtomicU64>,
     clock: Instant,
     pub opened: Instant,
+    pub collations: Collations,
 }
 
 /// A statement that can be asked by its name.
@@ -99,17 +101,21 @@ pub struct Load {
 }
 
 impl Session {
-    /// `keeps` is for how long statements are asked by name once they are prepared, if they can be; `cancelled` is
-    /// shared with the sessions whose statements a cancellation may hit.
-    pub fn new(
+    /// `cancelled` is shared with the sessions whose statements a cancellation may hit: behind a pooler with all others.
+    pub async fn over(
         client: Client,
-        keeps: Option<Duration>,
+        connector: &Connector,
         clock: Instant,
-        cancelled: Arc<AtomicU64>,
+        cancelled: &Arc<AtomicU64>,
     ) -> Self {
+        let cancelled = match connector.is_pooled() {
+            true => cancelled.clone(),
+            false => Arc::default(),
+        };
         Session {
+            collations: connector.collations(&client).await,
             client,
-            keeps,
+            keeps: connector.keeps_statements(),
             statements: Mutex::new(Cache::with_weighter(STATEMENTS, TEXTS, Texts)),
             line: Mutex::default(),
             waiting: AtomicU32::new(0),

@@ -22,6 +22,7 @@ use crate::read::load::rows::Rows;
 use crate::read::load::{Connection, DatabaseError, Restart, Statement};
 use crate::read::plan::Level;
 use crate::read::sql::Dialect;
+use crate::read::sql::forms::ColumnRef;
 
 pub struct PostgresTransaction {
     writers: PostgresWriters,
@@ -289,6 +290,14 @@ impl Connection for PostgresTransaction {
         let parameters = values::parameters(statement);
         let read = async |found| values::rows(catalog, level, statement, found).await;
         self.ask(&statement.sql.text, parameters, read).await
+    }
+
+    fn other_forms(
+        &self,
+        catalog: &Catalog,
+        compared: &[ColumnRef],
+    ) -> Result<Vec<ColumnRef>, DatabaseError> {
+        Ok(self.session.collations.among(catalog, compared))
     }
 
     fn is_over(&self) -> bool {

@@ -249,8 +249,7 @@ impl PostgresWriters {
 
     async fn session(&self, client: Client) -> Result<Arc<Session>, DatabaseError> {
         let shared = &self.0;
-        let pooled = shared.connector.is_pooled();
-        if !pooled {
+        if !shared.connector.is_pooled() {
             // From here on nothing is written but in a transaction that says so.
             let ask = "SHOW transaction_read_only; SET default_transaction_read_only = on";
             let said = client.simple_query(ask).await?;
@@ -263,12 +262,8 @@ impl PostgresWriters {
                 return Err(DatabaseError::ReadOnly(cause.to_owned()));
             }
         }
-        let cancelled = match pooled {
-            true => shared.cancelled.clone(),
-            false => Arc::default(),
-        };
-        let keeps = shared.connector.keeps_statements();
-        let session = Session::new(client, keeps, shared.clock, cancelled);
+        let connector = &shared.connector;
+        let session = Session::over(client, connector, shared.clock, &shared.cancelled).await;
         Ok(Arc::new(session))
     }
 
