@@ -247,6 +247,80 @@ async fn a_search_of_too_many_words_is_refused() {
     }
 }
 
+/// Words of which each has one of the characters that are a word by themselves, whatever else is in them.
+fn words(backend: Backend) -> impl Strategy<Value = Vec<String>> {
+    // What is a word to PostgreSQL depends on the system's locale, but for these.
+    let (words, others) = match backend {
+        Backend::Sqlite => ("aZ7éßΩж中٣²½①Ⅷ\u{e000}", any::<char>().boxed()),
+        Backend::Postgres => ("aZ7éßΩж中", chars("aé.").boxed()),
+    };
+    let others = prop_oneof![others, chars("—😀*\"'._-²")];
+    let others = others.prop_filter("within a word", |c| !c.is_whitespace() && *c != '\0');
+    let others = || prop::collection::vec(others.clone(), 0..3);
+    let word = (others(), chars(words), others());
+    let word = word.prop_map(|(before, at, after)| {
+        let all = before.into_iter().chain([at]).chain(after);
+        all.collect::<String>()
+    });
+    prop::collection::vec(word, 1..5)
+}
+
+fn chars(of: &str) -> impl Strategy<Value = char> + Clone + use<> {
+    prop::sample::select(of.chars().collect::<Vec<_>>())
+}
+
+#[test]
+fn a_text_is_found_by_each_of_its_words_and_by_all_of_them() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    for backend in Backend::all() {
+        let (database, app) = runtime.block_on(app(backend));
+        let mut runner = TestRunner::new(crate::harness::config("searched_words", 100));
+        let outcome = runner.run(&words(backend), |mut words| {
+            let text = words.join(" ");
+            let body = text.replace('\'', "''");
+            let update = format!("UPDATE post SET body = '{body}' WHERE id = 9001");
+            runtime.block_on(run(&database, &update));
+            words.push(text);
+            for search in words {
+                let slugs = runtime.block_on(found(&app, &search));
+                prop_assert!(slugs.contains(&"s9001".to_owned()), "{:?}", search);
+            }
+            Ok(())
+        });
+        outcome.unwrap_or_else(|e| panic!("{backend:?}: {e}"));
+    }
+}
+
+/// What is no word to a database keeps nothing from being found.
+#[tokio::test]
+async fn what_is_a_word_is_the_databases_to_say() {
+    for backend in Backend::all() {
+        let (_database, app) = app(backend).await;
+        // To SQLite neither is a mark that stands alone, nor a letter in a circle.
+        let none = match backend {
+            Backend::Sqlite => &["😀*", "—", "\u{345}", "Ⓐ", "Ⓐ*"][..],
+            Backend::Postgres => &["😀*", "—"],
+        };
+        for none in none {
+            for search in [
+                format!("gyrocompass tide {none}"),
+                format!("{none} tide gyrocompass"),
+                format!("\"brass {none}\" gyrocompass tide"),
+            ] {
+                assert_eq!(
+                    found(&app, &search).await,
+                    ["s9002"],
+                    "{backend:?} {search:?}"
+                );
+            }
+            assert_eq!(found(&app, none).await, [""; 0], "{backend:?} {none:?}");
+        }
+    }
+}
+
 /// Whatever is typed is a search, and finds the same on both databases.
 #[test]
 fn no_text_is_a_wrong_search() {

@@ -1,8 +1,8 @@
 //! `search`: from what a person types to a query of the database's full-text index.
 //!
 //! All words must be found. Words in quotes stand side by side, and a word that ends in `*` is the beginning
-//! of one. Nothing else has a meaning, so no text is a wrong query. Words are runs of letters and digits, as
-//! they are to both databases' indexes.
+//! of one. Nothing else has a meaning, so no text is a wrong query. Words are runs of letters and digits; which
+//! characters are that beyond ASCII, each database's index says, and what is no word to it is not looked for.
 
 use std::collections::HashSet;
 
@@ -68,18 +68,14 @@ impl Search {
         Ok(())
     }
 
-    /// Whether there is no word in it, which nothing has.
-    pub fn is_empty(&self) -> bool {
-        self.terms.is_empty()
-    }
-
-    /// As SQLite's FTS5 reads it: `"brass gear" AND "tide" *`.
+    /// As SQLite's FTS5 reads it: `"brass gear" "tide" *`. With `AND` between them all would have to be found, also those in which
+    /// it sees no word.
     pub fn fts5(&self) -> String {
         let terms = self.terms.iter().map(|term| {
             let prefix = if term.prefix { " *" } else { "" };
             format!("\"{}\"{prefix}", term.words.join(" "))
         });
-        terms.collect::<Vec<_>>().join(" AND ")
+        terms.collect::<Vec<_>>().join(" ")
     }
 
     /// What [`Search::fts5`] has written.
@@ -104,9 +100,12 @@ impl Search {
 
     /// As PostgreSQL's `to_tsquery` reads it: `brass <-> gear & tide:*`.
     pub fn tsquery(&self) -> String {
-        let terms = self.terms.iter().map(|term| {
+        let terms = self.terms.iter().filter_map(|term| {
             let prefix = if term.prefix { ":*" } else { "" };
-            format!("{}{prefix}", term.words.join(" <-> "))
+            // What is no word to it would keep those beside it apart.
+            let words = term.words.iter().filter(|word| has_letter(word));
+            let words: Vec<_> = words.map(String::as_str).collect();
+            (!words.is_empty()).then(|| format!("{}{prefix}", words.join(" <-> ")))
         });
         terms.collect::<Vec<_>>().join(" & ")
     }
@@ -119,14 +118,19 @@ fn too_much(found: usize, what: &str, most: usize) -> Error {
 
 impl Term {
     fn parse(text: &str) -> Option<Self> {
-        // What else is not ASCII is left to the databases, but a word without a letter is none to them.
+        // What else is not ASCII is left to the databases.
         let separates = |c: char| c.is_whitespace() || (c.is_ascii() && !c.is_ascii_alphanumeric());
-        let has_letter = |w: &&str| w.chars().any(|c| c.is_alphabetic() || c.is_ascii_digit());
-        let words = text.split(separates).filter(has_letter);
+        let words = text.split(separates).filter(|word| !word.is_empty());
         let words: Vec<_> = words.map(str::to_owned).collect();
         let prefix = text.trim_end().ends_with('*');
         (!words.is_empty()).then_some(Term { words, prefix })
     }
+}
+
+/// Whether it is a word to PostgreSQL.
+fn has_letter(word: &str) -> bool {
+    word.chars()
+        .any(|c| c.is_alphabetic() || c.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -148,24 +152,29 @@ mod tests {
     #[test]
     fn what_is_typed_becomes_a_query_of_each_database() {
         for (typed, fts5, tsquery) in [
-            ("tide brass", r#""tide" AND "brass""#, "tide & brass"),
+            ("tide brass", r#""tide" "brass""#, "tide & brass"),
             (
                 r#""brass gear" ti*"#,
-                r#""brass gear" AND "ti" *"#,
+                r#""brass gear" "ti" *"#,
                 "brass <-> gear & ti:*",
             ),
             (
                 "don't (stop) OR 'x' | -y",
-                r#""don t" AND "stop" AND "OR" AND "x" AND "y""#,
+                r#""don t" "stop" "OR" "x" "y""#,
                 "don <-> t & stop & OR & x & y",
             ),
             (
                 r#"an "open quote"#,
-                r#""an" AND "open quote""#,
+                r#""an" "open quote""#,
                 "an & open <-> quote",
             ),
-            ("naïve Ω", r#""naïve" AND "Ω""#, "naïve & Ω"),
-            ("the — tide tide 😀 ½", r#""the" AND "tide""#, "the & tide"),
+            ("naïve Ω", r#""naïve" "Ω""#, "naïve & Ω"),
+            (
+                "the — tide* tide* 😀 ½",
+                r#""the" "—" "tide" * "😀" "½""#,
+                "the & tide:*",
+            ),
+            ("\"a ½ b\" \"½ ¾\"", r#""a ½ b" "½ ¾""#, "a <-> b"),
             ("\"a\u{3000}b\"", r#""a b""#, "a <-> b"),
         ] {
             let search = Search::parse(typed);
@@ -174,7 +183,9 @@ mod tests {
             assert_eq!(Search::of_fts5(fts5), search);
         }
         for nothing in ["", " ", "!?", "\"\"", "*", "\0", "—"] {
-            assert!(Search::parse(nothing).is_empty(), "{nothing:?}");
+            let search = Search::parse(nothing);
+            assert_eq!(search.tsquery(), "", "{nothing:?}");
+            assert!(nothing == "—" || search.fts5().is_empty(), "{nothing:?}");
         }
     }
 }

@@ -24,7 +24,7 @@ impl Writer<'_> {
         let Some(search) = &page.search else {
             return Found::default();
         };
-        if search.is_empty() {
+        if self.is_for_nothing(search) {
             return Found {
                 condition: "FALSE".to_owned(),
                 ..Found::default()
@@ -78,7 +78,7 @@ impl Writer<'_> {
         let key = entity.primary_key[0];
         let id = self.column(members.t, key);
         let mut keys = Vec::with_capacity(2);
-        if !search.is_empty() {
+        if !self.is_for_nothing(search) {
             let query = self.search_query(search);
             let rank = match self.dialect {
                 Dialect::Postgres => {
@@ -97,16 +97,23 @@ impl Writer<'_> {
         keys
     }
 
+    /// What is searched for as the database reads it.
+    fn searched(&self, search: &Search) -> String {
+        match self.dialect {
+            Dialect::Postgres => search.tsquery(),
+            Dialect::Sqlite => search.fts5(),
+        }
+    }
+
+    /// Whether there is no word in it, which nothing has.
+    fn is_for_nothing(&self, search: &Search) -> bool {
+        self.searched(search).is_empty()
+    }
+
     fn search_query(&mut self, search: &Search) -> String {
         let n = match self.search {
             Some(n) => n,
-            None => self.bind(BindValue::Text(
-                match self.dialect {
-                    Dialect::Postgres => search.tsquery(),
-                    Dialect::Sqlite => search.fts5(),
-                }
-                .into(),
-            )),
+            None => self.bind(BindValue::Text(self.searched(search).into())),
         };
         self.search = Some(n);
         match self.dialect {
