@@ -370,6 +370,39 @@ fn a_file_with_other_rights_is_no_other_file() {
     assert_eq!(replaced.serving.log(), "");
 }
 
+/// Only Linux tells that nothing else was done.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_is_touched_is_no_other_file() {
+    let mut replaced = Replaced::new();
+    let touch = |replaced: &Replaced| {
+        let file = fs::OpenOptions::new().write(true).open(replaced.file());
+        let now = std::time::SystemTime::now();
+        let times = fs::FileTimes::new().set_accessed(now).set_modified(now);
+        let set = file.and_then(|file| file.set_times(times));
+        set.expect("it is touched");
+    };
+    leave_in_log(&replaced);
+    for name in ["a1", "a2", "a3"] {
+        touch(&replaced);
+        for _ in 0..8 {
+            assert!(is_before(&replaced.ask()), "{}", replaced.serving.log());
+        }
+        replaced.assert_signs_up(name);
+        touch(&replaced);
+        replaced.assert_signs_up(&format!("{name}b"));
+    }
+    assert_eq!(replaced.serving.log(), "");
+    // What is touched as well is another all the same.
+    replaced.under_load(|r| {
+        touch(r);
+        write_backup_over(r);
+        touch(r);
+    });
+    replaced.wait_for("a refusal", is_refused);
+    replaced.assert_log(&["backref.db", "-wal", "-shm"]);
+}
+
 /// Whoever signs up does so in the file that is there, and not in what a connection remembers of another.
 #[test]
 fn who_signs_up_is_written_into_the_file_that_is_there() {

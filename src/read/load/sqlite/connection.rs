@@ -19,6 +19,7 @@ use super::heard;
 use super::pack::{PackRows, part, unpack};
 use super::rank::rank;
 use super::sum::ExactSum;
+use super::touch::Told;
 use super::values::{bind, bind_value, raw};
 use super::watch::{Bounds, QUESTION, STEPS, Stopped, Watch};
 use crate::graph::{Catalog, Kind};
@@ -44,6 +45,8 @@ pub struct Sqlite {
     /// The file as this connection knows it, and its log at that time or before.
     pub(super) stamp: Stamp,
     pub(super) log: Log,
+    /// What was done to the file by then.
+    told: Told,
     /// The log as a file, at least as long as it was then.
     log_file: Option<Stamp>,
     page_size: u64,
@@ -75,6 +78,7 @@ impl Sqlite {
         loop {
             let replaced = file.replaced();
             file.check()?;
+            let told = file.told(file.stamp()?);
             let stamp = file.stamp()?;
             let watch = Arc::new(Watch::default());
             let connection = connect(file, settings, &watch).map_err(|e| file.explain(e))?;
@@ -96,6 +100,7 @@ impl Sqlite {
                     forms: Forms::default(),
                     stamp,
                     log,
+                    told,
                     log_file,
                     page_size,
                 });
@@ -245,7 +250,8 @@ impl Sqlite {
         if !stamp.is_same_file(self.stamp) {
             return Ok(false);
         }
-        // First: who is done by now shows in the figures.
+        // First: who is done by now shows in the figures, and what is written from here on in what is told.
+        let told = self.file.told(stamp);
         let is_at_work = self.file.is_written_elsewhere();
         let log = self.log_of_now();
         let is_on_its_way = log.is_on_its_way();
@@ -255,6 +261,11 @@ impl Sqlite {
                 return Ok(true);
             }
         } else if !stamp.has_same_content(self.stamp) {
+            let is_touched = told.is_touched_since(self.told);
+            if is_touched && stamp.rests_for(TOLD_BY, self.stamp) {
+                (self.stamp, self.told) = (stamp, told);
+                return Ok(true);
+            }
             return Ok(false);
         }
         // What is copied from here on shows in the figures: the file is looked at after them.
@@ -262,6 +273,7 @@ impl Sqlite {
         if self.log_file.is_none() {
             self.log_file = self.file.stamp_of_log();
         }
+        self.told = told;
         self.stamp = self.file.stamp()?;
         Ok(stamp.is_same_file(self.stamp))
     }
@@ -370,6 +382,7 @@ impl Sqlite {
     pub(super) fn is_the_file_after_all(&mut self, bounds: &Bounds) -> bool {
         let (mut stamp, mut since) = (self.stamp, Instant::now());
         while !bounds.are_reached() {
+            let looks = Instant::now();
             match (self.is_the_file(), self.file.stamp()) {
                 (Ok(true), _) => return true,
                 (Ok(false), Ok(now)) if now == stamp => {}
@@ -383,7 +396,7 @@ impl Sqlite {
                 true => WRITING,
                 false => RESTING,
             };
-            if since.elapsed() >= rest {
+            if looks.saturating_duration_since(since) >= rest {
                 return false;
             }
             std::thread::sleep(PAUSE);
@@ -545,6 +558,9 @@ const LONG: usize = 8 << 10;
 
 /// For how long a file has not changed that nobody is writing over any more.
 const RESTING: Duration = Duration::from_millis(20);
+
+/// How long after a file's change shows it is surely told what that was.
+const TOLD_BY: Duration = Duration::from_millis(10);
 
 /// For how long it has not changed where somebody had begun to bring a log into it when it was opened: this process may be
 /// at that, which has yet to see to it that what it wrote is on the disk.

@@ -5,7 +5,8 @@
 //! of this process or another, change it too, where they bring what is in the write-ahead log into the file. Before the
 //! first page is written they say how far they mean to come, and after the last one how far they came: so it shows in
 //! the log's figures that somebody is at it, was at it and was killed, or is done. A change that this does not explain
-//! is a replacement: what was read is dropped, and every connection made anew. What is left of the log then is the file's
+//! is a replacement: what was read is dropped, and every connection made anew. (But where only its times were set, which `touch`
+//! tells.) What is left of the log then is the file's
 //! that was there before, and SQLite would take it for the other's: no connection is opened beside it.
 //!
 //! Before a write it is seen to that the log is there, which somebody may take away or cut short: what is written to it
@@ -16,11 +17,13 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::OpenFlags;
 
 use super::super::DatabaseError;
 use super::index;
+use super::touch::{Listener, Told};
 
 /// A file by its path.
 pub struct DatabaseFile {
@@ -32,6 +35,8 @@ pub struct DatabaseFile {
     stale_log: Mutex<Option<StaleLog>>,
     /// The file whose log was taken away, and what to do about that.
     lost_log: Mutex<Option<(Stamp, &'static str)>>,
+    /// Who hears what is done to the file that this is the stamp of.
+    listener: Mutex<Option<(Stamp, Listener)>>,
 }
 
 /// How a file is opened. Those who read write no rows; but whoever may write brings what is left of a log into the
@@ -119,6 +124,7 @@ impl DatabaseFile {
             replaced: AtomicU64::new(0),
             stale_log: Mutex::new(None),
             lost_log: Mutex::new(None),
+            listener: Mutex::new(None),
         }
     }
 
@@ -151,6 +157,21 @@ impl DatabaseFile {
             self.unusable(&format!("{cause}; {remedy}"))
         })?;
         Ok(Stamp::of(&found))
+    }
+
+    /// What was done to the file that this is the stamp of, as far as it is told; it is listened to from the first time on.
+    pub fn told(&self, of: Stamp) -> Told {
+        let listener = self.listener.lock();
+        let mut listener = listener.unwrap_or_else(PoisonError::into_inner);
+        let is_heard = |(file, _): &(Stamp, Listener)| file.is_same_file(of);
+        if !listener.as_ref().is_some_and(is_heard) {
+            let anew = Listener::to(&self.path);
+            // Else it may be another that is listened to.
+            let anew = anew.filter(|_| self.is_there(of));
+            *listener = anew.map(|anew| (of, anew));
+        }
+        let told = listener.as_ref().map(|(_, listener)| listener.told());
+        told.unwrap_or_default()
     }
 
     /// The log beside it as a file.
@@ -413,6 +434,15 @@ impl Stamp {
     /// Takes it for one that has been written to since, up to there.
     pub fn grow_to(&mut self, length: u64) {
         self.length = self.length.max(length);
+    }
+
+    /// Whether it is as long as the other, and has not changed for so long.
+    pub fn rests_for(self, time: Duration, before: Stamp) -> bool {
+        let (seconds, nanos) = self.changed;
+        let changed = u64::try_from(seconds).ok().zip(u32::try_from(nanos).ok());
+        let changed = changed.map(|(seconds, nanos)| UNIX_EPOCH + Duration::new(seconds, nanos));
+        let rested = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
+        self.length == before.length && rested.is_some_and(|rested| rested >= time)
     }
 
     /// Whether the same is in it, should it be the same file: only its rights, say, are others.

@@ -23,6 +23,7 @@ mod rank;
 mod sum;
 #[cfg(test)]
 mod tests;
+mod touch;
 mod values;
 mod watch;
 mod workers;
