@@ -223,7 +223,7 @@ async fn what_is_no_condition_is_refused_by_name() {
             "{ posts(orderBy: { author: { email: ASC } }) { id } }",
             json!({}),
             "FORBIDDEN",
-            "orderBy.author.email",
+            "orderBy.0.author.email",
         ),
         (
             "{ postsAggregate { groups(by: []) { count } } }",
@@ -277,7 +277,7 @@ async fn what_is_no_condition_is_refused_by_name() {
             "query($o: [PostOrder!]) { posts(orderBy: $o) { id } }",
             json!({ "o": [{ "title": null }] }),
             "BAD_USER_INPUT",
-            "o.0.title",
+            "orderBy.0.title",
         ),
     ] {
         let (answer, statements) = {

@@ -105,7 +105,8 @@ impl<'a> Binder<'a> {
     fn list(&mut self, entity: EntityId, value: &'a JsonValue) -> Result<Vec<Filter>, Error> {
         let Some(items) = value.as_array() else {
             // By GraphQL's list coercion one value stands for a list of it.
-            return Ok(vec![self.entity(entity, value)?]);
+            let bound = self.below(Step::Index(0), |b| b.entity(entity, value))?;
+            return Ok(vec![bound]);
         };
         let bind = |(i, item)| self.below(Step::Index(i), |b| b.entity(entity, item));
         items.iter().enumerate().map(bind).collect()
@@ -324,7 +325,7 @@ impl<'a> Binder<'a> {
         bind: impl Fn(&Self, &JsonValue) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
         let Some(items) = value.as_array() else {
-            return Ok(vec![bind(self, value)?]);
+            return Ok(vec![self.below(Step::Index(0), |b| bind(b, value))?]);
         };
         let bind = |(i, item)| self.below(Step::Index(i), |b| bind(b, item));
         items.iter().enumerate().map(bind).collect()

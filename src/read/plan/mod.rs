@@ -21,6 +21,7 @@ mod document;
 mod filter;
 mod order;
 pub mod own;
+mod place;
 mod problems;
 mod search;
 mod suggest;
@@ -33,7 +34,7 @@ use apollo_compiler::{Name, Node};
 
 pub use bind::{
     Bound, BoundPage, BoundPlan, BoundRoot, Limits, bind, column_key, default_order, key_of_id,
-    key_of_text, no_value, text_of,
+    key_of_text, no_value, shortened, text_of,
 };
 pub use build::{Acting, Action, build, mutation};
 pub use digits::{AllDigits, Digits, Variables, json_text};

@@ -37,13 +37,11 @@ pub fn bind(
     value: &JsonValue,
 ) -> Result<Vec<OrderTerm>, Error> {
     let one = std::slice::from_ref(value);
-    let list = value.as_array();
-    let items = list.map_or(one, Vec::as_slice);
+    let items = value.as_array().map_or(one, Vec::as_slice);
     let mut terms = Vec::with_capacity(items.len() + 1);
     for (i, item) in items.iter().enumerate() {
         if !item.is_null() {
-            let index = list.map(|_| i);
-            terms.extend(bind_term(catalog, rules, entity, index, item)?);
+            terms.extend(bind_term(catalog, rules, entity, i, item)?);
         }
     }
     if terms.is_empty() {
@@ -107,16 +105,15 @@ fn bind_term(
     catalog: &Catalog,
     rules: &Rules,
     mut entity: EntityId,
-    index: Option<usize>,
+    index: usize,
     mut value: &JsonValue,
 ) -> Result<Vec<OrderTerm>, Error> {
     let mut path = Vec::new();
     let mut names = Vec::new();
     let place = |names: &[&str]| {
-        let index = index.map(|i| i.to_string());
-        let begin = std::iter::once("orderBy").chain(index.as_deref());
-        let steps: Vec<_> = begin.chain(names.iter().copied()).collect();
-        steps.join(".")
+        let index = index.to_string();
+        let steps = ["orderBy", &index].into_iter().chain(names.iter().copied());
+        steps.collect::<Vec<_>>().join(".")
     };
     let incomplete = |names: &[&str]| {
         let at = place(names);

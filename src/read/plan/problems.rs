@@ -11,6 +11,7 @@ use apollo_compiler::{Name, Node};
 
 use super::Document;
 use super::bind::shortened;
+use super::place::Arguments;
 use super::suggest::did_you_mean;
 use crate::error::Error;
 use crate::schema::Schema;
@@ -21,8 +22,9 @@ const MAX_PROBLEMS: usize = 10;
 /// Where floats begin to leave out whole numbers.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Each problem of the values, in the order of the definitions and of the values: at most ten. With `suggests`
-/// they say which names of the schema were perhaps meant.
+/// Each problem of the values, in the order of the definitions and of the values: at most ten. The field of each begins where
+/// the variable is used first; what only directives use, by its own name. With `suggests` they say which names of the schema
+/// were perhaps meant.
 pub fn of_variables(
     schema: &Schema,
     document: &Document,
@@ -30,6 +32,10 @@ pub fn of_variables(
     values: &JsonMap,
     suggests: bool,
 ) -> Vec<Error> {
+    let arguments = Arguments {
+        schema,
+        document: &document.executable,
+    };
     let mut errors = Vec::new();
     for variable in &operation.variables {
         let mut checker = Checker {
@@ -48,8 +54,22 @@ pub fn of_variables(
             }
             None => {}
         }
+        let Checker {
+            variable: name,
+            problems,
+            ..
+        } = checker;
+        if problems.is_empty() {
+            continue;
+        }
         let at = document.line_column(variable.location());
-        errors.extend(checker.problems.into_iter().map(|error| error.at(at)));
+        let used = arguments.of_variable(operation, &variable.name);
+        let used = used.unwrap_or_else(|| vec![name]);
+        errors.extend(problems.into_iter().map(|Problem { message, path }| {
+            let steps = used.iter().chain(path.iter().map(|step| &step.name));
+            let steps: Vec<_> = steps.map(String::as_str).collect();
+            Error::input(message).of_field(steps.join(".")).at(at)
+        }));
     }
     errors
 }
@@ -58,8 +78,8 @@ pub fn of_variables(
 pub fn place<'a>(variable: &str, steps: impl Iterator<Item = &'a str>) -> String {
     let mut place = format!("${}", shortened(variable));
     for step in steps {
-        // Writing to a string does not fail; a name begins with no digit.
-        let _ = match step.starts_with(|c: char| c.is_ascii_digit()) {
+        // Writing to a string does not fail.
+        let _ = match is_index(step) {
             true => write!(place, "[{step}]"),
             false => write!(place, ".{step}"),
         };
@@ -67,14 +87,32 @@ pub fn place<'a>(variable: &str, steps: impl Iterator<Item = &'a str>) -> String
     place
 }
 
+/// Whether a step is into a list; a name begins with no digit.
+pub fn is_index(step: &str) -> bool {
+    step.starts_with(|c: char| c.is_ascii_digit())
+}
+
 struct Checker<'a> {
     schema: &'a Schema,
     suggests: bool,
     variable: String,
     /// Where in the variable's value.
-    path: Vec<String>,
+    path: Vec<Step>,
     most: usize,
-    problems: Vec<Error>,
+    problems: Vec<Problem>,
+}
+
+#[derive(Clone)]
+struct Step {
+    name: String,
+    /// Nobody has written it: one value that stands for a list is its first.
+    is_implied: bool,
+}
+
+struct Problem {
+    message: String,
+    /// Where in the variable's value.
+    path: Vec<Step>,
 }
 
 impl<'a> Checker<'a> {
@@ -88,8 +126,9 @@ impl<'a> Checker<'a> {
         if ty.is_list() {
             let item_type = ty.item_type();
             match value.as_array() {
-                // One value stands for a list of it.
-                None => self.value(item_type, value),
+                None => self.below_step("0".to_owned(), true, |checker| {
+                    checker.value(item_type, value);
+                }),
                 Some(items) => {
                     for (i, item) in items.iter().enumerate() {
                         if self.problems.len() == self.most {
@@ -210,8 +249,12 @@ impl<'a> Checker<'a> {
         ));
     }
 
-    fn below(&mut self, step: String, check: impl FnOnce(&mut Self)) {
-        self.path.push(step);
+    fn below(&mut self, name: String, check: impl FnOnce(&mut Self)) {
+        self.below_step(name, false, check);
+    }
+
+    fn below_step(&mut self, name: String, is_implied: bool, check: impl FnOnce(&mut Self)) {
+        self.path.push(Step { name, is_implied });
         check(self);
         self.path.pop();
     }
@@ -228,17 +271,17 @@ impl<'a> Checker<'a> {
             return;
         }
         let variable = self.variable.as_str();
-        let steps = self.path.iter().map(String::as_str);
-        let message = match self.path.is_empty() {
-            true => format!("variable `${variable}` is wrong: {what}"),
-            false => {
-                let place = place(variable, steps.clone());
+        let written = self.path.iter().filter(|step| !step.is_implied);
+        let mut steps = written.map(|step| step.name.as_str()).peekable();
+        let message = match steps.peek() {
+            None => format!("variable `${variable}` is wrong: {what}"),
+            Some(_) => {
+                let place = place(variable, steps);
                 format!("variable `${variable}` is wrong at `{place}`: {what}")
             }
         };
-        let field: Vec<_> = std::iter::once(variable).chain(steps).collect();
-        self.problems
-            .push(Error::input(message).of_field(field.join(".")));
+        let path = self.path.clone();
+        self.problems.push(Problem { message, path });
     }
 }
 

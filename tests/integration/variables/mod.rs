@@ -30,92 +30,92 @@ async fn what_is_wrong_with_a_variable_is_said_with_its_path() {
         (
             w,
             json!({}),
-            "w 1:8 variable `$w` is wrong: a value of `PostWhere!` is expected, and none is given",
+            "where 1:8 variable `$w` is wrong: a value of `PostWhere!` is expected, and none is given",
         ),
         (
             w,
             json!({ "w": null }),
-            "w 1:8 variable `$w` is wrong: null is given, and `PostWhere!` is never null",
+            "where 1:8 variable `$w` is wrong: null is given, and `PostWhere!` is never null",
         ),
         (
             w,
             json!({ "w": 5 }),
-            "w 1:8 variable `$w` is wrong: 5 is given, and a value of `PostWhere` is expected",
+            "where 1:8 variable `$w` is wrong: 5 is given, and a value of `PostWhere` is expected",
         ),
         (
             w,
             json!({ "w": [{}] }),
-            "w 1:8 variable `$w` is wrong: a list is given, and a value of `PostWhere` is expected",
+            "where 1:8 variable `$w` is wrong: a list is given, and a value of `PostWhere` is expected",
         ),
         (
             w,
             json!({ "w": { "and": [{ "titel": { "eq": "a" } }] } }),
-            "w.and.0.titel 1:8 variable `$w` is wrong at `$w.and[0].titel`: `PostWhere` has no field `titel`; did you mean `title`?",
+            "where.and.0.titel 1:8 variable `$w` is wrong at `$w.and[0].titel`: `PostWhere` has no field `titel`; did you mean `title`?",
         ),
         (
             w,
             json!({ "w": { "and": [{}, { "title": { "eq": 5 } }] } }),
-            "w.and.1.title.eq 1:8 variable `$w` is wrong at `$w.and[1].title.eq`: 5 is given, and a value of `String` is expected",
+            "where.and.1.title.eq 1:8 variable `$w` is wrong at `$w.and[1].title.eq`: 5 is given, and a value of `String` is expected",
         ),
         (
             w,
             json!({ "w": { "not": { "and": { "author": { "or": [{ "posts": { "some": { "status": { "in": ["DRAFT", "PUBLISHD"] } } } }] } } } } }),
-            "w.not.and.author.or.0.posts.some.status.in.1 1:8 variable `$w` is wrong at `$w.not.and.author.or[0].posts.some.status.in[1]`: \"PUBLISHD\" is no value of `PostStatus`; did you mean `PUBLISHED`?",
+            "where.not.and.0.author.or.0.posts.some.status.in.1 1:8 variable `$w` is wrong at `$w.not.and.author.or[0].posts.some.status.in[1]`: \"PUBLISHD\" is no value of `PostStatus`; did you mean `PUBLISHED`?",
         ),
         (
             w,
             json!({ "w": { "id": { "in": ["Post:1", null] } } }),
-            "w.id.in.1 1:8 variable `$w` is wrong at `$w.id.in[1]`: null is given, and `ID!` is never null",
+            "where.id.in.1 1:8 variable `$w` is wrong at `$w.id.in[1]`: null is given, and `ID!` is never null",
         ),
         (
             w,
             json!({ "w": { "id": { "eq": 1.5 } } }),
-            "w.id.eq 1:8 variable `$w` is wrong at `$w.id.eq`: 1.5 is given, and an `ID` is a string or a whole number of 64 bits",
+            "where.id.eq 1:8 variable `$w` is wrong at `$w.id.eq`: 1.5 is given, and an `ID` is a string or a whole number of 64 bits",
         ),
         (
             w,
             json!({ "w": { "title": { "isNull": "true" } } }),
-            "w.title.isNull 1:8 variable `$w` is wrong at `$w.title.isNull`: \"true\" is given, and a value of `Boolean` is expected",
+            "where.title.isNull 1:8 variable `$w` is wrong at `$w.title.isNull`: \"true\" is given, and a value of `Boolean` is expected",
         ),
         (
             o,
             json!({ "o": [{ "title": "ASC" }, { "title": "ASC", "id": "DESC" }] }),
-            "o.1 1:8 variable `$o` is wrong at `$o[1]`: `PostOrder` takes exactly one field, and 2 are given",
+            "orderBy.1 1:8 variable `$o` is wrong at `$o[1]`: `PostOrder` takes exactly one field, and 2 are given",
         ),
         (
             o,
             json!({ "o": {} }),
-            "o 1:8 variable `$o` is wrong: `PostOrder` takes exactly one field, and 0 are given",
+            "orderBy.0 1:8 variable `$o` is wrong: `PostOrder` takes exactly one field, and 0 are given",
         ),
         (
             o,
             json!({ "o": [{ "author": { "name": null } }] }),
-            "o.0.author.name 1:8 variable `$o` is wrong at `$o[0].author.name`: null is given, and the one field of `UserOrder` is never null",
+            "orderBy.0.author.name 1:8 variable `$o` is wrong at `$o[0].author.name`: null is given, and the one field of `UserOrder` is never null",
         ),
         (
             o,
             json!({ "o": [{ "title": "sideways" }] }),
-            "o.0.title 1:8 variable `$o` is wrong at `$o[0].title`: \"sideways\" is no value of `OrderDirection`",
+            "orderBy.0.title 1:8 variable `$o` is wrong at `$o[0].title`: \"sideways\" is no value of `OrderDirection`",
         ),
         (
             o,
             json!({ "o": [{ "title": 1 }] }),
-            "o.0.title 1:8 variable `$o` is wrong at `$o[0].title`: 1 is given, and a value of `OrderDirection` is expected",
+            "orderBy.0.title 1:8 variable `$o` is wrong at `$o[0].title`: 1 is given, and a value of `OrderDirection` is expected",
         ),
         (
             n,
             json!({ "n": "ten" }),
-            "n 1:8 variable `$n` is wrong: \"ten\" is given, and a value of `Int` is expected",
+            "limit 1:8 variable `$n` is wrong: \"ten\" is given, and a value of `Int` is expected",
         ),
         (
             n,
             json!({ "n": 2147483648u32 }),
-            "n 1:8 variable `$n` is wrong: 2147483648 is given, and an `Int` is a whole number from -2147483648 to 2147483647",
+            "limit 1:8 variable `$n` is wrong: 2147483648 is given, and an `Int` is a whole number from -2147483648 to 2147483647",
         ),
         (
             n,
             json!({ "n": 0.5 }),
-            "n 1:8 variable `$n` is wrong: 0.5 is given, and an `Int` is a whole number from -2147483648 to 2147483647",
+            "limit 1:8 variable `$n` is wrong: 0.5 is given, and an `Int` is a whole number from -2147483648 to 2147483647",
         ),
     ] {
         let answer = app.request(query, None, &variables).await;
@@ -142,10 +142,10 @@ async fn every_wrong_variable_is_reported_and_no_more_than_ten_problems() {
     assert_eq!(
         places,
         [
-            "w.title.eq 2:8",
-            "w.title.lt 2:8",
-            "w.x 2:8",
-            "n 2:29",
+            "where.title.eq 2:8",
+            "where.title.lt 2:8",
+            "where.x 2:8",
+            "limit 2:29",
             "d 3:2"
         ]
     );

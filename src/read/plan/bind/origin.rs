@@ -4,7 +4,7 @@ use apollo_compiler::Name;
 use apollo_compiler::ast::Value;
 
 use crate::error::Error;
-use crate::read::plan::problems::place;
+use crate::read::plan::problems::{is_index, place};
 use crate::read::plan::{Count, Page, Window};
 
 /// An error of an argument whose path is in its `field`, with the variable that gave what is there.
@@ -58,6 +58,8 @@ fn variable_of(argument: &Value, steps: &[&str]) -> Option<String> {
         (Value::List(items), [step, rest @ ..]) => {
             variable_of(items.get(step.parse::<usize>().ok()?)?, rest)
         }
+        // One value that stands for a list of it.
+        (Value::Object(_), [step, rest @ ..]) if is_index(step) => variable_of(argument, rest),
         (Value::Object(fields), [step, rest @ ..]) => {
             match fields.iter().find(|(name, _)| name == step) {
                 Some((_, value)) => variable_of(value, rest),

@@ -7,7 +7,7 @@ mod size;
 mod syntax;
 mod unknown;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use apollo_compiler::ast;
@@ -15,9 +15,10 @@ use apollo_compiler::diagnostic::ToCliReport;
 use apollo_compiler::executable::Operation;
 use apollo_compiler::parser::{LineColumn, Parser, SourceSpan};
 use apollo_compiler::response::JsonMap;
-use apollo_compiler::validation::{DiagnosticList, Valid};
+use apollo_compiler::validation::{DiagnosticList, Valid, WithErrors};
 use apollo_compiler::{ExecutableDocument, Name, Node};
 
+use super::place::Arguments;
 use crate::error::{Code, Error};
 use crate::schema::Schema;
 
@@ -51,12 +52,11 @@ impl Document {
             .parse_ast(plain, "request")
             .map_err(|e| errors(Code::GraphqlParseFailed, &e.errors))?;
         size::check_expanded(&ast, limits).map_err(refused)?;
-        rules::check(&ast, limits.introspection).map_err(refused)?;
+        rules::check(&ast, limits.introspection)
+            .map_err(|broken| vec![broken_rule(schema, &ast, broken)])?;
         let validate = |ast: &ast::Document| {
-            ast.to_executable_validate(&schema.types).map_err(|e| {
-                let known = limits.introspection.then_some((schema, ast));
-                broken_rules(&e.errors, known)
-            })
+            let valid = ast.to_executable_validate(&schema.types);
+            valid.map_err(|e| broken_rules(schema, ast, &e, limits.introspection))
         };
         if let Some(without) = rules::without_null_defaults(&ast) {
             validate(&without)?;
@@ -161,12 +161,45 @@ impl Document {
     }
 }
 
-/// The errors of a document that breaks rules. With the schema they say which names were perhaps meant.
-fn broken_rules(list: &DiagnosticList, known: Option<(&Schema, &ast::Document)>) -> Vec<Error> {
-    let mut errors = errors(Code::GraphqlValidationFailed, list);
-    let Some((schema, ast)) = known else {
-        return errors;
+/// The error of a document that breaks a rule which is ours to check.
+fn broken_rule(schema: &Schema, ast: &ast::Document, broken: rules::Broken) -> Error {
+    let document = match ast.to_executable(&schema.types) {
+        Ok(document) => document,
+        Err(e) => e.partial,
     };
+    let arguments = Arguments {
+        schema,
+        document: &document,
+    };
+    let place = broken.at.and_then(|span| arguments.at(span.offset()));
+    let at = broken
+        .at
+        .and_then(|span| position::of_span(&ast.sources, span));
+    Error::new(Code::GraphqlValidationFailed, broken.message)
+        .of_field(place.unwrap_or_default().join("."))
+        .at(at)
+}
+
+/// The errors of a document that breaks rules, each with its place in the arguments of a field, if it has one there. With
+/// `suggests` they say which names of the schema were perhaps meant.
+fn broken_rules(
+    schema: &Schema,
+    ast: &ast::Document,
+    broken: &WithErrors<ExecutableDocument>,
+    suggests: bool,
+) -> Vec<Error> {
+    let list = &broken.errors;
+    let mut errors = errors(Code::GraphqlValidationFailed, list);
+    let arguments = Arguments {
+        schema,
+        document: &broken.partial,
+    };
+    for (error, place) in errors.iter_mut().zip(places(list, arguments)) {
+        error.field = place;
+    }
+    if !suggests {
+        return errors;
+    }
     let unknown_names = || {
         let reported = list.iter().take(MAX_ERRORS).enumerate();
         reported.filter_map(|(i, diagnostic)| {
@@ -186,6 +219,25 @@ fn broken_rules(list: &DiagnosticList, known: Option<(&Schema, &ast::Document)>)
         }
     }
     errors
+}
+
+/// Where in the arguments of a field each of these stands. What is missing stands nowhere: it is reported where it should be,
+/// by the name of what it is missing from, one after the other.
+fn places(list: &DiagnosticList, arguments: Arguments<'_>) -> Vec<Option<String>> {
+    let mut reported: HashMap<_, usize> = HashMap::new();
+    let reported = list.iter().take(MAX_ERRORS).map(|diagnostic| {
+        let offset = diagnostic.error.location()?.offset();
+        let rule = diagnostic.error.unstable_error_name();
+        let before = reported.entry((rule, offset)).or_default();
+        let place = match rule {
+            Some("RequiredArgument") => arguments.missing_of(offset, *before),
+            Some("RequiredField") => arguments.missing_in(offset, *before),
+            _ => arguments.at(offset),
+        };
+        *before += 1;
+        Some(place?.join("."))
+    });
+    reported.collect()
 }
 
 fn errors(code: Code, list: &DiagnosticList) -> Vec<Error> {

@@ -7,16 +7,18 @@ use apollo_compiler::ast::{self, Definition};
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::{Name, Node};
 
-use super::position;
-use crate::error::{Code, Error};
 use crate::read::plan::suggest::did_you_mean;
 
+/// That a document breaks such a rule, and where.
+#[derive(Debug)]
+pub struct Broken {
+    pub message: String,
+    pub at: Option<SourceSpan>,
+}
+
 /// Refuses a document for the first such rule that it breaks.
-pub fn check(ast: &ast::Document, introspection: bool) -> Result<(), Error> {
-    let broken = |at: Option<SourceSpan>, message: String| {
-        let at = at.and_then(|span| position::of_span(&ast.sources, span));
-        Err(Error::new(Code::GraphqlValidationFailed, message).at(at))
-    };
+pub fn check(ast: &ast::Document, introspection: bool) -> Result<(), Broken> {
+    let broken = |at: Option<SourceSpan>, message: String| Err(Broken { message, at });
     if !introspection && let Some(name) = introspected(ast) {
         let message = format!(
             "`{name}` asks for the schema, and introspection is off (INTROSPECTION); read the schema where the server's developers keep it"

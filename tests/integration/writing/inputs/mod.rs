@@ -1,5 +1,6 @@
 //! Wrong inputs: each is named by its code and with its path, and leaves the database as it was.
 
+mod forms;
 mod wrong;
 
 use backref::read::plan::Limits;
