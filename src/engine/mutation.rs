@@ -45,10 +45,9 @@ impl Engine {
         principal: Principal,
         started: Instant,
     ) -> Response {
-        let planned = match self
-            .planner
-            .mutation(asked, &principal, self.database.dialect())
-        {
+        let is_once = request.idempotency_key.is_some();
+        let dialect = self.database.dialect();
+        let planned = match self.planner.mutation(asked, &principal, dialect, is_once) {
             Ok(planned) => planned,
             Err(Unplanned::Request(error)) => {
                 note_refused(std::slice::from_ref(&error));
@@ -137,10 +136,7 @@ impl Engine {
             keys: fields.iter().map(|field| field.key.clone()).collect(),
             deadline,
             most: self.planner.limits.page,
-            bound: match once.is_some() {
-                true => bound.with_statements(Once::STATEMENTS),
-                false => bound,
-            },
+            bound,
             explain: request.explain,
             once,
             turn: Turn::new(&self.turns),
@@ -445,12 +441,13 @@ impl From<Error> for Unplanned {
 }
 
 impl Planner {
-    /// The fields of a mutation, what they write, and what is read of each.
+    /// The fields of a mutation, what they write, and what is read of each; `is_once` says that its answer is to be kept.
     pub(super) fn mutation(
         &self,
         asked: &Asked<'_>,
         principal: &Principal,
         dialect: Dialect,
+        is_once: bool,
     ) -> Result<Planned, Unplanned> {
         let Asked {
             document,
@@ -491,6 +488,10 @@ impl Planner {
             }
         };
         let mut all = Bound::default();
+        let writes = |field: &Acting| !matches!(field.action, Action::Typename | Action::SignIn);
+        if is_once && fields.iter().any(writes) {
+            all.statements = Once::STATEMENTS;
+        }
         let mut payloads = Vec::with_capacity(fields.len());
         for (at, field) in fields.iter().enumerate() {
             let (bound, payload) = match field.action {
@@ -557,7 +558,7 @@ impl Planner {
         show: impl FnOnce(&Explained<'_>) -> R,
     ) -> Result<R, Vec<Error>> {
         let planned = self
-            .mutation(asked, principal, dialect)
+            .mutation(asked, principal, dialect, false)
             .map_err(|why| match why {
                 Unplanned::Request(error) => vec![error],
                 Unplanned::Field(_, errors) => errors,

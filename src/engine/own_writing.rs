@@ -153,7 +153,9 @@ impl Doing {
         let catalog = &shared.catalog;
         let request = self.request(field, write).map_err(|e| refuse(vec![e]))?;
         let asked = self.planner.read(&request).map_err(refuse)?;
-        let planned = self.planner.mutation(&asked, &self.principal, T::DIALECT);
+        let planned = self
+            .planner
+            .mutation(&asked, &self.principal, T::DIALECT, false);
         let planned = planned.map_err(|why| match why {
             Unplanned::Request(error) => refuse(vec![error]),
             Unplanned::Field(_, errors) => refuse(errors),

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use backref::Request;
+use backref::read::plan::Limits;
 use sea_orm::{ConnectionTrait, DbBackend};
 use serde_json::{Value, json};
 
@@ -185,6 +186,45 @@ async fn what_a_key_takes_is_bounded_and_told() {
                 "{cost}"
             );
         }
+    }
+}
+
+/// A request that is allowed without a key may take too many statements with it.
+#[tokio::test]
+async fn what_a_key_takes_counts_towards_the_limit() {
+    let query = r#"mutation { createTag(input: { name: "new" }) { id } }"#;
+    for backend in Backend::all() {
+        let database = filled(backend).await;
+        let app_of = |statements: u64| {
+            let limits = Limits {
+                statements,
+                ..Limits::default()
+            };
+            TestApp::new(&database, backref::blog::graph(), limits)
+        };
+        let app = app(&database);
+        let other = query.replace("new", "other");
+        let bound = app.ask(&somebody("admin", 1), &other, &Value::Null).await;
+        let bound = bound.json()["extensions"]["backref"]["bound"]["statements"].as_u64();
+        let bound = bound.expect("a bound");
+        for more in [0, 1] {
+            let answer = send(&app_of(bound + more), "key", json!({ "query": query })).await;
+            assert_eq!(
+                answer.code(),
+                "LIMIT_EXCEEDED",
+                "{backend:?}: {}",
+                answer.text
+            );
+            let says = format!("could take {} statements", bound + 2);
+            assert!(answer.message().contains(&says), "{}", answer.text);
+        }
+        let answer = send(&app_of(bound + 2), "key", json!({ "query": query })).await;
+        let cost = &answer.json()["extensions"]["backref"]["bound"];
+        assert_eq!(cost["statements"], bound + 2, "{}", answer.text);
+        let answer = app_of(bound);
+        let last = query.replace("new", "last");
+        let answer = answer.ask(&somebody("admin", 1), &last, &Value::Null).await;
+        answer.data();
     }
 }
 

@@ -101,16 +101,6 @@ pub struct Bound {
     pub rows: u64,
 }
 
-impl Bound {
-    /// The same with so many more statements, which read no rows of the graph's.
-    pub fn with_statements(self, more: u64) -> Self {
-        Bound {
-            statements: self.statements.saturating_add(more),
-            ..self
-        }
-    }
-}
-
 /// The choice that an id is of and the index of its key there. One that is none has an error, if an answer could list it.
 pub type BoundId = Result<(usize, u32), Option<Box<Error>>>;
 
