@@ -227,6 +227,54 @@ async fn a_mutation_that_fails_is_told_with_its_statement() {
     }
 }
 
+/// Reading and writing alike.
+#[tokio::test]
+async fn what_the_server_may_not_do_is_told_with_who_knows_the_remedy() {
+    if !Backend::all().contains(&Backend::Postgres) {
+        return;
+    }
+    let database = TestDatabase::sample(Backend::Postgres).await;
+    let role = format!("clerk_of_{}", database.name());
+    let made = [
+        "UPDATE \"user\" SET role = 'admin' WHERE id = 1".to_owned(),
+        format!("CREATE ROLE {role} LOGIN PASSWORD 'secret'"),
+        format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"),
+        format!("REVOKE SELECT ON profile FROM {role}"),
+    ];
+    run(&database, &made.each_ref().map(String::as_str)).await;
+    let shown = database.url.shown();
+    let (_, host) = shown.split_once('@').expect("a user");
+    let url = format!("postgres://{role}:secret@{host}");
+    let arguments = ["--log-json", "--jwt-secret", SECRET_KEY];
+    let program = Program::serve_at(&url, &arguments);
+    let header = format!("authorization: Bearer {}", token(&database));
+    let answers = [
+        (
+            "mutation { createTag(input: { name: \"new\" }) { id } }",
+            "tag",
+        ),
+        ("{ profile(id: 1) { bio } }", "profile"),
+    ]
+    .map(|(query, table)| (program.ask_with(query, &header), table));
+    let (_, log) = program.stop();
+    for (answer, table) in answers {
+        let error = &answer["errors"][0];
+        let code = &error["extensions"]["code"];
+        assert_eq!(code, "INTERNAL_SERVER_ERROR", "{answer}");
+        let told = error["message"].as_str().unwrap_or_default();
+        assert!(!told.contains(table), "{answer}");
+        let lines = about(&log, &id_of(&answer));
+        let [line] = &lines[..] else {
+            panic!("one line: {lines:?} of {log}")
+        };
+        let message = line["fields"]["message"].as_str().unwrap_or_default();
+        let says = format!("permission denied for table {table}; the command `doctor` says");
+        assert!(message.contains(&says), "{line}");
+    }
+    let gone = [format!("DROP OWNED BY {role}"), format!("DROP ROLE {role}")];
+    run(&database, &gone.each_ref().map(String::as_str)).await;
+}
+
 /// What a trigger's own code does wrong is nobody's value; what it says itself is told as such.
 #[tokio::test]
 async fn what_goes_wrong_in_a_trigger_is_not_the_input_s_fault() {

@@ -115,6 +115,10 @@ fn told(said: &DbError, statement: &str) -> Said {
         Some("08" | "25" | "26" | "28" | "3D" | "40" | "53" | "54" | "55" | "57" | "58") => {
             said.message().to_owned()
         }
+        _ if code == "42501" => {
+            let message = without_strange_names(said.message(), statement);
+            format!("{message}; the command `doctor` says what to grant")
+        }
         Some("0A" | "42") => without_strange_names(said.message(), statement),
         _ => without_values(said.message()),
     };
