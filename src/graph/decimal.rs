@@ -47,6 +47,28 @@ pub fn whole(text: &str) -> Option<i64> {
     fits.then(|| number.plain(point).parse().ok())?
 }
 
+/// Whether a number that is rounded to so many digits after the point has no more than so many before it. Where these are
+/// counted, none is infinite.
+pub fn fits(text: &str, whole: u32, fraction: u32) -> bool {
+    let Some(number) = Number::of(text) else {
+        return text == "NaN";
+    };
+    let (Some(point), false) = (number.point, number.is_zero()) else {
+        return number.is_zero();
+    };
+    if point - number.significant().start as i64 > i64::from(whole) {
+        return false;
+    }
+    let digit = |at: i64| {
+        usize::try_from(at)
+            .ok()
+            .and_then(|at| number.digits.get(at))
+    };
+    let (first, last) = (point - i64::from(whole), point + i64::from(fraction));
+    let rounds_up = digit(last).is_some_and(|digit| *digit >= b'5');
+    !(rounds_up && (first..last).all(|at| digit(at) == Some(&b'9')))
+}
+
 /// A number in parts: digits, and where among them the point stands, which an exponent may move out of them.
 struct Number {
     negative: bool,
@@ -164,6 +186,19 @@ mod tests {
         }
         let long = format!("0.1{}", "0".repeat(20_000));
         assert_eq!(written(&long).as_deref(), Ok("0.1"));
+    }
+
+    #[test]
+    fn a_number_fits_as_it_is_rounded() {
+        for text in [
+            "0", "-0.00", "999.99", "-999.99", "999.994", "1e2", "0.000001", "9.999", "NaN",
+        ] {
+            assert!(fits(text, 3, 2), "{text}");
+        }
+        for text in ["1000", "-1000.0", "999.995", "1e3", "Infinity", "-Infinity"] {
+            assert!(!fits(text, 3, 2), "{text}");
+        }
+        assert!(fits("0.994", 0, 2) && !fits("0.995", 0, 2) && !fits("1", 0, 2));
     }
 
     proptest! {

@@ -111,6 +111,7 @@ fn column(of: DescribedColumn) -> RawColumn {
         kind: reflect::kind(&of.column_type),
         max_length: reflect::max_length(&of.column_type),
         range: reflect::range(&of.column_type),
+        whole_digits: reflect::whole_digits(&of.column_type),
         made: match (of.generated, of.has_default) {
             (true, _) => Made::Always,
             (false, true) => Made::Default,

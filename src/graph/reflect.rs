@@ -43,6 +43,8 @@ pub(super) struct RawColumn {
     pub max_length: Option<u32>,
     /// The least and the greatest whole number.
     pub range: Option<(i64, i64)>,
+    /// The most digits before a decimal's point.
+    pub whole_digits: Option<u32>,
 }
 
 /// What the database makes of a column by itself.
@@ -177,6 +179,7 @@ fn column(name: &str, def: &ColumnDef, definition: &ColumnSpec) -> RawColumn {
         made: made(def, definition),
         max_length: max_length(def.get_column_type()),
         range: range(def.get_column_type()),
+        whole_digits: whole_digits(def.get_column_type()),
     }
 }
 
@@ -197,6 +200,15 @@ pub(super) fn range(column_type: &ColumnType) -> Option<(i64, i64)> {
         ColumnType::Unsigned => Some((0, u32::MAX.into())),
         ColumnType::BigUnsigned => Some((0, i64::MAX)),
         ColumnType::Array(of) => range(of),
+        _ => None,
+    }
+}
+
+/// The most digits before the point of a decimal that says how many it has.
+pub(super) fn whole_digits(column_type: &ColumnType) -> Option<u32> {
+    match column_type {
+        ColumnType::Decimal(Some((precision, scale))) => precision.checked_sub(*scale),
+        ColumnType::Array(of) => whole_digits(of),
         _ => None,
     }
 }

@@ -211,6 +211,8 @@ pub struct Written {
     pub max_length: Option<u32>,
     /// The least and the greatest whole number of its declared type, where all that are in the schema are not.
     pub range: Option<(i64, i64)>,
+    /// The most digits before a decimal's point.
+    pub whole_digits: Option<u32>,
 }
 
 /// What can be said of a relation in the inputs of its owner's rows.

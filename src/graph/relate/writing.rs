@@ -157,6 +157,7 @@ impl Work<'_> {
             written.on_update = !never && !is_key && !put(false);
             written.max_length = raw_column.max_length;
             written.range = raw_column.range;
+            written.whole_digits = raw_column.whole_digits;
         }
     }
 

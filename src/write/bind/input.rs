@@ -1,5 +1,7 @@
 //! The columns of a row that is made or changed.
 
+use std::borrow::Cow;
+
 use super::given::{Field, Input};
 use super::{Binder, Given, Node, NodeId, Origin, Places, Uses};
 use crate::error::{Code, Error};
@@ -7,7 +9,7 @@ use crate::graph::condition::Mine;
 use crate::graph::keys::{KeyValue, NoValue, key_value};
 use crate::graph::rules::Visibility;
 use crate::graph::writing::{KeyMaker, Preset};
-use crate::graph::{Column, ColumnIx, EntityId, FieldSource, Kind, moment};
+use crate::graph::{Column, ColumnIx, EntityId, FieldSource, Kind, decimal, moment};
 use crate::read::plan::{column_key, no_value};
 use crate::read::sql::Dialect;
 use crate::read::sql::change::Value;
@@ -306,7 +308,7 @@ impl<'a> Binder<'a> {
     }
 
     /// That a value is more than its column holds: a number that is none of the declared type, which SQLite would keep all
-    /// the same, or there a date that nobody could read again.
+    /// the same, and of which PostgreSQL does not say where it stands; or on SQLite a date that nobody could read again.
     fn out_of_range(&self, column: &Column, value: &KeyValue) -> Option<Error> {
         let field = &column.field;
         match (value, column.written.range) {
@@ -318,12 +320,29 @@ impl<'a> Binder<'a> {
                     ))
                 })
             }
-            (KeyValue::Text(text), _) if self.bounds.dialect == Dialect::Sqlite => {
+            (KeyValue::Text(text), _) => {
                 let kind = match &column.kind {
                     Kind::Array(of) => of,
                     kind => kind,
                 };
-                let held = moment::beyond_texts(kind, text)?;
+                let held: Option<Cow<'static, str>> = match (kind, column.written.whole_digits) {
+                    (
+                        Kind::Decimal {
+                            scale: Some(scale), ..
+                        },
+                        Some(whole),
+                    ) => (!decimal::fits(text, whole, *scale)).then(|| {
+                        format!("{whole} digits before the point and {scale} after it").into()
+                    }),
+                    (Kind::Float { single: true }, _) => {
+                        (!is_single(text)).then_some(Cow::Borrowed(SINGLES))
+                    }
+                    _ if self.bounds.dialect == Dialect::Sqlite => {
+                        moment::beyond_texts(kind, text).map(Cow::Borrowed)
+                    }
+                    _ => None,
+                };
+                let held = held?;
                 Some(Error::input(format!(
                     "`{field}` holds {held}; this is beyond them"
                 )))
@@ -518,6 +537,15 @@ impl<'a> Binder<'a> {
             }
         }
     }
+}
+
+const SINGLES: &str = "floats of single precision, up to 3.4028235e38 and down to 1e-45";
+
+/// Whether a float is one of single precision as well, when it is rounded.
+fn is_single(text: &str) -> bool {
+    let double = text.parse::<f64>().unwrap_or_default();
+    let single = text.parse::<f32>().unwrap_or(f32::INFINITY);
+    single.is_finite() && (single != 0.0) == (double != 0.0)
 }
 
 fn random_uuid() -> Option<KeyValue> {
