@@ -7,6 +7,7 @@
 //! | there is no capacity for the request | a request error that says when to come back: nothing ran |
 //! | one field (an id that is none, a row missing behind a non-null field, too many groups) | a field error with its path; null propagates by the specification |
 //! | a field of a mutation, whatever it is | field errors with its path and, in `extensions.field`, the place in its input; `data` is null, since nothing was done |
+//! | a rule keeps whoever asks from writing | the same: `FORBIDDEN`, or of nobody, who might if he signed in, `UNAUTHENTICATED` |
 //! | a statement (it failed, the time was over, the database out of reach) | a field error wherever one of its rows, or a value of it, was to be written |
 //!
 //! **An error is as small as its cause.** A statement is the rows of one level, so its failure empties the fields of
@@ -93,6 +94,18 @@ impl Error {
 
     pub fn input(message: impl Into<String>) -> Self {
         Error::new(Code::BadUserInput, message)
+    }
+
+    /// That a rule keeps whoever asks from doing something: `FORBIDDEN`; of nobody, who might if he signed in,
+    /// `UNAUTHENTICATED`.
+    pub fn refused(is_somebody: bool, message: String) -> Self {
+        match is_somebody {
+            true => Error::new(Code::Forbidden, message),
+            false => {
+                let message = format!("{message}; nobody is signed in");
+                Error::new(Code::Unauthenticated, message)
+            }
+        }
     }
 
     pub fn at(mut self, location: Option<LineColumn>) -> Self {

@@ -10,7 +10,7 @@ use super::mutation::Unplanned;
 use super::writing::{Doing, Stop, Undone};
 use super::{Prepared, Request};
 use crate::error::{Code, Error};
-use crate::graph::keys::KeyValue;
+use crate::graph::keys::{KeyValue, global_id};
 use crate::graph::own::{
     Call, Context, Does, FieldError, KeyOf, OwnField, OwnId, RowSet, Values, Why, Write,
 };
@@ -297,7 +297,8 @@ fn why(code: Code) -> Why {
     match code {
         Code::BadUserInput | Code::GraphqlParseFailed | Code::GraphqlValidationFailed => Why::Input,
         Code::NotFound => Why::NotFound,
-        Code::Unauthenticated | Code::Forbidden => Why::Forbidden,
+        Code::Unauthenticated => Why::Unauthenticated,
+        Code::Forbidden => Why::Forbidden,
         Code::Conflict => Why::Conflict,
         Code::LimitExceeded => Why::LimitExceeded,
         Code::Timeout => Why::Timeout,
@@ -310,21 +311,7 @@ fn why(code: Code) -> Why {
 fn id_of(of: &Entity, key: &KeyOf) -> Option<String> {
     let texts: Vec<String> = match key {
         KeyOf::Given(values) => values.iter().map(orm::text).collect::<Option<_>>()?,
-        KeyOf::Known(values) => {
-            let text = |value: &KeyValue| match value {
-                KeyValue::Int(number) => number.to_string(),
-                KeyValue::Text(text) => text.trim_start_matches("\\x").to_owned(),
-            };
-            values.iter().map(text).collect()
-        }
+        KeyOf::Known(values) => values.iter().map(KeyValue::text).collect(),
     };
-    let parts = texts.into_iter().map(|text| match of.primary_key.len() {
-        1 => text,
-        _ => text.replace('%', "%25").replace(':', "%3A"),
-    });
-    Some(format!(
-        "{}:{}",
-        of.type_name,
-        parts.collect::<Vec<_>>().join(":")
-    ))
+    Some(global_id(of, texts))
 }

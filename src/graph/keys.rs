@@ -26,6 +26,24 @@ impl KeyValue {
             value => value,
         }
     }
+
+    /// As ids have it.
+    pub fn text(&self) -> String {
+        match self {
+            KeyValue::Int(number) => number.to_string(),
+            KeyValue::Text(text) => text.trim_start_matches("\\x").to_owned(),
+        }
+    }
+}
+
+/// The global id of a row, by the texts of its primary key: `Post:42`.
+pub fn global_id(of: &Entity, key: impl IntoIterator<Item = String>) -> String {
+    let parts = key.into_iter().map(|text| match of.primary_key.len() {
+        1 => text,
+        _ => text.replace('%', "%25").replace(':', "%3A"),
+    });
+    let parts: Vec<_> = parts.collect();
+    format!("{}:{}", of.type_name, parts.join(":"))
 }
 
 /// The values of one key column, one for each key.

@@ -42,7 +42,7 @@ impl Turns {
         let hash = match &node.origin {
             Origin::Found(found) if found.uses.update || found.uses.delete => match &found.key {
                 Key::Is(key) => self.hash((node.entity, usize::MAX, key)),
-                Key::Of(_) => return None,
+                Key::Of(..) => return None,
             },
             Origin::NewUnless { unique, .. } | Origin::Upsert { unique, .. } => {
                 let key = &catalog.entities[node.entity].writing.unique[*unique];

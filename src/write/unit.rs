@@ -149,6 +149,10 @@ pub enum Origin {
 pub struct Found {
     pub key: Key,
     pub uses: Uses,
+    /// As what it is named at its node's place.
+    pub named: As,
+    /// Where else it is named.
+    pub again: Vec<(As, Box<str>)>,
     /// The version that its writer has read, and where in the input he says so.
     pub version: Option<(i64, Box<str>)>,
     /// The relations in which it must be.
@@ -166,6 +170,8 @@ impl Found {
         Found {
             key,
             uses,
+            named: As::Argument,
+            again: Vec::new(),
             version: None,
             within: Vec::new(),
             detached: false,
@@ -187,8 +193,23 @@ impl Found {
 #[derive(Debug)]
 pub enum Key {
     Is(Vec<KeyValue>),
-    /// That of a row which an earlier field has made.
-    Of(NodeId),
+    /// That of a row which an earlier field has made, and what the input calls it.
+    Of(NodeId, Box<str>),
+}
+
+/// As what a row is named in the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum As {
+    /// By an argument of the field.
+    Argument,
+    /// By a column that refers to it.
+    Column(EntityId, ColumnIx),
+    /// As one that a relation is to lead to, or no longer.
+    Along(RelationId),
+    /// As one to which a relation leads.
+    Member(Within),
+    /// By nobody: it is that of whoever asks.
+    Viewer,
 }
 
 /// What a row that is found is for.
@@ -275,7 +296,7 @@ impl Node {
     pub fn named_key(&self) -> Option<&Vec<KeyValue>> {
         match &self.found()?.key {
             Key::Is(key) => Some(key),
-            Key::Of(_) => None,
+            Key::Of(..) => None,
         }
     }
 

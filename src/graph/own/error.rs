@@ -24,6 +24,8 @@ pub enum Why {
     Input,
     /// `NOT_FOUND`
     NotFound,
+    /// `UNAUTHENTICATED`: nobody is signed in, who might be allowed it if he was.
+    Unauthenticated,
     /// `FORBIDDEN`
     Forbidden,
     /// `CONFLICT`
@@ -58,6 +60,11 @@ impl FieldError {
     /// `NOT_FOUND`, with its text.
     pub fn not_found(message: impl Into<String>) -> Self {
         FieldError::new(Why::NotFound, message)
+    }
+
+    /// Nobody is signed in: `UNAUTHENTICATED`, with its text.
+    pub fn unauthenticated(message: impl Into<String>) -> Self {
+        FieldError::new(Why::Unauthenticated, message)
     }
 
     /// `FORBIDDEN`, with its text.

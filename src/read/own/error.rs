@@ -14,6 +14,7 @@ pub fn shown(error: &FieldError, call: &OwnCall) -> Error {
     let code = match error.why {
         Why::Input => Code::BadUserInput,
         Why::NotFound => Code::NotFound,
+        Why::Unauthenticated => Code::Unauthenticated,
         Why::Forbidden => Code::Forbidden,
         Why::Conflict => Code::Conflict,
         Why::LimitExceeded => Code::LimitExceeded,

@@ -3,7 +3,7 @@
 use apollo_compiler::parser::SourceSpan;
 
 use super::{Propagated, Step, Writer, Written};
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::read::plan::{Choice, RootField, RootOutput};
 
 impl<'a> Writer<'a> {
@@ -26,7 +26,8 @@ impl<'a> Writer<'a> {
                     "nothing was done, since you would not see the {} that you write",
                     of.one()
                 );
-                self.fail(Error::new(Code::Forbidden, message), location);
+                let is_somebody = self.answer.bound.principal.known().is_some();
+                self.fail(Error::refused(is_somebody, message), location);
             }
         }
         Err(Propagated)

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::given::{Field, Input};
-use super::{Binder, Given, Node, NodeId, Origin, Places, Uses};
+use super::{As, Binder, Given, Node, NodeId, Origin, Places, Uses};
 use crate::error::{Code, Error};
 use crate::graph::condition::Mine;
 use crate::graph::keys::{KeyValue, NoValue, key_value};
@@ -250,7 +250,8 @@ impl<'a> Binder<'a> {
                 connect: true,
                 ..Uses::default()
             };
-            if let Some(target) = self.named(to, value, uses) {
+            let named = As::Column(entity, ix);
+            if let Some(target) = self.named(to, value, uses, named) {
                 let key = self.entity(to).primary_key[0];
                 self.put(node, ix, Given::Of(target, key));
             }
@@ -356,12 +357,11 @@ impl<'a> Binder<'a> {
         let may = *self.rules.write_column(entity, column) != Visibility::Nothing;
         if !may {
             let of = self.entity(entity);
-            let message = format!(
+            self.refuse(format!(
                 "you may not write `{}` of {}",
                 of.columns[column].field,
                 of.many()
-            );
-            self.fail(Error::new(Code::Forbidden, message));
+            ));
         }
         may
     }

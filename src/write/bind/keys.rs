@@ -3,25 +3,31 @@
 use apollo_compiler::{Name, Node, ast};
 
 use super::given::Input;
-use super::{Binder, Given, Gives, Matching, NodeId, Origin, Places, Uses};
+use super::{As, Binder, Found, Given, Gives, Key, Matching, NodeId, Origin, Places, Uses};
 use crate::error::{Code, Error};
 use crate::graph::{EntityId, RelationId};
 use crate::read::plan::{key_of_id, require_visible, text_of};
 use crate::read::sql::change::Value;
 
 impl<'a> Binder<'a> {
-    /// The row of an id.
-    pub(super) fn named(&mut self, entity: EntityId, id: &Input<'a>, uses: Uses) -> Option<NodeId> {
+    /// The row of an id, and as what that names it.
+    pub(super) fn named(
+        &mut self,
+        entity: EntityId,
+        id: &Input<'a>,
+        uses: Uses,
+        named: As,
+    ) -> Option<NodeId> {
         let text = text_of(id.json()).into_owned();
         if id.is_null() {
             self.fail(Error::input("an id is never null; leave it out"));
             return None;
         }
         if let Some(name) = text.strip_prefix("new:") {
-            return self.made(entity, name, uses);
+            return self.made(entity, name, uses, named);
         }
         match key_of_id(self.catalog, entity, id.json()) {
-            Ok(key) => Some(self.found(entity, key, uses)),
+            Ok(key) => Some(self.found(entity, key, uses, named)),
             Err(error) => {
                 self.fail(error);
                 None
@@ -30,7 +36,7 @@ impl<'a> Binder<'a> {
     }
 
     /// The new row of a name, which may be made later.
-    fn made(&mut self, entity: EntityId, name: &str, uses: Uses) -> Option<NodeId> {
+    fn made(&mut self, entity: EntityId, name: &str, uses: Uses, named: As) -> Option<NodeId> {
         let known = self.names.get(&(entity, name.to_owned())).copied();
         let node = known.unwrap_or_else(|| {
             let node = self.node(entity, Origin::Unknown);
@@ -47,7 +53,10 @@ impl<'a> Binder<'a> {
             return Some(node);
         }
         // What an earlier field has made is there now, and looked at as all others are.
-        let found = super::Found::new(super::Key::Of(node), Uses::default());
+        let found = Found {
+            named,
+            ..Found::new(Key::Of(node, name.into()), Uses::default())
+        };
         let node = self.node(entity, Origin::Found(found));
         self.use_(node, uses);
         Some(node)
@@ -93,11 +102,12 @@ impl<'a> Binder<'a> {
         update: &Input<'a>,
         on: &Input<'a>,
     ) -> Option<NodeId> {
-        let unique = self.below("on", |b| b.unique(entity, on))?;
         let why = "the row may be made or changed";
-        if !self.may(self.rules.update(entity), entity, "change") {
+        let rule = self.rules.update(entity);
+        if !self.below("update", |b| b.may(rule, entity, "change")) {
             return None;
         }
+        let unique = self.below("on", |b| b.unique(entity, on))?;
         let update = self.below("update", |b| b.only_columns(entity, update, false, why));
         let made = self.below("create", |b| {
             let origin = Origin::Upsert {
@@ -178,13 +188,15 @@ impl<'a> Binder<'a> {
             self.below(name, |b| b.fail(Error::new(Code::Forbidden, message)));
             return None;
         };
-        let me = self.found(from, vec![me], Uses::default());
+        let me = self.below(name, |b| {
+            b.found(from, vec![me], Uses::default(), As::Viewer)
+        });
         let uses = Uses {
             connect: joins,
             ..Uses::default()
         };
         let to = self.catalog.relations[relation].to;
-        let target = self.below(name, |b| b.named(to, &id, uses))?;
+        let target = self.below(name, |b| b.named(to, &id, uses, As::Argument))?;
         self.below(name, |b| b.link(me, relation, target, joins));
         Some((Gives::One(target), None))
     }

@@ -15,9 +15,9 @@ use foldhash::fast::RandomState;
 
 use super::order::{Order, order};
 use super::unit::{
-    Act, Found, Given, Gives, Key, Matching, Node, NodeId, Origin, Places, Set, Units, Uses,
+    Act, As, Found, Given, Gives, Key, Matching, Node, NodeId, Origin, Places, Set, Units, Uses,
 };
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, MAX_ERRORS};
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::{self, Rules, Visibility};
 use crate::graph::writing::{Mutation, Writes};
@@ -181,7 +181,8 @@ impl<'a> Binder<'a> {
                     update: true,
                     ..Uses::default()
                 };
-                let node = self.below("id", |b| b.named(entity, &input("id"), uses))?;
+                let node =
+                    self.below("id", |b| b.named(entity, &input("id"), uses, As::Argument))?;
                 self.version(node, &input("expectedVersion"));
                 let input = input("input");
                 self.below("input", |b| b.update(node, &input));
@@ -192,7 +193,8 @@ impl<'a> Binder<'a> {
                     delete: true,
                     ..Uses::default()
                 };
-                let node = self.below("id", |b| b.named(entity, &input("id"), uses))?;
+                let node =
+                    self.below("id", |b| b.named(entity, &input("id"), uses, As::Argument))?;
                 self.version(node, &input("expectedVersion"));
                 (Gives::One(node), None)
             }
@@ -201,9 +203,14 @@ impl<'a> Binder<'a> {
                 (Gives::One(node), None)
             }
             Mutation::UpdateMany => {
-                let filter = self.filter(entity, &input("where"))?;
-                let input = input("input");
-                let columns = self.below("input", |b| b.columns_to_update(entity, &input))?;
+                let given = input("input");
+                let columns = self.below("input", |b| b.columns_to_update(entity, &given));
+                if *self.rules.update(entity) == Visibility::Nothing {
+                    // Who may change none is told that alone.
+                    return None;
+                }
+                let filter = self.filter(entity, &input("where"));
+                let (columns, filter) = (columns?, filter?);
                 let matching = Matching {
                     entity,
                     filter,
@@ -213,9 +220,11 @@ impl<'a> Binder<'a> {
                 (Gives::Matching, Some(matching))
             }
             Mutation::DeleteMany => {
-                let filter = self.filter(entity, &input("where"))?;
                 let rule = self.rules.delete(entity);
-                self.below("where", |b| b.may(rule, entity, "delete"));
+                if !self.below("where", |b| b.may(rule, entity, "delete")) {
+                    return None;
+                }
+                let filter = self.filter(entity, &input("where"))?;
                 let matching = Matching {
                     entity,
                     filter,
@@ -298,8 +307,7 @@ impl<'a> Binder<'a> {
 
     /// An error of what is at hand.
     fn fail(&mut self, error: Error) {
-        const MOST: usize = 100;
-        if self.errors.len() < MOST {
+        if self.errors.len() < MAX_ERRORS {
             let place = self.place();
             self.errors.push(match error.field {
                 Some(_) => error,
@@ -321,12 +329,15 @@ impl<'a> Binder<'a> {
         let may = *rule != Visibility::Nothing;
         if !may {
             let many = self.entity(entity).many();
-            self.fail(Error::new(
-                Code::Forbidden,
-                format!("you may not {what} {many}"),
-            ));
+            self.refuse(format!("you may not {what} {many}"));
         }
         may
+    }
+
+    /// That a rule keeps whoever asks from what is at hand.
+    fn refuse(&mut self, message: String) {
+        let is_somebody = self.principal.known().is_some();
+        self.fail(Error::refused(is_somebody, message));
     }
 
     fn entity(&self, entity: EntityId) -> &'a Entity {
@@ -346,18 +357,37 @@ impl<'a> Binder<'a> {
         self.nodes.len() - 1
     }
 
-    /// The row of the field at hand with this key.
-    fn found(&mut self, entity: EntityId, key: Vec<KeyValue>, uses: Uses) -> NodeId {
+    /// The row of the field at hand with this key, which is named here.
+    fn found(&mut self, entity: EntityId, key: Vec<KeyValue>, uses: Uses, named: As) -> NodeId {
         let key = (entity, key);
-        let known = self.found.get(&key).copied();
-        let node = known.unwrap_or_else(|| {
-            let found = Found::new(Key::Is(key.1.clone()), Uses::default());
-            let node = self.node(entity, Origin::Found(found));
-            self.found.insert(key, node);
-            node
-        });
+        let node = match self.found.get(&key).copied() {
+            Some(known) => {
+                self.note_named(known, named);
+                known
+            }
+            None => {
+                let found = Found {
+                    named,
+                    ..Found::new(Key::Is(key.1.clone()), Uses::default())
+                };
+                let node = self.node(entity, Origin::Found(found));
+                self.found.insert(key, node);
+                node
+            }
+        };
         self.use_(node, uses);
         node
+    }
+
+    /// Takes down where else a row is named, as far as an answer could list it.
+    fn note_named(&mut self, node: NodeId, named: As) {
+        let node = &mut self.nodes[node];
+        if let Origin::Found(found) = &mut node.origin
+            && found.again.len() < MAX_ERRORS
+            && *node.path != *self.path
+        {
+            found.again.push((named, self.path.as_str().into()));
+        }
     }
 
     fn use_(&mut self, node: NodeId, more: Uses) {

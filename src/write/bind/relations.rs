@@ -1,7 +1,7 @@
 //! What is said of related rows, from either end.
 
 use super::given::Input;
-use super::{Binder, Given, NodeId, Origin, Set, Uses};
+use super::{As, Binder, Given, NodeId, Origin, Set, Uses};
 use crate::error::Error;
 use crate::graph::rules::Visibility;
 use crate::graph::{Cardinality, ColumnIx, EntityId, FieldSource, Link, RelationId};
@@ -41,7 +41,7 @@ impl<'a> Binder<'a> {
             return;
         }
         for (name, value) in input.fields() {
-            let target = self.below(&name, |b| b.target(relation.to, &name, &value, None));
+            let target = self.below(&name, |b| b.target(id, &name, &value, None));
             if let (Some(target), Link::Direct { columns }) = (target, &relation.link) {
                 self.refer(node, &relation.from_columns, target, columns);
             }
@@ -55,7 +55,6 @@ impl<'a> Binder<'a> {
             parent: node,
         };
         let relation = &self.catalog.relations[id];
-        let to = relation.to;
         if input.is_null() {
             if new {
                 // It has none.
@@ -65,7 +64,7 @@ impl<'a> Binder<'a> {
                 let message = format!(
                     "`{}` is not taken away by null; delete the {} instead",
                     relation.name,
-                    self.entity(to).one()
+                    self.entity(relation.to).one()
                 );
                 self.fail(Error::input(message));
             }
@@ -73,7 +72,7 @@ impl<'a> Binder<'a> {
         }
         for (name, value) in input.fields() {
             let outside = self.enter(&name);
-            let child = self.target(to, &name, &value, Some(within));
+            let child = self.target(id, &name, &value, Some(within));
             if let (Some(child), false) = (child, name == "create") {
                 self.change_key(child, within);
             }
@@ -81,10 +80,10 @@ impl<'a> Binder<'a> {
         }
     }
 
-    /// The row that is connected to, or made.
+    /// The row to which a relation is to lead: that which is connected to, or made.
     fn target(
         &mut self,
-        entity: EntityId,
+        relation: RelationId,
         how: &str,
         value: &Input<'a>,
         within: Option<Within>,
@@ -93,8 +92,9 @@ impl<'a> Binder<'a> {
             connect: true,
             ..Uses::default()
         };
+        let entity = self.catalog.relations[relation].to;
         match how {
-            "connect" => self.named(entity, value, connect),
+            "connect" => self.named(entity, value, connect, As::Along(relation)),
             "create" => self.create(entity, value, within),
             _ => self.connect_or_create(entity, value),
         }
@@ -130,7 +130,7 @@ impl<'a> Binder<'a> {
                 }
                 "connect" => {
                     self.each(&value, |b, item| {
-                        let child = b.named(to, item, connect)?;
+                        let child = b.named(to, item, connect, As::Along(id))?;
                         b.attach(within, child);
                         Some(())
                     });
@@ -144,14 +144,14 @@ impl<'a> Binder<'a> {
                 }
                 "disconnect" => {
                     self.each(&value, |b, item| {
-                        let child = b.named(to, item, Uses::default())?;
+                        let child = b.named(to, item, Uses::default(), As::Along(id))?;
                         b.detach(within, child);
                         Some(())
                     });
                 }
                 "set" => {
                     let members = self.each(&value, |b, item| {
-                        let child = b.named(to, item, connect)?;
+                        let child = b.named(to, item, connect, As::Along(id))?;
                         b.attach(within, child);
                         Some(child)
                     });
@@ -166,7 +166,7 @@ impl<'a> Binder<'a> {
                         ..Uses::default()
                     };
                     self.each(&value, |b, item| {
-                        let child = b.named(to, item, delete)?;
+                        let child = b.named(to, item, delete, As::Member(within))?;
                         b.require_within(child, within);
                         Some(())
                     });
@@ -190,7 +190,7 @@ impl<'a> Binder<'a> {
             ..Uses::default()
         };
         let id = field("id")?;
-        let child = self.below("id", |b| b.named(to, id, update))?;
+        let child = self.below("id", |b| b.named(to, id, update, As::Member(within)))?;
         self.require_within(child, within);
         if let Some(version) = field("expectedVersion") {
             self.version(child, version);
@@ -211,7 +211,10 @@ impl<'a> Binder<'a> {
             ..Uses::default()
         };
         let child = match (field("id"), field("node")) {
-            (Some(id), _) => self.below("id", |b| b.named(to, id, connect))?,
+            (Some(id), _) => {
+                let named = As::Along(within.relation);
+                self.below("id", |b| b.named(to, id, connect, named))?
+            }
             (None, Some(node)) => self.below("node", |b| b.create(to, node, None))?,
             (None, None) => return None,
         };

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::find::{Question, questions};
-use super::{Stop, Writer, forbidden, holds, place};
+use super::{Stop, Writer, holds, place};
 use crate::graph::rules::Visibility;
 use crate::graph::{ColumnIx, EntityId};
 use crate::read::load::change::Transaction;
@@ -102,14 +102,14 @@ impl<T: Transaction> Writer<'_, T> {
                     false => "create",
                 };
                 let message = format!("you may not {does} such a {}", of.one());
-                errors.push(forbidden(message, &node.path));
+                errors.push(self.forbidden(message, &node.path));
                 continue;
             }
             for (question, answer) in questions.iter().zip(answers) {
                 match question {
                     Question::Update if !new && !holds(answer) => {
                         let message = format!("you may not change this {} so", of.one());
-                        errors.push(forbidden(message, &node.path));
+                        errors.push(self.forbidden(message, &node.path));
                     }
                     // What the graph itself puts there needs no leave.
                     Question::Write(column) if !holds(answer) && self.is_given(id, *column) => {
@@ -119,7 +119,7 @@ impl<T: Transaction> Writer<'_, T> {
                             true => node.place_instead(of, *column),
                             false => node.place_of(of, *column),
                         };
-                        errors.push(forbidden(message, &place));
+                        errors.push(self.forbidden(message, &place));
                     }
                     _ => {}
                 }

@@ -10,7 +10,7 @@ use sea_orm::sea_query::ForeignKeyAction;
 
 use super::find::referring;
 use super::hooks::Leaving;
-use super::{FailedDeed, Stop, Writer, forbidden, holds};
+use super::{FailedDeed, Stop, Writer, holds};
 use crate::error::{Code, Error};
 use crate::graph::hooks::Hooks;
 use crate::graph::keys::KeyValue;
@@ -220,7 +220,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
                     "this cannot be deleted: with it would go {} that you may not delete",
                     of.many()
                 );
-                self.refuse(vec![forbidden(message, &parent.path)])?;
+                self.refuse(vec![self.forbidden(message, &parent.path)])?;
             }
             let values: Vec<_> = reads.iter().copied().zip(row).collect();
             let own = of.primary_key.iter().filter_map(|c| {

@@ -2,18 +2,18 @@
 
 use std::collections::HashSet;
 
-use crate::error::{Code, Error};
-use crate::graph::{Catalog, ColumnIx, Entity, FieldSource, ForeignKey};
+use crate::error::{Code, Error, MAX_ERRORS};
+use crate::graph::keys::KeyValue;
+use crate::graph::writing::PresetValue;
+use crate::graph::{Catalog, ColumnIx, Entity, ForeignKey};
 use crate::read::load::refusal::Refusal;
 use crate::read::sql::change::Value;
 
+use super::absent::{absent, id_of, name_of, nobody};
 use super::inquiry::Findings;
 use super::{Failed, FailedDeed, FailedRow, FailedValue, held};
 use crate::read::load::DatabaseError;
 use crate::write::unit::{Given, Node, Units};
-
-/// How many errors are told at once.
-const MOST: usize = 100;
 
 /// The errors of a statement that the database refused, with what was found of it.
 pub fn explain(
@@ -23,31 +23,33 @@ pub fn explain(
     findings: &Findings<'_>,
 ) -> Vec<Error> {
     let of = &catalog.entities[failed.entity];
-    let one = match refusal {
-        Refusal::Unique { columns, .. } => return taken(of, failed, columns, findings),
-        Refusal::ForeignKey { .. } => return references(catalog, of, failed, findings),
+    let unfit = |column, why: &str| unfit(of, failed, findings, column, why);
+    match refusal {
+        Refusal::Unique { columns, .. } => taken(of, failed, columns, findings),
+        Refusal::ForeignKey { .. } => references(catalog, of, failed, findings),
         Refusal::NotNull { column, .. } => {
             let column = column.as_ref().and_then(|name| place(of, name));
             let rows: Vec<_> = failed.rows.iter().collect();
             let null = column.map(|c| without(&rows, c)).unwrap_or_default();
             let rows = if null.is_empty() { rows } else { null };
-            of_column(of, &rows, column, "is never null; give it a value")
+            let why = "is never null; give it a value";
+            vec![of_column(of, &rows, column, why)]
         }
         Refusal::Check { constraint, .. } => {
             let column = column_of_check(of, constraint.as_deref());
             let name = constraint.as_deref().unwrap_or("a check");
             let why = format!("does not fit: the database checks `{name}`");
-            of_any(of, failed, column, &why)
+            unfit(column, &why)
         }
-        Refusal::TooLong => of_any(of, failed, None, "is longer than its column takes"),
-        Refusal::OutOfRange => of_any(of, failed, None, "is out of range for its column"),
-        Refusal::Malformed => of_any(of, failed, None, "is no value of its column"),
+        Refusal::TooLong => unfit(None, "is longer than its column takes"),
+        Refusal::OutOfRange => unfit(None, "is out of range for its column"),
+        Refusal::Malformed => unfit(None, "is no value of its column"),
         Refusal::Raised => {
             let message = format!("the database refuses this {}", of.one());
-            Error::new(Code::Conflict, message).of_field(path(&failed.rows, None))
+            let error = Error::new(Code::Conflict, message);
+            vec![error.of_field(path(&failed.rows, None))]
         }
-    };
-    vec![one]
+    }
 }
 
 /// A constraint that the database looked at when all was done, as if the statement that wrote these rows had failed;
@@ -74,14 +76,18 @@ pub fn uncommitted(
     };
     let of = &catalog.entities[first.entity];
     let rows = nodes.iter().map(|node| {
-        let values = node.changes.iter().map(|(column, given)| FailedValue {
-            column: *column,
-            value: match given {
-                Given::Is(value) => value.clone(),
-                Given::Of(..) => Value::Null,
-            },
-            place: node.place_of(of, *column),
-            is_of_new: matches!(given, Given::Of(..)),
+        let values = node.changes.iter().map(|(column, given)| {
+            let place = node.place_of(of, *column);
+            FailedValue {
+                column: *column,
+                value: match given {
+                    Given::Is(value) => value.clone(),
+                    Given::Of(..) => Value::Null,
+                },
+                is_of_new: matches!(given, Given::Of(..)),
+                is_given: place != node.input(),
+                place,
+            }
         });
         FailedRow {
             path: node.input().into(),
@@ -156,47 +162,83 @@ fn references(
         return vec![Error::new(Code::NotFound, message).of_field(path(&failed.rows, None))];
     }
     let missing = findings.missing.iter().map(|(row, key)| {
-        let name = name_of(catalog, of, key);
-        let to = catalog.entities[key.to].one();
-        let message = match name {
-            Some(name) => format!("`{name}` of this {} is a {to} that is not there", of.one()),
-            None => format!("this {} refers to something that is not there", of.one()),
+        let row = &failed.rows[*row];
+        let path = path(std::iter::once(row), key.columns.first().copied());
+        let to = &catalog.entities[key.to];
+        let given = given(row, key);
+        let message = match (name_of(catalog, of, key), given) {
+            (Some(name), Some(values)) => {
+                return absent(to, name, &id_of(to, key, &values), &path);
+            }
+            _ if is_viewer(of, key) => return nobody(to, &path),
+            (Some(name), None) => {
+                format!(
+                    "`{name}` of this {} is a {} that is not there",
+                    of.one(),
+                    to.one()
+                )
+            }
+            (None, _) => format!("this {} refers to something that is not there", of.one()),
         };
-        let row = std::iter::once(&failed.rows[*row]);
-        Error::new(Code::NotFound, message).of_field(path(row, key.columns.first().copied()))
+        Error::new(Code::NotFound, message).of_field(path)
     });
     once_each(missing)
 }
 
-/// What a foreign key is called in inputs: by its relation, or its column.
-fn name_of<'c>(catalog: &'c Catalog, of: &'c Entity, key: &ForeignKey) -> Option<&'c str> {
-    let relation = of.fields.iter().find(|field| match field.source {
-        FieldSource::Relation(id) => {
-            let relation = &catalog.relations[id];
-            relation.holds_key && relation.from_columns == key.columns
+/// What a row has in a foreign key, if all of that is its writer's.
+fn given(row: &FailedRow, key: &ForeignKey) -> Option<Vec<KeyValue>> {
+    let value = |column: &ColumnIx| {
+        let value = row.values.iter().find(|value| value.column == *column)?;
+        match &value.value {
+            Value::Is(known) if value.is_given => Some(known.clone()),
+            _ => None,
         }
-        _ => false,
-    });
-    let column = || match key.columns[..] {
-        [column] => of
-            .fields
-            .iter()
-            .find(|f| f.source == FieldSource::Column(column)),
-        _ => None,
     };
-    relation.or_else(column).map(|field| field.name.as_str())
+    key.columns.iter().map(value).collect()
+}
+
+/// Whether a foreign key is, by the graph, that of whoever asks.
+fn is_viewer(of: &Entity, key: &ForeignKey) -> bool {
+    let [column] = key.columns[..] else {
+        return false;
+    };
+    let mut presets = [true, false].into_iter();
+    presets.any(|is_new| {
+        let preset = of.writing.preset(column, is_new);
+        preset.is_some_and(|preset| preset.value == PresetValue::Me)
+    })
 }
 
 /// Errors of which each says something else, or of another place.
 fn once_each(errors: impl Iterator<Item = Error>) -> Vec<Error> {
     let mut said = HashSet::new();
     let own = errors.filter(|error| said.insert((error.message.clone(), error.field.clone())));
-    own.take(MOST).collect()
+    own.take(MAX_ERRORS).collect()
 }
 
-fn of_any(of: &Entity, failed: &Failed, column: Option<ColumnIx>, why: &str) -> Error {
-    let rows: Vec<_> = failed.rows.iter().collect();
-    of_column(of, &rows, column, why)
+/// That a value does not fit. Of a row that was there the database does not say whether it is what it was to become, or what
+/// would have been made, which it looks at as well: so it is told of either, if both write that.
+fn unfit(
+    of: &Entity,
+    failed: &Failed,
+    findings: &Findings<'_>,
+    column: Option<ColumnIx>,
+    why: &str,
+) -> Vec<Error> {
+    let rows = failed.rows.iter().enumerate();
+    let (instead, made): (Vec<_>, Vec<_>) = rows.partition(|(_, row)| row.is_instead);
+    let writes = |row: &FailedRow| {
+        let mut values = row.values.iter();
+        column.is_none_or(|column| values.any(|value| value.column == column))
+    };
+    let instead = instead.into_iter().filter(|(at, row)| {
+        let is_there = findings.there.contains(&(at - made.len()));
+        is_there && writes(row)
+    });
+    let instead: Vec<_> = instead.map(|(_, row)| row).collect();
+    let made: Vec<_> = made.iter().map(|(_, row)| *row).collect();
+    let told = [made, instead].into_iter().filter(|rows| !rows.is_empty());
+    once_each(told.map(|rows| of_column(of, &rows, column, why)))
 }
 
 fn of_column(of: &Entity, rows: &[&FailedRow], column: Option<ColumnIx>, why: &str) -> Error {

@@ -8,7 +8,7 @@ use sea_orm::sea_query::ForeignKeyAction;
 
 use super::held::{self, Deletes};
 use super::references;
-use super::{Stop, Writer, forbidden, holds, not_found, place};
+use super::{Stop, Writer, holds, place};
 use crate::error::{Code, Error};
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::{Rules, Visibility};
@@ -132,7 +132,7 @@ impl<T: Transaction> Writer<'_, T> {
             };
             let key = match &found.key {
                 Key::Is(key) => Some(key.clone()),
-                Key::Of(made) => self.key(*made),
+                Key::Of(made, _) => self.key(*made),
             };
             let entity = self.node(id).entity;
             by_entity
@@ -140,11 +140,14 @@ impl<T: Transaction> Writer<'_, T> {
                 .or_default()
                 .push((key.unwrap_or_default(), id));
         }
+        // All that is wrong with them is told at once.
+        let mut errors = Vec::new();
         for (entity, mut named) in by_entity {
             // Locks are taken in the order of keys, by everybody.
             named.sort_by(|a, b| order_of(&a.0).cmp(&order_of(&b.0)));
-            self.find_named(entity, named).await?;
+            errors.extend(self.find_named(entity, named).await?);
         }
+        self.refuse(errors)?;
         self.check_relations(act).await?;
         self.find_members(act).await?;
         self.check_references(act).await?;
@@ -158,7 +161,7 @@ impl<T: Transaction> Writer<'_, T> {
         &mut self,
         entity: EntityId,
         named: Vec<(Vec<KeyValue>, NodeId)>,
-    ) -> Result<(), Stop> {
+    ) -> Result<Vec<Error>, Stop> {
         let of = self.entity(entity);
         let uses = named.iter().filter_map(|(_, id)| self.node(*id).found());
         let uses = uses.fold(Uses::default(), |all, found| Uses {
@@ -241,10 +244,10 @@ impl<T: Transaction> Writer<'_, T> {
         }
         for ((_, id), is_there) in named.iter().zip(is_there) {
             if !is_there {
-                errors.push(not_found(of, &self.node(*id).path));
+                errors.extend(self.absent(*id));
             }
         }
-        self.refuse(errors)
+        Ok(errors)
     }
 
     /// Whether what is found is one row that is changed in any case. Its update locks it, and fails if somebody has
@@ -336,7 +339,7 @@ impl<T: Transaction> Writer<'_, T> {
                     if self.is_given(id, *column) {
                         let field = &of.columns[*column].field;
                         let message = format!("you may not write `{field}` of this {}", of.one());
-                        errors.push(forbidden(message, &node.place_of(of, *column)));
+                        errors.push(self.forbidden(message, &node.place_of(of, *column)));
                     }
                     continue;
                 }
@@ -349,7 +352,7 @@ impl<T: Transaction> Writer<'_, T> {
                 _ => continue,
             };
             let message = format!("you may not {refused} this {}", of.one());
-            errors.push(forbidden(message, &node.path));
+            errors.push(self.forbidden(message, &node.path));
         }
         if errors.is_empty()
             && let (Some((wanted, place)), Some(version)) = (&found.version, of.writing.version)

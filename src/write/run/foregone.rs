@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::{Stop, Writer, forbidden};
+use super::{Stop, Writer};
 use crate::graph::condition::{Compare, Filter};
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::Visibility;
@@ -32,7 +32,7 @@ impl<T: Transaction> Writer<'_, T> {
         });
         let errors = nodes.map(|&id| {
             let message = format!("you may not {does} such a {}", self.entity(entity).one());
-            forbidden(message, &self.node(id).path)
+            self.forbidden(message, &self.node(id).path)
         });
         self.refuse(errors.collect())
     }

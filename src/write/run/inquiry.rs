@@ -37,6 +37,8 @@ pub struct Findings<'c> {
     pub taken: Vec<(usize, Vec<ColumnIx>)>,
     /// These keys lead to nothing.
     pub missing: Vec<(usize, &'c ForeignKey)>,
+    /// Rows that were to be made, and are there: they were to be changed instead.
+    pub there: HashSet<usize>,
 }
 
 impl<'c> Inquiry<'c> {
@@ -66,6 +68,10 @@ impl<'c> Inquiry<'c> {
             (Refusal::ForeignKey { .. }, FailedDeed::Insert { .. } | FailedDeed::Update) => {
                 let keys = of.foreign_keys.iter();
                 keys.map(|key| (key.columns.clone(), Some(key))).collect()
+            }
+            // What was to become of a row that is there may be what it would not have.
+            (_, FailedDeed::Insert { unless }) if failed.rows.iter().any(|row| row.is_instead) => {
+                vec![(unless.clone(), None)]
             }
             _ => Vec::new(),
         };
@@ -114,6 +120,11 @@ impl<'c> Inquiry<'c> {
             findings.missing.extend(missing.map(|row| (row, key)));
         }
         findings.missing.sort_by_key(|(row, _)| *row);
+        if let (FailedDeed::Insert { unless }, false) = (&failed.deed, is_unique(refusal)) {
+            let there = unique.iter().filter(|(q, _)| q.columns == *unless);
+            findings.there = there.flat_map(|(_, found)| found.keys().copied()).collect();
+            return findings;
+        }
         findings.taken = taken(catalog, units, failed, refusal, &unique);
         findings
     }
@@ -127,6 +138,10 @@ impl<'c> Inquiry<'c> {
         });
         found.collect()
     }
+}
+
+fn is_unique(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Unique { .. })
 }
 
 /// The keys that tell rows of an entity apart, as far as the graph knows them.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::find::{Question, questions};
 use super::references;
-use super::{Stop, Writer, forbidden, holds, place};
+use super::{Stop, Writer, holds, place};
 use crate::error::{Code, Error};
 use crate::graph::rules::{Rules, Visibility};
 use crate::graph::{Catalog, ColumnIx, EntityId, Kind};
@@ -273,7 +273,7 @@ impl<T: Transaction> Writer<'_, T> {
             });
             if let Some(does) = refused {
                 let message = format!("you may not {does} the {} that is there", of.one());
-                errors.push(forbidden(message, &self.node(id).path));
+                errors.push(self.forbidden(message, &self.node(id).path));
             }
         }
         let hidden = nodes

@@ -301,20 +301,32 @@ impl<T: Transaction> Writer<'_, T> {
             true => node.place_instead(of, column),
             false => node.place_of(of, column),
         };
-        let values = changes.iter().map(|(column, given)| FailedValue {
-            column: *column,
-            value: self.value(given).into_owned(),
-            place: place(*column),
-            is_of_new: is_of(given).is_some_and(|(to, _)| self.node(to).named_key().is_none()),
+        let values = changes.iter().map(|(column, given)| {
+            let place = place(*column);
+            FailedValue {
+                column: *column,
+                value: self.value(given).into_owned(),
+                is_of_new: is_of(given).is_some_and(|(to, _)| self.node(to).named_key().is_none()),
+                // What stands nowhere in the input has the place of its row.
+                is_given: place != path,
+                place,
+            }
         });
+        let values: Vec<_> = values.collect();
         let values = match self.hooked.get(&id) {
-            None => values.collect(),
+            None => values,
             Some(hooked) => {
+                let is_given = |column: &ColumnIx, value: &Value| {
+                    let mut values = values.iter();
+                    let given = values.find(|v| v.column == *column && v.is_given);
+                    given.is_some_and(|given| given.value == *value)
+                };
                 let values = hooked.iter().map(|(column, value)| FailedValue {
                     column: *column,
                     value: value.clone(),
                     place: place(*column),
                     is_of_new: false,
+                    is_given: is_given(column, value),
                 });
                 values.collect()
             }

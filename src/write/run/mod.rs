@@ -3,6 +3,7 @@
 //! A field's rows are found first (`find`), with all that rules say of them; then its payload is read if they are to be
 //! deleted; then they are written (`apply`), and looked at once more.
 
+mod absent;
 mod check;
 mod count;
 mod delete;
@@ -31,7 +32,7 @@ use super::account::{self, Account};
 use super::kept::{self, Kept};
 use super::preset;
 use super::unit::{Act, Given, Gives, Node, NodeId, Units};
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::graph::condition::Mine;
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::{Rules, Shape};
@@ -95,6 +96,8 @@ pub struct FailedValue {
     pub place: String,
     /// It is that of a row which the same request makes.
     pub is_of_new: bool,
+    /// It is what the input says, and nobody else has put it there.
+    pub is_given: bool,
 }
 
 /// A column of a row, as its value is kept.
@@ -430,6 +433,12 @@ impl<'a, T: Transaction> Writer<'a, T> {
         self.changes().rows(entity, columns, rows.len(), value)
     }
 
+    /// That a rule keeps whoever asks from something.
+    fn forbidden(&self, message: String, path: &str) -> Error {
+        let is_somebody = self.principal.known().is_some();
+        Error::refused(is_somebody, message).of_field(path)
+    }
+
     /// Refuses what is wrong, if anything is.
     fn refuse(&self, errors: Vec<Error>) -> Result<(), Stop> {
         match errors.is_empty() || self.dry {
@@ -437,16 +446,6 @@ impl<'a, T: Transaction> Writer<'a, T> {
             false => Err(Abort::Refused(Refused::Errors(errors))),
         }
     }
-}
-
-/// That there is no row of an id that whoever asks sees.
-fn not_found(of: &Entity, path: &str) -> Error {
-    let message = format!("there is no such {} that you may see", of.one());
-    Error::new(Code::NotFound, message).of_field(path)
-}
-
-fn forbidden(message: String, path: &str) -> Error {
-    Error::new(Code::Forbidden, message).of_field(path)
 }
 
 /// Whether a flag of a row holds.

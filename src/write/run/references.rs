@@ -7,9 +7,11 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::absent::{absent, id_of, name_of};
 use super::find::{Question, order_of, questions};
 use super::held::Deletes;
-use super::{Stop, Writer, forbidden, holds, not_found, place};
+use super::{Stop, Writer, holds, place};
+use crate::error::{Code, Error};
 use crate::graph::keys::KeyValue;
 use crate::graph::writing::Writing;
 use crate::graph::{Catalog, ColumnIx, EntityId, ForeignKey};
@@ -20,10 +22,14 @@ use crate::write::unit::{Act, Given, Matching, Node, NodeId, Origin, Uses};
 /// The rows to which keys lead: by their entity and the columns that are referred to.
 type Targets<'c> = (EntityId, &'c [ColumnIx]);
 
-/// A row that refers to another: where in the input it says so, and the other's values.
-struct Reference {
+/// A row that refers to another: by which key, where in the input it says so, and the other's values.
+struct Reference<'c> {
+    from: EntityId,
+    key: &'c ForeignKey,
     path: String,
     values: Vec<KeyValue>,
+    /// The input says all of the values.
+    is_given: bool,
 }
 
 /// The keys of an entity of which a writer gives some column by its value.
@@ -49,14 +55,21 @@ fn plain_column(
     changes: &[(ColumnIx, Given)],
     is_new: bool,
 ) -> Option<ColumnIx> {
-    let is_plain = |column: &ColumnIx| {
-        let preset = writing.preset(*column, is_new);
-        let is_preset = preset.is_some_and(|preset| !preset.replaceable);
-        let mut changes = changes.iter();
-        let given = changes.find(|(c, _)| c == column).map(|(_, given)| given);
-        !is_preset && matches!(given, Some(Given::Is(Value::Is(_))))
-    };
-    key.columns.iter().copied().find(is_plain)
+    let mut columns = key.columns.iter().copied();
+    columns.find(|&column| is_plain(writing, column, changes, is_new))
+}
+
+fn is_plain(
+    writing: &Writing,
+    column: ColumnIx,
+    changes: &[(ColumnIx, Given)],
+    is_new: bool,
+) -> bool {
+    let preset = writing.preset(column, is_new);
+    let is_preset = preset.is_some_and(|preset| !preset.replaceable);
+    let mut changes = changes.iter();
+    let given = changes.find(|(c, _)| *c == column).map(|(_, given)| given);
+    !is_preset && matches!(given, Some(Given::Is(Value::Is(_))))
 }
 
 /// Adds the columns of such keys to those that are read of rows which are there: what is not given stays.
@@ -154,7 +167,7 @@ impl<T: Transaction> Writer<'_, T> {
         changes: &[(ColumnIx, Given)],
         is_new: bool,
         place: impl Fn(ColumnIx) -> String,
-        all: &mut BTreeMap<Targets<'c>, Vec<Reference>>,
+        all: &mut BTreeMap<Targets<'c>, Vec<Reference<'c>>>,
     ) where
         Self: 'c,
     {
@@ -176,8 +189,15 @@ impl<T: Transaction> Writer<'_, T> {
                 Some(column) if of.exposed => place(column),
                 _ => self.node(id).path.to_string(),
             };
+            let mut columns = key.columns.iter();
             let references = all.entry((key.to, &key.to_columns[..])).or_default();
-            references.push(Reference { path, values });
+            references.push(Reference {
+                from: entity,
+                key,
+                path,
+                values,
+                is_given: columns.all(|&c| is_plain(&of.writing, c, changes, is_new)),
+            });
         }
     }
 
@@ -200,7 +220,7 @@ impl<T: Transaction> Writer<'_, T> {
 
     async fn find_references(
         &mut self,
-        all: BTreeMap<Targets<'_>, Vec<Reference>>,
+        all: BTreeMap<Targets<'_>, Vec<Reference<'_>>>,
     ) -> Result<(), Stop> {
         let mut errors = Vec::new();
         for ((to, columns), references) in all {
@@ -250,17 +270,39 @@ impl<T: Transaction> Writer<'_, T> {
                 Some((*key, row[1..].iter().all(holds)))
             });
             let found: HashMap<_, _> = found.collect();
-            for Reference { path, values } in &references {
-                match found.get(values) {
-                    None => errors.push(not_found(of, path)),
+            for reference in &references {
+                let path = &reference.path;
+                match found.get(&reference.values) {
+                    None => errors.push(self.refers_to_nothing(reference)),
                     Some(false) => {
                         let message = format!("you may not refer to this {}", of.one());
-                        errors.push(forbidden(message, path));
+                        errors.push(self.forbidden(message, path));
                     }
                     Some(true) => {}
                 }
             }
         }
         self.refuse(errors)
+    }
+
+    /// That there is no row which whoever asks sees for a key to lead to. Values that are not his own are not told.
+    fn refers_to_nothing(&self, reference: &Reference<'_>) -> Error {
+        let Reference {
+            from,
+            key,
+            path,
+            values,
+            is_given,
+        } = reference;
+        let (of, to) = (self.entity(*from), self.entity(key.to));
+        let name = name_of(self.catalog, of, key);
+        if let (Some(name), true) = (name, is_given) {
+            return absent(to, name, &id_of(to, key, values), path);
+        }
+        let message = match name {
+            Some(name) => format!("`{name}` leads to no {} that you may see", to.one()),
+            None => format!("this refers to no {} that you may see", to.one()),
+        };
+        Error::new(Code::NotFound, message).of_field(&**path)
     }
 }

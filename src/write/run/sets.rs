@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::find::Question;
-use super::{Stop, Writer, forbidden, holds, not_found, place};
+use super::{Stop, Writer, holds, place};
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::Visibility;
 use crate::graph::{ColumnIx, EntityId, Link, RelationId};
@@ -17,7 +17,8 @@ struct Looked {
     /// The link to be taken away, or the row that must be linked.
     node: NodeId,
     key: Vec<Option<KeyValue>>,
-    must: bool,
+    /// The relation in which it must be there.
+    must: Option<Within>,
 }
 
 /// Rows by their parent and what links refer to of them, each with the link that is to be made.
@@ -37,7 +38,7 @@ impl<T: Transaction> Writer<'_, T> {
                 let entity = node.entity;
                 let key = self.entity(entity).primary_key.iter();
                 let key = key.map(|&c| self.seen_of_link(id, c)).collect();
-                let must = false;
+                let must = None;
                 let of = Looked {
                     node: id,
                     key,
@@ -69,7 +70,7 @@ impl<T: Transaction> Writer<'_, T> {
             };
             let key = self.entity(*junction).primary_key.iter();
             let key = key.map(|&c| value(c)).collect();
-            let must = true;
+            let must = Some(within);
             let of = Looked {
                 node: id,
                 key,
@@ -126,13 +127,13 @@ impl<T: Transaction> Writer<'_, T> {
         for (link, is_there) in looked.iter().zip(is_there) {
             let node = self.node(link.node);
             match (link.must, is_there) {
-                (true, None) => errors.push(not_found(self.entity(node.entity), &node.path)),
-                (false, None) => {
+                (Some(within), None) => errors.extend(self.not_within(link.node, within)),
+                (None, None) => {
                     self.done.insert(link.node);
                 }
-                (false, Some(false)) => {
+                (None, Some(false)) => {
                     let message = "you may not part these two".to_owned();
-                    errors.push(forbidden(message, &node.path));
+                    errors.push(self.forbidden(message, &node.path));
                 }
                 (_, Some(_)) => {}
             }
@@ -211,7 +212,7 @@ impl<T: Transaction> Writer<'_, T> {
             }
             if rule.is_some() && !answers.first().is_none_or(holds) {
                 let message = "you may not part these two".to_owned();
-                errors.push(forbidden(message, &set.path));
+                errors.push(self.forbidden(message, &set.path));
                 continue;
             }
             let values = reads.iter().zip(&row).map(|(&column, value)| {

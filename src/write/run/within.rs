@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::{Stop, Writer, forbidden, not_found, place};
+use super::{Stop, Writer, place};
 use crate::error::Error;
 use crate::graph::{Catalog, ColumnIx, Kind, Link, Relation, RelationId};
 use crate::read::load::change::Transaction;
@@ -48,13 +48,10 @@ impl<T: Transaction> Writer<'_, T> {
         apart.retain(|within| !alike.contains(within) && !self.dry);
         let mut errors = unjoined;
         let mut detached = BTreeSet::new();
-        for &(id, _) in &apart {
+        for &(id, within) in &apart {
             match self.node(id).found().is_some_and(|found| found.detached) {
                 true => drop(detached.insert(id)),
-                false => {
-                    let of = self.entity(self.node(id).entity);
-                    errors.push(not_found(of, &self.node(id).path));
-                }
+                false => errors.extend(self.not_within(id, within)),
             }
         }
         for id in detached {
@@ -234,7 +231,7 @@ impl<T: Transaction> Writer<'_, T> {
         let relation = &self.catalog.relations[within.relation];
         let parent = self.entity(relation.from).one();
         let message = format!("you may not have this refer to this {parent}");
-        Some(forbidden(message, &self.node(id).path))
+        Some(self.forbidden(message, &self.node(id).path))
     }
 
     /// Whether nothing is to become of a row but that it is in relations in which it is.

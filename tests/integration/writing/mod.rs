@@ -1,5 +1,7 @@
 //! Mutations: what they write, what they refuse, and what they cost.
 
+mod alike;
+mod allowed;
 mod bounds;
 mod cascades;
 mod chains;

@@ -190,20 +190,177 @@ async fn a_version_is_told_where_it_is_expected_and_is_one() {
     }
 }
 
+/// Whose token still holds, and whose row has gone, is told that by whatever would refer to it.
 #[tokio::test]
-async fn who_is_not_there_any_more_is_told_by_the_relation() {
-    let author = somebody("author", 77);
-    let document = r#"mutation { createPost(input: { title: "T", slug: "t", body: "B" }) { id } }"#;
+async fn who_is_not_there_any_more_is_told_that() {
+    let gone = somebody("author", 77);
+    let cases = [
+        (
+            r#"mutation { createPost(input: { title: "T", slug: "t", body: "B" }) { id } }"#,
+            "input",
+        ),
+        (
+            r#"mutation { createPosts(inputs: [{ title: "T", slug: "t", body: "B" }]) { id } }"#,
+            "inputs.0",
+        ),
+        (
+            r#"mutation { createComment(input: { body: "B", postId: "Post:1" }) { id } }"#,
+            "input",
+        ),
+        (r#"mutation { follow(user: "User:2") { id } }"#, "user"),
+        (r#"mutation { unfollow(user: "User:2") { id } }"#, "user"),
+        (r#"mutation { follow(user: "User:77") { id } }"#, "user"),
+    ];
     for backend in Backend::all() {
         let (_database, app) = blog(backend).await;
-        let answer = app.ask(&author, document, &Value::Null).await;
-        let error = &answer.json()["errors"][0];
-        assert_eq!(
-            error["message"], "`author` of this post is a user that is not there",
-            "{backend:?}"
-        );
-        let extensions = json!({ "code": "NOT_FOUND", "field": "input" });
-        assert_eq!(error["extensions"], extensions);
+        for (document, field) in cases {
+            let answer = app.ask(&gone, document, &Value::Null).await.json();
+            let errors = answer["errors"].as_array().map(Vec::len);
+            assert_eq!(errors, Some(1), "{backend:?} {document}: {answer}");
+            let error = &answer["errors"][0];
+            let message = "you are no user that is there any more; sign in again";
+            assert_eq!(error["message"], message, "{backend:?} {document}");
+            let extensions = json!({ "code": "UNAUTHENTICATED", "field": field });
+            assert_eq!(error["extensions"], extensions, "{backend:?} {document}");
+        }
+    }
+}
+
+/// What is named and not there is told wherever it is named, with the relation and the id; all of it at once. A hidden post
+/// is not there.
+#[tokio::test]
+async fn what_is_not_there_is_named_at_each_place() {
+    let of = |name: &str, id: &str, one: &str| {
+        format!("`{name}` names `{id}`, and there is no such {one} that you may see")
+    };
+    let within = |name: &str, id: &str, one: &str| {
+        format!("`{name}` names `{id}`, and there is no such {one} in it that you may see")
+    };
+    let post = r#"title: "T", body: "B""#;
+    let cases: Vec<(String, Vec<(&str, String)>)> = vec![
+        (
+            r#"updatePost(id: 99, input: { title: "T" })"#.to_owned(),
+            vec![("id", of("id", "Post:99", "post"))],
+        ),
+        (
+            r#"deletePost(id: "Post:4")"#.to_owned(),
+            vec![("id", of("id", "Post:4", "post"))],
+        ),
+        (
+            r#"follow(user: 99)"#.to_owned(),
+            vec![("user", of("user", "User:99", "user"))],
+        ),
+        (
+            r#"unfollow(user: "User:99")"#.to_owned(),
+            vec![("user", of("user", "User:99", "user"))],
+        ),
+        (
+            r#"createComment(input: { body: "B", post: { connect: "Post:4" } })"#.to_owned(),
+            vec![("input.post.connect", of("post", "Post:4", "post"))],
+        ),
+        (
+            r#"createComment(input: { body: "B", post: { connect: "Post:99" }, parent: { connect: "Comment:98" } })"#
+                .to_owned(),
+            vec![
+                ("input.post.connect", of("post", "Post:99", "post")),
+                ("input.parent.connect", of("parent", "Comment:98", "comment")),
+            ],
+        ),
+        (
+            r#"createComment(input: { body: "B", postId: 99 })"#.to_owned(),
+            vec![("input.postId", of("postId", "Post:99", "post"))],
+        ),
+        (
+            format!(
+                r#"createPosts(inputs: [
+                    {{ {post}, slug: "a", tags: {{ connect: ["Tag:99", "Tag:1"] }} }}
+                    {{ {post}, slug: "b", tags: {{ connect: ["Tag:1", "Tag:98", "Tag:99"] }} }}
+                ])"#
+            ),
+            vec![
+                ("inputs.1.tags.connect.1", of("tags", "Tag:98", "tag")),
+                ("inputs.0.tags.connect.0", of("tags", "Tag:99", "tag")),
+                ("inputs.1.tags.connect.2", of("tags", "Tag:99", "tag")),
+            ],
+        ),
+        (
+            r#"updatePost(id: "Post:1", input: { tags: { set: ["Tag:1", "Tag:99"] } })"#.to_owned(),
+            vec![("input.tags.set.1", of("tags", "Tag:99", "tag"))],
+        ),
+        (
+            r#"updatePost(id: "Post:1", input: { tags: { disconnect: "Tag:99" } })"#.to_owned(),
+            vec![("input.tags.disconnect.0", of("tags", "Tag:99", "tag"))],
+        ),
+        (
+            r#"updatePost(id: "Post:1", input: { tags: { update: [{ id: "Tag:99", input: { name: "n" } }] } })"#
+                .to_owned(),
+            vec![("input.tags.update.0.id", within("tags", "Tag:99", "tag"))],
+        ),
+        // They are there, and not in the relation.
+        (
+            r#"updatePost(id: "Post:1", input: { comments: { delete: ["Comment:5"] } })"#.to_owned(),
+            vec![(
+                "input.comments.delete.0",
+                within("comments", "Comment:5", "comment"),
+            )],
+        ),
+        (
+            r#"updatePost(id: "Post:2", input: { tags: { delete: ["Tag:4"] } })"#.to_owned(),
+            vec![("input.tags.delete.0", within("tags", "Tag:4", "tag"))],
+        ),
+        (
+            r#"updateUser(id: "User:2", input: { posts: { update: [
+                { id: "Post:1", input: { tags: { connect: ["Tag:97"] } } }
+                { id: "Post:99", input: { title: "T" } }
+            ] } })"#
+                .to_owned(),
+            vec![
+                ("input.posts.update.1.id", within("posts", "Post:99", "post")),
+                (
+                    "input.posts.update.0.input.tags.connect.0",
+                    of("tags", "Tag:97", "tag"),
+                ),
+            ],
+        ),
+        (
+            format!(
+                r#"upsertPost(create: {{ {post}, slug: "s", author: {{ connect: "User:99" }} }}, update: {{ author: {{ connect: "User:98" }} }}, on: SLUG)"#
+            ),
+            vec![
+                ("update.author.connect", of("author", "User:98", "user")),
+                ("create.author.connect", of("author", "User:99", "user")),
+            ],
+        ),
+        (
+            r#"updatePosts(where: {}, input: { author: { connect: "User:99" } })"#.to_owned(),
+            vec![("input.author.connect", of("author", "User:99", "user"))],
+        ),
+    ];
+    for backend in Backend::all() {
+        let (_database, app) = blog(backend).await;
+        for (field, expected) in &cases {
+            let document = format!("mutation {{ it: {field} {{ __typename }} }}");
+            // An author, who sees no draft of another's; an administrator sees what he must not be hindered by.
+            let hidden = field.contains("Post:4");
+            let by = match hidden {
+                true => somebody("author", 2),
+                false => somebody("admin", 1),
+            };
+            let answer = app.ask(&by, &document, &Value::Null).await.json();
+            let errors = answer["errors"].as_array().cloned().unwrap_or_default();
+            let told = errors.iter().map(|error| {
+                assert_eq!(error["path"], json!(["it"]), "{error}");
+                let extensions = &error["extensions"];
+                assert_eq!(extensions["code"], "NOT_FOUND", "{error}");
+                let field = extensions["field"].as_str().unwrap_or_default();
+                (field, error["message"].as_str().unwrap_or_default())
+            });
+            let mut told: Vec<_> = told.collect();
+            let mut expected: Vec<_> = expected.iter().map(|(f, m)| (*f, m.as_str())).collect();
+            told.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(told, expected, "{backend:?} {field}: {answer}");
+        }
     }
 }
 

@@ -120,7 +120,7 @@ fn of_types() -> Vec<Wrong> {
             r#"mutation { createPost(input: { slug: "s", body: "b" }) { id } }"#,
             json!({}),
             INVALID,
-            &[],
+            &["input.title"],
         ),
         by_admin(
             "an unknown value of an enum",
@@ -172,7 +172,7 @@ fn of_types() -> Vec<Wrong> {
             r#"mutation { deleteTag(id: "Tag:1", expectedVersion: 1) { id } }"#,
             json!({}),
             INVALID,
-            &[],
+            &["expectedVersion"],
         ),
     ]
 }
@@ -397,8 +397,8 @@ fn of_rules() -> Vec<Wrong> {
             "nobody writes",
             CREATE,
             post(json!({})),
-            "FORBIDDEN",
-            &[],
+            "UNAUTHENTICATED",
+            &["input"],
         ),
         by(
             somebody("reader", 4),

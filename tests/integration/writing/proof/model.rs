@@ -55,13 +55,10 @@ pub enum Not {
 pub fn verdict(state: &State, actor: Actor, request: &Request) -> Verdict {
     let (mut codes, perhaps) = faults::of(request, actor);
     if !codes.is_empty() {
-        if actor == Actor::Anonymous {
-            codes.extend([FORBIDDEN, UNAUTHENTICATED]);
-        }
-        if perhaps {
+        if perhaps || actor == Actor::Anonymous {
             codes.insert(FORBIDDEN);
         }
-        return Verdict::Refused(codes);
+        return Verdict::Refused(told(codes, actor));
     }
     let mut model = Model {
         actor,
@@ -78,9 +75,9 @@ pub fn verdict(state: &State, actor: Actor, request: &Request) -> Verdict {
                     codes.insert(FORBIDDEN);
                 }
                 if actor == Actor::Anonymous {
-                    codes.extend([FORBIDDEN, UNAUTHENTICATED, BAD_USER_INPUT]);
+                    codes.extend([FORBIDDEN, BAD_USER_INPUT]);
                 }
-                return Verdict::Refused(codes);
+                return Verdict::Refused(told(codes, actor));
             }
             Err(Not::Open(why)) => return Verdict::Open(why),
         }
@@ -89,6 +86,14 @@ pub fn verdict(state: &State, actor: Actor, request: &Request) -> Verdict {
         true => Verdict::Open("what he never may is perhaps not to be done"),
         false => Verdict::Done(shown, model.state),
     }
+}
+
+/// Whom a rule keeps from something is told so; nobody, that he is not signed in.
+fn told(mut codes: Codes, actor: Actor) -> Codes {
+    if actor == Actor::Anonymous && codes.remove(FORBIDDEN) {
+        codes.insert(UNAUTHENTICATED);
+    }
+    codes
 }
 
 impl Model {
