@@ -10,7 +10,7 @@
 //! Who may see and write what is declared here too, entity by entity, and holds for every way to a row.
 //!
 //! What somebody has written is not deleted by the way: not with its author, and an answer not with what it answers. Comments
-//! are a part of their post, and go with it.
+//! are a part of their post, and go with it; what answers one is of the same post.
 
 #[cfg(feature = "cli")]
 mod program;
@@ -98,6 +98,8 @@ fn writing(graph: Graph) -> Graph {
             me.is(comment::Column::AuthorId).or(admins(me))
         })
         .owns(comment::Relation::Post)
+        // Else an answer elsewhere would keep a post from being deleted with its comments.
+        .agrees(comment::Relation::Parent, comment::Relation::Post)
 }
 
 /// What is put in, and what must hold of what is given.

@@ -128,6 +128,17 @@ impl Work for Doing {
             && self.units.is_all_named(&self.planner.shared.catalog)
     }
 
+    fn is_serial(&self) -> bool {
+        let catalog = &self.planner.shared.catalog;
+        // What somebody's own code writes is known only as it does.
+        let writes = |step: &Step| match step {
+            Step::Own(own, _) => catalog.owns.fields[*own].statements > 0,
+            _ => false,
+        };
+        let agrees = self.units.acts.iter().any(|act| act.agrees);
+        agrees || (!catalog.agreements.is_empty() && self.steps.iter().any(writes))
+    }
+
     fn cost(&self) -> Option<&Cost> {
         Some(self.learnt()?.of(self.units.nodes.len()))
     }

@@ -7,7 +7,7 @@ use sea_orm::sea_query::{Condition, DynIden, ForeignKeyAction};
 
 use super::accounts::AccountColumns;
 use super::policy::Policy;
-use super::writing::{Linking, Pair, Writes, Writing, Written};
+use super::writing::{Agreement, Linking, Pair, Writes, Writing, Written};
 use super::{names, own, rules};
 
 /// Index of an entity in [`Catalog::entities`].
@@ -30,6 +30,9 @@ pub struct Catalog {
     pub(crate) accounts: Option<AccountColumns>,
     /// The mutations by which whoever asks relates himself with others.
     pub pairs: Vec<Pair>,
+    /// Which keys of rows agree with those of the rows that they refer to; an
+    /// [`AgreementId`](super::writing::AgreementId) is a place in it.
+    pub agreements: Vec<Agreement>,
     /// Fields of one's own.
     pub(crate) owns: own::Owns,
     pub(super) by_type: HashMap<String, EntityId>,

@@ -274,6 +274,30 @@ impl Ways {
     }
 }
 
+/// The row that a relation leads to has the same key as the row itself: what a comment answers is of the same post.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreement {
+    /// From the rows that must agree to those with which.
+    pub over: RelationId,
+    /// The relation that both have, as either calls it, and its columns, each with the other's.
+    pub here: RelationId,
+    pub there: RelationId,
+    pub own: Vec<ColumnIx>,
+    pub theirs: Vec<ColumnIx>,
+}
+
+/// Index of an agreement in [`Catalog::agreements`](super::Catalog::agreements).
+pub type AgreementId = usize;
+
+/// From which of its ends an agreement is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum End {
+    /// Of a row that refers to another, by that one.
+    Referring,
+    /// Of a row that others refer to, by all of those.
+    Referred,
+}
+
 /// Two mutations by which whoever asks relates himself with a row, through a junction: `follow` and `unfollow`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {

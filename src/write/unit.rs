@@ -68,6 +68,8 @@ pub struct Act {
     pub order: Option<Order>,
     /// The most statements that it runs.
     pub statements: u64,
+    /// Whether it may ask for keys that agree with others'.
+    pub agrees: bool,
 }
 
 /// What a field's payload is of.

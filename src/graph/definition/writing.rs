@@ -22,6 +22,8 @@ pub(in crate::graph) struct Declarations {
     pub presets: Vec<(ColumnKey, When, Preset)>,
     pub versions: Vec<ColumnKey>,
     pub owned: Vec<RelationKey>,
+    /// Over which relation, and which key.
+    pub agreements: Vec<(RelationKey, RelationKey)>,
     pub unique_keys: Vec<(TableKey, String, Vec<String>)>,
     pub without_keys: Vec<(TableKey, String)>,
     pub rules: Vec<(TableKey, Operation, Declared)>,
@@ -182,6 +184,16 @@ impl Graph {
     /// `.owns(comment::Relation::Post)`. They are deleted with it, whatever is said of deleting them alone.
     pub fn owns<R: RelationTrait>(mut self, relation: R) -> Self {
         self.writing.owned.push(relation_key(&relation));
+        self
+    }
+
+    /// The row that one relation leads to has the other as its row has it. What a comment answers is of the same post:
+    /// `.agrees(comment::Relation::Parent, comment::Relation::Post)`. Whoever writes a row of either end such that it would not
+    /// hold is refused, by whichever way he writes. Where the first leads to another entity, the second is compared with that
+    /// entity's relation to the same rows: the one that is called alike, or the only one.
+    pub fn agrees<R: RelationTrait>(mut self, over: R, key: R) -> Self {
+        let agreement = (relation_key(&over), relation_key(&key));
+        self.writing.agreements.push(agreement);
         self
     }
 

@@ -2,6 +2,7 @@
 //! and checks the result.
 
 mod accounts;
+mod agreements;
 mod entities;
 mod expressions;
 mod fields;
@@ -38,6 +39,7 @@ pub(super) fn complete(graph: Graph) -> Result<Catalog, GraphError> {
     work.edge_types();
     let owns = work.own();
     work.writing();
+    let agreements = work.agreements();
     let accounts = work.accounts();
     let pairs = work.pairs();
     work.check_mutations(&owns, &pairs);
@@ -56,6 +58,7 @@ pub(super) fn complete(graph: Graph) -> Result<Catalog, GraphError> {
             relations: work.relations.into_iter().map(|r| r.relation).collect(),
             accounts,
             pairs,
+            agreements,
             owns,
             by_type,
             classes,

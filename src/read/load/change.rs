@@ -80,6 +80,12 @@ pub trait Work: Send + Sync + 'static {
     /// Whether it waits for nothing but the database, and for that not long, so that others' work may be committed with it.
     fn is_brief(&self) -> bool;
 
+    /// Whether it relies on what it only looks at, be it that there is no such row: nobody may change that meanwhile, so on
+    /// PostgreSQL it is `SERIALIZABLE`.
+    fn is_serial(&self) -> bool {
+        false
+    }
+
     /// Where it is learnt what it takes.
     fn cost(&self) -> Option<&Cost> {
         None

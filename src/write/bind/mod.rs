@@ -137,6 +137,7 @@ impl<'a> Binder<'a> {
             gives,
             order: None,
             statements: 0,
+            agrees: false,
         };
         if self.errors.is_empty()
             && let Some(order) = self.ordered(&act.nodes)
@@ -144,6 +145,7 @@ impl<'a> Binder<'a> {
             act.statements =
                 super::run::statements(self.catalog, self.rules, &self.nodes, &act, &order);
             act.order = Some(order);
+            act.agrees = super::run::asks_of_agreements(self.catalog, &self.nodes, &act);
         }
         self.acts.push(act);
     }

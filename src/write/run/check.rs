@@ -1,10 +1,12 @@
-//! What rows are now that they are written: whether whoever asks may have them so.
+//! What rows are now that they are written: whether whoever asks may have them so, and whether their keys agree with others'.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use super::agreements::Asked;
 use super::find::{Question, questions};
 use super::{Stop, Writer, holds, place};
+use crate::error::Error;
 use crate::graph::rules::Visibility;
 use crate::graph::{ColumnIx, EntityId};
 use crate::read::load::change::Transaction;
@@ -12,20 +14,29 @@ use crate::read::sql::change::{Ask, Deed, Find, Lock, Look, Task, Value};
 use crate::write::unit::{Given, NodeId, Uses};
 
 impl<T: Transaction> Writer<'_, T> {
-    /// Asks the rules of rows that were written, by one statement a table.
+    /// Asks the rules of rows that were written, and for agreements of keys, by one statement a table.
     pub(super) async fn check(&mut self, written: &[NodeId]) -> Result<(), Stop> {
-        let mut by_entity: BTreeMap<EntityId, Vec<NodeId>> = BTreeMap::new();
+        let mut by_entity: BTreeMap<EntityId, Vec<(NodeId, Asked)>> = BTreeMap::new();
         for &id in written {
             let is_as_it_was = self.done.contains(&id) || self.is_found_instead(id);
-            let is_asked = !is_as_it_was && !self.node(id).trusted;
-            if is_asked && self.key(id).is_some() {
-                by_entity.entry(self.node(id).entity).or_default().push(id);
+            if is_as_it_was || self.key(id).is_none() {
+                continue;
+            }
+            let agreements = self.asked_agreements(id);
+            if !self.node(id).trusted || !agreements.is_empty() {
+                let rows = by_entity.entry(self.node(id).entity).or_default();
+                rows.push((id, agreements));
             }
         }
-        for (entity, nodes) in by_entity {
-            self.check_rows(entity, nodes).await?;
+        // Rules first: where a row may not be as it is, it is not told what else is wrong.
+        let mut disagreeing = Vec::new();
+        for (entity, rows) in by_entity {
+            disagreeing.extend(self.check_rows(entity, rows).await?);
         }
-        Ok(())
+        // Of many rows that are changed alike it is told once.
+        let mut told = HashSet::new();
+        disagreeing.retain(|error| told.insert((error.message.clone(), error.field.clone())));
+        self.refuse(disagreeing)
     }
 
     /// Whether a row was to be made, and there was one, which stays as it is.
@@ -37,14 +48,21 @@ impl<T: Transaction> Writer<'_, T> {
         !self.updated.contains(&id) && self.node(id).found().is_none()
     }
 
-    async fn check_rows(&mut self, entity: EntityId, nodes: Vec<NodeId>) -> Result<(), Stop> {
+    /// Gives what is wrong with the keys of rows.
+    async fn check_rows(
+        &mut self,
+        entity: EntityId,
+        mut rows: Vec<(NodeId, Asked)>,
+    ) -> Result<Vec<Error>, Stop> {
         let of = self.entity(entity);
-        let some_new = nodes.iter().any(|&id| self.is_new(id));
+        let ruled = rows.iter().map(|(id, _)| *id);
+        let ruled: Vec<_> = ruled.filter(|&id| !self.node(id).trusted).collect();
+        let some_new = ruled.iter().any(|&id| self.is_new(id));
         let uses = Uses {
-            update: nodes.iter().any(|&id| !self.is_new(id)),
+            update: ruled.iter().any(|&id| !self.is_new(id)),
             ..Uses::default()
         };
-        let written = nodes.iter().flat_map(|&id| self.written_of(id));
+        let written = ruled.iter().flat_map(|&id| self.written_of(id));
         let written = written.map(|(column, _)| *column).filter(|&column| {
             // Where nobody like him gives it, nobody has: it is what the graph puts there by default.
             matches!(
@@ -65,17 +83,24 @@ impl<T: Transaction> Writer<'_, T> {
             Visibility::Where(_) if some_new => Some(Ask::May(Deed::Create)),
             _ => None,
         };
-        if questions.is_empty() && create.is_none() {
-            return Ok(());
-        }
         let has_create = create.is_some();
-        let asks: Vec<_> = questions.iter().map(Question::ask).chain(create).collect();
+        if questions.is_empty() && !has_create {
+            rows.retain(|(_, agreements)| !agreements.is_empty());
+        }
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let agreements = rows.iter().flat_map(|(_, agreements)| agreements).copied();
+        let agreements: BTreeSet<_> = agreements.collect();
+        let agree = agreements.iter().map(|(id, end)| Ask::Agrees(*id, *end));
+        let asks = questions.iter().map(Question::ask).chain(create);
+        let asks: Vec<_> = asks.chain(agree).collect();
         let key = &of.primary_key;
-        let rows = nodes.iter().map(|&id| {
-            let own = self.key(id).unwrap_or_default().into_iter();
+        let keys = rows.iter().map(|(id, _)| {
+            let own = self.key(*id).unwrap_or_default().into_iter();
             own.map(|part| Cow::Owned(Value::Is(part))).collect()
         });
-        let rows = self.rows(entity, key, rows);
+        let bound = self.rows(entity, key, keys);
         let find = Task::Find(Find {
             entity,
             by: key.clone(),
@@ -86,15 +111,21 @@ impl<T: Transaction> Writer<'_, T> {
                 lock: Lock::None,
             },
         });
-        let path = self.node(nodes[0]).path.to_string();
-        let found = self.statement(&path, find, rows).await?;
-        let mut errors = Vec::new();
+        let path = self.node(rows[0].0).path.to_string();
+        let found = self.statement(&path, find, bound).await?;
+        let (mut errors, mut disagreeing) = (Vec::new(), Vec::new());
         for row in found {
-            let Some(&id) = nodes.get(place(T::DIALECT, &row[0])) else {
+            let Some((id, asked)) = rows.get(place(T::DIALECT, &row[0])) else {
                 continue;
             };
-            let node = self.node(id);
-            let answers = &row[1..];
+            let (id, node) = (*id, self.node(*id));
+            let (answers, agree) = row[1..].split_at(questions.len() + usize::from(has_create));
+            let disagree = agreements.iter().zip(agree);
+            let disagree = disagree.filter(|(of, agrees)| asked.contains(of) && !holds(agrees));
+            disagreeing.extend(disagree.map(|((of, end), _)| self.disagrees(id, *of, *end)));
+            if node.trusted {
+                continue;
+            }
             let new = self.is_new(id);
             if new && has_create && !answers.last().is_none_or(holds) {
                 let does = match self.upserted.contains(&id) {
@@ -125,7 +156,8 @@ impl<T: Transaction> Writer<'_, T> {
                 }
             }
         }
-        self.refuse(errors)
+        self.refuse(errors)?;
+        Ok(disagreeing)
     }
 
     /// What is written of a row: of one that was there instead of a new one, what it is changed by.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::agreements::asked_entities;
 use super::delete;
 use super::held::Deletes;
 use super::instead;
@@ -56,6 +57,7 @@ pub fn statements(
             checked.insert(node.entity);
         }
     }
+    checked.extend(asked_entities(catalog, nodes, act));
     let mut all = (found.len() + links.len() + compared.len()) as u64;
     // Those whose relations alone change are written as well.
     let expected = act.expected.iter().map(|node| nodes[*node].entity);

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::agreements;
 use super::find::{Question, questions};
 use super::references;
 use super::{Stop, Writer, holds, place};
@@ -41,6 +42,8 @@ pub(super) fn is_at_once(
         // Nothing of it is written behind other rows, because they refer to each other.
         && node.changes.len() == key.columns.len()
         && references::plain_keys(catalog, entity, instead, false).next().is_none()
+        // Where a key does not agree, it is told which of the two has given it.
+        && agreements::of_node(catalog, node).is_empty()
         && rules.create(entity) == rules.update(entity)
         && asked(catalog, rules, node, true) == asked(catalog, rules, node, false)
 }

@@ -4,6 +4,7 @@
 //! deleted; then they are written (`apply`), and looked at once more.
 
 mod absent;
+mod agreements;
 mod check;
 mod count;
 mod delete;
@@ -43,6 +44,7 @@ use crate::read::sql::Dialect;
 use crate::read::sql::change::{BoundRows, ChangeSql, Changes, Task, Value};
 use crate::read::sql::forms::ColumnRef;
 
+pub use agreements::asks_of_agreements;
 pub use count::statements;
 use held::Deletes;
 

@@ -339,9 +339,9 @@ async fn what_goes_along_and_is_to_be_changed_is_refused() {
         }
         // In two fields both are done.
         let query = r#"mutation {
-            a: updateComment(id: "Comment:2", input: { postId: "Post:3", parent: null }) { id }
-            b: updateComment(id: "Comment:3", input: { postId: "Post:3" }) { id }
-            c: updateUser(id: "User:2", input: { posts: { delete: ["Post:1"] }, comments: { update: [
+            a: updateComment(id: "Comment:2", input: { postId: "Post:3", parent: null, replies: { update: [
+                { id: "Comment:3", input: { postId: "Post:3" } }] } }) { id }
+            b: updateUser(id: "User:2", input: { posts: { delete: ["Post:1"] }, comments: { update: [
                 { id: "Comment:2", input: { body: "moved" } }] } }) { id } }"#;
         app.ask(&admin, query, &json!({})).await.data();
         let read = r#"{ comment(id: "Comment:2") { body post { id } } post(id: "Post:1") { id } }"#;

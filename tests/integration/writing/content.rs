@@ -115,6 +115,16 @@ pub const TABLES: [&str; 8] = [
     "backref_answer",
 ];
 
+/// An answer to a comment below another post: what could be written before keys had to agree.
+pub async fn answer_elsewhere(database: &TestDatabase, id: i64, post: i64, parent: i64) {
+    let answer = format!(
+        "INSERT INTO comment (id, post_id, author_id, parent_id, body, created_at, updated_at)
+         SELECT {id}, {post}, author_id, {parent}, 'elsewhere', created_at, updated_at FROM comment WHERE id = {parent}"
+    );
+    let done = database.connection.execute_unprepared(&answer).await;
+    done.expect("a comment");
+}
+
 /// Ids of new rows are no less.
 pub async fn number_from(database: &TestDatabase, first: i64) {
     if database.connection.get_database_backend() != DbBackend::Postgres {

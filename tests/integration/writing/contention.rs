@@ -138,6 +138,28 @@ async fn whoever_connects_to_what_all_create_finds_it() {
     }
 }
 
+/// Each who answers has looked at what he answers, and at nothing that the others write; nobody is refused for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn all_who_answer_the_same_comment_have_answered() {
+    let (clients, each) = (16, so_many(4, 100));
+    let query = r#"mutation { createComment(input: { body: "B", postId: "Post:1", parentId: "Comment:1" }) { post { id } } }"#;
+    for backend in Backend::all() {
+        let (_database, app) = shared(backend).await;
+        at_once(clients, |_| {
+            let app = app.clone();
+            async move {
+                for _ in 0..each {
+                    ask(&app, query, json!({})).await.data();
+                }
+            }
+        })
+        .await;
+        let count = r#"{ comment(id: "Comment:1") { repliesAggregate { count } } }"#;
+        let count = read(&app, count).await["comment"]["repliesAggregate"]["count"].clone();
+        assert_eq!(count, clients * each + 1, "{backend:?}");
+    }
+}
+
 /// Updates of the same rows in opposite orders: of fields, of lists, and of what hangs on rows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn crossing_updates_are_all_done() {

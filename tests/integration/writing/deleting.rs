@@ -6,10 +6,6 @@ use serde_json::json;
 use super::{blog, content, somebody};
 use crate::harness::{Backend, TestApp};
 
-/// A reply under another post keeps the comment that it answers, and so that comment's post.
-const ELSEWHERE: &str = "mutation($post: ID!) { createComment(input: {
-    body: \"B\", parent: { connect: \"Comment:1\" }, post: { connect: $post } }) { id } }";
-
 #[tokio::test]
 async fn what_goes_with_a_row_does_not_keep_it() {
     let all = [
@@ -32,16 +28,16 @@ async fn what_goes_with_a_row_does_not_keep_it() {
     }
 }
 
+/// An answer below another post keeps the comment that it answers, and so that comment's post.
 #[tokio::test]
 async fn what_stays_keeps_what_it_refers_to_and_is_named_to_whoever_sees_it() {
     let answered = "this cannot be deleted: with it would go comments that still have `replies`; delete those first";
     let hidden = "this cannot be deleted: with it would go comments that something else refers to";
     for backend in Backend::all() {
         // The last is a draft, of somebody else than the post's author.
-        for (post, message) in [("Post:3", answered), ("Post:4", hidden)] {
+        for (post, message) in [(3, answered), (4, hidden)] {
             let (database, app) = blog(backend).await;
-            let (admin, variables) = (somebody("admin", 1), json!({ "post": post }));
-            app.ask(&admin, ELSEWHERE, &variables).await.data();
+            content::answer_elsewhere(&database, 900, post, 1).await;
             let before = content::dump(&database).await;
             for query in [
                 r#"mutation { deletePost(id: "Post:1") { id } }"#,
@@ -100,16 +96,16 @@ async fn what_is_done_already_may_be_asked_by_whoever_sees_it() {
 async fn what_leaves_where_it_is_not_is_changed_as_is_said_elsewhere() {
     let query = r#"mutation { updateComment(id: "Comment:4", input: { replies: {
         disconnect: ["Comment:8"]
-        create: [{ body: "B", post: { connect: "Post:2" }, replies: { create: [{ body: "B",
-            post: { create: { title: "T", slug: "s", body: "B", comments: { connect: ["Comment:8"] } } } }] } }]
+        create: [{ body: "B", post: { connect: "Post:2" }, replies: { create: [{ body: "B", post: { connect: "Post:2" },
+            author: { create: { username: "sam", name: "S", email: "s@example.org", comments: { connect: ["Comment:8"] } } } }] } }]
     } }) { id } }"#;
     for backend in Backend::all() {
         let (_database, app) = blog(backend).await;
         let admin = somebody("admin", 1);
         app.ask(&admin, query, &json!({})).await.data();
-        let read = "{ comment(id: 8) { post { slug } parent { id } } }";
+        let read = "{ comment(id: 8) { author { username } parent { id } } }";
         let comment = app.ask(&admin, read, &json!({})).await.data();
-        let expected = json!({ "post": { "slug": "s" }, "parent": { "id": "Comment:7" } });
+        let expected = json!({ "author": { "username": "sam" }, "parent": { "id": "Comment:7" } });
         assert_eq!(comment["comment"], expected, "{backend:?}");
     }
 }

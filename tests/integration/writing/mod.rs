@@ -1,5 +1,6 @@
 //! Mutations: what they write, what they refuse, and what they cost.
 
+mod agreeing;
 mod alike;
 mod allowed;
 mod bounds;

@@ -32,6 +32,7 @@ pub struct Connector {
     keeps: Duration,
     /// What begins a transaction, which reads one snapshot.
     begin: String,
+    begin_serial: String,
     /// Of this process alone, among all that ask the same database.
     nonce: u64,
 }
@@ -89,10 +90,10 @@ impl Connector {
             // What would be written where this has failed is refused: a session of ours only reads.
             (Purpose::Writing, false) => " READ WRITE",
         };
-        let mut begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ{mode}");
+        let mut local = String::new();
         if pooled {
             // A pooler refuses settings of a connection, and its sessions keep none.
-            begin.extend(
+            local.extend(
                 own.iter()
                     .map(|(name, value)| format!("; SET LOCAL {name} = '{value}'")),
             );
@@ -107,14 +108,15 @@ impl Connector {
         if let Some(password) = &secrets.password {
             config.password(password);
         }
-        let (mode, trust) = match options.get_ssl_mode() {
+        let begin = |level: &str| format!("BEGIN ISOLATION LEVEL {level}{mode}{local}");
+        let (ssl_mode, trust) = match options.get_ssl_mode() {
             PgSslMode::Disable => (SslMode::Disable, Trust::Anyone),
             PgSslMode::Allow | PgSslMode::Prefer => (SslMode::Prefer, Trust::Anyone),
             PgSslMode::Require => (SslMode::Require, Trust::Anyone),
             PgSslMode::VerifyCa => (SslMode::Require, Trust::Authority),
             PgSslMode::VerifyFull => (SslMode::Require, Trust::AuthorityAndName),
         };
-        config.ssl_mode(mode);
+        config.ssl_mode(ssl_mode);
         let tls = tls::connector(
             trust,
             secrets.root.as_deref(),
@@ -127,7 +129,8 @@ impl Connector {
             pooled,
             connect_timeout,
             keeps: PREPARED,
-            begin,
+            begin: begin("REPEATABLE READ"),
+            begin_serial: begin("SERIALIZABLE"),
             nonce: std::hash::RandomState::new().build_hasher().finish(),
         })
     }
@@ -150,6 +153,11 @@ impl Connector {
 
     pub fn begin(&self) -> &str {
         &self.begin
+    }
+
+    /// Begins a transaction that comes to what it would if it were alone.
+    pub fn begin_serial(&self) -> &str {
+        &self.begin_serial
     }
 
     /// Cancels what a connection runs for this owner.

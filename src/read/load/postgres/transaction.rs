@@ -31,6 +31,8 @@ pub struct PostgresTransaction {
     permit: Option<Permit>,
     /// Statements that were prepared before this time are prepared anew.
     since: Option<Instant>,
+    /// It is as if it were alone.
+    serial: bool,
     begun: AtomicBool,
     /// A statement has failed, and the transaction with it.
     is_over: AtomicBool,
@@ -76,6 +78,7 @@ impl PostgresTransaction {
         id: Owner,
         permit: Permit,
         since: Option<Instant>,
+        serial: bool,
     ) -> Self {
         let listened = tracing::enabled!(target: "backref::postgres", tracing::Level::TRACE);
         PostgresTransaction {
@@ -84,6 +87,7 @@ impl PostgresTransaction {
             id,
             permit: Some(permit),
             since,
+            serial,
             begun: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
             again: Mutex::new(None),
@@ -203,7 +207,11 @@ impl PostgresTransaction {
             return session.ask(self.id, || {}, statement).await.0;
         }
         let connector = self.writers.connector();
-        let begin = session.client().batch_execute(connector.begin());
+        let begin = match self.serial {
+            true => connector.begin_serial(),
+            false => connector.begin(),
+        };
+        let begin = session.client().batch_execute(begin);
         if connector.is_pooled() {
             // Were it to fail, what follows would be no transaction.
             let (begun, _) = session.ask(self.id, || {}, begin).await;

@@ -1,8 +1,9 @@
 //! Connections that write: few, and each somebody's own for a transaction.
 //!
 //! A transaction reads one snapshot (`REPEATABLE READ`), so what it has looked at is what it changes, or it fails for having
-//! been in another's way. Then it is done again from its beginning. Those that are done again go one after the other, those of
-//! other servers too (by an advisory lock), so that they are in the way of no more than those that have just come. To find a deadlock takes PostgreSQL a second
+//! been in another's way; one that relies on what it does not change is `SERIALIZABLE`, and fails for that as well. Then it is done
+//! again from its beginning. Those that are done again go one after the other, those of other servers too (by an advisory lock), so
+//! that they are in the way of no more than those that have just come. To find a deadlock takes PostgreSQL a second
 //! (`deadlock_timeout`): where there was one, all go one after the other for as long again.
 
 use std::collections::HashMap;
@@ -117,7 +118,9 @@ impl PostgresWriters {
                 let waiting = self.0.contended.lock();
                 turn = tokio::time::timeout_at(until.into(), waiting).await.ok();
             }
-            let mut transaction = self.begin(work.expected(), deadline, since).await?;
+            let mut transaction = self
+                .begin(work.expected(), work.is_serial(), deadline, since)
+                .await?;
             while turn.is_some() && !transaction.take_turn().await && Instant::now() < until {
                 tokio::time::sleep(LOOK).await;
             }
@@ -185,7 +188,7 @@ impl PostgresWriters {
             rows: 0,
             gives: [Kind::Text].into(),
         };
-        let mut transaction = self.begin(SHORT, deadline, None).await?;
+        let mut transaction = self.begin(SHORT, false, deadline, None).await?;
         let found = within(deadline, transaction.change(&asked)).await?;
         transaction.roll_back().await;
         let column = |row: Given| match row.into_iter().next() {
@@ -206,6 +209,7 @@ impl PostgresWriters {
     async fn begin(
         &self,
         cost: Duration,
+        serial: bool,
         deadline: Instant,
         since: Option<Instant>,
     ) -> Result<PostgresTransaction, DatabaseError> {
@@ -216,7 +220,7 @@ impl PostgresWriters {
             let id = shared.next.fetch_add(1, Ordering::Relaxed);
             let writers = self.clone();
             Ok(PostgresTransaction::new(
-                writers, session, id, permit, since,
+                writers, session, id, permit, since, serial,
             ))
         };
         within(deadline, beginning).await

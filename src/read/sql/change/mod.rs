@@ -29,7 +29,8 @@ use super::{BindValue, Dialect, Established, Table, Writer, join_conditions, quo
 use crate::graph::condition::Filter;
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::{Rules, Visibility};
-use crate::graph::{Catalog, ColumnIx, Entity, EntityId, Kind, Principal};
+use crate::graph::writing::{AgreementId, End};
+use crate::graph::{Catalog, ColumnIx, Entity, EntityId, Kind, Link, Principal};
 
 /// A value that is written into a column.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,6 +127,8 @@ pub enum Ask {
         /// Another than itself.
         other: bool,
     },
+    /// Whether an agreement of the graph holds of it, whatever whoever asks sees.
+    Agrees(AgreementId, End),
 }
 
 /// What a rule may forbid of a row.
@@ -514,7 +517,35 @@ impl<'a> Writer<'a> {
                 let rows = self.rows_of(referring, established).tied(ties);
                 rows.exist(self.dialect)
             }
+            Ask::Agrees(id, end) => self.as_rule(|w| w.agrees(t, *id, *end)),
         }
+    }
+
+    /// That there is no row at the other end of an agreement whose key is another.
+    fn agrees(&self, t: Table, id: AgreementId, end: End) -> String {
+        let agreement = &self.catalog.agreements[id];
+        let over = &self.catalog.relations[agreement.over];
+        let Link::Direct { columns } = &over.link else {
+            return "TRUE".to_owned();
+        };
+        let from = &over.from_columns[..];
+        let (own, theirs) = (&agreement.own, &agreement.theirs);
+        let (other, tie, pairs) = match end {
+            End::Referring => (over.to, (&columns[..], from), (own, theirs)),
+            End::Referred => (over.from, (from, &columns[..]), (theirs, own)),
+        };
+        let other = self.table(other);
+        let tied = self.all_equal((other, tie.0), (t, tie.1));
+        let differ = pairs.0.iter().zip(pairs.1).map(|(&here, &there)| {
+            let (here, there) = (self.compared(t, here), self.compared(other, there));
+            format!("{here} IS DISTINCT FROM {there}")
+        });
+        let differ = differ.collect::<Vec<_>>().join(" OR ");
+        let rows = self.rows_of(other, Established::Row).tied([tied]);
+        format!(
+            "NOT {}",
+            rows.only(format!("({differ})")).exist(self.dialect)
+        )
     }
 
     /// The condition under which whoever asks may do this to a row; empty if always.

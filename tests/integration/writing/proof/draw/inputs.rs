@@ -1,7 +1,7 @@
 //! Random inputs: new rows, changes, and what they relate.
 
 use super::super::request::{Id, Input, Link, Many, Value};
-use super::super::tables::{Cell, Table, Way};
+use super::super::tables::{Cell, Key, Table, Way};
 use super::{Draw, ROLES, STATUSES, TIMES};
 
 impl Draw<'_> {
@@ -19,19 +19,35 @@ impl Draw<'_> {
         }
         self.references(&mut new, depth, given, true);
         if depth > 0 {
-            self.lists(&mut new, depth, true);
+            let post = match (table, given) {
+                (Table::Comment, Some(Way::Many("postId"))) => self.post.clone(),
+                (Table::Comment, _) => post_of(&new),
+                _ => new.name.clone().map(Id::New),
+            };
+            self.lists(&mut new, depth, true, post);
         }
         new
     }
 
-    pub(super) fn change(&mut self, table: Table, depth: usize) -> Input {
+    /// What is said of a row that is there, if it is known which.
+    pub(super) fn change(&mut self, table: Table, depth: usize, row: Option<&Id>) -> Input {
         let mut change = Input::of(table);
         self.columns(&mut change, false);
         if self.once_in(3) {
             self.references(&mut change, depth, None, false);
         }
         if depth > 0 && self.once_in(2) {
-            self.lists(&mut change, depth, false);
+            let post = match (table, row) {
+                (Table::Comment, Some(Id::Row(_, key) | Id::Bare(key))) => {
+                    match self.state.cell(table, *key, "postId") {
+                        Cell::Int(post) => Some(Id::Row(Table::Post, (post, 0))),
+                        _ => None,
+                    }
+                }
+                (_, row) => row.cloned(),
+            };
+            let post = post_of(&change).or(post);
+            self.lists(&mut change, depth, false, post);
         }
         change
     }
@@ -111,7 +127,14 @@ impl Draw<'_> {
                 Some(Way::Same) => relation.way == Way::Same,
                 _ => false,
             };
-            if above {
+            let post = match given {
+                Some(Way::Many("postId")) => self.post.clone(),
+                _ => post_of(input),
+            };
+            // Nothing that is there is of a new post.
+            let is_there = matches!(post, Some(Id::Row(..) | Id::Bare(_)));
+            let is_vain = is_new && column == "parentId" && !is_there && !self.wild;
+            if above || is_vain {
                 continue;
             }
             let required = is_new && (column == "postId" || table == Table::Profile);
@@ -129,10 +152,17 @@ impl Draw<'_> {
             let own = column == "authorId" && !self.actor.is_admin() && !self.wild;
             let id = match self.actor.id() {
                 Some(me) if own => Id::Row(Table::User, (me, 0)),
+                _ if column == "parentId" => self.comment_of(post, false),
+                _ if column == "postId" && given == Some(Way::Many("parentId")) => {
+                    let post = self.post.clone().filter(|_| !self.wild);
+                    post.unwrap_or_else(|| self.id(Table::Post, false))
+                }
                 _ => self.id(relation.to, false),
             };
             let twice = self.wild && self.once_in(20);
-            match self.below(6) {
+            // It is of the post above, where there is one.
+            let is_above = column == "postId" && self.post.as_ref() == Some(&id);
+            match self.below(if is_above { 3 } else { 6 }) {
                 1 | 2 => input.links.push((relation.field, Link::Connect(id))),
                 3 if depth > 0 && !own => {
                     let new = Box::new(self.create(relation.to, depth - 1, None));
@@ -152,6 +182,21 @@ impl Draw<'_> {
                     input.ids.push((column, Some(id)));
                 }
             }
+        }
+    }
+
+    /// A comment of a post, most often.
+    fn comment_of(&mut self, post: Option<Id>, writes: bool) -> Id {
+        let Some(Id::Row(_, post) | Id::Bare(post)) = post else {
+            return self.id(Table::Comment, writes);
+        };
+        let post = Cell::Int(post.0);
+        let good = self.keys(Table::Comment, writes && !self.wild).into_iter();
+        let of_post = |key: &Key| self.state.cell(Table::Comment, *key, "postId") == post;
+        let there: Vec<_> = good.filter(of_post).collect();
+        match there.is_empty() || (self.wild && self.once_in(3)) {
+            true => self.id(Table::Comment, writes),
+            false => Id::Row(Table::Comment, self.pick(&there)),
         }
     }
 
@@ -178,9 +223,14 @@ impl Draw<'_> {
         Link::ConnectOrCreate(on, Box::new(new))
     }
 
-    fn lists(&mut self, input: &mut Input, depth: usize, is_new: bool) {
+    fn lists(&mut self, input: &mut Input, depth: usize, is_new: bool, post: Option<Id>) {
+        let above = std::mem::replace(&mut self.post, post);
         for relation in input.table.relations() {
             if !matches!(relation.way, Way::Many(_) | Way::Through(..)) || !self.once_in(3) {
+                continue;
+            }
+            // Of no post that could be said are no answers.
+            if relation.way == Way::Many("parentId") && self.post.is_none() && !self.wild {
                 continue;
             }
             let mut many = Many::default();
@@ -192,6 +242,7 @@ impl Draw<'_> {
                 input.lists.push((relation.field, many));
             }
         }
+        self.post = above;
     }
 
     fn part(&mut self, many: &mut Many, to: Table, way: Way, depth: usize, is_new: bool) {
@@ -203,22 +254,41 @@ impl Draw<'_> {
                 let all: Vec<_> = all.collect();
                 many.create.extend(all);
             }
-            2 => many.connect.push(self.id(to, !through)),
+            2 => many.connect.push(self.related(to, way)),
             3 if through || way == Way::Many("parentId") => {
                 many.disconnect.push(self.id(to, !through));
             }
             4 if through || way != Way::Many("authorId") => {
                 let n = self.below(3);
-                let ids = (0..n).map(|_| self.id(to, !through)).collect();
+                let ids = (0..n).map(|_| self.related(to, way)).collect();
                 many.set = Some(ids);
             }
             5 | 6 => {
                 let id = self.id(to, true);
                 let expected = self.expected(to, &id);
-                let change = self.change(to, depth - 1);
+                let change = self.change(to, depth - 1, Some(&id));
                 many.update.push((id, change, expected));
             }
             _ => many.delete.push(self.id(to, true)),
         }
+    }
+
+    /// A row that is to be in a relation.
+    fn related(&mut self, to: Table, way: Way) -> Id {
+        match way {
+            Way::Many("parentId") => self.comment_of(self.post.clone(), true),
+            _ => self.id(to, !matches!(way, Way::Through(..))),
+        }
+    }
+}
+
+/// The post that an input of a comment says, as others can say it.
+fn post_of(input: &Input) -> Option<Id> {
+    let by_column = input.ids.iter().find(|(column, _)| *column == "postId");
+    let by_relation = input.links.iter().find(|(field, _)| *field == "post");
+    match (by_column, by_relation) {
+        (Some((_, Some(id))), _) | (_, Some((_, Link::Connect(id)))) => Some(id.clone()),
+        (_, Some((_, Link::Create(new)))) => new.name.clone().map(Id::New),
+        _ => None,
     }
 }

@@ -30,6 +30,8 @@ pub struct Draw<'a> {
     wild: bool,
     /// New rows that have names.
     named: Vec<(Table, String)>,
+    /// The post of the row whose lists are drawn: what answers a comment is of the same.
+    post: Option<Id>,
 }
 
 /// Who asks what, where this is there. `at` tells requests of a sequence apart.
@@ -42,6 +44,7 @@ pub fn request(bytes: &[u8], state: &State, at: usize) -> (Actor, Request) {
         count: at * 1000,
         wild: false,
         named: Vec::new(),
+        post: None,
     };
     let actors: Vec<_> = [Actor::Admin(1)]
         .into_iter()
@@ -105,7 +108,8 @@ impl Draw<'_> {
             4..=8 => {
                 let id = self.id(table, true);
                 let expected = self.expected(table, &id);
-                Act::Update(table, id, self.change(table, DEPTH), expected)
+                let change = self.change(table, DEPTH, Some(&id));
+                Act::Update(table, id, change, expected)
             }
             9 => {
                 let n = 1 + self.below(3);
@@ -120,7 +124,7 @@ impl Draw<'_> {
             11 => self.upsert(table),
             12 => {
                 let which = self.which(table);
-                Act::UpdateAll(table, which, self.change(table, 0))
+                Act::UpdateAll(table, which, self.change(table, 0, None))
             }
             13 => Act::DeleteAll(table, self.which(table)),
             14 => Act::Follow(self.id(Table::User, false)),
@@ -255,7 +259,7 @@ impl Draw<'_> {
                 }
             }
         }
-        let change = self.change(table, 0);
+        let change = self.change(table, 0, None);
         Act::Upsert(on, new, change)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::model::{CONFLICT, FORBIDDEN, Not};
+use super::super::model::{BAD_USER_INPUT, CONFLICT, FORBIDDEN, Not};
 use super::super::rules::Act;
 use super::super::tables::{Cell, Key, Row, State, Table};
 use super::{KEY, Unit};
@@ -58,9 +58,10 @@ impl Unit<'_> {
                 false => Not::Refused([CONFLICT].into()),
             });
         }
-        match shifts {
-            true => Err(Not::Open("unique values move from row to row")),
-            false => Ok(after),
+        match (shifts, disagree(&after)) {
+            (true, _) => Err(Not::Open("unique values move from row to row")),
+            (false, true) => Err(Not::Refused([BAD_USER_INPUT].into())),
+            (false, false) => Ok(after),
         }
     }
 
@@ -208,6 +209,19 @@ fn dangling(state: &State) -> Vec<(Table, Key, &'static str)> {
 
 fn dangles(state: &State) -> bool {
     !dangling(state).is_empty()
+}
+
+/// Whether a comment answers one of another post: there was none before.
+fn disagree(state: &State) -> bool {
+    let comments = state.of(Table::Comment).values();
+    let mut answers = comments.filter_map(|row| match row.get("parentId") {
+        Some(Cell::Int(parent)) => Some((row, (*parent, 0))),
+        _ => None,
+    });
+    answers.any(|(row, parent)| {
+        let post = state.cell(Table::Comment, parent, "postId");
+        row.get("postId") != Some(&post)
+    })
 }
 
 /// The rows that have what only one may have.
