@@ -214,6 +214,9 @@ impl<T: Transaction> Writer<'_, T> {
             };
             let nodes: Vec<_> = patches.iter().map(|(id, _)| *id).collect();
             self.run(&nodes, update, rows).await?;
+            // One that was there is changed by it, and perhaps by nothing else.
+            let there = nodes.into_iter().filter(|id| self.instead.contains(id));
+            self.updated.extend(there);
         }
         Ok(())
     }

@@ -162,6 +162,31 @@ async fn a_row_that_is_found_in_a_circle_keeps_its_key() {
     }
 }
 
+/// What is there and has its key written last, since the row that it is to refer to refers to it, is asked what it has become.
+#[tokio::test]
+async fn a_row_that_is_found_in_a_circle_is_asked_as_it_will_be() {
+    let team = r#"mutation { createTeam(input: { name: "A" }) { id } }"#;
+    let player = r#"mutation { createPlayer(input: { as: "p", nick: "P", captainOf: { connect: ["new:t"] },
+        team: { connectOrCreate: { on: NAME, create: { as: "t", name: "A" } } } }) { team { captain { nick } } } }"#;
+    for backend in Backend::all() {
+        let without_captain = graph().update_policy(team::Entity, |_, team| {
+            team.is_null(team::Column::CaptainId)
+        });
+        for (graph, code) in [(graph(), ""), (without_captain, "FORBIDDEN")] {
+            let (_database, app) = app_of(backend, graph).await;
+            data(&app, team).await;
+            let answer = ask(&app, player).await;
+            assert_eq!(answer.code(), code, "{backend:?}: {}", answer.text);
+            let teams = data(&app, "{ teams { captain { nick } players { nick } } }").await;
+            let expected = match code {
+                "" => json!([{ "captain": { "nick": "P" }, "players": [{ "nick": "P" }] }]),
+                _ => json!([{ "captain": null, "players": [] }]),
+            };
+            assert_eq!(teams["teams"], expected, "{backend:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn rows_of_which_nothing_is_given_are_as_many_as_were_asked_for() {
     let create = "mutation { one: createTicket(input: {}) { id note }
