@@ -169,21 +169,24 @@ impl Doing {
         let catalog = &self.planner.shared.catalog;
         let writer = Writer::new(catalog, &self.principal, &self.units, self.most, on);
         let mut writer = writer.keeping(&self.planner.shared.changes);
-        let mut kept = Vec::new();
+        // What was run, in its order.
+        let mut cost = Vec::new();
         if let Some(once) = &self.once {
-            match once.begin(on, &mut kept).await? {
+            let mut kept = Vec::new();
+            let begun = once.begin(on, &mut kept).await?;
+            cost.extend(kept.into_iter().map(of_key));
+            match begun {
                 Begun::New => {}
                 Begun::Done(answer) => {
                     return Ok(Written {
                         data: answer.into_bytes(),
-                        extensions: self.costs(kept, Vec::new()),
+                        extensions: self.costs(cost),
                     });
                 }
                 Begun::Other => return Err(Abort::Refused(Undone::KeyIsTaken)),
             }
         }
         let mut data = Vec::new();
-        let mut cost = Vec::new();
         for (at, step) in self.steps.iter().enumerate() {
             self.runs.come_to(Some(at));
             let of_field = |abort: Abort<Refused>| match abort {
@@ -205,6 +208,7 @@ impl Doing {
                     match writer.deletes(at) {
                         true => {
                             let bound = read(&writer);
+                            self.note_written(&mut writer, &mut cost);
                             let answered = self.read(prepared, bound, &mut cost, on).await?;
                             // What cannot be shown is not deleted either.
                             if answered.fields().is_some() && answered.errors.is_empty() {
@@ -214,6 +218,7 @@ impl Doing {
                         }
                         false => {
                             writer.apply(at).await.map_err(of_field)?;
+                            self.note_written(&mut writer, &mut cost);
                             self.read(prepared, read(&writer), &mut cost, on).await
                         }
                     }
@@ -223,6 +228,7 @@ impl Doing {
                     writer.apply(at).await.map_err(of_field)?;
                     let read = self.signed_up(at, &writer, payloads, accounts);
                     let (prepared, bound) = read.map_err(of_field)?;
+                    self.note_written(&mut writer, &mut cost);
                     self.read(&prepared, bound, &mut cost, on).await
                 }
                 Step::SignIn {
@@ -236,9 +242,11 @@ impl Doing {
                     let session = accounts.sign_in_as(found, password.clone()).await;
                     let read = self.signed_in(session, payloads);
                     let (prepared, bound) = read.map_err(of_field)?;
+                    self.note_written(&mut writer, &mut cost);
                     self.read(&prepared, bound, &mut cost, on).await
                 }
             }?;
+            self.note_written(&mut writer, &mut cost);
             match (answered.fields(), &answered.errors[..]) {
                 (Some(fields), []) => join(&mut data, fields),
                 _ => {
@@ -252,22 +260,29 @@ impl Doing {
         self.runs.come_to(None);
         if let Some(once) = &self.once {
             let answer = String::from_utf8_lossy(&data);
+            let mut kept = Vec::new();
             once.end(on, &answer, &mut kept).await?;
+            cost.extend(kept.into_iter().map(of_key));
         }
-        let ran = writer.ran.drain(..).map(|ran| (ran.path, ran.ran));
-        let extensions = self.costs(kept, ran.chain(cost));
+        let extensions = self.costs(cost);
         Ok(Written { data, extensions })
     }
 
-    /// What was run, where somebody asks: for the key by which it is done once, and for the fields.
-    fn costs(
+    /// What was run, where somebody asks.
+    fn costs(&self, ran: Vec<(String, Ran)>) -> Option<Vec<u8>> {
+        self.explain.then(|| explain::of_mutation(self.bound, ran))
+    }
+
+    /// Takes down what has been written, where somebody asks.
+    fn note_written<T: Transaction>(
         &self,
-        kept: Vec<Ran>,
-        ran: impl IntoIterator<Item = (String, Ran)>,
-    ) -> Option<Vec<u8>> {
-        let kept = kept.into_iter().map(|ran| ("Idempotency-Key".into(), ran));
-        self.explain
-            .then(|| explain::of_mutation(self.bound, kept.chain(ran)))
+        writer: &mut Writer<'_, T>,
+        cost: &mut Vec<(String, Ran)>,
+    ) {
+        if self.explain {
+            let ran = writer.ran.drain(..);
+            cost.extend(ran.map(|ran| (ran.path, ran.ran)));
+        }
     }
 
     /// Does it, and says what is wrong where it is not done.
@@ -484,6 +499,11 @@ impl Doing {
         answering.take(&bound, loaded);
         answering.call(catalog, &bound, deadline).await;
     }
+}
+
+/// A statement for the key by which a request is done once.
+fn of_key(ran: Ran) -> (String, Ran) {
+    ("Idempotency-Key".to_owned(), ran)
 }
 
 /// Whatever else is asked when a statement fails fails with it, since the transaction is over: that is no cause of its
