@@ -14,8 +14,9 @@ use super::planner::Shared;
 use super::writing::{Doing, Failure, Step};
 use super::{Asked, Engine, Planner, Prepared, Refused, Request, Response, note_refused, refuse};
 use crate::error::{Code, Error, PathSegment};
+use crate::graph::keys::KeyValue;
 use crate::graph::rules::Shape;
-use crate::graph::{Kind, Principal, Subject};
+use crate::graph::{ColumnIx, Kind, Principal, Subject};
 use crate::identity::accounts::{self, Account, AccountError, Accounts, Session, SignUp};
 use crate::log;
 use crate::read::explain::{self, Explained};
@@ -507,14 +508,20 @@ impl Planner {
                     let payload = self.part(asked, part, shape, principal.clone())?;
                     (payload.bound.bound, Some(payload))
                 }
-                Action::SignUp | Action::SignIn => (self.can_be_read(asked, at)?, None),
+                Action::SignUp | Action::SignIn => {
+                    let payload = self.as_somebody(asked, at)?;
+                    let bound = payload.map(|payload| payload.bound.bound);
+                    (bound.unwrap_or_default(), None)
+                }
             };
             let writes = units.acts.get(at).map_or(0, |act| act.statements);
-            let own = match field.action {
+            let more = match field.action {
                 Action::Own(own) => catalog.owns.fields[own].statements.into(),
+                // The account is looked for.
+                Action::SignIn => 1,
                 _ => 0,
             };
-            let statements = bound.statements.saturating_add(writes).saturating_add(own);
+            let statements = bound.statements.saturating_add(writes).saturating_add(more);
             all.statements = all.statements.saturating_add(statements);
             all.rows = all.rows.saturating_add(bound.rows);
             payloads.push(payload);
@@ -549,7 +556,7 @@ impl Planner {
         payloads.collect()
     }
 
-    /// Shows what a mutation would run, where all that it names is there, and allowed.
+    /// Shows what a mutation would run, where nothing is refused.
     pub(super) fn explain_mutation<R>(
         &self,
         asked: &Asked<'_>,
@@ -563,41 +570,76 @@ impl Planner {
                 Unplanned::Request(error) => vec![error],
                 Unplanned::Field(_, errors) => errors,
             })?;
-        let catalog = &self.shared.catalog;
-        let writes = write::plan(catalog, principal, &planned.units, dialect);
+        let Planned {
+            fields,
+            mut units,
+            mut payloads,
+            bound,
+        } = planned;
+        for (at, (field, payload)) in fields.iter().zip(&mut payloads).enumerate() {
+            if let Action::SignUp = field.action {
+                units.fill_account(at, self.an_accounts_values());
+            }
+            if payload.is_none() {
+                let somebody = self.as_somebody(asked, at);
+                *payload = somebody.map_err(|error| vec![error])?;
+            }
+        }
+        let (catalog, most) = (&self.shared.catalog, self.limits.page);
+        let writes = write::plan(catalog, principal, &units, most, dialect);
         let mut all = Explained {
-            bound: planned.bound,
+            bound,
             fields: Vec::new(),
             own: Vec::new(),
             errors: Vec::new(),
         };
-        let fields = planned.fields.iter().zip(&planned.payloads).zip(writes);
-        for ((field, payload), writes) in fields {
-            let name = field.key.as_str();
-            all.fields.extend(writes.into_iter().map(|write| {
-                let of = &catalog.entities[write.entity].type_name;
-                explain::Field::of_write(name, of, write.path, write.rows, write.sql)
-            }));
-            if let Some(payload) = payload {
-                let read = explain::explain(catalog, &payload.bound, dialect);
-                all.fields.extend(read.fields);
-                all.own.extend(read.own);
+        let read: Vec<_> = payloads
+            .iter()
+            .map(|payload| {
+                let payload = payload.as_ref()?;
+                Some(explain::explain(catalog, &payload.bound, dialect))
+            })
+            .collect();
+        for ((field, read), writes) in fields.iter().zip(read).zip(writes) {
+            let told = |writing| explain::Field::of_write(catalog, field.key.as_str(), writing);
+            let account = match field.action {
+                Action::SignIn => account::explained(catalog, dialect),
+                _ => None,
+            };
+            let (read, own) = read.map_or_else(Default::default, |read| (read.fields, read.own));
+            let found = account.into_iter().chain(writes.found).map(told);
+            let written = writes.written.into_iter().map(told);
+            all.fields.extend(found);
+            match writes.reads_between {
+                true => all.fields.extend(read.into_iter().chain(written)),
+                false => all.fields.extend(written.chain(read)),
             }
+            all.own.extend(own);
         }
         Ok(show(&all))
     }
 
-    /// Who it will be is not known yet, so it will do if somebody can: rules change neither statements nor rows.
-    fn can_be_read(&self, asked: &Asked<'_>, at: usize) -> Result<Bound, Error> {
+    /// What is read by somebody. Who it will be is not known yet, so it will do if somebody can: rules change neither how many
+    /// statements it is nor how many rows.
+    fn as_somebody(&self, asked: &Asked<'_>, at: usize) -> Result<Option<Prepared>, Error> {
         let somebody = self.somebody();
         let mut why = None;
         for shape in self.shared.catalog.shapes() {
             match self.part(asked, Part::Payload(at), shape, somebody.clone()) {
-                Ok(prepared) => return Ok(prepared.bound.bound),
+                Ok(prepared) => return Ok(Some(prepared)),
                 Err(error) => why = Some(error),
             }
         }
-        why.map_or(Ok(Bound::default()), Err)
+        why.map_or(Ok(None), Err)
+    }
+
+    /// A value for each column of a new account.
+    fn an_accounts_values(&self) -> Vec<(ColumnIx, KeyValue)> {
+        let accounts = self.shared.catalog.accounts.iter();
+        let columns = accounts.flat_map(|accounts| accounts.of_new());
+        columns
+            .map(|column| (column, KeyValue::Text("".into())))
+            .collect()
     }
 
     fn somebody(&self) -> Principal {

@@ -81,4 +81,11 @@ impl AccountColumns {
             kind,
         })
     }
+
+    /// The columns that are given of a new account.
+    pub fn of_new(&self) -> impl Iterator<Item = ColumnIx> {
+        let asked = self.asked().map(|(column, _)| column);
+        let made = self.made_at.iter().copied();
+        asked.chain([self.password_hash]).chain(made)
+    }
 }

@@ -7,8 +7,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::error::Code;
-use crate::graph::Catalog;
 use crate::graph::own::OwnKind;
+use crate::graph::{Catalog, EntityId};
 use crate::read::failure;
 use crate::read::load::{Learnt, Loaded, Ran, statement_sql};
 use crate::read::plan::own::{OwnCall, OwnLevel, RowsRead};
@@ -122,6 +122,21 @@ pub enum Rows {
         most: u64,
         sql: String,
     },
+    /// They are found, or written, by a statement of a mutation.
+    #[serde(rename_all = "camelCase")]
+    Written {
+        path: String,
+        /// Which of them: `2 by what is given`.
+        reads: String,
+        /// Whether the statement runs depends on what is there.
+        perhaps: bool,
+        /// How often, at most.
+        times: usize,
+        /// Unless there may be any number of them.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        most: Option<usize>,
+        sql: String,
+    },
     /// They are those of another field, at this path.
     #[serde(rename_all = "camelCase")]
     Shared { loaded_with: String },
@@ -221,30 +236,52 @@ impl OwnCost<'_> {
 }
 
 impl<'a> Field<'a> {
-    /// A statement of a mutation's field, by the place of the input that it is for.
-    pub fn of_write(
-        field: &str,
-        type_name: &'a str,
-        path: String,
-        rows: usize,
-        sql: String,
-    ) -> Self {
+    /// A statement of a mutation's field.
+    pub fn of_write(catalog: &'a Catalog, field: &str, of: Writing) -> Self {
+        let mut reads = match (of.rows, of.perhaps) {
+            _ if of.matching => "all that match".to_owned(),
+            (_, true) => "if need be".to_owned(),
+            (Some(rows), false) => format!("{rows} by what is given"),
+            (None, false) => "by what is given".to_owned(),
+        };
+        if of.times > 1 {
+            reads += &format!(", {} times at most", of.times);
+        }
         Field {
-            name: format!("{field}({path})").into(),
-            type_name,
+            name: match of.path.is_empty() {
+                true => field.to_owned().into(),
+                false => format!("{field}({})", of.path).into(),
+            },
+            type_name: &catalog.entities[of.entity].type_name,
             field: format!("Mutation.{field}"),
-            rows: Rows::Read {
-                path,
-                reads: match rows {
-                    0 => "by a condition".to_owned(),
-                    rows => format!("{rows} by what is given"),
-                },
-                most: rows as u64,
-                sql,
+            rows: Rows::Written {
+                path: of.path,
+                reads,
+                perhaps: of.perhaps,
+                times: of.times,
+                most: of.rows,
+                sql: of.sql,
             },
             below: Vec::new(),
         }
     }
+}
+
+/// A statement of a mutation that would run.
+#[derive(Debug)]
+pub struct Writing {
+    /// The place of the input that it is for.
+    pub path: String,
+    pub entity: EntityId,
+    /// How many rows it is of, at most; nothing where it may be any number.
+    pub rows: Option<usize>,
+    /// Whether a condition finds them.
+    pub matching: bool,
+    /// Whether it runs depends on what is there.
+    pub perhaps: bool,
+    /// How often at most, one run right behind the other.
+    pub times: usize,
+    pub sql: String,
 }
 
 impl Field<'_> {
@@ -258,6 +295,16 @@ impl Field<'_> {
                 let bar = if self.below.is_empty() { " " } else { "│" };
                 writeln!(f, "{first}{name}: {entity}, {reads}; at most {most} row(s)")?;
                 writeln!(f, "{rest}{bar}    {sql}")?;
+            }
+            Rows::Written {
+                reads, most, sql, ..
+            } => {
+                let most = match most {
+                    Some(most) => format!("at most {most} row(s)"),
+                    None => "any number of rows".to_owned(),
+                };
+                writeln!(f, "{first}{name}: {entity}, {reads}; {most}")?;
+                writeln!(f, "{rest}     {sql}")?;
             }
             Rows::Shared { loaded_with } => {
                 writeln!(f, "{first}{name}: {entity}, loaded with `{loaded_with}`")?;

@@ -4,9 +4,13 @@ use std::borrow::Cow;
 
 use crate::graph::keys::KeyValue;
 use crate::graph::{Catalog, Principal};
+use crate::read::explain::Writing;
 use crate::read::load::change::{Change, Given};
 use crate::read::sql::Dialect;
 use crate::read::sql::change::{BoundRows, Changes, Find, Lock, Look, Task, Value};
+
+/// The argument that names it.
+pub(super) const USERNAME: &str = "username";
 
 /// An account's key, its hash and its role, as texts.
 pub type Account = (String, Option<String>, Option<String>);
@@ -47,6 +51,20 @@ pub fn statement(catalog: &Catalog, dialect: Dialect, username: &str) -> Option<
         rows: rows.count,
         sql: sql.text,
         gives: sql.gives,
+    })
+}
+
+/// The same as it is explained.
+pub fn explained(catalog: &Catalog, dialect: Dialect) -> Option<Writing> {
+    let find = statement(catalog, dialect, "")?;
+    Some(Writing {
+        path: USERNAME.to_owned(),
+        entity: catalog.accounts.as_ref()?.entity,
+        rows: Some(find.rows),
+        matching: false,
+        perhaps: false,
+        times: 1,
+        sql: find.sql.to_string(),
     })
 }
 

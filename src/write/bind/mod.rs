@@ -142,8 +142,10 @@ impl<'a> Binder<'a> {
         if self.errors.is_empty()
             && let Some(order) = self.ordered(&act.nodes)
         {
+            let dialect = self.bounds.dialect;
+            let (catalog, rules) = (self.catalog, self.rules);
             act.statements =
-                super::run::statements(self.catalog, self.rules, &self.nodes, &act, &order);
+                super::run::statements(catalog, rules, dialect, &self.nodes, &act, &order);
             act.order = Some(order);
             act.agrees = super::run::asks_of_agreements(self.catalog, &self.nodes, &act);
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::agreements::Asked;
 use super::find::{Question, questions};
-use super::{Stop, Writer, holds, place};
+use super::{Doubt, Stop, Writer, holds, place};
 use crate::error::Error;
 use crate::graph::rules::Visibility;
 use crate::graph::{ColumnIx, EntityId};
@@ -13,7 +13,7 @@ use crate::read::load::change::Transaction;
 use crate::read::sql::change::{Ask, Deed, Find, Lock, Look, Task, Value};
 use crate::write::unit::{Given, NodeId, Uses};
 
-impl<T: Transaction> Writer<'_, T> {
+impl<'a, T: Transaction> Writer<'a, T> {
     /// Asks the rules of rows that were written, and for agreements of keys, by one statement a table.
     pub(super) async fn check(&mut self, written: &[NodeId]) -> Result<(), Stop> {
         let mut by_entity: BTreeMap<EntityId, Vec<(NodeId, Asked)>> = BTreeMap::new();
@@ -48,21 +48,23 @@ impl<T: Transaction> Writer<'_, T> {
         !self.updated.contains(&id) && self.node(id).found().is_none()
     }
 
-    /// Gives what is wrong with the keys of rows.
-    async fn check_rows(
-        &mut self,
-        entity: EntityId,
-        mut rows: Vec<(NodeId, Asked)>,
-    ) -> Result<Vec<Error>, Stop> {
-        let of = self.entity(entity);
-        let ruled = rows.iter().map(|(id, _)| *id);
-        let ruled: Vec<_> = ruled.filter(|&id| !self.node(id).trusted).collect();
-        let some_new = ruled.iter().any(|&id| self.is_new(id));
+    /// What is asked of rows that were written, and whether they are asked as new ones too.
+    fn asked(&self, entity: EntityId, nodes: &[NodeId]) -> (Vec<Question<'a>>, Option<Ask>) {
+        let some_new = nodes.iter().any(|&id| self.is_new(id));
+        // Where no database is asked, it may be either.
+        let is_changed = |id: NodeId| match self.dry {
+            true => !self.is_new(id) || !self.node(id).instead().is_empty(),
+            false => !self.is_new(id),
+        };
         let uses = Uses {
-            update: ruled.iter().any(|&id| !self.is_new(id)),
+            update: nodes.iter().any(|&id| is_changed(id)),
             ..Uses::default()
         };
-        let written = ruled.iter().flat_map(|&id| self.written_of(id));
+        let written = nodes.iter().flat_map(|&id| {
+            let instead = self.dry.then(|| self.node(id).instead());
+            let written = self.written_of(id).iter();
+            written.chain(instead.unwrap_or_default())
+        });
         let written = written.map(|(column, _)| *column).filter(|&column| {
             // Where nobody like him gives it, nobody has: it is what the graph puts there by default.
             matches!(
@@ -83,6 +85,29 @@ impl<T: Transaction> Writer<'_, T> {
             Visibility::Where(_) if some_new => Some(Ask::May(Deed::Create)),
             _ => None,
         };
+        (questions, create)
+    }
+
+    /// Whether anything may be asked of what was written.
+    fn is_asked(&self, entity: EntityId, nodes: &[NodeId]) -> bool {
+        let (questions, create) = self.asked(entity, nodes);
+        !questions.is_empty() || create.is_some()
+    }
+
+    /// Those whose rules are asked.
+    fn ruled<'r>(&self, rows: impl Iterator<Item = &'r (NodeId, Asked)>) -> Vec<NodeId> {
+        let ruled = rows.map(|(id, _)| *id);
+        ruled.filter(|&id| !self.node(id).trusted).collect()
+    }
+
+    /// Gives what is wrong with the keys of rows.
+    async fn check_rows(
+        &mut self,
+        entity: EntityId,
+        mut rows: Vec<(NodeId, Asked)>,
+    ) -> Result<Vec<Error>, Stop> {
+        let of = self.entity(entity);
+        let (questions, create) = self.asked(entity, &self.ruled(rows.iter()));
         let has_create = create.is_some();
         if questions.is_empty() && !has_create {
             rows.retain(|(_, agreements)| !agreements.is_empty());
@@ -90,6 +115,16 @@ impl<T: Transaction> Writer<'_, T> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
+        let doubt = match self.dry {
+            true => {
+                let certain = || rows.iter().filter(|(id, _)| self.is_certain(*id));
+                let perhaps = certain().all(|(_, agreements)| agreements.is_empty())
+                    && !self.is_asked(entity, &self.ruled(certain()));
+                let all: Vec<_> = rows.iter().map(|(id, _)| *id).collect();
+                self.doubt_of(&all).if_at_all(perhaps)
+            }
+            false => Doubt::NONE,
+        };
         let agreements = rows.iter().flat_map(|(_, agreements)| agreements).copied();
         let agreements: BTreeSet<_> = agreements.collect();
         let agree = agreements.iter().map(|(id, end)| Ask::Agrees(*id, *end));
@@ -112,7 +147,7 @@ impl<T: Transaction> Writer<'_, T> {
             },
         });
         let path = self.node(rows[0].0).path.to_string();
-        let found = self.statement(&path, find, bound).await?;
+        let found = self.statement(&path, doubt, find, bound).await?;
         let (mut errors, mut disagreeing) = (Vec::new(), Vec::new());
         for row in found {
             let Some((id, asked)) = rows.get(place(T::DIALECT, &row[0])) else {

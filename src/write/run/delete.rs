@@ -10,12 +10,12 @@ use sea_orm::sea_query::ForeignKeyAction;
 
 use super::find::referring;
 use super::hooks::Leaving;
-use super::{FailedDeed, Stop, Writer, holds};
+use super::{Doubt, FailedDeed, Stop, Writer, holds};
 use crate::error::{Code, Error};
 use crate::graph::hooks::Hooks;
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::Visibility;
-use crate::graph::{ColumnIx, EntityId, ForeignKey, Link};
+use crate::graph::{Catalog, ColumnIx, EntityId, ForeignKey, Link};
 use crate::read::load::change::Transaction;
 use crate::read::sql::change::{Ask, Deed, Find, Lock, Look, Task, Value};
 use crate::write::order::{GroupKey, Operation};
@@ -37,6 +37,7 @@ pub(super) struct Going {
 pub(super) struct Parent {
     pub path: Box<str>,
     pub along: bool,
+    pub doubt: Doubt,
     values: Vec<(ColumnIx, Option<KeyValue>)>,
 }
 
@@ -65,6 +66,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
                 let parent = Parent {
                     path: self.node(id).path.clone(),
                     along: false,
+                    doubt: self.doubt_of_one(id),
                     values: values.collect(),
                 };
                 next.entry(entity).or_default().push(parent);
@@ -100,20 +102,24 @@ impl<'a, T: Transaction> Writer<'a, T> {
             let leaving = going.get(&entity).map_or(&[][..], |going| &going.rows);
             hooked.push(match self.hooks(entity) {
                 None => Vec::new(),
-                Some(hooks) => Box::pin(self.before_delete(hooks, entity, leaving)).await?,
+                Some(hooks) => {
+                    let doubt = going.get(&entity).map_or(Doubt::NONE, Going::doubt);
+                    Box::pin(self.before_delete(hooks, entity, doubt, leaving)).await?
+                }
             });
         }
         for (entity, hooked) in order.into_iter().zip(hooked) {
-            let rows = going.remove(&entity).unwrap_or_default().rows;
+            let going = going.remove(&entity).unwrap_or_default();
+            let doubt = going.doubt();
             let of = self.entity(entity);
-            let rows = rows.into_iter().map(|(key, _)| {
+            let rows = going.rows.into_iter().map(|(key, _)| {
                 let parts = key.into_iter().map(|part| Cow::Owned(Value::Is(part)));
                 parts.collect()
             });
             let rows = self.rows(entity, &of.primary_key, rows);
             let own = nodes.remove(&entity).unwrap_or_default();
             let delete = Task::Delete { entity };
-            let ran = self.statement(&first, delete, rows).await;
+            let ran = self.statement(&first, doubt, delete, rows).await;
             ran.map_err(|error| self.failed(error, entity, &own, FailedDeed::Delete))?;
             if let Some(hooks) = self.hooks(entity) {
                 Box::pin(self.after_delete(hooks, entity, hooked)).await?;
@@ -202,20 +208,24 @@ impl<'a, T: Transaction> Writer<'a, T> {
         let of = self.entity(from);
         let reads = self.keys_of(from);
         let asked = match self.rules.delete(from) {
-            Visibility::Where(_) if !self.is_owned(from, key) => vec![Ask::May(Deed::Delete)],
+            Visibility::Where(_) if !is_owned(self.catalog, from, key) => {
+                vec![Ask::May(Deed::Delete)]
+            }
             _ => Vec::new(),
         };
         let rows = self
             .referring_rows(from, key, parents, &reads, asked)
             .await?;
-        if rows.is_empty() {
+        let forbids = *self.rules.delete(from) == Visibility::Nothing;
+        let forbids = forbids && !is_owned(self.catalog, from, key);
+        // Where no database is asked, none goes that may not.
+        if rows.is_empty() || (self.dry && forbids) {
             return Ok(());
         }
         let going = going.entry(from).or_default();
         for (parent, row) in rows {
             let allowed = row[reads.len()..].iter().all(holds);
-            let forbids = *self.rules.delete(from) == Visibility::Nothing;
-            if !allowed || (forbids && !self.is_owned(from, key)) {
+            if !allowed || forbids {
                 let message = format!(
                     "this cannot be deleted: with it would go {} that you may not delete",
                     of.many()
@@ -233,6 +243,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
                 found.entry(from).or_default().push(Parent {
                     path: parent.path.clone(),
                     along: true,
+                    doubt: Doubt::FOUND,
                     values,
                 });
             }
@@ -279,7 +290,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             columns,
             grows: of.writing.version,
         };
-        self.run(&[], update, rows).await?;
+        self.run(&[], Doubt::FOUND, update, rows).await?;
         Ok(())
     }
 
@@ -311,6 +322,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             self.remember(id, key, &row);
             // It is written here, and not with what the field names.
             self.done.insert(id);
+            self.doubt(id, Doubt::FOUND);
             nodes.push(id);
         }
         let key = GroupKey {
@@ -352,8 +364,9 @@ impl<'a, T: Transaction> Writer<'a, T> {
             },
         });
         let path = parents.first().map(|p| p.path.to_string());
+        let doubt = Doubt::of_all(parents.iter().map(|parent| parent.doubt));
         let found = self
-            .statement(&path.unwrap_or_default(), find, rows)
+            .statement(&path.unwrap_or_default(), doubt, find, rows)
             .await?;
         let found = found.into_iter().filter_map(|mut row| {
             let parent = parents.get(super::place(T::DIALECT, &row[0]))?;
@@ -361,15 +374,6 @@ impl<'a, T: Transaction> Writer<'a, T> {
             Some((parent, row))
         });
         Ok(found.collect())
-    }
-
-    /// Whether rows are a part of what they refer to by a key: a junction's are of both ends.
-    fn is_owned(&self, from: EntityId, key: &ForeignKey) -> bool {
-        let owned = &self.entity(key.to).writing.owned;
-        let mut owned = owned.iter().map(|&r| &self.catalog.relations[r]);
-        let is_key =
-            |link: &Link| matches!(link, Link::Direct { columns } if *columns == key.columns);
-        !self.entity(from).exposed || owned.any(|r| r.to == from && is_key(&r.link))
     }
 
     /// The primary key, and what others refer to of it.
@@ -383,10 +387,22 @@ impl<'a, T: Transaction> Writer<'a, T> {
         columns
     }
 
-    /// Entities in such an order that what refers to others comes before them.
+    /// Entities in such an order that what refers to others comes before them: in the same, whichever of them there are.
     fn children_first(&self, going: &BTreeMap<EntityId, Going>) -> Vec<EntityId> {
+        if going.len() < 2 {
+            return going.keys().copied().collect();
+        }
+        let all = self.sorted(self.deletes.all().into_iter().collect());
+        if all.len() == going.len() {
+            return all;
+        }
+        let some = all.into_iter().filter(|entity| going.contains_key(entity));
+        self.sorted(some.collect())
+    }
+
+    /// Sorts entities so; of those that may come first, as they come.
+    fn sorted(&self, mut open: Vec<EntityId>) -> Vec<EntityId> {
         let mut order = Vec::new();
-        let mut open: Vec<EntityId> = going.keys().copied().collect();
         while !open.is_empty() {
             let is_free = |&entity: &EntityId| {
                 let mut referring = referring(self.catalog, entity);
@@ -420,29 +436,17 @@ impl<'a, T: Transaction> Writer<'a, T> {
     }
 }
 
-/// The most statements that deleting rows of an entity takes.
-pub(super) fn statements(catalog: &crate::graph::Catalog, entity: EntityId) -> u64 {
-    let hooked = |entity: EntityId| u64::from(catalog.entities[entity].writing.hooks.is_some());
-    let mut reached = BTreeSet::new();
-    let mut asked = 0;
-    // Rows of one entity may be come to in several rounds, by ways of different lengths or in a circle.
-    let mut next = BTreeSet::from([entity]);
-    for _ in 0..ROUNDS {
-        let mut found = BTreeSet::new();
-        for &entity in &next {
-            for (from, key) in referring(catalog, entity) {
-                match key.on_delete {
-                    Some(ForeignKeyAction::Cascade) => {
-                        asked += 1;
-                        found.insert(from);
-                    }
-                    Some(ForeignKeyAction::SetNull) => asked += 2 + 2 * hooked(from),
-                    _ => {}
-                }
-            }
-        }
-        reached.extend(std::mem::replace(&mut next, found));
+impl Going {
+    /// What is not known of the rows of an entity that go.
+    fn doubt(&self) -> Doubt {
+        Doubt::of_all(self.parents.iter().map(|parent| parent.doubt))
     }
-    let deleted = reached.iter().map(|&entity| 1 + hooked(entity));
-    asked + deleted.sum::<u64>()
+}
+
+/// Whether rows are a part of what they refer to by a key: a junction's are of both ends.
+pub(super) fn is_owned(catalog: &Catalog, from: EntityId, key: &ForeignKey) -> bool {
+    let owned = &catalog.entities[key.to].writing.owned;
+    let mut owned = owned.iter().map(|&r| &catalog.relations[r]);
+    let is_key = |link: &Link| matches!(link, Link::Direct { columns } if *columns == key.columns);
+    !catalog.entities[from].exposed || owned.any(|r| r.to == from && is_key(&r.link))
 }

@@ -8,7 +8,7 @@ use sea_orm::sea_query::ForeignKeyAction;
 
 use super::held::{self, Deletes};
 use super::references;
-use super::{Stop, Writer, holds, place};
+use super::{Doubt, Stop, Writer, holds, place};
 use crate::error::{Code, Error};
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::{Rules, Visibility};
@@ -218,7 +218,7 @@ impl<T: Transaction> Writer<'_, T> {
             },
         });
         let path = path.unwrap_or_default();
-        let rows = self.statement(&path, find, rows).await?;
+        let rows = self.statement(&path, Doubt::NONE, find, rows).await?;
         let mut errors = Vec::new();
         let mut is_there = vec![false; named.len()];
         for row in rows {
@@ -405,7 +405,8 @@ impl<T: Transaction> Writer<'_, T> {
             Arc::new(sql)
         };
         let rows = BoundRows::default();
-        let rows = self.written_statement("where", entity, write, rows).await?;
+        let found = self.written_statement("where", Doubt::NONE, entity, write, rows);
+        let rows = found.await?;
         if rows.len() as u64 >= most {
             let message = format!(
                 "more than {} {} match; choose fewer with `where`",
@@ -432,6 +433,7 @@ impl<T: Transaction> Writer<'_, T> {
                 trusted: false,
             });
             self.remember(id, &reads, &row);
+            self.doubt(id, Doubt::PERHAPS);
             self.matching.push(id);
             errors.extend(self.refusals(id, &questions, &row[reads.len()..]));
         }

@@ -65,8 +65,14 @@ impl Deletes {
         named || self.along.contains(&from)
     }
 
+    /// All of them.
+    pub fn all(&self) -> BTreeSet<EntityId> {
+        let named = self.named.keys().copied();
+        named.chain(self.along.iter().copied()).collect()
+    }
+
     /// The keys that may keep a row which is to go, and of which it itself was not asked.
-    fn keeping<'c>(
+    pub fn keeping<'c>(
         &self,
         catalog: &'c Catalog,
         entity: EntityId,
@@ -74,13 +80,6 @@ impl Deletes {
         let keeping = restricting(catalog, entity);
         keeping
             .filter(move |(from, _)| self.along.contains(&entity) || self.may_take(entity, *from))
-    }
-
-    /// How many statements find what keeps rows, at most.
-    pub fn statements(&self, catalog: &Catalog) -> u64 {
-        let all: BTreeSet<_> = self.named.keys().chain(&self.along).collect();
-        let keeping = all.into_iter().flat_map(|&e| self.keeping(catalog, e));
-        keeping.count() as u64
     }
 }
 

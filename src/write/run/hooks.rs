@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use sea_orm::{ActiveValue, DbBackend, DbErr, Statement, Value as OrmValue};
 
 use super::foreign::{Named, bound};
-use super::{RanOf, Refused, Stop, Writer};
+use super::{Doubt, RanOf, Refused, Stop, Writer};
 use crate::error::Error;
 use crate::graph::hooks::{HookAnswer, HookConnection, Hooks, Row};
 use crate::graph::keys::KeyValue;
@@ -45,6 +45,11 @@ impl<'a, T: Transaction> Writer<'a, T> {
         Ok(())
     }
 
+    /// Whether it is known that a row is made, since of one that is there a hook may leave all as it is.
+    fn is_saved(&self, id: NodeId) -> bool {
+        self.is_certain(id) && self.node(id).found().is_none()
+    }
+
     fn note_saved(&mut self, operation: Operation, nodes: Vec<NodeId>) {
         for id in nodes {
             let found = self.instead.contains(&id) || self.linked.contains(&id);
@@ -71,7 +76,8 @@ impl<'a, T: Transaction> Writer<'a, T> {
             let keys = nodes.iter().map(|&id| self.key(id).unwrap_or_default());
             let keys: Vec<_> = keys.collect();
             let path = self.node(nodes[0]).path.to_string();
-            let found = self.as_they_are(key.entity, &keys, &path).await?;
+            let doubt = self.doubt_of(&nodes);
+            let found = self.as_they_are(key.entity, &keys, &path, doubt).await?;
             there = nodes.iter().copied().zip(found).collect();
         }
         for &id in &nodes {
@@ -97,8 +103,8 @@ impl<'a, T: Transaction> Writer<'a, T> {
             [self.key(id).unwrap_or_default()],
             self.node(id).path.to_string(),
         );
-        let mut found = self.as_they_are(entity, &keys, &path).await?;
-        let row = found.pop().flatten();
+        let found = self.as_they_are(entity, &keys, &path, Doubt::PERHAPS);
+        let row = found.await?.pop().flatten();
         self.before_one(hooks, id, changes, row.as_deref(), false)
             .await
     }
@@ -219,7 +225,9 @@ impl<'a, T: Transaction> Writer<'a, T> {
             let keys = nodes.iter().map(|&id| self.key(id).unwrap_or_default());
             let keys: Vec<_> = keys.collect();
             let path = self.node(nodes[0]).path.to_string();
-            let found = self.as_they_are(entity, &keys, &path).await?;
+            let certain = self.dry && nodes.iter().any(|&id| self.is_saved(id));
+            let doubt = self.doubt_of(&nodes).if_at_all(!certain);
+            let found = self.as_they_are(entity, &keys, &path, doubt).await?;
             let found = nodes.into_iter().zip(found);
             rows.extend(found.filter_map(|(id, row)| Some((id, row?))));
         }
@@ -246,13 +254,14 @@ impl<'a, T: Transaction> Writer<'a, T> {
         &mut self,
         hooks: &'a Arc<dyn Hooks>,
         entity: EntityId,
+        doubt: Doubt,
         leaving: &[Leaving],
     ) -> Result<Vec<(Row, Box<str>)>, Stop> {
         let of = self.entity(entity);
         let keys: Vec<_> = leaving.iter().map(|(key, _)| key.clone()).collect();
         let first = leaving.first().map(|(_, path)| path.to_string());
         let found = self
-            .as_they_are(entity, &keys, &first.unwrap_or_default())
+            .as_they_are(entity, &keys, &first.unwrap_or_default(), doubt)
             .await?;
         let mut rows = Vec::new();
         if self.dry {
@@ -288,6 +297,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
         entity: EntityId,
         keys: &[Vec<KeyValue>],
         path: &str,
+        doubt: Doubt,
     ) -> Result<Vec<Option<Values>>, Stop> {
         let of = self.entity(entity);
         let all: Vec<ColumnIx> = (0..of.columns.len()).collect();
@@ -307,7 +317,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             },
         });
         let mut found = vec![None; keys.len()];
-        for mut row in self.statement(path, find, rows).await? {
+        for mut row in self.statement(path, doubt, find, rows).await? {
             let at = super::place(T::DIALECT, &row[0]);
             row.remove(0);
             if let Some(found) = found.get_mut(at) {
@@ -379,6 +389,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
         self.ran.push(RanOf {
             path: format!("{path}(hook)"),
             entity,
+            doubt: Doubt::NONE,
             ran: Ran {
                 sql: foreign.sql,
                 keys: 0,

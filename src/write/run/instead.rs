@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::agreements;
 use super::find::{Question, questions};
 use super::references;
-use super::{Stop, Writer, holds, place};
+use super::{Doubt, Stop, Writer, holds, place};
 use crate::error::{Code, Error};
 use crate::graph::rules::{Rules, Visibility};
 use crate::graph::{Catalog, ColumnIx, EntityId, Kind};
@@ -46,6 +46,36 @@ pub(super) fn is_at_once(
         && agreements::of_node(catalog, node).is_empty()
         && rules.create(entity) == rules.update(entity)
         && asked(catalog, rules, node, true) == asked(catalog, rules, node, false)
+}
+
+/// What is written of a row that is there instead of a new one, but what is written behind, because rows refer to each other.
+pub(super) fn changes<'n>(
+    node: &'n Node,
+    key: &'n GroupKey,
+) -> impl Iterator<Item = &'n (ColumnIx, Given)> {
+    let is_left = |column: &ColumnIx| {
+        matches!(node.origin, Origin::NewUnless { .. })
+            && node.changes.iter().any(|(c, _)| c == column)
+            && !key.columns.contains(column)
+    };
+    let changes = node.instead().iter();
+    changes.filter(move |(column, _)| !is_left(column))
+}
+
+/// Whether the one statement of an upsert may leave a row alone that is there: one that is not seen, or may not be changed.
+pub(super) fn is_conditional(catalog: &Catalog, rules: &Rules, node: &Node) -> bool {
+    let entity = node.entity;
+    let of = &catalog.entities[entity];
+    let is_masked = |column: &ColumnIx| *rules.column(entity, *column) != Visibility::All;
+    let is_told_by_masked = match &node.origin {
+        Origin::Upsert { unique, .. } => of.writing.unique[*unique].columns.iter().any(is_masked),
+        _ => false,
+    };
+    *rules.rows(entity) != Visibility::All
+        || of.policy.through.is_some()
+        || is_told_by_masked
+        || *rules.update(entity) != Visibility::All
+        || !asked(catalog, rules, node, false).is_empty()
 }
 
 /// The columns of an upsert that are given, and not in every row may be: of a row that is made, or of one that is there.
@@ -105,11 +135,14 @@ impl<T: Transaction> Writer<'_, T> {
             }),
             reads: reads.clone(),
         };
-        let found = self.run(&[id], insert, rows).await?;
+        let found = self.run(&[id], Doubt::NONE, insert, rows).await?;
         if let Some(row) = found.first() {
             self.remember(id, &reads, row);
             self.upserted.insert(id);
-            return Ok(());
+            // Where no database is asked, it may be left alone.
+            if !(self.dry && is_conditional(self.catalog, self.rules, self.node(id))) {
+                return Ok(());
+            }
         }
         // There is one that is not seen, or may not be changed: which of them, and what is told of it, is asked of it.
         self.find_instead(key, unique, &[id]).await?;
@@ -143,15 +176,18 @@ impl<T: Transaction> Writer<'_, T> {
             unless: Unless::Taken(columns.clone()),
             reads: returned.clone(),
         };
-        let found = self.run(&nodes, insert, rows).await?;
+        let doubt = self.doubt_of(&nodes);
+        let found = self.run(&nodes, doubt, insert, rows).await?;
         let made = self.remember_by_key(columns, &returned, &nodes, found);
-        let there: Vec<_> = nodes.into_iter().filter(|id| !made.contains(id)).collect();
+        // Where no database is asked, each of them may be there.
+        let is_there = |id: &NodeId| self.dry || !made.contains(id);
+        let there: Vec<_> = nodes.into_iter().filter(is_there).collect();
         if unique.is_none() {
             // It was linked already. Where that is hidden it is asked what a new link is, so that nothing tells of it.
             let seen = self.seen_links(key.entity, &there).await?;
             let hidden = there.iter().filter(|id| !seen.contains(id));
             self.linked.extend(hidden);
-            self.done.extend(seen);
+            seen.into_iter().for_each(|link| self.spare(link));
             return Ok(());
         }
         match there.is_empty() {
@@ -187,7 +223,8 @@ impl<T: Transaction> Writer<'_, T> {
             },
         });
         let rows = self.values(junction, &of.primary_key, nodes);
-        let found = self.run(nodes, find, rows).await?;
+        let doubt = self.doubt_of(nodes).if_at_all(true);
+        let found = self.run(nodes, doubt, find, rows).await?;
         let places = found.iter().map(|row| place(T::DIALECT, &row[0]));
         Ok(places.filter_map(|at| nodes.get(at).copied()).collect())
     }
@@ -248,7 +285,7 @@ impl<T: Transaction> Writer<'_, T> {
             },
         });
         let path = self.node(nodes[0]).path.to_string();
-        let rows = self.statement(&path, find, rows).await?;
+        let rows = self.statement(&path, Doubt::PERHAPS, find, rows).await?;
         let mut errors = Vec::new();
         let mut changed = Vec::new();
         let mut is_there = vec![false; nodes.len()];
@@ -256,7 +293,9 @@ impl<T: Transaction> Writer<'_, T> {
             let at = place(T::DIALECT, &row[0]);
             let Some(&id) = nodes.get(at) else { continue };
             is_there[at] = true;
-            self.instead.insert(id);
+            if !self.dry {
+                self.instead.insert(id);
+            }
             self.remember(id, &reads, &row[1..]);
             let answers = &row[1 + reads.len()..];
             self.note_unseen(id, &questions, answers);
@@ -318,13 +357,7 @@ impl<T: Transaction> Writer<'_, T> {
         let entity = key.entity;
         let mut groups: BTreeMap<Vec<ColumnIx>, Vec<(NodeId, Vec<Value>)>> = BTreeMap::new();
         for id in nodes {
-            let node = self.node(id);
-            let is_left = |column: &ColumnIx| {
-                matches!(node.origin, Origin::NewUnless { .. })
-                    && node.changes.iter().any(|(c, _)| c == column)
-                    && !key.columns.contains(column)
-            };
-            let changes = node.instead().iter().filter(|(column, _)| !is_left(column));
+            let changes = changes(self.node(id), key);
             let changes = changes.map(|(c, given)| (*c, self.value(given).into_owned()));
             let changes: Vec<_> = changes.collect();
             if changes.is_empty() {
@@ -356,7 +389,10 @@ impl<T: Transaction> Writer<'_, T> {
                 grows: of.writing.version,
             };
             let nodes: Vec<_> = changes.iter().map(|(id, _)| *id).collect();
-            self.run(&nodes, update, rows).await?;
+            self.run(&nodes, Doubt::PERHAPS, update, rows).await?;
+            if self.dry {
+                continue;
+            }
             for (id, values) in changes {
                 // It was changed, and not made.
                 self.updated.insert(id);

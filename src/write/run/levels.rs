@@ -1,10 +1,10 @@
 //! Rows are written level by level: what depends on nothing that is made first.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::find::is_of;
-use super::{Failed, FailedDeed, FailedRow, FailedValue, Refused, Stop, Writer};
+use super::{Doubt, Failed, FailedDeed, FailedRow, FailedValue, Refused, Stop, Writer};
 use crate::graph::keys::KeyValue;
 use crate::graph::writing::KeyMaker;
 use crate::graph::{ColumnIx, EntityId};
@@ -92,7 +92,10 @@ impl<T: Transaction> Writer<'_, T> {
             columns: key.columns.clone(),
             grows: of.writing.version,
         };
-        self.run(&nodes, update, rows).await?;
+        // Its hooks may leave a row as it is.
+        let hooked = self.hooks(key.entity).is_some();
+        let doubt = self.doubt_of(&nodes).if_at_all(hooked);
+        self.run(&nodes, doubt, update, rows).await?;
         // What it referred to before is not what it does now.
         for &id in &nodes {
             for &column in &key.columns {
@@ -127,7 +130,8 @@ impl<T: Transaction> Writer<'_, T> {
             unless: Unless::Never,
             reads: returned.clone(),
         };
-        let mut found = self.run(&nodes, insert, rows).await?;
+        let doubt = self.doubt_of(&nodes);
+        let mut found = self.run(&nodes, doubt, insert, rows).await?;
         // What others refer to; their keys are found where they were given.
         let referred = self.wanted.get(&key.entity).cloned().unwrap_or_default();
         for &id in &nodes {
@@ -187,7 +191,7 @@ impl<T: Transaction> Writer<'_, T> {
         &mut self,
         patches: &[(NodeId, ColumnIx, (NodeId, ColumnIx))],
     ) -> Result<(), Stop> {
-        let mut by_column: HashMap<(EntityId, ColumnIx), Vec<(NodeId, Given)>> = HashMap::new();
+        let mut by_column: BTreeMap<(EntityId, ColumnIx), Vec<(NodeId, Given)>> = BTreeMap::new();
         for &(id, column, (to, of)) in patches {
             let mut instead = self.node(id).instead().iter();
             if self.instead.contains(&id) && !instead.any(|(c, _)| *c == column) {
@@ -213,7 +217,9 @@ impl<T: Transaction> Writer<'_, T> {
                 grows: None,
             };
             let nodes: Vec<_> = patches.iter().map(|(id, _)| *id).collect();
-            self.run(&nodes, update, rows).await?;
+            let certain = self.dry && nodes.iter().any(|&id| self.is_certain(id));
+            let doubt = self.doubt_of(&nodes).if_at_all(!certain);
+            self.run(&nodes, doubt, update, rows).await?;
             // One that was there is changed by it, and perhaps by nothing else.
             let there = nodes.into_iter().filter(|id| self.instead.contains(id));
             self.updated.extend(there);
@@ -235,6 +241,7 @@ impl<T: Transaction> Writer<'_, T> {
     pub(super) async fn run(
         &mut self,
         nodes: &[NodeId],
+        doubt: Doubt,
         task: Task,
         rows: BoundRows,
     ) -> Result<Vec<Row>, Stop> {
@@ -257,7 +264,8 @@ impl<T: Transaction> Writer<'_, T> {
             }
         );
         let path = nodes.first().map(|&id| self.node(id).path.to_string());
-        let ran = self.statement(&path.unwrap_or_default(), task, rows).await;
+        let path = path.unwrap_or_default();
+        let ran = self.statement(&path, doubt, task, rows).await;
         ran.map_err(|error| match self.failed(error, entity, nodes, deed) {
             Abort::Refused(Refused::Statement(mut failed)) if may_change => {
                 let instead = nodes

@@ -8,6 +8,7 @@ mod agreements;
 mod check;
 mod count;
 mod delete;
+mod doubt;
 pub mod failure;
 mod find;
 mod foregone;
@@ -46,6 +47,7 @@ use crate::read::sql::forms::ColumnRef;
 
 pub use agreements::asks_of_agreements;
 pub use count::statements;
+pub use doubt::Doubt;
 use held::Deletes;
 
 /// Why nothing is written.
@@ -146,8 +148,10 @@ pub struct Writer<'a, T> {
     hooked: HashMap<NodeId, Vec<(ColumnIx, Value)>>,
     /// Rows of such entities that are written, and whether they are new.
     saved: Vec<(NodeId, bool)>,
-    /// Whether everything named is taken to be there, and allowed.
+    /// Whether no database is asked, and all is to be done that one could have done (`doubt`).
     dry: bool,
+    /// Rows of which it is not known then what becomes of them.
+    doubts: HashMap<NodeId, Doubt>,
     pub ran: Vec<RanOf>,
 }
 
@@ -155,6 +159,7 @@ pub struct Writer<'a, T> {
 pub struct RanOf {
     pub path: String,
     pub entity: EntityId,
+    pub doubt: Doubt,
     pub ran: Ran,
 }
 
@@ -209,6 +214,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             hooked: HashMap::new(),
             saved: Vec::new(),
             dry: false,
+            doubts: HashMap::new(),
             ran: Vec::new(),
         }
     }
@@ -221,7 +227,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
         }
     }
 
-    /// The same where everything named is taken to be there, and allowed.
+    /// The same where no database is asked, and all is done that one could have done.
     pub fn dry(self) -> Self {
         Writer { dry: true, ..self }
     }
@@ -250,7 +256,9 @@ impl<'a, T: Transaction> Writer<'a, T> {
         let Some((find, rows)) = account::by_name(&self.changes(), username) else {
             return Ok(None);
         };
-        let found = self.statement("username", find, rows).await?;
+        let found = self
+            .statement(account::USERNAME, Doubt::NONE, find, rows)
+            .await?;
         Ok(account::found(&found))
     }
 
@@ -359,6 +367,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
     async fn statement(
         &mut self,
         path: &str,
+        doubt: Doubt,
         task: Task,
         rows: BoundRows,
     ) -> Result<Vec<Row>, DatabaseError> {
@@ -380,14 +389,24 @@ impl<'a, T: Transaction> Writer<'a, T> {
                 _ => Arc::new(write()),
             }
         };
-        self.written_statement(path, key.task.entity(), write, rows)
-            .await
+        let entity = key.task.entity();
+        let doubt = match (&key.task, self.dry) {
+            (Task::Find(find), true) => self.doubt_of_found(doubt, find),
+            _ => doubt,
+        };
+        let found = self.written_statement(path, doubt, entity, write, rows);
+        let mut found = found.await?;
+        if let (true, Task::Find(find)) = (self.dry, &key.task) {
+            self.make_up(find, &mut found);
+        }
+        Ok(found)
     }
 
     /// Runs a statement. Where SQLite holds values in other forms than are compared, it is written for them.
     async fn written_statement(
         &mut self,
         path: &str,
+        doubt: Doubt,
         entity: EntityId,
         write: impl Fn(&[ColumnRef]) -> Arc<ChangeSql>,
         rows: BoundRows,
@@ -410,6 +429,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
         self.ran.push(RanOf {
             path: path.to_owned(),
             entity,
+            doubt,
             ran: Ran {
                 sql: change.sql,
                 keys: change.rows,
@@ -457,12 +477,16 @@ fn holds(value: &Option<KeyValue>) -> bool {
 
 /// The place of what was found among what was bound, from 0.
 pub fn place(dialect: Dialect, value: &Option<KeyValue>) -> usize {
-    let first = match dialect {
+    match value {
+        Some(KeyValue::Int(place)) => (place - first_place(dialect)).max(0) as usize,
+        _ => 0,
+    }
+}
+
+/// The number that a database has for the first of what is bound.
+fn first_place(dialect: Dialect) -> i64 {
+    match dialect {
         Dialect::Postgres => 1,
         Dialect::Sqlite => 0,
-    };
-    match value {
-        Some(KeyValue::Int(place)) => (place - first).max(0) as usize,
-        _ => 0,
     }
 }

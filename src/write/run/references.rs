@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::absent::{absent, id_of, name_of};
 use super::find::{Question, order_of, questions};
 use super::held::Deletes;
-use super::{Stop, Writer, holds, place};
+use super::{Doubt, Stop, Writer, holds, place};
 use crate::error::{Code, Error};
 use crate::graph::keys::KeyValue;
 use crate::graph::writing::Writing;
@@ -30,6 +30,7 @@ struct Reference<'c> {
     values: Vec<KeyValue>,
     /// The input says all of the values.
     is_given: bool,
+    doubt: Doubt,
 }
 
 /// The keys of an entity of which a writer gives some column by its value.
@@ -90,25 +91,87 @@ pub(super) fn add_columns(
 
 /// How many statements find the rows to which the keys of a field lead, at most.
 pub(super) fn statements(catalog: &Catalog, nodes: &[Node], act: &Act) -> u64 {
-    let mut targets: HashSet<Targets<'_>> = HashSet::new();
-    let mut more = 0;
+    let targets = |entity, changes, is_new| {
+        let keys = plain_keys(catalog, entity, changes, is_new);
+        keys.filter_map(move |key| {
+            let values = values_to_be(nodes, act, key, changes, is_new)?;
+            Some((values, (key.to, &key.to_columns[..])))
+        })
+    };
+    let mut own: BTreeMap<Targets<'_>, Vec<Option<Vec<KeyValue>>>> = BTreeMap::new();
+    let mut others: HashSet<(Option<NodeId>, Targets<'_>)> = HashSet::new();
     for &id in &act.nodes {
         let node = &nodes[id];
         if !node.is_written() || node.trusted {
             continue;
         }
         let is_new = node.found().is_none();
-        let keys = plain_keys(catalog, node.entity, &node.changes, is_new);
-        targets.extend(keys.map(|key| (key.to, &key.to_columns[..])));
+        for (values, target) in targets(node.entity, &node.changes, is_new) {
+            own.entry(target).or_default().push(values);
+        }
         if let Origin::Upsert { changes, .. } = &node.origin {
-            more += plain_keys(catalog, node.entity, changes, false).count() as u64;
+            let targets = targets(node.entity, changes, false);
+            others.extend(targets.map(|(_, target)| (Some(id), target)));
         }
     }
     if let Some(matching) = &act.matching {
         let changes = matching.changes.as_deref().unwrap_or_default();
-        more += plain_keys(catalog, matching.entity, changes, false).count() as u64;
+        let targets = targets(matching.entity, changes, false);
+        others.extend(targets.map(|(_, target)| (None, target)));
     }
-    targets.len() as u64 + more
+    own.retain(|(to, columns), values| {
+        let made = made(nodes, act, *to, columns);
+        let is_made = |values: &Vec<KeyValue>| made.contains(values);
+        !values
+            .iter()
+            .all(|values| values.as_ref().is_some_and(is_made))
+    });
+    (own.len() + others.len()) as u64
+}
+
+/// The values of a key as they will be, where they are known before anything is found; nothing where it will be null in part, or
+/// that of a row which is made beside it.
+fn values_to_be(
+    nodes: &[Node],
+    act: &Act,
+    key: &ForeignKey,
+    changes: &[(ColumnIx, Given)],
+    is_new: bool,
+) -> Option<Option<Vec<KeyValue>>> {
+    let value = |column: &ColumnIx| match changes.iter().find(|(c, _)| c == column) {
+        Some((_, Given::Is(Value::Is(value)))) => Some(Some(value.clone())),
+        Some((_, Given::Is(_))) => None,
+        Some((_, Given::Of(to, _))) => {
+            let own = act.nodes.first().map(|&id| nodes[id].act);
+            let is_there = nodes[*to].found().is_some() || Some(nodes[*to].act) != own;
+            is_there.then_some(None)
+        }
+        None => (!is_new).then_some(None),
+    };
+    let values: Vec<_> = key.columns.iter().map(value).collect::<Option<_>>()?;
+    Some(values.into_iter().collect())
+}
+
+/// The values that new rows of a field have in these columns.
+fn made(
+    nodes: &[Node],
+    act: &Act,
+    entity: EntityId,
+    columns: &[ColumnIx],
+) -> HashSet<Vec<KeyValue>> {
+    let nodes = act.nodes.iter().map(|&id| &nodes[id]);
+    let made = nodes.filter(|node| node.is_made() && node.entity == entity);
+    let values = made.filter_map(|node| {
+        let value = |column: &ColumnIx| {
+            let (_, given) = node.changes.iter().find(|(c, _)| c == column)?;
+            match given {
+                Given::Is(Value::Is(value)) => Some(value.clone()),
+                _ => None,
+            }
+        };
+        columns.iter().map(value).collect()
+    });
+    values.collect()
 }
 
 impl<T: Transaction> Writer<'_, T> {
@@ -126,7 +189,7 @@ impl<T: Transaction> Writer<'_, T> {
         }
         // What the same field makes is there by then, and its maker's.
         for ((to, columns), references) in &mut all {
-            let made = self.made(act, *to, columns);
+            let made = made(&self.units.nodes, self.act(act), *to, columns);
             references.retain(|reference| !made.contains(&reference.values));
         }
         self.find_references(all).await
@@ -189,6 +252,10 @@ impl<T: Transaction> Writer<'_, T> {
                 Some(column) if of.exposed => place(column),
                 _ => self.node(id).path.to_string(),
             };
+            // What stays of a key may be null, and what is changed instead of making a new one may not be there.
+            let is_said = |column: &ColumnIx| changes.iter().any(|(c, _)| c == column);
+            let is_instead = !is_new && self.node(id).found().is_none();
+            let perhaps = is_instead || !key.columns.iter().all(is_said);
             let mut columns = key.columns.iter();
             let references = all.entry((key.to, &key.to_columns[..])).or_default();
             references.push(Reference {
@@ -197,25 +264,9 @@ impl<T: Transaction> Writer<'_, T> {
                 path,
                 values,
                 is_given: columns.all(|&c| is_plain(&of.writing, c, changes, is_new)),
+                doubt: self.doubt_of_one(id).if_at_all(perhaps),
             });
         }
-    }
-
-    /// The values that new rows of a field have in these columns.
-    fn made(&self, act: usize, entity: EntityId, columns: &[ColumnIx]) -> HashSet<Vec<KeyValue>> {
-        let nodes = self.act(act).nodes.iter().map(|&id| self.node(id));
-        let made = nodes.filter(|node| node.is_made() && node.entity == entity);
-        let values = made.filter_map(|node| {
-            let value = |column: &ColumnIx| {
-                let (_, given) = node.changes.iter().find(|(c, _)| c == column)?;
-                match given {
-                    Given::Is(Value::Is(value)) => Some(value.clone()),
-                    _ => None,
-                }
-            };
-            columns.iter().map(value).collect()
-        });
-        values.collect()
     }
 
     async fn find_references(
@@ -264,7 +315,9 @@ impl<T: Transaction> Writer<'_, T> {
                     lock,
                 },
             });
-            let found = self.statement(&references[0].path, find, rows).await?;
+            let doubt = Doubt::of_all(references.iter().map(|of| of.doubt));
+            let path = &references[0].path;
+            let found = self.statement(path, doubt, find, rows).await?;
             let found = found.iter().filter_map(|row| {
                 let key = keys.get(place(T::DIALECT, &row[0]))?;
                 Some((*key, row[1..].iter().all(holds)))
@@ -293,6 +346,7 @@ impl<T: Transaction> Writer<'_, T> {
             path,
             values,
             is_given,
+            ..
         } = reference;
         let (of, to) = (self.entity(*from), self.entity(key.to));
         let name = name_of(self.catalog, of, key);

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::find::is_of;
-use super::{Stop, Writer};
-use crate::graph::{ColumnIx, Entity, EntityId, Link};
+use super::{Doubt, Stop, Writer};
+use crate::graph::{Catalog, ColumnIx, Entity, EntityId, Link};
 use crate::read::load::change::Transaction;
 use crate::read::sql::Dialect;
 use crate::read::sql::change::{Task, Value};
@@ -29,7 +29,9 @@ impl<T: Transaction> Writer<'_, T> {
             return related;
         }
         for id in self.open(act) {
-            let parents = self.parents_changed_by(id);
+            let is_within =
+                |within: &Within, columns: &[ColumnIx]| self.is_within(id, within, columns);
+            let parents = changed_by(self.catalog, self.node(id), is_within);
             let parents = parents.into_iter().filter(|parent| relied.contains(parent));
             related.extend(parents.map(|parent| (parent, id)));
         }
@@ -41,50 +43,30 @@ impl<T: Transaction> Writer<'_, T> {
         related
     }
 
-    /// The rows whose relations change when this is written, or goes.
-    fn parents_changed_by(&self, id: NodeId) -> Vec<NodeId> {
-        let node = self.node(id);
-        match &node.origin {
-            Origin::Found(found) => {
-                let leaves = found.uses.delete || found.detached;
-                let moves = |within: &Within| match &self.catalog.relations[within.relation].link {
-                    Link::Direct { columns } => {
-                        let mut keys = node.changes.iter().filter(|(c, _)| columns.contains(c));
-                        keys.any(|(_, given)| {
-                            is_of(given).is_none_or(|(to, _)| to != within.parent)
-                        })
-                    }
-                    Link::Through { .. } => false,
-                };
-                let left = found.within.iter().filter(|within| leaves || moves(within));
-                let entered = found.attached.iter().filter(|within| {
-                    let relation = &self.catalog.relations[within.relation];
-                    match &relation.link {
-                        Link::Direct { columns } => !self.is_within(id, within, columns),
-                        Link::Through { .. } => true,
-                    }
-                });
-                left.chain(entered).map(|within| within.parent).collect()
-            }
-            Origin::New | Origin::NewUnless { .. } | Origin::Link | Origin::Unlink => {
-                node.refers_to().map(|(parent, _)| parent).collect()
-            }
-            Origin::Upsert { .. } | Origin::Unknown | Origin::Nothing => Vec::new(),
-        }
-    }
-
     /// Renews rows whose relations have changed, and of which nothing else is written.
     pub(super) async fn renew(&mut self, act: usize, related: Vec<Related>) -> Result<(), Stop> {
         let changed = related
             .into_iter()
             .filter(|(_, by)| !self.done.contains(by) && !self.instead.contains(by));
-        let changed: BTreeSet<_> = changed.map(|(parent, _)| parent).collect();
-        let is_written = |id: &NodeId| self.node(*id).is_written() && !self.done.contains(id);
-        let changed = changed.into_iter().filter(|id| !is_written(id));
+        // Whether it is known that they have, is known of none where a database is asked.
+        let mut all: BTreeMap<NodeId, bool> = BTreeMap::new();
+        for (parent, by) in changed {
+            let leaves = |found: &Found| found.uses.delete;
+            let changes = self.node(by).found().is_none_or(leaves);
+            *all.entry(parent).or_default() |= self.dry && changes && self.is_certain(by);
+        }
+        let is_written = |id: &NodeId| {
+            let is_spared = self.done.contains(id) || self.doubt_of_one(*id).perhaps;
+            self.node(*id).is_written() && !is_spared
+        };
+        all.retain(|id, _| !is_written(id));
         let expected: BTreeSet<_> = self.act(act).expected.iter().copied().collect();
         let mut touched: BTreeMap<EntityId, Vec<NodeId>> = BTreeMap::new();
         let mut renewed: BTreeMap<EntityId, Vec<NodeId>> = BTreeMap::new();
-        for id in changed {
+        for (id, is_changed) in all {
+            if !is_changed || self.node(id).is_written() {
+                self.doubt(id, Doubt::PERHAPS);
+            }
             let entity = self.node(id).entity;
             let rows = match expected.contains(&id) {
                 true => &mut renewed,
@@ -110,8 +92,8 @@ impl<T: Transaction> Writer<'_, T> {
         });
         let rows = self.rows(entity, &of.primary_key, keys);
         let column = untouched(of);
-        self.run(nodes, Task::Touch { entity, column }, rows)
-            .await?;
+        let (doubt, touch) = (self.doubt_of(nodes), Task::Touch { entity, column });
+        self.run(nodes, doubt, touch, rows).await?;
         Ok(())
     }
 
@@ -142,6 +124,7 @@ impl<T: Transaction> Writer<'_, T> {
             self.remember(node, &self.entity(entity).primary_key, &key);
             // It is written here, and not with what the field names.
             self.done.insert(node);
+            self.doubt(node, self.doubt_of_one(id));
             nodes.push(node);
         }
         let key = GroupKey {
@@ -157,8 +140,42 @@ impl<T: Transaction> Writer<'_, T> {
     }
 }
 
+/// The rows whose relations change when a row is written, or goes. `is_within` tells whether it refers to the parent of a relation by
+/// these columns.
+pub(super) fn changed_by(
+    catalog: &Catalog,
+    node: &Node,
+    is_within: impl Fn(&Within, &[ColumnIx]) -> bool,
+) -> Vec<NodeId> {
+    match &node.origin {
+        Origin::Found(found) => {
+            let leaves = found.uses.delete || found.detached;
+            let moves = |within: &Within| match &catalog.relations[within.relation].link {
+                Link::Direct { columns } => {
+                    let mut keys = node.changes.iter().filter(|(c, _)| columns.contains(c));
+                    keys.any(|(_, given)| is_of(given).is_none_or(|(to, _)| to != within.parent))
+                }
+                Link::Through { .. } => false,
+            };
+            let left = found.within.iter().filter(|within| leaves || moves(within));
+            let entered = found.attached.iter().filter(|within| {
+                let relation = &catalog.relations[within.relation];
+                match &relation.link {
+                    Link::Direct { columns } => !is_within(within, columns),
+                    Link::Through { .. } => true,
+                }
+            });
+            left.chain(entered).map(|within| within.parent).collect()
+        }
+        Origin::New | Origin::NewUnless { .. } | Origin::Link | Origin::Unlink => {
+            node.refers_to().map(|(parent, _)| parent).collect()
+        }
+        Origin::Upsert { .. } | Origin::Unknown | Origin::Nothing => Vec::new(),
+    }
+}
+
 /// The rows of a field that are renewed where only their relations change.
-fn relied_on(act: &Act, dialect: Dialect) -> impl Iterator<Item = NodeId> {
+pub(super) fn relied_on(act: &Act, dialect: Dialect) -> impl Iterator<Item = NodeId> {
     let expected = act.expected.iter().copied();
     // SQLite's writers take turns at all rows.
     let set = act

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::find::Question;
-use super::{Stop, Writer, holds, place};
+use super::{Doubt, Stop, Writer, holds, place};
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::Visibility;
 use crate::graph::{ColumnIx, EntityId, Link, RelationId};
@@ -114,7 +114,7 @@ impl<T: Transaction> Writer<'_, T> {
         });
         let path = looked.first().map(|l| self.node(l.node).path.to_string());
         let found = self
-            .statement(&path.unwrap_or_default(), find, rows)
+            .statement(&path.unwrap_or_default(), Doubt::NONE, find, rows)
             .await?;
         let mut is_there = vec![None; looked.len()];
         for row in found {
@@ -128,14 +128,13 @@ impl<T: Transaction> Writer<'_, T> {
             let node = self.node(link.node);
             match (link.must, is_there) {
                 (Some(within), None) => errors.extend(self.not_within(link.node, within)),
-                (None, None) => {
-                    self.done.insert(link.node);
-                }
+                (None, None) => self.spare(link.node),
+                (None, Some(true)) => self.doubt(link.node, Doubt::PERHAPS),
                 (None, Some(false)) => {
                     let message = "you may not part these two".to_owned();
                     errors.push(self.forbidden(message, &node.path));
                 }
-                (_, Some(_)) => {}
+                (Some(_), Some(_)) => {}
             }
         }
         self.refuse(errors)
@@ -197,6 +196,9 @@ impl<T: Transaction> Writer<'_, T> {
             .of_parents(*junction, near, &relation.from_columns, sets, &reads, asks)
             .await?;
         let staying = self.linked(act, id, sets);
+        if self.dry {
+            self.doubt_linked(&staying, sets);
+        }
         let mut errors = Vec::new();
         for (set, row) in found {
             let far_values = &row[near.len()..reads.len()];
@@ -207,7 +209,9 @@ impl<T: Transaction> Writer<'_, T> {
             }
             if let Some(link) = staying.get(&(set.parent, far_values.to_vec())) {
                 // What is linked already need not be.
-                self.done.extend(*link);
+                if let Some(link) = *link {
+                    self.spare(link);
+                }
                 continue;
             }
             if rule.is_some() && !answers.first().is_none_or(holds) {
@@ -229,6 +233,7 @@ impl<T: Transaction> Writer<'_, T> {
                 places: Places::default(),
                 trusted: false,
             });
+            self.doubt(link, Doubt::FOUND);
             self.parted.push((set.parent, link));
         }
         self.refuse(errors)
@@ -274,6 +279,16 @@ impl<T: Transaction> Writer<'_, T> {
             }
         }
         staying
+    }
+
+    /// What is set may be linked already, unless it is made.
+    fn doubt_linked(&mut self, staying: &Staying, sets: &[&Set]) {
+        for ((parent, values), link) in staying {
+            let is_set = sets.iter().any(|set| set.parent == *parent);
+            if let (Some(link), true) = (link, is_set && values.iter().all(Option::is_some)) {
+                self.doubt(*link, Doubt::PERHAPS);
+            }
+        }
     }
 
     /// The rows of which a field says something along a relation, each with its parent: what becomes of them that says.
@@ -367,8 +382,14 @@ impl<T: Transaction> Writer<'_, T> {
                 trusted: false,
             });
             self.remember(node, &reads, &row);
+            self.doubt(node, Doubt::FOUND);
             self.parted.push((set.parent, node));
-            errors.extend(self.refusals(node, &questions, &row[reads.len()..]));
+            let refused = self.refusals(node, &questions, &row[reads.len()..]);
+            if self.dry && !refused.is_empty() {
+                // Nobody like whoever asks may do it to any.
+                self.done.insert(node);
+            }
+            errors.extend(refused);
         }
         self.refuse(errors)
     }
@@ -383,6 +404,10 @@ impl<T: Transaction> Writer<'_, T> {
         reads: &[ColumnIx],
         asks: Vec<Ask>,
     ) -> Result<Vec<(&'s Set, Vec<Option<KeyValue>>)>, Stop> {
+        let parent = sets.first().map(|set| self.node(set.parent).entity);
+        // By what is hidden of its parent a row is in no relation.
+        let is_masked = |of: EntityId| !self.masked(of, from_columns).is_empty();
+        let perhaps = self.dry && parent.is_some_and(is_masked);
         let sets = sets.iter().copied();
         let sets = sets.filter(|set| self.sees_all_of(set.parent, from_columns));
         let sets: Vec<&Set> = sets.collect();
@@ -405,8 +430,9 @@ impl<T: Transaction> Writer<'_, T> {
             },
         });
         let path = sets.first().map(|set| set.path.to_string());
+        let doubt = Doubt::NONE.if_at_all(perhaps);
         let found = self
-            .statement(&path.unwrap_or_default(), find, rows)
+            .statement(&path.unwrap_or_default(), doubt, find, rows)
             .await?;
         let found = found.into_iter().filter_map(|mut row| {
             let set = sets.get(place(T::DIALECT, &row[0]))?;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::{Stop, Writer, place};
+use super::{Doubt, Stop, Writer, place};
 use crate::error::Error;
 use crate::graph::{Catalog, ColumnIx, Kind, Link, Relation, RelationId};
 use crate::read::load::change::Transaction;
@@ -30,7 +30,7 @@ impl<T: Transaction> Writer<'_, T> {
             let Some(found) = self.node(id).found() else {
                 continue;
             };
-            match self.is_attached_already(id, found) && !self.dry {
+            match self.is_attached_already(id, found) {
                 true => idle.push(id),
                 false => unjoined.extend(self.unjoined(id, found)),
             }
@@ -45,7 +45,8 @@ impl<T: Transaction> Writer<'_, T> {
             }
         }
         let alike = self.alike(&apart).await?;
-        apart.retain(|within| !alike.contains(within) && !self.dry);
+        // Where no database is asked, they may be.
+        apart.retain(|within| self.dry || !alike.contains(within));
         let mut errors = unjoined;
         let mut detached = BTreeSet::new();
         for &(id, within) in &apart {
@@ -55,13 +56,16 @@ impl<T: Transaction> Writer<'_, T> {
             }
         }
         for id in detached {
-            self.leave_attached(act, id, &apart, &mut idle);
+            match self.dry {
+                true => self.leave_some_attached(act, id, &mut idle),
+                false => self.leave_attached(act, id, &apart, &mut idle),
+            }
         }
         let deferred = std::mem::take(&mut self.deferred).into_iter();
         let deferred = deferred.filter(|(id, _)| !idle.contains(id));
         errors.extend(deferred.map(|(_, error)| error));
         self.refuse(errors)?;
-        self.done.extend(idle);
+        idle.into_iter().for_each(|id| self.spare(id));
         self.check_links(act, linked).await
     }
 
@@ -73,31 +77,24 @@ impl<T: Transaction> Writer<'_, T> {
         apart: &[(NodeId, Within)],
         idle: &mut Vec<NodeId>,
     ) {
-        let node = self.node(id);
-        let withins = node.found().map_or(&[][..], |found| &found.within);
-        let columns = |within: &Within| match &self.catalog.relations[within.relation].link {
-            Link::Direct { columns } => &columns[..],
-            Link::Through { .. } => &[],
-        };
-        let (out, still): (Vec<&Within>, Vec<_>) = withins
-            .iter()
-            .partition(|within| apart.contains(&(id, **within)));
-        let stays = |column: &ColumnIx| {
-            let of = |all: &[&Within]| all.iter().any(|within| columns(within).contains(column));
-            of(&out) && !of(&still)
-        };
-        let changes = node.changes.iter().filter(|(column, _)| !stays(column));
-        let changes: Vec<_> = changes.cloned().collect();
-        if changes.len() == node.changes.len() {
-            return;
+        let is_out = |within: &Within| apart.contains(&(id, *within));
+        let rest = rest_of(self.catalog, self.node(id), is_out);
+        self.write_rest(act, id, rest, idle);
+    }
+
+    /// The same where it is not known in which of them it is.
+    fn leave_some_attached(&mut self, act: usize, id: NodeId, idle: &mut Vec<NodeId>) {
+        for rest in rests_of(self.catalog, self.node(id)) {
+            self.write_rest(act, id, rest, idle);
         }
-        let presets = &self.entity(node.entity).writing.on_update;
-        let is_preset = |column: ColumnIx| presets.iter().any(|(preset, _)| *preset == column);
-        if changes.iter().all(|(column, _)| is_preset(*column)) {
-            idle.push(id);
-            return;
+    }
+
+    fn write_rest(&mut self, act: usize, id: NodeId, rest: Rest, idle: &mut Vec<NodeId>) {
+        match rest {
+            Rest::All => {}
+            Rest::Nothing => idle.push(id),
+            Rest::Some(changes) => self.write_instead(act, id, changes),
         }
-        self.write_instead(act, id, changes);
     }
 
     /// Has other changes be written of a row that is there.
@@ -119,12 +116,13 @@ impl<T: Transaction> Writer<'_, T> {
             trusted: node.trusted,
         };
         let other = self.add(other);
+        self.doubt(other, Doubt::PERHAPS);
         for column in 0..self.entity(entity).columns.len() {
             if let Some(value) = self.known.get(&(id, column)).cloned() {
                 self.known.insert((other, column), value);
             }
         }
-        self.done.insert(id);
+        self.spare(id);
     }
 
     /// Whether a row is perhaps as it is to be already, so that whoever asks need not be allowed anything.
@@ -192,7 +190,7 @@ impl<T: Transaction> Writer<'_, T> {
             .first()
             .map(|(node, _)| self.node(*node).path.to_string());
         let path = path.unwrap_or_default();
-        let found = self.statement(&path, find, bound).await?;
+        let found = self.statement(&path, Doubt::PERHAPS, find, bound).await?;
         let found = found
             .iter()
             .filter_map(|row| rows.get(place(T::DIALECT, &row[0])));
@@ -236,20 +234,89 @@ impl<T: Transaction> Writer<'_, T> {
 
     /// Whether nothing is to become of a row but that it is in relations in which it is.
     fn is_attached_already(&self, id: NodeId, found: &Found) -> bool {
-        let node = self.node(id);
-        let presets = &self.entity(node.entity).writing.on_update;
-        let mut keys = Vec::new();
-        for within in &found.attached {
-            match &self.catalog.relations[within.relation].link {
-                Link::Direct { columns } if self.is_within(id, within, columns) => {
-                    keys.extend(columns);
-                }
-                _ => return false,
-            }
-        }
-        let is_for_that = |column: &ColumnIx| {
-            keys.contains(&column) || presets.iter().any(|(preset, _)| preset == column)
+        let is_within = |within: &Within, columns: &[ColumnIx]| {
+            // Where no database is asked, it may be.
+            self.dry || self.is_within(id, within, columns)
         };
-        !keys.is_empty() && node.changes.iter().all(|(column, _)| is_for_that(column))
+        is_only_attached(self.catalog, self.node(id), found, is_within)
     }
 }
+
+/// Whether nothing is to become of a row but that it is in relations in which it is, as `is_within` tells of each.
+pub(super) fn is_only_attached(
+    catalog: &Catalog,
+    node: &Node,
+    found: &Found,
+    is_within: impl Fn(&Within, &[ColumnIx]) -> bool,
+) -> bool {
+    let presets = &catalog.entities[node.entity].writing.on_update;
+    let mut keys = Vec::new();
+    for within in &found.attached {
+        match &catalog.relations[within.relation].link {
+            Link::Direct { columns } if is_within(within, columns) => {
+                keys.extend(columns);
+            }
+            _ => return false,
+        }
+    }
+    let is_for_that = |column: &ColumnIx| {
+        keys.contains(&column) || presets.iter().any(|(preset, _)| preset == column)
+    };
+    !keys.is_empty() && node.changes.iter().all(|(column, _)| is_for_that(column))
+}
+
+/// What is left to be written of a row that was to leave relations in which it is not.
+pub(super) enum Rest {
+    All,
+    /// Of what is said of it, nothing.
+    Nothing,
+    Some(Vec<(ColumnIx, Given)>),
+}
+
+/// What is left of a row that is out of some of the relations which it was to leave.
+pub(super) fn rest_of(catalog: &Catalog, node: &Node, is_out: impl Fn(&Within) -> bool) -> Rest {
+    let withins = node.found().map_or(&[][..], |found| &found.within);
+    let columns = |within: &Within| match &catalog.relations[within.relation].link {
+        Link::Direct { columns } => &columns[..],
+        Link::Through { .. } => &[],
+    };
+    let (out, still): (Vec<&Within>, Vec<_>) = withins.iter().partition(|within| is_out(within));
+    let stays = |column: &ColumnIx| {
+        let of = |all: &[&Within]| all.iter().any(|within| columns(within).contains(column));
+        of(&out) && !of(&still)
+    };
+    let changes = node.changes.iter().filter(|(column, _)| !stays(column));
+    let changes: Vec<_> = changes.cloned().collect();
+    if changes.len() == node.changes.len() {
+        return Rest::All;
+    }
+    let presets = &catalog.entities[node.entity].writing.on_update;
+    let is_preset = |column: ColumnIx| presets.iter().any(|(preset, _)| *preset == column);
+    match changes.iter().all(|(column, _)| is_preset(*column)) {
+        true => Rest::Nothing,
+        false => Rest::Some(changes),
+    }
+}
+
+/// What may be left of a row, whichever of the relations it is in that it was to leave.
+pub(super) fn rests_of(catalog: &Catalog, node: &Node) -> Vec<Rest> {
+    let withins = node.found().filter(|found| found.detached);
+    let withins = withins.map_or(&[][..], |found| &found.within);
+    let is_direct = |within: &&Within| {
+        let link = &catalog.relations[within.relation].link;
+        matches!(link, Link::Direct { .. })
+    };
+    let direct: Vec<_> = withins.iter().filter(is_direct).collect();
+    let subsets = 1..1_usize << direct.len().min(MOST_LEFT);
+    let rests = subsets.map(|out| {
+        let is_out = |within: &Within| {
+            let mut places = direct.iter().enumerate();
+            places.any(|(at, of)| *of == within && out & 1 << at != 0)
+        };
+        rest_of(catalog, node, is_out)
+    });
+    rests.collect()
+}
+
+/// Of more relations than these between two tables it is not asked which of them a row may leave.
+const MOST_LEFT: usize = 8;

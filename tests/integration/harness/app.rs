@@ -16,7 +16,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::{Statements, TestDatabase, blog};
+use super::{Statements, TestDatabase, blog, explained};
 
 pub struct TestApp {
     pub router: Router,
@@ -138,10 +138,14 @@ impl TestApp {
             ..request.expect("a request")
         };
         let response = self.engine.execute(&request, principal.clone()).await;
-        Answer {
+        let answer = Answer {
             status: StatusCode::OK,
             text: String::from_utf8(response.body).expect("UTF-8"),
-        }
+        };
+        let planner = self.engine.planner();
+        let dialect = self.engine.database().dialect();
+        explained::hold(planner, dialect, principal, &request, &answer.json());
+        answer
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {

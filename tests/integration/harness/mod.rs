@@ -5,6 +5,7 @@
 
 mod app;
 pub mod blog;
+pub mod explained;
 mod faulty;
 mod pgbouncer;
 mod postgres;

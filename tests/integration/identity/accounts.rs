@@ -12,6 +12,7 @@ use axum::http::Request;
 use axum::http::header::HeaderName;
 use backref::Graph;
 use backref::engine::{Engine, Planner};
+use backref::graph::Principal;
 use backref::graph::accounts::Accounts as AccountColumns;
 use backref::identity::accounts::{Accounts, Allowance, AttemptLimits};
 use backref::identity::tokens::{TokenSettings, Tokens};
@@ -25,7 +26,7 @@ use serde_json::{Value, json};
 
 use super::signing::SECRET;
 use super::{Answer, ask, send};
-use crate::harness::{Backend, TestApp, TestDatabase, blog};
+use crate::harness::{Backend, TestApp, TestDatabase, blog, explained};
 
 struct Signing {
     database: TestDatabase,
@@ -182,6 +183,28 @@ async fn who_signs_up_can_sign_in_and_is_the_viewer() {
         assert_eq!(session["viewer"]["id"], viewer["id"], "{}", signed_in.body);
         let token = session["token"].as_str().expect("a token");
         assert_eq!(signing.as_of(token, who).await.body, asked.body);
+    }
+}
+
+/// What it ran is held against what is explained of it, wherever a test asks.
+#[tokio::test]
+async fn signing_up_and_in_is_explained() {
+    for backend in Backend::all() {
+        let signing = Signing::on(backend).await;
+        let query = r#"mutation {
+            signUp(input: { username: "newly", email: "newly@example.org", name: "N", password: "correct horse" }) { viewer { id posts { id } } }
+            signIn(username: "newly", password: "correct horse") { viewer { email } }
+        }"#;
+        let nobody = Principal::Anonymous;
+        let answer = signing.app.ask(&nobody, query, &json!({})).await;
+        answer.data();
+        let ran = explained::ran(&answer.json());
+        let paths: Vec<_> = ran.iter().map(|ran| ran.path.as_str()).collect();
+        let account = ["input", "signUp.viewer", "signUp.viewer.posts"];
+        assert_eq!(
+            paths,
+            [&account[..], &["username", "signIn.viewer"]].concat()
+        );
     }
 }
 

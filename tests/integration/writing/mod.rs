@@ -9,6 +9,7 @@ mod chains;
 mod content;
 mod contention;
 mod deleting;
+mod explained;
 mod faults;
 mod hooks;
 mod inputs;

@@ -63,8 +63,8 @@ async fn a_row_is_made_or_changed_by_one_statement() {
         for _ in 0..2 {
             let answer = as_admin(&app, &put("fresh", "", r#"title: "Changed""#)).await;
             let row = answer.data()["upsertPost"].clone();
-            // It is written, and read.
-            let expected = (vec!["INSERT".to_owned(), "SELECT".to_owned()], 3);
+            // It is written, and read: where nothing is hidden or forbidden, it is always one of the two.
+            let expected = (vec!["INSERT".to_owned(), "SELECT".to_owned()], 2);
             assert_eq!(ran(&answer), expected, "{backend:?}: {}", answer.text);
             rows.push(row);
         }

@@ -141,6 +141,19 @@ pub enum Deed {
     Write(ColumnIx),
 }
 
+impl Deed {
+    /// The rule that says of which rows of an entity it may be done.
+    pub fn rule(self, rules: &Rules, entity: EntityId) -> &Visibility {
+        match self {
+            Deed::Create => rules.create(entity),
+            Deed::Update => rules.update(entity),
+            Deed::Delete => rules.delete(entity),
+            Deed::Connect => rules.connect(entity),
+            Deed::Write(column) => rules.write_column(entity, column),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lock {
     None,
@@ -550,7 +563,7 @@ impl<'a> Writer<'a> {
 
     /// The condition under which whoever asks may do this to a row; empty if always.
     fn may(&self, t: Table, deed: Deed) -> String {
-        match self.rule_of(t.entity, deed) {
+        match deed.rule(self.rules, t.entity) {
             Visibility::All => String::new(),
             Visibility::Nothing => "FALSE".to_owned(),
             Visibility::Where(filter) => self.rule(t, filter),
@@ -582,16 +595,6 @@ impl<'a> Writer<'a> {
             names(of, &instead.key),
             sets.join(", ")
         )
-    }
-
-    fn rule_of(&self, entity: EntityId, deed: Deed) -> &'a Visibility {
-        match deed {
-            Deed::Create => self.rules.create(entity),
-            Deed::Update => self.rules.update(entity),
-            Deed::Delete => self.rules.delete(entity),
-            Deed::Connect => self.rules.connect(entity),
-            Deed::Write(column) => self.rules.write_column(entity, column),
-        }
     }
 
     fn returning(&self, entity: EntityId, reads: &[ColumnIx]) -> (String, Vec<Kind>) {
