@@ -207,16 +207,18 @@ async fn ask(app: &TestApp, document: &str, variables: &Value) -> Answer {
 
 #[tokio::test]
 async fn what_is_wrong_has_its_place_however_it_came() {
-    let (_database, app) = blog(Backend::Sqlite).await;
-    for wrong in wrong() {
-        for (document, variables) in wrong.ways() {
-            let answer = ask(&app, &document, &variables).await;
-            assert_eq!(
-                named(&answer),
-                [wrong.place.to_owned()].into(),
-                "{document} {variables}: {}",
-                answer.text
-            );
+    for backend in Backend::all() {
+        let (_database, app) = blog(backend).await;
+        for wrong in wrong() {
+            for (document, variables) in wrong.ways() {
+                let answer = ask(&app, &document, &variables).await;
+                assert_eq!(
+                    named(&answer),
+                    [wrong.place.to_owned()].into(),
+                    "{backend:?} {document} {variables}: {}",
+                    answer.text
+                );
+            }
         }
     }
 }
