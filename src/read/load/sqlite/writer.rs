@@ -1,5 +1,5 @@
 //! The one thread that writes to a file. What is brief goes past what is long (`line`), and of each kind what is small past
-//! what is not (`admission`). Those who read wait for nobody.
+//! what is large (`admission`). Those who read wait for nobody.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,12 +29,13 @@ type Queue = mpsc::Sender<(Pace, Box<dyn Task>)>;
 pub struct SqliteWriter {
     pool: SqlitePool,
     queue: Arc<Mutex<Option<Queue>>>,
-    /// Which work may stand in the line, of what is brief and of what is long.
+    /// Who may stand in the line, of what is brief and of what is long: what is small goes past what is not, of which one at a
+    /// time does. The one kind takes no places of the other's.
     brief: Arc<Admission>,
     long: Arc<Admission>,
 }
 
-const BRIEF: Capacity = Capacity {
+const CAPACITY: Capacity = Capacity {
     // What is committed together, and as much again that comes meanwhile.
     all: 2 * TOGETHER,
     hands: 1,
@@ -43,19 +44,13 @@ const BRIEF: Capacity = Capacity {
     patience: None,
 };
 
-const LONG: Capacity = Capacity {
-    // What is done, and what is next: all others wait where they are put in order.
-    all: 2,
-    ..BRIEF
-};
-
 impl SqliteWriter {
     pub fn beside(pool: &SqlitePool) -> Self {
         SqliteWriter {
             pool: pool.clone(),
             queue: Arc::default(),
-            brief: Admission::new(BRIEF),
-            long: Admission::new(LONG),
+            brief: Admission::new(CAPACITY),
+            long: Admission::new(CAPACITY),
         }
     }
 
