@@ -10,8 +10,8 @@ use sea_orm::{ConnectOptions, DbErr};
 
 use super::database::{Connect, SetupError, said, sql_state};
 use super::url::{Url, encoded, one_of, parameters, unknown};
-use crate::read::load::sqlite::{Access, SqlitePool, SqliteWriter};
-use crate::read::load::{Database, Writers};
+use crate::read::load::sqlite::{Access, DatabaseFile, SqlitePool, SqliteWriter};
+use crate::read::load::{Database, DatabaseError, Writers};
 use crate::read::sql::Dialect;
 
 /// An SQLite file, and how its URL says that it is to be used.
@@ -172,7 +172,25 @@ impl File {
                 file: self.path.clone(),
             });
         }
-        Ok(())
+        // SQLite would take it for the file's own.
+        match DatabaseFile::new(&self.path, self.access()).check() {
+            Err(DatabaseError::Unusable { file, cause }) => {
+                Err(SetupError::Unusable { file, cause })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn access(&self) -> Access {
+        match self {
+            File {
+                immutable: true, ..
+            } => Access::Immutable,
+            File {
+                read_only: true, ..
+            } => Access::ReadOnly,
+            _ => Access::Writable,
+        }
     }
 
     fn reading(&self, settings: Connect) -> Reading {
@@ -224,16 +242,8 @@ impl File {
         _: Option<Duration>,
     ) -> Result<(Database, Writers), SetupError> {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        let access = match self {
-            File {
-                immutable: true, ..
-            } => Access::Immutable,
-            File {
-                read_only: true, ..
-            } => Access::ReadOnly,
-            _ => Access::Writable,
-        };
-        let pool = SqlitePool::open(&self.path, access, cores.min(max_connections as usize))?;
+        let connections = cores.min(max_connections as usize);
+        let pool = SqlitePool::open(&self.path, self.access(), connections)?;
         let writer = SqliteWriter::beside(&pool);
         Ok((Database::Sqlite(pool), Writers::Sqlite(writer)))
     }

@@ -73,9 +73,21 @@ impl Replaced {
 
     /// Ends the server where it is, and starts another.
     fn start_again(&mut self) {
+        self.kill();
+        self.serving = serve(self.folder.path(), &[]).expect("it serves again");
+    }
+
+    fn kill(&mut self) {
         self.serving.child.kill().expect("it is ours");
         self.serving.child.wait().expect("it ends");
-        self.serving = serve(self.folder.path(), &[]).expect("it serves again");
+    }
+
+    /// What is said instead of serving.
+    fn refused_start(&self) -> String {
+        match serve(self.folder.path(), &[]) {
+            Ok(_) => panic!("it serves"),
+            Err(said) => said,
+        }
     }
 
     /// The file as it is, without its log.
@@ -488,6 +500,92 @@ fn a_file_that_is_put_back_beside_its_log_is_served() {
     let file = rusqlite::Connection::open(replaced.file()).expect("the file");
     assert_eq!(who_signed_up(&file), "second,fourth");
     assert_sound(&file);
+}
+
+/// Whoever is started next has not seen it, and nothing in the log says of which file it is.
+#[cfg(target_os = "linux")]
+#[test]
+fn nor_is_a_backup_beside_the_log_of_another_file_served_by_the_next() {
+    let put: [fn(&Replaced); 2] = [
+        |r| {
+            fs::copy(r.backup(), r.folder.path().join("copy")).expect("a copy");
+            fs::rename(r.folder.path().join("copy"), r.file()).expect("a move over it");
+        },
+        write_backup_over,
+    ];
+    for put in put {
+        let mut replaced = Replaced::new();
+        replaced.assert_signs_up("first");
+        put(&replaced);
+        replaced.assert_refuses("second");
+        replaced.kill();
+        for _ in 0..2 {
+            let said = replaced.refused_start();
+            assert!(said.contains("-wal") && said.contains("-stale"), "{said}");
+        }
+        let backup = replaced.without_log();
+        assert_sound(&backup);
+        assert_eq!(who_signed_up(&backup), "");
+        drop(backup);
+        // As it is said.
+        for end in ["-wal", "-shm"] {
+            let aside = replaced.folder.path().join(format!("before{end}"));
+            fs::rename(replaced.beside(end), aside).expect("it is there");
+        }
+        put(&replaced);
+        replaced.serving = serve(replaced.folder.path(), &[]).expect("it serves");
+        replaced.wait_for("the backup", is_restored);
+        assert!(!replaced.beside("-stale").exists());
+        replaced.assert_signs_up("third");
+        let file = rusqlite::Connection::open(replaced.file()).expect("the file");
+        assert_eq!(who_signed_up(&file), "third");
+        assert_sound(&file);
+    }
+}
+
+/// Neither what was there before all the same, nor a backup of the file with its log, has to be said to be that.
+#[test]
+fn what_belongs_together_is_served_by_the_next() {
+    let put: [fn(&Replaced); 3] = [
+        // The file is put back.
+        |r| {
+            fs::rename(r.folder.path().join("before.db"), r.file()).expect("a move back");
+        },
+        // The whole is put back from copies.
+        |r| {
+            for end in ["", "-wal"] {
+                let copy = r.folder.path().join(format!("copy{end}"));
+                fs::rename(copy, r.beside(end)).expect("a move over it");
+            }
+            fs::remove_file(r.beside("-shm")).expect("it is there");
+        },
+        // Somebody says so.
+        |r| {
+            fs::copy(r.folder.path().join("before.db"), r.file()).expect("a copy back");
+            fs::remove_file(r.beside("-stale")).expect("it is there");
+        },
+    ];
+    for put in put {
+        let mut replaced = Replaced::new();
+        replaced.assert_signs_up("first");
+        for end in ["", "-wal"] {
+            let copy = replaced.folder.path().join(format!("copy{end}"));
+            fs::copy(replaced.beside(end), copy).expect("a copy");
+        }
+        let before = replaced.folder.path().join("before.db");
+        fs::rename(replaced.file(), before).expect("a move away");
+        fs::rename(replaced.backup(), replaced.file()).expect("a move in its place");
+        replaced.assert_refuses("second");
+        replaced.kill();
+        put(&replaced);
+        replaced.serving = serve(replaced.folder.path(), &[]).expect("it serves");
+        replaced.wait_for("what was before", is_before);
+        assert!(!replaced.beside("-stale").exists());
+        replaced.assert_signs_up("third");
+        let file = rusqlite::Connection::open(replaced.file()).expect("the file");
+        assert_eq!(who_signed_up(&file), "first,third");
+        assert_sound(&file);
+    }
 }
 
 /// Who may only read cannot ask SQLite about the log.

@@ -46,7 +46,7 @@ pub struct Sqlite {
     pub(super) stamp: Stamp,
     pub(super) log: Log,
     /// What was done to the file by then.
-    told: Told,
+    pub(super) told: Told,
     /// The log as a file, at least as long as it was then.
     log_file: Option<Stamp>,
     page_size: u64,
@@ -194,7 +194,8 @@ impl Sqlite {
 
     /// Has all connections let go of the file, which was replaced.
     pub fn give_up(&self) {
-        self.file.replace(self.replaced, self.stamp, self.log_file);
+        self.file
+            .replace(self.replaced, self.stamp, self.log_file, self.told);
     }
 
     /// Lets go of a file that was replaced. What is wrong with the other is found when it is used.

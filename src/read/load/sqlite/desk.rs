@@ -180,8 +180,10 @@ impl Desk {
                     self.asked_for_log = count;
                     if connection.keeps_log() {
                         tracing::info!("the database file keeps a write-ahead log from now on");
-                        let stamp = connection.stamp;
-                        self.pool.file().replace(connection.replaced, stamp, None);
+                        let (stamp, told) = (connection.stamp, connection.told);
+                        self.pool
+                            .file()
+                            .replace(connection.replaced, stamp, None, told);
                     }
                     self.connection = Some(connection);
                 }

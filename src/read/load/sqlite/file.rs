@@ -7,7 +7,8 @@
 //! the log's figures that somebody is at it, was at it and was killed, or is done. A change that this does not explain
 //! is a replacement: what was read is dropped, and every connection made anew. (But where only its times were set, which `touch`
 //! tells.) What is left of the log then is the file's
-//! that was there before, and SQLite would take it for the other's: no connection is opened beside it.
+//! that was there before, and SQLite would take it for the other's: no connection is opened beside it. Where it is certain
+//! that the file is another, that is noted in a file beside it, for whoever starts next.
 //!
 //! Before a write it is seen to that the log is there, which somebody may take away or cut short: what is written to it
 //! then is nowhere.
@@ -29,6 +30,8 @@ use super::touch::{Listener, Told};
 pub struct DatabaseFile {
     path: PathBuf,
     log_path: PathBuf,
+    /// Where it is noted that the log is another file's.
+    note_path: PathBuf,
     access: Access,
     /// How often it has been replaced.
     replaced: AtomicU64,
@@ -79,7 +82,11 @@ pub struct Log {
     head: Option<Head>,
 }
 
-const STALE_LOG: &str = "something other than SQLite has written to it while changes were in its write-ahead log; if a backup was put there, stop whatever has it open, move the files that end in -wal and -shm away (keep them: they are of the file before, and hold what was committed to it last), and put the backup there again; if none was, only start again, and leave those files where they are";
+const STALE_LOG: &str = "something other than SQLite has written to it while changes were in its write-ahead log; if a backup was put there, stop whatever has it open, move the files that end in -wal and -shm away (keep them: they are of the file before, and hold what was committed to it last), and put the backup there again";
+
+/// What else may have been, where it is not noted that the file is another, and where it is.
+const NOT_NOTED: &str = "if none was, only start again, and leave those files where they are";
+const NOTED: &str = "if the file is the one that was there before after all, remove the one that ends in -stale and start again, and leave the others where they are";
 
 const LOG_REMOVED: &str = "somebody has removed its write-ahead log, the file that ends in -wal, while it was in use; what was in it has been brought into the file, so start again, and leave that file where it is from then on";
 
@@ -115,16 +122,25 @@ struct Head {
 
 impl DatabaseFile {
     pub fn new(path: &Path, access: Access) -> Self {
-        let mut log_path = path.as_os_str().to_owned();
-        log_path.push("-wal");
-        DatabaseFile {
+        let beside = |end: &str| {
+            let mut beside = path.as_os_str().to_owned();
+            beside.push(end);
+            PathBuf::from(beside)
+        };
+        let file = DatabaseFile {
             path: path.to_path_buf(),
-            log_path: log_path.into(),
+            log_path: beside("-wal"),
+            note_path: beside("-stale"),
             access,
             replaced: AtomicU64::new(0),
             stale_log: Mutex::new(None),
             lost_log: Mutex::new(None),
             listener: Mutex::new(None),
+        };
+        let noted = file.noted();
+        DatabaseFile {
+            stale_log: Mutex::new(noted),
+            ..file
         }
     }
 
@@ -185,18 +201,21 @@ impl DatabaseFile {
         self.replaced.load(Ordering::Relaxed)
     }
 
-    /// Has every connection made anew that was opened at this count, to this file with this log.
-    pub fn replace(&self, count: u64, before: Stamp, log: Option<Stamp>) {
+    /// Has every connection made anew that was opened at this count, to this file with this log, when this was told of it.
+    pub fn replace(&self, count: u64, before: Stamp, log: Option<Stamp>, told: Told) {
         let mut stale = self
             .stale_log
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if self.replaced() == count {
-            let left = log.and_then(|log| self.left_of(log));
-            *stale = left.map(|head| StaleLog {
-                head,
-                moved: (!self.is_there(before)).then_some(before),
-            });
+            let left = log.and_then(|log| Some((self.left_of(log)?, log)));
+            let moved = (!self.is_there(before)).then_some(before);
+            *stale = left.map(|(head, _)| StaleLog { head, moved });
+            if let Some((head, log)) = left
+                && (moved.is_some() || self.told(before).is_written_since(told))
+            {
+                self.note(head, log, moved);
+            }
             self.replaced.store(count + 1, Ordering::Relaxed);
         }
     }
@@ -224,11 +243,67 @@ impl DatabaseFile {
         if let Some(StaleLog { head, moved }) = *stale {
             let is_back = moved.is_some_and(|before| self.is_there(before));
             if !is_back && self.head_of_log().is_ok_and(|now| now == head) {
-                return Err(self.unusable(STALE_LOG));
+                return Err(self.has_stale_log_beside());
             }
         }
         *stale = None;
+        self.forget();
         Ok(())
+    }
+
+    /// Notes for whoever starts next that this log is not the file's that is there, and which one it is of, if that was moved.
+    fn note(&self, head: Head, log: Stamp, moved: Option<Stamp>) {
+        let Head { begun, salt } = head;
+        let of_log = log.identity.1;
+        let mut figures = format!("{begun} {salt} {of_log}");
+        if let Some(moved) = moved {
+            let ((_, inode), length, (seconds, nanos)) =
+                (moved.identity, moved.length, moved.written);
+            figures.push_str(&format!(" {inode} {length} {seconds} {nanos}"));
+        }
+        if let Err(error) = std::fs::write(&self.note_path, figures) {
+            tracing::debug!(%error, "it cannot be noted that a log is stale");
+        }
+    }
+
+    /// What was noted, if it holds: the log is still the one, untouched in its place, and the file that it is of is not back as it was.
+    fn noted(&self) -> Option<StaleLog> {
+        let figures = std::fs::read_to_string(&self.note_path).ok()?;
+        let figures = figures.split_whitespace().map(str::parse);
+        let figures: Vec<i128> = figures.collect::<Result<_, _>>().ok()?;
+        let (begun, salt, of_log, moved) = match figures[..] {
+            [begun, salt, of_log] => (begun, salt, of_log, None),
+            [begun, salt, of_log, inode, length, seconds, nanos] => {
+                (begun, salt, of_log, Some([inode, length, seconds, nanos]))
+            }
+            _ => return None,
+        };
+        let head = self.head_of_log().ok()?;
+        let log = self.stamp_of_log()?;
+        let is_the_log = (i128::from(head.begun), i128::from(head.salt)) == (begun, salt)
+            && i128::from(log.identity.1) == of_log;
+        let is_back = self.stamp().is_ok_and(|now| {
+            let ((_, inode), length, (seconds, nanos)) = (now.identity, now.length, now.written);
+            let now = [inode.into(), length.into(), seconds.into(), nanos.into()];
+            moved == Some(now)
+        });
+        (is_the_log && !is_back).then_some(StaleLog { head, moved: None })
+    }
+
+    /// What was noted does not hold any more.
+    fn forget(&self) {
+        if self.access == Access::Writable {
+            // It need not be there.
+            let _ = std::fs::remove_file(&self.note_path);
+        }
+    }
+
+    fn has_stale_log_beside(&self) -> DatabaseError {
+        let otherwise = match self.note_path.exists() {
+            true => NOTED,
+            false => NOT_NOTED,
+        };
+        self.unusable(&format!("{STALE_LOG}; {otherwise}"))
     }
 
     /// Refuses to write to a file whose log was lost, for as long as it is in its place.
@@ -274,7 +349,7 @@ impl DatabaseFile {
         match cause.sqlite_error_code() {
             // Not even a connection need come of two files in one.
             Some(DatabaseCorrupt | NotADatabase) if self.has_stale_log() => {
-                self.unusable(STALE_LOG)
+                self.has_stale_log_beside()
             }
             Some(CannotOpen | DatabaseCorrupt | NotADatabase | SystemIoFailure) => {
                 let remedy = "check it with `sqlite3 FILE 'PRAGMA integrity_check'`, or put a backup in its place, which is then served";

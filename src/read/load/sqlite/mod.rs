@@ -30,6 +30,6 @@ mod workers;
 mod writer;
 mod writing;
 
-pub use file::Access;
+pub use file::{Access, DatabaseFile};
 pub use pool::SqlitePool;
 pub use writer::SqliteWriter;

@@ -13,6 +13,11 @@ pub struct Told {
 }
 
 impl Told {
+    /// Whether it was written to since then.
+    pub fn is_written_since(self, before: Told) -> bool {
+        self.file.is_some() && self.file == before.file && self.writes > before.writes
+    }
+
     /// Whether times were set since then, and nothing else was done.
     pub fn is_touched_since(self, before: Told) -> bool {
         self.file.is_some()
