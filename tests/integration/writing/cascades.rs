@@ -249,6 +249,42 @@ async fn what_is_followed_in_rounds_is_within_the_bound() {
     }
 }
 
+/// Rows that are to leave two relations, of which each is in others: the rows of either are one statement, and within the bound.
+#[tokio::test]
+async fn what_leaves_some_of_its_relations_is_written_for_those() {
+    let query = r#"mutation { updateTree(id: "Tree:1", input: {
+        nests: { disconnect: ["Nest:1", "Nest:2", "Nest:3", "Nest:4"] }
+        branches: { update: [{ id: "Branch:1", input: {
+            nests: { disconnect: ["Nest:1", "Nest:2", "Nest:3", "Nest:4"] } } }] } }) { id } }"#;
+    for backend in Backend::all() {
+        let (database, app) = trees(backend).await;
+        for statement in [
+            "INSERT INTO tree (id) VALUES (1), (2)",
+            "INSERT INTO branch (id, tree_id) VALUES (1, 1), (2, 2)",
+            "INSERT INTO nest (id, tree_id, branch_id) VALUES (1, 1, 1), (2, 1, 2), (3, 2, 1), (4, 2, 2)",
+        ] {
+            run(&database, statement).await;
+        }
+        let (Cost { heard, bound }, statements) = cost(&app, query, &json!({})).await;
+        let updates = statements.iter().filter(|sql| sql.starts_with("UPDATE"));
+        assert_eq!(updates.count(), 3, "{backend:?}: {statements:#?}");
+        assert_eq!(heard as u64, bound, "{backend:?}: {statements:#?}");
+        let nests = "{ nests(orderBy: [{ id: ASC }]) { tree { id } branch { id } } }";
+        let nests = app.ask(&somebody("admin", 1), nests, &json!({})).await;
+        let nest = |tree: Option<&str>, branch: Option<&str>| {
+            let id = |id: Option<&str>| id.map(|id| json!({ "id": id }));
+            json!({ "tree": id(tree), "branch": id(branch) })
+        };
+        let left = [
+            nest(None, None),
+            nest(None, Some("Branch:2")),
+            nest(Some("Tree:2"), None),
+            nest(Some("Tree:2"), Some("Branch:2")),
+        ];
+        assert_eq!(nests.data()["nests"], json!(left), "{backend:?}");
+    }
+}
+
 /// What lets go is changed as by an update: whoever has read it before is told.
 #[tokio::test]
 async fn what_lets_go_is_of_another_version_then() {
