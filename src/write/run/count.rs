@@ -265,11 +265,11 @@ impl Counting<'_> {
 
     /// Whether a row is changed, whatever relations it is in.
     fn is_written_anyhow(&self, node: &Node) -> bool {
-        let is_whole = |rest: &Rest| matches!(rest, Rest::All);
+        let is_left = |rest: &Rest| !matches!(rest, Rest::Nothing);
         let is_idle = |found| is_only_attached(self.catalog, node, found, |_, _| true);
         node.is_written()
             && !node.found().is_some_and(is_idle)
-            && rests_of(self.catalog, node).iter().all(is_whole)
+            && rests_of(self.catalog, node).iter().all(is_left)
     }
 
     /// What looks at rows that were written.

@@ -137,6 +137,8 @@ pub struct Writer<'a, T> {
     deferred: Vec<(NodeId, Error)>,
     /// Rows that need not be written after all.
     done: HashSet<NodeId, RandomState>,
+    /// Those of them of which something else is written.
+    rewritten: HashSet<NodeId>,
     /// Rows that were to be made and were there: those that are meant instead, and those that were changed.
     instead: HashSet<NodeId>,
     updated: HashSet<NodeId>,
@@ -207,6 +209,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             parted: Vec::new(),
             deferred: Vec::new(),
             done: HashSet::default(),
+            rewritten: HashSet::new(),
             instead: HashSet::new(),
             updated: HashSet::new(),
             linked: HashSet::new(),

@@ -57,7 +57,7 @@ impl<T: Transaction> Writer<'_, T> {
         }
         let is_written = |id: &NodeId| {
             let is_spared = self.done.contains(id) || self.doubt_of_one(*id).perhaps;
-            self.node(*id).is_written() && !is_spared
+            self.node(*id).is_written() && (!is_spared || self.rewritten.contains(id))
         };
         all.retain(|id, _| !is_written(id));
         let expected: BTreeSet<_> = self.act(act).expected.iter().copied().collect();

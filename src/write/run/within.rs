@@ -79,12 +79,19 @@ impl<T: Transaction> Writer<'_, T> {
     ) {
         let is_out = |within: &Within| apart.contains(&(id, *within));
         let rest = rest_of(self.catalog, self.node(id), is_out);
+        if let Rest::Some(_) = rest {
+            self.rewritten.insert(id);
+        }
         self.write_rest(act, id, rest, idle);
     }
 
     /// The same where it is not known in which of them it is.
     fn leave_some_attached(&mut self, act: usize, id: NodeId, idle: &mut Vec<NodeId>) {
-        for rest in rests_of(self.catalog, self.node(id)) {
+        let rests = rests_of(self.catalog, self.node(id));
+        if !rests.iter().any(|rest| matches!(rest, Rest::Nothing)) {
+            self.rewritten.insert(id);
+        }
+        for rest in rests {
             self.write_rest(act, id, rest, idle);
         }
     }

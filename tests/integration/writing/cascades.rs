@@ -64,6 +64,7 @@ mod nest {
         pub id: i64,
         pub tree_id: Option<i64>,
         pub branch_id: Option<i64>,
+        pub version: i32,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -183,6 +184,7 @@ fn graph() -> Graph {
         .entity(bug::Entity)
         .entity(sign::Entity)
         .version(sign::Column::Version)
+        .version(nest::Column::Version)
         .on_write(sign::Column::WrittenBy, Preset::me())
 }
 
@@ -196,7 +198,8 @@ async fn trees(backend: Backend) -> (TestDatabase, TestApp) {
         format!("CREATE TABLE tree (id {key})"),
         format!("CREATE TABLE branch (id {key}, tree_id bigint NOT NULL REFERENCES tree (id))"),
         format!(
-            "CREATE TABLE nest (id {key}, tree_id bigint REFERENCES tree (id), branch_id bigint REFERENCES branch (id))"
+            "CREATE TABLE nest (id {key}, tree_id bigint REFERENCES tree (id), branch_id bigint REFERENCES branch (id),
+             version integer NOT NULL DEFAULT 1)"
         ),
         format!("CREATE TABLE leaf (id {key}, nest_id bigint REFERENCES nest (id), bug_id bigint)"),
         format!("CREATE TABLE bug (id {key}, leaf_id bigint)"),
@@ -282,6 +285,32 @@ async fn what_leaves_some_of_its_relations_is_written_for_those() {
             nest(Some("Tree:2"), Some("Branch:2")),
         ];
         assert_eq!(nests.data()["nests"], json!(left), "{backend:?}");
+    }
+}
+
+/// A row of which a part is written, and relations change, is of the next version, and not of the one after it.
+#[tokio::test]
+async fn what_is_written_in_part_is_written_once() {
+    let query = r#"mutation { updateTree(id: "Tree:1", input: {
+        nests: { disconnect: ["Nest:1"] }
+        branches: { update: [{ id: "Branch:1", input: { nests: {
+            disconnect: ["Nest:1"]
+            update: [{ id: "Nest:1", expectedVersion: 1, input: { leaves: { create: [{}] } } }] } } }] } }) { id } }"#;
+    for backend in Backend::all() {
+        let (database, app) = trees(backend).await;
+        for statement in [
+            "INSERT INTO tree (id) VALUES (1)",
+            "INSERT INTO branch (id, tree_id) VALUES (1, 1)",
+            "INSERT INTO nest (id, tree_id) VALUES (1, 1)",
+        ] {
+            run(&database, statement).await;
+        }
+        let ask = async |query: &str| app.ask(&somebody("admin", 1), query, &json!({})).await;
+        ask(query).await.data();
+        let nests = ask("{ nests { version tree { id } leaves(limit: 9) { nest { id } } } }").await;
+        let leaf = json!({ "nest": { "id": "Nest:1" } });
+        let nest = json!({ "version": 2, "tree": null, "leaves": [leaf] });
+        assert_eq!(nests.data()["nests"], json!([nest]), "{backend:?}");
     }
 }
 
