@@ -225,6 +225,9 @@ impl<T> Queue<T> {
 
     /// The work whose turn it is, if there is room for it.
     pub fn pop(&mut self, now: Instant) -> Option<Next<T>> {
+        if let Some(refused) = self.overdue(now) {
+            return Some(Next::Refuse(refused));
+        }
         let level = (0..self.lists.len())
             .filter(|&i| self.has_room(Level(i)))
             .filter_map(|i| Some((self.lists[i].due()?, i)))
@@ -270,9 +273,11 @@ impl<T> Queue<T> {
         if level < HUGE_LEVEL {
             return;
         }
+        let most = self.capacity.huge;
         self.huge = match ended {
-            Ended::Well => (self.huge + 1).min(self.capacity.huge),
-            Ended::InVain => (self.huge * 3 / 4).max(1),
+            Ended::Well => (self.huge + 1).min(most),
+            // As many get on at a time, whoever else waits.
+            Ended::InVain => (self.huge * 3 / 4).max(self.capacity.hands.min(most)),
         };
     }
 
@@ -304,6 +309,20 @@ impl<T> Queue<T> {
             self.standing = None;
             self.tide = Tide::default();
         }
+    }
+
+    /// Work that has waited for longer than it may where no line is long enough: whoever came last goes first, and it is left.
+    fn overdue(&mut self, now: Instant) -> Option<Refused<T>> {
+        if !self.tide.is_high() {
+            return None;
+        }
+        let patience = self.patience(now)?;
+        let is_overdue = |list: &List<T>| {
+            let oldest = list.entries.front();
+            oldest.is_some_and(|e| now - e.arrived > patience.max(e.cost * AGEING))
+        };
+        let level = self.lists.iter().position(is_overdue)?;
+        self.take_oldest(Level(level), now)
     }
 
     fn take_oldest(&mut self, level: Level, now: Instant) -> Option<Refused<T>> {
