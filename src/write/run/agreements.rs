@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::Writer;
+use super::within::{Rest, rests_of};
 use crate::error::Error;
 use crate::graph::writing::{AgreementId, End};
 use crate::graph::{Catalog, ColumnIx, EntityId, Link};
@@ -73,10 +74,16 @@ pub(super) fn asked_entities(catalog: &Catalog, nodes: &[Node], act: &Act) -> BT
 /// What may be asked of a row, whatever becomes of it.
 pub(super) fn of_node(catalog: &Catalog, node: &Node) -> Asked {
     let changes = node.changes.iter().map(written);
-    if let Some(found) = node.found() {
+    if node.found().is_some() {
+        let mut asked = of_changed(catalog, node.entity, changes);
         // What it is to leave, it is perhaps not in, and then refers to what it did.
-        let changes = changes.map(|(column, is_null)| (column, is_null && !found.detached));
-        return of_changed(catalog, node.entity, changes);
+        for rest in rests_of(catalog, node) {
+            if let Rest::Some(changes) = rest {
+                let changes = changes.iter().map(written);
+                asked.extend(of_changed(catalog, node.entity, changes));
+            }
+        }
+        return asked;
     }
     let mut asked = of_new(catalog, node.entity, changes);
     // Or one that is there is changed instead.
@@ -160,6 +167,16 @@ impl<T: Transaction> Writer<'_, T> {
         }
         let entity = node.entity;
         let is_updated = self.updated.contains(&id);
+        // Where no database is asked, it may be either, and be whatever a hook makes of it.
+        if self.dry {
+            return match self.entity(entity).writing.hooks.is_some() {
+                true => of_any(catalog, entity),
+                false if node.found().is_some() => {
+                    of_changed(catalog, entity, node.changes.iter().map(written))
+                }
+                false => of_node(catalog, node),
+            };
+        }
         match self.hooked.get(&id) {
             // What its hook made of what it was changed by is not kept.
             Some(_) if is_updated => of_any(catalog, entity),

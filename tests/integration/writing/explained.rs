@@ -26,7 +26,7 @@ const MUTATIONS: [(&str, &[&str]); 13] = [
         &[""],
     ),
     (
-        r#"mutation { updateComment(id: "Comment:1", input: { replies: { set: ["Comment:4"] } }) { id replies { id } } }"#,
+        r#"mutation { updateComment(id: "Comment:1", input: { replies: { set: ["Comment:3"] } }) { id replies { id } } }"#,
         &[""],
     ),
     (
