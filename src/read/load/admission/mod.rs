@@ -6,17 +6,16 @@ mod cost;
 mod queue;
 #[cfg(test)]
 mod tests;
-mod tide;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use super::DatabaseError;
 pub use cost::{Cost, Costs};
-pub use queue::{Capacity, Ended, Level, Next, PATIENCE, Queue, Refused, Ticket};
+pub use queue::{Capacity, Level, Next, PATIENCE, Queue, Refused, Ticket};
 
 /// For work that waits in a task of its own: it enters when its turn has come.
 pub struct Admission {
@@ -31,42 +30,15 @@ type Waiting = oneshot::Sender<Result<Permit, DatabaseError>>;
 /// That work may run, until it is dropped.
 pub struct Permit {
     admission: Arc<Admission>,
-    course: Mutex<Course>,
-}
-
-/// What work that runs was taken for, or turned out to be, and what is to be thought of it when it has ended.
-#[derive(Clone, Copy)]
-struct Course {
     level: Level,
-    ends: Ended,
 }
 
 impl Permit {
     fn new(admission: &Arc<Admission>, level: Level) -> Self {
-        let ends = Ended::Well;
         Permit {
             admission: admission.clone(),
-            course: Mutex::new(Course { level, ends }),
+            level,
         }
-    }
-
-    /// How it has ended if it is dropped now.
-    pub fn ends(&self, ends: Ended) {
-        self.course().ends = ends;
-    }
-
-    /// It has taken so long, and goes on: it may be larger than it was taken for.
-    pub fn takes(&self, took: Duration) {
-        let (level, mut course) = (Level::of(took), self.course());
-        if level > course.level {
-            self.admission
-                .locked(|queue| queue.moves(course.level, level));
-            course.level = level;
-        }
-    }
-
-    fn course(&self) -> MutexGuard<'_, Course> {
-        self.course.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -154,8 +126,7 @@ impl Admission {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let Course { level, ends } = *self.course();
-        self.admission.locked(|queue| queue.finish(level, ends));
+        self.admission.locked(|queue| queue.finish(self.level));
         self.admission.admit();
     }
 }

@@ -5,8 +5,6 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::tide::Tide;
-
 /// How much work may run at the same time. What is large leaves room for what is not, and what is huge for both,
 /// so that no number of large requests keeps a small one waiting.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +14,7 @@ pub struct Capacity {
     pub hands: usize,
     /// Of those, how many may be expected to take more than [`SMALL`].
     pub large: usize,
-    /// Of those, how many may be expected to take more than [`LARGE`]; fewer for as long as they end in vain.
+    /// Of those, how many may be expected to take more than [`LARGE`].
     pub huge: usize,
     /// How long even short work may wait where more comes than can be done; `None` for as long as its deadline lets it.
     pub patience: Option<Duration>,
@@ -48,10 +46,6 @@ const IMPATIENCE: Duration = Duration::from_secs(10);
 
 /// Where work has waited without a break for so long, clients that leave do so because of that.
 const LONG: Duration = Duration::from_millis(100);
-
-/// How long short work may wait where more and more comes than is done: as many are refused then however long the line is,
-/// and who is served has waited for no more than this.
-const BRIEF: Duration = Duration::from_millis(20);
 
 /// How many wait at most on one level. What is cheap does not displace what is dear, which would have no share then.
 const MOST: usize = 1024;
@@ -106,19 +100,7 @@ pub struct Queue<T> {
     waiting: usize,
     /// Since when there has always been something that waits.
     standing: Option<Instant>,
-    tide: Tide,
-    /// How much may run now of what is huge.
-    huge: usize,
     tickets: u64,
-}
-
-/// What has come of work that ran.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// Somebody has what he asked for.
-    Well,
-    /// Nobody waited for it any more.
-    InVain,
 }
 
 /// What waits on one level, in the order in which it came.
@@ -155,8 +137,6 @@ impl<T> Queue<T> {
             }),
             waiting: 0,
             standing: None,
-            tide: Tide::default(),
-            huge: capacity.huge,
             tickets: 0,
         }
     }
@@ -186,16 +166,15 @@ impl<T> Queue<T> {
         now: Instant,
     ) -> Result<(Ticket, Option<Refused<T>>), Refused<T>> {
         let level = Level::of(cost);
-        self.tide.comes(now);
         let wait = self.expected_wait(level, now);
         // What need not wait shows what it takes today, whatever it took before.
         if !wait.own.is_zero() && now + wait.own + cost > deadline {
             let retry_after = wait.all;
             return Err(Refused { work, retry_after });
         }
-        let long = self
-            .patience(now)
-            .is_some_and(|patience| wait.all > patience.max(cost * AGEING));
+        let stands = self.standing.is_some_and(|since| now - since >= STANDING);
+        let patience = self.capacity.patience.filter(|_| stands);
+        let long = patience.is_some_and(|patience| wait.all > patience.max(cost * AGEING));
         let mut displaced = None;
         if long || self.lists[level.0].entries.len() >= MOST {
             displaced = match self.newest_first(level, now) {
@@ -225,9 +204,6 @@ impl<T> Queue<T> {
 
     /// The work whose turn it is, if there is room for it.
     pub fn pop(&mut self, now: Instant) -> Option<Next<T>> {
-        if let Some(refused) = self.overdue(now) {
-            return Some(Next::Refuse(refused));
-        }
         let level = (0..self.lists.len())
             .filter(|&i| self.has_room(Level(i)))
             .filter_map(|i| Some((self.lists[i].due()?, i)))
@@ -246,7 +222,6 @@ impl<T> Queue<T> {
             let work = entry.work;
             return Some(Next::Refuse(Refused { work, retry_after }));
         }
-        self.tide.goes();
         let list = &mut self.lists[level];
         list.served = Some(now);
         list.running += 1;
@@ -266,35 +241,15 @@ impl<T> Queue<T> {
         Some(entry.work)
     }
 
-    /// Work of this level has ended. Where huge work ends in vain, so much of it runs at a time that none is done in time:
-    /// less of it may then, and a little more again with each that ends well.
-    pub fn finish(&mut self, level: Level, ended: Ended) {
-        self.leave(level);
-        if level < HUGE_LEVEL {
-            return;
-        }
-        let most = self.capacity.huge;
-        self.huge = match ended {
-            Ended::Well => (self.huge + 1).min(most),
-            // As many get on at a time, whoever else waits.
-            Ended::InVain => (self.huge * 3 / 4).max(self.capacity.hands.min(most)),
-        };
-    }
-
-    fn leave(&mut self, level: Level) {
+    /// Work of this level has ended.
+    pub fn finish(&mut self, level: Level) {
         let running = &mut self.lists[level.0].running;
         *running = running.saturating_sub(1);
     }
 
-    /// What runs on one level turned out to be of another, and goes on there.
-    pub fn moves(&mut self, from: Level, to: Level) {
-        self.leave(from);
-        self.lists[to.0].running += 1;
-    }
-
     /// What runs on one level turned out to be of another. Whether there is room for it to go on.
     pub fn promote(&mut self, from: Level, to: Level) -> bool {
-        self.leave(from);
+        self.finish(from);
         let room = self.has_room(to);
         let level = if room { to } else { from };
         self.lists[level.0].running += 1;
@@ -307,22 +262,7 @@ impl<T> Queue<T> {
         self.waiting -= 1;
         if self.waiting == 0 {
             self.standing = None;
-            self.tide = Tide::default();
         }
-    }
-
-    /// Work that has waited for longer than it may where no line is long enough: whoever came last goes first, and it is left.
-    fn overdue(&mut self, now: Instant) -> Option<Refused<T>> {
-        if !self.tide.is_high() {
-            return None;
-        }
-        let patience = self.patience(now)?;
-        let is_overdue = |list: &List<T>| {
-            let oldest = list.entries.front();
-            oldest.is_some_and(|e| now - e.arrived > patience.max(e.cost * AGEING))
-        };
-        let level = self.lists.iter().position(is_overdue)?;
-        self.take_oldest(Level(level), now)
     }
 
     fn take_oldest(&mut self, level: Level, now: Instant) -> Option<Refused<T>> {
@@ -336,7 +276,7 @@ impl<T> Queue<T> {
     fn has_room(&self, level: Level) -> bool {
         self.running_from(Level(0)) < self.capacity.all
             && (level < LARGE_LEVEL || self.running_from(LARGE_LEVEL) < self.capacity.large)
-            && (level < HUGE_LEVEL || self.running_from(HUGE_LEVEL) < self.huge)
+            && (level < HUGE_LEVEL || self.running_from(HUGE_LEVEL) < self.capacity.huge)
     }
 
     fn running_from(&self, level: Level) -> usize {
@@ -350,7 +290,7 @@ impl<T> Queue<T> {
         } else if level < HUGE_LEVEL {
             self.capacity.large - self.running_from(HUGE_LEVEL).min(self.capacity.large)
         } else {
-            self.huge
+            self.capacity.huge
         };
         let room = room.min(self.capacity.hands).max(1);
         let room = u32::try_from(room).unwrap_or(u32::MAX);
@@ -367,20 +307,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// How long even short work may wait now, if it may not for as long as its deadline lets it.
-    fn patience(&self, now: Instant) -> Option<Duration> {
-        let patience = self.capacity.patience?;
-        let stands = self.standing.is_some_and(|since| now - since >= STANDING);
-        match self.tide.is_high() {
-            true => Some(BRIEF),
-            false => stands.then_some(patience),
-        }
-    }
-
     fn newest_first(&self, level: Level, now: Instant) -> bool {
-        if self.capacity.patience.is_some() && self.tide.rises() {
-            return true;
-        }
         let impatient = self.lists[level.0].impatient;
         impatient.is_some_and(|until| now < until)
             && self.standing.is_some_and(|since| now - since >= LONG)

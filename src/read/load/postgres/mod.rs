@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::error::SqlState;
 
-use super::admission::{Cost, Ended, Permit};
+use super::admission::Cost;
 use super::change::{Change, Given};
 use super::learnt::Learnt;
 use super::rows::Rows;
@@ -128,7 +128,7 @@ impl PostgresPool {
         // One that has failed lately is taken to fail again.
         let mut apart = !learnt.trust.is_given();
         let mut failures = Failures::default();
-        let mut permit: Option<Permit> = None;
+        let mut permit = None;
         let mut best: Option<Vec<Loaded>> = None;
         let mut broken = 0;
         // When a statement was found to be prepared for what is no more.
@@ -152,7 +152,6 @@ impl PostgresPool {
             };
             let turn = Turn {
                 since,
-                permit: permit.as_ref(),
                 ..Turn::new(member, deadline, &learnt.cost, apart)
             };
             let began = Instant::now();
@@ -166,13 +165,7 @@ impl PostgresPool {
                     true => cut_short(loaded, DatabaseError::TimedOut),
                     false => loaded,
                 };
-                let failed = || loaded.iter().filter_map(|level| level.failed.as_deref());
-                if !failed().any(|f| f.error.is_timeout())
-                    && let Some(permit) = &permit
-                {
-                    permit.ends(Ended::Well);
-                }
-                match failed().next().is_none() {
+                match loaded.iter().all(|level| level.failed.is_none()) {
                     true => {
                         learnt.cost.learn(turn.member.took());
                         learnt.trust.has_run();
@@ -304,7 +297,6 @@ fn company(learnt: &Learnt) -> Company {
 struct Turn<'a> {
     member: Member,
     deadline: Instant,
-    permit: Option<&'a Permit>,
     cost: &'a Cost,
     /// Whether its plan is known to be quick.
     is_quick: bool,
@@ -326,7 +318,6 @@ impl<'a> Turn<'a> {
             is_quick: cost.expected().is_some_and(|cost| cost <= PATIENCE / 2),
             member,
             deadline,
-            permit: None,
             cost,
             since: None,
             is_over: AtomicBool::new(false),
@@ -410,12 +401,7 @@ impl Turn<'_> {
             }
             match self.member.look(self.is_quick) {
                 Look::Quick => {}
-                Look::Slow(running) => {
-                    self.cost.exceeds(running.max(2 * PATIENCE));
-                    if let Some(permit) = self.permit {
-                        permit.takes(running);
-                    }
-                }
+                Look::Slow => self.cost.exceeds(2 * PATIENCE),
                 Look::Again(why) => {
                     if why == Restart::Slow {
                         self.cost.exceeds(2 * PATIENCE);

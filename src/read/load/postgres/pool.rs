@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 use super::connect::Connector;
 use super::session::{Cancelled, Owner, Session};
 use crate::log;
-use crate::read::load::admission::{self, Admission, Capacity, Ended, Permit};
+use crate::read::load::admission::{self, Admission, Capacity, Permit};
 use crate::read::load::{DatabaseError, Restart};
 
 /// How long a statement may take before those behind it go elsewhere, and its plan to the lane for what takes long.
@@ -119,8 +119,8 @@ pub enum Company {
 pub enum Look {
     /// Nothing that takes long, as far as is known.
     Quick,
-    /// It takes long itself, so long until now, and others go elsewhere.
-    Slow(Duration),
+    /// It takes long itself, and others go elsewhere.
+    Slow,
     /// The request is to begin again.
     Again(Restart),
 }
@@ -169,17 +169,13 @@ impl PostgresPool {
         }))
     }
 
-    /// Waits until a request may load that is expected to take `cost`. It is taken to have done so in vain, until it says
-    /// otherwise.
+    /// Waits until a request may load that is expected to take `cost`.
     pub async fn admit(
         &self,
         cost: Option<Duration>,
         deadline: Instant,
     ) -> Result<Permit, DatabaseError> {
-        let entering = self.0.admission.enter(cost.unwrap_or(NEW), deadline);
-        let permit = entering.await?;
-        permit.ends(Ended::InVain);
-        Ok(permit)
+        self.0.admission.enter(cost.unwrap_or(NEW), deadline).await
     }
 
     /// Waits for a turn. `statements` is how many it may send at most.
@@ -259,10 +255,7 @@ impl PostgresPool {
             _ => return Look::Quick,
         };
         let is_hiccup = is_quick && running < HICCUP;
-        let here = match is_hiccup {
-            true => Look::Quick,
-            false => Look::Slow(running),
-        };
+        let here = if is_hiccup { Look::Quick } else { Look::Slow };
         let mut state = self.0.state();
         let slow = state.places.iter().filter(|p| p.slow).count();
         let Some(place) = state.place_of(&member.session) else {

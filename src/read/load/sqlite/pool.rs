@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::super::admission::{Admission, Capacity, Ended, PATIENCE, Ticket};
+use super::super::admission::{Admission, Capacity, PATIENCE, Ticket};
 use super::super::{DatabaseError, Learnt};
 use super::connection::{Outcome, Settings, Sqlite};
 use super::file::{Access, DatabaseFile};
 use super::heard::tell;
 use super::watch::{Bounds, QUICK};
-use super::workers::{Again, Attempted, Course, Task, Workers};
+use super::workers::{Again, Course, Task, Workers};
 
 /// Connections to one database file, some with threads of their own.
 #[derive(Clone)]
@@ -228,7 +228,7 @@ where
     T: Send + 'static,
     W: Fn(&mut Sqlite) -> Result<T, DatabaseError> + Send + 'static,
 {
-    fn attempt(self: Box<Self>, connection: &mut Sqlite, course: &Course) -> Attempted {
+    fn attempt(self: Box<Self>, connection: &mut Sqlite, course: &Course) -> Option<Again> {
         let began = Instant::now();
         let bounds = Bounds {
             deadline: self.deadline,
@@ -248,33 +248,25 @@ where
         let cost = &self.learnt.cost;
         match done {
             Outcome::Done(result) => {
-                let is_late = matches!(&result, Err(error) if error.is_timeout());
                 match &result {
                     Ok(_) => cost.learn(began.elapsed()),
-                    Err(_) if is_late => cost.exceeds(began.elapsed()),
+                    Err(error) if error.is_timeout() => cost.exceeds(began.elapsed()),
                     Err(_) => {}
                 }
                 // Who has left needs no answer.
-                let has_left = self.answer.send(result).is_err();
-                Attempted::Ended(match is_late || has_left {
-                    true => Ended::InVain,
-                    false => Ended::Well,
-                })
+                let _ = self.answer.send(result);
+                None
             }
             Outcome::TooMuch => {
                 let at_least = course.exceeded();
                 cost.exceeds(at_least);
-                Attempted::TooMuch(Again {
+                Some(Again {
                     cost: at_least,
                     deadline: self.deadline,
                     task: self,
                 })
             }
-            Outcome::Left => {
-                cost.exceeds(began.elapsed());
-                Attempted::Ended(Ended::InVain)
-            }
-            Outcome::Changed(_) => Attempted::Ended(Ended::Well),
+            Outcome::Left | Outcome::Changed(_) => None,
         }
     }
 

@@ -454,11 +454,20 @@ fn what_cannot_be_written_in_time_is_refused_at_once() {
         first.expect("it need not wait");
         second.expect("it had time");
         third.expect("it had time");
-        let (first, second) = tokio::join!(write(LARGE * 50), async {
+        // It is not done before it is known what becomes of the others.
+        let held = Arc::new(Barrier::new(2));
+        let first = Takes {
+            held: Some(held.clone()),
+            ..writes(LARGE * 50, &begun)
+        };
+        let (first, second) = tokio::join!(writer.run(Arc::new(first), soon), async {
             let waits = write(LARGE * 50);
             let refused = async {
                 tokio::task::yield_now().await;
-                write(LARGE * 50).await
+                let refused = write(LARGE * 50).await;
+                held.wait();
+                held.wait();
+                refused
             };
             tokio::join!(waits, refused)
         });

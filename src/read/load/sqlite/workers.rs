@@ -5,24 +5,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::super::DatabaseError;
-use super::super::admission::{Capacity, Ended, Level, Next, Queue, Refused, Ticket, overloaded};
+use super::super::admission::{Capacity, Level, Next, Queue, Refused, Ticket, overloaded};
 use super::connection::{Settings, Sqlite};
 use super::file::DatabaseFile;
 use super::watch::QUICK;
 
 /// Work for a thread.
 pub trait Task: Send {
-    /// Does it.
-    fn attempt(self: Box<Self>, connection: &mut Sqlite, course: &Course) -> Attempted;
+    /// Does it. What turns out to be too much for its place is to be done again in another.
+    fn attempt(self: Box<Self>, connection: &mut Sqlite, course: &Course) -> Option<Again>;
 
     fn refuse(self: Box<Self>, error: DatabaseError);
-}
-
-/// What came of work.
-pub enum Attempted {
-    Ended(Ended),
-    /// It was too much for its place, and is to be done again in another.
-    TooMuch(Again),
 }
 
 /// Work that is to be done again.
@@ -130,17 +123,13 @@ impl Shared {
             let course = Course::new(self.clone(), level);
             // A panic ends its own request, whose sender is dropped, and not the thread.
             let attempt = AssertUnwindSafe(|| task.attempt(&mut connection, &course));
-            let attempted = std::panic::catch_unwind(attempt);
-            let ended = match attempted {
-                Ok(Attempted::Ended(ended)) => ended,
-                _ => Ended::Well,
-            };
-            self.state().queue.finish(course.level(), ended);
-            if let Ok(Attempted::TooMuch(Again {
+            let again = std::panic::catch_unwind(attempt).ok().flatten();
+            self.state().queue.finish(course.level());
+            if let Some(Again {
                 task,
                 cost,
                 deadline,
-            })) = attempted
+            }) = again
                 && let Err(refused) = self.submit(task, cost, deadline)
             {
                 refuse(refused);
