@@ -16,6 +16,8 @@ pub struct Capacity {
     pub large: usize,
     /// Of those, how many may be expected to take more than [`LARGE`].
     pub huge: usize,
+    /// Of those that are large, how many may run where quick work keeps all hands busy.
+    pub beside: usize,
     /// How long even short work may wait where more comes than can be done; `None` for as long as its deadline lets it.
     pub patience: Option<Duration>,
 }
@@ -275,8 +277,19 @@ impl<T> Queue<T> {
 
     fn has_room(&self, level: Level) -> bool {
         self.running_from(Level(0)) < self.capacity.all
-            && (level < LARGE_LEVEL || self.running_from(LARGE_LEVEL) < self.capacity.large)
+            && (level < LARGE_LEVEL || self.running_from(LARGE_LEVEL) < self.room_for_large())
             && (level < HUGE_LEVEL || self.running_from(HUGE_LEVEL) < self.capacity.huge)
+    }
+
+    /// How many large ones may run. Where quick work keeps all hands busy the database has enough to do: more large ones
+    /// would take from what is quick, and end no sooner.
+    fn room_for_large(&self) -> usize {
+        let quick = &self.lists[..LARGE_LEVEL.0];
+        let quick: usize = quick.iter().map(|l| l.running + l.entries.len()).sum();
+        match quick < self.capacity.hands {
+            true => self.capacity.large,
+            false => self.capacity.large.min(self.capacity.beside),
+        }
     }
 
     fn running_from(&self, level: Level) -> usize {
@@ -288,9 +301,10 @@ impl<T> Queue<T> {
         let room = if level < LARGE_LEVEL {
             self.capacity.all - self.running_from(LARGE_LEVEL).min(self.capacity.all)
         } else if level < HUGE_LEVEL {
-            self.capacity.large - self.running_from(HUGE_LEVEL).min(self.capacity.large)
+            let large = self.room_for_large();
+            large - self.running_from(HUGE_LEVEL).min(large)
         } else {
-            self.capacity.huge
+            self.capacity.huge.min(self.room_for_large())
         };
         let room = room.min(self.capacity.hands).max(1);
         let room = u32::try_from(room).unwrap_or(u32::MAX);

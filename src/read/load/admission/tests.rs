@@ -10,6 +10,7 @@ const CAPACITY: Capacity = Capacity {
     hands: 3,
     large: 2,
     huge: 1,
+    beside: 2,
     patience: Some(PATIENCE),
 };
 
@@ -73,6 +74,53 @@ fn what_is_cheap_goes_past_what_is_dear() {
     );
     queue.finish(Level::of(ms(1_500)));
     assert_eq!(run(&mut queue, clock.at(3)).map(|r| r.1), Some(21));
+}
+
+/// More of what is large would take from what is quick, and end no sooner; with a hand free, it takes what nobody else wants.
+#[test]
+fn few_large_ones_begin_beside_quick_work_that_keeps_all_hands_busy() {
+    let capacity = Capacity {
+        all: 8,
+        hands: 2,
+        large: 4,
+        huge: 4,
+        beside: 1,
+        patience: Some(PATIENCE),
+    };
+    for large in [50, 1_500] {
+        let mut queue: Queue<u32> = Queue::new(capacity);
+        let quick = queue.begin(ms(1)).unwrap();
+        assert!(queue.begin(ms(large)).is_some());
+        assert!(queue.begin(ms(large)).is_some(), "a hand is free");
+        assert!(queue.begin(ms(1)).is_some());
+        assert!(queue.begin(ms(large)).is_none(), "two run, and one may");
+        let clock = Clock::new();
+        push(&mut queue, 1, large, clock.at(0));
+        assert!(run(&mut queue, clock.at(1)).is_none());
+        assert!(run(&mut queue, clock.at(9_000)).is_none(), "old or not");
+        queue.finish(quick);
+        assert_eq!(run(&mut queue, clock.at(9_001)).map(|r| r.1), Some(1));
+    }
+}
+
+/// However much quick work there is, so many large ones go on.
+#[test]
+fn large_ones_go_on_beside_any_quick_work() {
+    let (clock, mut queue) = (Clock::new(), Queue::new(CAPACITY));
+    for work in 0..100 {
+        push(&mut queue, work, 1, clock.at(0));
+    }
+    push(&mut queue, 100, 50, clock.at(0));
+    let mut order = Vec::new();
+    for at in 0.. {
+        let Some((level, work)) = run(&mut queue, clock.at(100 * at)) else {
+            break;
+        };
+        order.push(work);
+        queue.finish(level);
+    }
+    assert_eq!(order.len(), 101);
+    assert!(order.iter().position(|w| *w == 100) < Some(20), "{order:?}");
 }
 
 #[test]
@@ -249,6 +297,7 @@ async fn tasks_enter_in_turn_and_whoever_leaves_makes_room() {
         hands: 1,
         large: 1,
         huge: 1,
+        beside: 1,
         patience: Some(PATIENCE),
     };
     let admission = Admission::new(one);
@@ -288,6 +337,7 @@ async fn a_turn_is_taken_only_where_the_thread_has_had_no_pause() {
         hands: 1,
         large: 1,
         huge: 1,
+        beside: 1,
         patience: Some(PATIENCE),
     };
     let admission = Admission::new(one);

@@ -156,6 +156,7 @@ impl PostgresPool {
             hands: few,
             large: most,
             huge: (most - few).max(1),
+            beside: cores,
             patience: Some(admission::PATIENCE),
         });
         PostgresPool(Arc::new(Shared {

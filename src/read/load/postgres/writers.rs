@@ -81,6 +81,7 @@ impl PostgresWriters {
             hands: most,
             large: (most - 1).max(1),
             huge: most.div_ceil(2),
+            beside: (most - 1).max(1),
             patience: None,
         });
         PostgresWriters(Arc::new(Shared {

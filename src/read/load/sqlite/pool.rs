@@ -69,6 +69,7 @@ impl SqlitePool {
             hands: processors,
             large: processors + 1,
             huge: processors,
+            beside: processors + 1,
             patience: Some(PATIENCE),
         };
         let turns = Admission::new(Capacity {
@@ -76,6 +77,7 @@ impl SqlitePool {
             hands: processors,
             large: processors * TURNS,
             huge: processors * TURNS,
+            beside: processors * TURNS,
             patience: Some(PATIENCE),
         });
         Ok(SqlitePool {

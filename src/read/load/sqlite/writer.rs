@@ -41,6 +41,7 @@ const CAPACITY: Capacity = Capacity {
     hands: 1,
     large: 1,
     huge: 1,
+    beside: 1,
     patience: None,
 };
 
