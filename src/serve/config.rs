@@ -337,6 +337,7 @@ impl ConnectionArgs {
             header_timeout: Duration::from_secs(self.header_timeout),
             idle_timeout: Duration::from_secs(self.idle_timeout),
             write_timeout: Duration::from_secs(self.write_timeout),
+            ..Settings::default()
         }
     }
 }

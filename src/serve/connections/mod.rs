@@ -7,6 +7,7 @@
 
 mod malformed;
 mod refuse;
+mod room;
 mod seldom;
 mod service;
 mod stream;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// How long a client may take to read some of its answer, or the rest of it.
     pub write_timeout: Duration,
+    /// So many bytes of answers of HTTP/2 are in memory at most; for more, the connections whose clients leave most unread are closed.
+    pub max_unsent: usize,
 }
 
 impl Default for Settings {
@@ -52,6 +55,7 @@ impl Default for Settings {
             // Longer than the minute after which load balancers give a connection up: who closes first should be them.
             idle_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(30),
+            max_unsent: 256 << 20,
         }
     }
 }
@@ -84,6 +88,7 @@ struct Told {
     not_accepted: Seldom,
     slow_head: Seldom,
     slow_read: Seldom,
+    unread: Seldom,
 }
 
 /// What was under way.
@@ -262,7 +267,7 @@ impl Shared {
     async fn serve(self: Arc<Self>, stream: TcpStream, entry: Entry) {
         let watched = &entry.watched;
         let requests = Requests {
-            router: self.router.clone(),
+            shared: self.clone(),
             watched: watched.clone(),
             peer: stream.peer_addr().ok(),
         };
@@ -283,6 +288,24 @@ impl Shared {
                     Order::End => return,
                 },
             }
+        }
+    }
+
+    /// Closes the connections whose clients leave most unread, if it is too much altogether.
+    fn close_unread(&self, everywhere: usize) {
+        let most = self.settings.max_unsent;
+        if everywhere <= most {
+            return;
+        }
+        let closed = self.table.end_unread(most);
+        if closed > 0
+            && let Some(times) = self.told.unread.count(closed, self.clock.now())
+        {
+            tracing::warn!(
+                times,
+                most,
+                "connections closed: their clients asked much and read little of it, and it was too much to keep"
+            );
         }
     }
 

@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{Request, Response, Version};
@@ -14,12 +13,15 @@ use axum::routing::future::RouteFuture;
 use bytes::Buf;
 use hyper::body::{Frame, Incoming, SizeHint};
 use pin_project_lite::pin_project;
+use tokio::sync::oneshot;
 
-use super::malformed;
+use super::super::http::InMemory;
+use super::room::Place;
 use super::watched::{AwaitedBody, Running, Sending, Watched};
+use super::{Shared, malformed};
 
 pub struct Requests {
-    pub router: Router,
+    pub shared: Arc<Shared>,
     pub watched: Arc<Watched>,
     /// Who is at the other end.
     pub peer: Option<SocketAddr>,
@@ -45,19 +47,37 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
         if let Some(peer) = self.peer {
             request.extensions_mut().insert(ConnectInfo(peer));
         }
+        let mut place = None;
         let handled = match refused {
             Some(refused) => Handled::Refused {
                 answer: Some(refused),
             },
-            // A router is always ready, and cheap to clone.
-            None => Handled::Routed {
-                future: tower::Service::call(&mut self.router.clone(), request),
+            None if http2 => match self.watched.room.enter() {
+                Ok(entered) => {
+                    place = Some(entered);
+                    self.shared.route(request)
+                }
+                Err(comes) => Handled::Waits {
+                    comes,
+                    request: Some(request),
+                },
             },
+            None => self.shared.route(request),
         };
         Handling {
             handled,
             running: Some(running),
-            http2,
+            place,
+            shared: self.shared.clone(),
+        }
+    }
+}
+
+impl Shared {
+    fn route(&self, request: Request<Body>) -> Handled {
+        Handled::Routed {
+            // A router is always ready, and cheap to clone.
+            future: tower::Service::call(&mut self.router.clone(), request),
         }
     }
 }
@@ -68,13 +88,20 @@ pin_project! {
         #[pin]
         handled: Handled,
         running: Option<Running>,
-        http2: bool,
+        // Of HTTP/2, once it has begun.
+        place: Option<Place>,
+        shared: Arc<Shared>,
     }
 }
 
 pin_project! {
     #[project = HandledProjected]
     enum Handled {
+        Waits {
+            #[pin]
+            comes: oneshot::Receiver<Place>,
+            request: Option<Request<Body>>,
+        },
         Routed {
             #[pin]
             future: RouteFuture<Infallible>,
@@ -85,36 +112,52 @@ pin_project! {
     }
 }
 
-impl Future for Handled {
-    type Output = Response<Body>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response<Body>> {
-        match self.project() {
-            HandledProjected::Routed { future } => {
-                let Ok(response) = ready!(future.poll(context));
-                Poll::Ready(response)
-            }
-            HandledProjected::Refused { answer } => Poll::Ready(answer.take().unwrap_or_default()),
-        }
-    }
-}
-
 impl Future for Handling {
     type Output = Result<Response<Answer>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let response = ready!(this.handled.poll(context));
+        let mut this = self.project();
+        let response = loop {
+            // Nobody takes an answer any more. It is dropped with its connection.
+            if this.running.as_ref().is_some_and(Running::is_in_vain) {
+                this.handled.set(Handled::Refused { answer: None });
+                return Poll::Pending;
+            }
+            let begun = match this.handled.as_mut().project() {
+                HandledProjected::Waits { comes, request } => {
+                    // The connection keeps whoever gives places.
+                    *this.place = ready!(comes.poll(context)).ok();
+                    this.shared.route(request.take().unwrap_or_default())
+                }
+                HandledProjected::Routed { future } => {
+                    let Ok(response) = ready!(future.poll(context));
+                    break response;
+                }
+                HandledProjected::Refused { answer } => break answer.take().unwrap_or_default(),
+            };
+            this.handled.set(begun);
+        };
         let mut running = this.running.take();
         if let Some(running) = &mut running {
             running.answer();
         }
-        let until = match (running, *this.http2) {
-            (Some(running), true) => Until::Sent(running.send()),
+        let until = match (running, this.place.take()) {
+            (Some(running), Some(place)) => {
+                let unsent = place.answer(bytes_of(&response));
+                this.shared.close_unread(unsent.everywhere());
+                Until::Sent(running.send(unsent))
+            }
             (running, _) => Until::Taken(running),
         };
         Poll::Ready(Ok(response.map(|body| Answer { body, until })))
     }
+}
+
+/// How much of memory an answer takes, as far as that is known.
+fn bytes_of(response: &Response<Body>) -> usize {
+    let said = response.extensions().get::<InMemory>();
+    let lower = hyper::body::Body::size_hint(response.body()).lower();
+    said.map_or(usize::try_from(lower).unwrap_or(usize::MAX), |said| said.0)
 }
 
 /// An answer's body, which hyper drops when it has taken all of it.

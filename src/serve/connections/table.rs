@@ -1,6 +1,8 @@
 //! The connections that are open.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -12,6 +14,8 @@ pub struct Table {
     open: Mutex<Open>,
     /// One was closed.
     pub closed: Notify,
+    /// Bytes of answers of HTTP/2 that are not sent.
+    unsent: Arc<AtomicUsize>,
 }
 
 #[derive(Default)]
@@ -35,7 +39,7 @@ impl Table {
         }
         let key = open.next;
         open.next += 1;
-        let watched = Arc::new(Watched::new(clock));
+        let watched = Arc::new(Watched::new(clock, self.unsent.clone()));
         open.all.insert(key, watched.clone());
         Some(Entry {
             table: self.clone(),
@@ -68,6 +72,25 @@ impl Table {
             None => return false,
         }
         true
+    }
+
+    /// Tells those that have most unsent to close, until the others have no more than `most`. How many.
+    pub fn end_unread(&self, most: usize) -> u64 {
+        let open = self.lock();
+        let stay = open.all.values().filter(|watched| !watched.is_to_end());
+        let mut stay: Vec<_> = stay.map(|w| (w.room.unsent(), w)).collect();
+        stay.sort_by_key(|(unsent, _)| Reverse(*unsent));
+        let mut unsent: usize = stay.iter().map(|(unsent, _)| unsent).sum();
+        let mut ended = 0;
+        for (of_one, watched) in stay {
+            if unsent <= most {
+                break;
+            }
+            watched.order(Order::End);
+            unsent -= of_one;
+            ended += 1;
+        }
+        ended
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {

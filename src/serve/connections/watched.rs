@@ -3,13 +3,16 @@
 //! Its own task only notes what happens, in atomics: no timer is set or reset for a request. Whoever watches all
 //! connections looks at them now and then.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
+};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use super::Settings;
+use super::room::{Room, Unsent};
 
 /// Time in milliseconds since the server was started.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +74,8 @@ pub struct Watched {
     told: Notify,
     /// Answers of HTTP/2 that may have something that is not sent.
     sending: Mutex<Vec<Weak<Sending>>>,
+    /// What of HTTP/2 may be in memory.
+    pub room: Arc<Room>,
 }
 
 /// What a connection is told to do.
@@ -106,7 +111,8 @@ pub enum Spare {
 }
 
 impl Watched {
-    pub fn new(clock: Clock) -> Self {
+    /// One of a server that has so many bytes of answers of HTTP/2 that are not sent.
+    pub fn new(clock: Clock, unsent: Arc<AtomicUsize>) -> Self {
         let now = clock.now();
         Watched {
             clock,
@@ -129,6 +135,7 @@ impl Watched {
             ordered_at: AtomicU64::new(NEVER),
             told: Notify::new(),
             sending: Mutex::default(),
+            room: Arc::new(Room::new(unsent)),
         }
     }
 
@@ -209,7 +216,12 @@ impl Watched {
 
     /// Whether it ends with something unsent, which nobody is to wait for either.
     pub fn is_stuck(&self) -> bool {
-        self.blocked.load(Relaxed) && self.order.load(Relaxed) == Order::End as u8
+        self.blocked.load(Relaxed) && self.is_to_end()
+    }
+
+    /// Whether it is to end, whatever is unsent.
+    pub fn is_to_end(&self) -> bool {
+        self.order.load(Relaxed) == Order::End as u8
     }
 
     /// A request waits for more of its body than has come.
@@ -302,7 +314,7 @@ impl Watched {
 
     /// Whether it can be given up for another.
     pub fn spare(&self) -> Option<Spare> {
-        if self.blocked.load(Relaxed) || self.order.load(Relaxed) == Order::End as u8 {
+        if self.blocked.load(Relaxed) || self.is_to_end() {
             return None;
         }
         let requests = self.requests.load(Relaxed);
@@ -349,6 +361,11 @@ pub struct Running {
 }
 
 impl Running {
+    /// Whether its connection is to end, whatever is unsent.
+    pub fn is_in_vain(&self) -> bool {
+        self.watched.is_to_end()
+    }
+
     /// There is an answer, which the client is to take now.
     pub fn answer(&mut self) {
         self.answered = true;
@@ -357,13 +374,14 @@ impl Running {
     }
 
     /// The same of HTTP/2, where each answer is taken by itself.
-    pub fn send(self) -> Arc<Sending> {
+    pub fn send(self, in_memory: Unsent) -> Arc<Sending> {
         let watched = self.watched.clone();
         let sending = Arc::new(Sending {
             progress_at: AtomicU64::new(watched.clock.now()),
             taken: AtomicU64::new(0),
             unsent: AtomicU32::new(0),
             running: self,
+            _in_memory: in_memory,
         });
         let mut all = watched.sending();
         all.retain(|other| other.strong_count() > 0);
@@ -376,6 +394,8 @@ impl Running {
 /// An answer of HTTP/2 on its way, until the last of it has been written.
 pub struct Sending {
     running: Running,
+    /// For as long as there is anything of it.
+    _in_memory: Unsent,
     /// When its client last took a stride of it, or was given something to take.
     progress_at: AtomicU64,
     /// Bytes taken since then.

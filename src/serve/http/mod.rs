@@ -177,6 +177,15 @@ fn compression() -> CompressionLayer<SizeAbove> {
 /// What is smaller fits in a packet or two anyway, in bytes.
 const WORTH_COMPRESSING: u64 = 1400;
 
+/// How large an answer is whose size is known to nobody else, such as one that is compressed as it is sent: in bytes, as it lies in
+/// memory. It is an extension of the response.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(
+    not(any(feature = "cli", feature = "internals")),
+    expect(dead_code, reason = "connections of a server of our own ask for it")
+)]
+pub struct InMemory(pub usize);
+
 /// What the handlers share.
 #[derive(Clone)]
 struct Served {
@@ -295,7 +304,12 @@ impl Served {
                     return answer::mutation_by_get(media);
                 }
                 let response = self.engine.execute(&request, principal).await;
-                respond(response, media, cache)
+                let bytes = response.body.len();
+                let mut answer = respond(response, media, cache);
+                if head.version == Version::HTTP_2 {
+                    answer.extensions_mut().insert(InMemory(bytes));
+                }
+                answer
             }
             Err(NoRequest::Malformed(problem)) => answer::bad_request(media, &problem),
             Err(NoRequest::OnlyHash) => {

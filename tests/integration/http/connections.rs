@@ -34,6 +34,7 @@ pub const PATIENT: Settings = Settings {
     header_timeout: LONG,
     idle_timeout: LONG,
     write_timeout: LONG,
+    max_unsent: 256 << 20,
 };
 
 const HELLO: &str = "GET /hello HTTP/1.1\r\nhost: x\r\n\r\n";

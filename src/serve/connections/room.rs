@@ -1,0 +1,134 @@
+//! What lies in memory for clients of HTTP/2 who do not take it.
+//!
+//! Requests run side by side on a connection, and each answer is in memory until the last of it is sent. So a request begins
+//! only while those that lie there, and what is to be expected of those that run, are less than a connection may have:
+//! the others wait until its client takes something. An answer's size is not known before it is there, so a client can still have
+//! more. What all connections have together is counted, too; where it is too much, those that have most are closed.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+/// So many bytes a connection may have, before its next request waits.
+const ENOUGH: usize = 4 << 20;
+/// What an answer is thought to take before there was any: as many begin as there may be side by side.
+const USUAL: usize = 16 << 10;
+/// Each answer changes what the next is thought to take by this part.
+const WEIGHT: usize = 8;
+
+/// One connection's.
+pub struct Room {
+    state: Mutex<State>,
+    /// Bytes on all connections.
+    everywhere: Arc<AtomicUsize>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Requests that have begun and have no answer yet.
+    begun: usize,
+    /// Bytes of answers that are not sent.
+    unsent: usize,
+    /// Bytes that an answer took lately.
+    usual: Option<usize>,
+    waiting: VecDeque<oneshot::Sender<Place>>,
+}
+
+impl State {
+    fn has_room(&self) -> bool {
+        let usual = self.usual.unwrap_or(USUAL);
+        self.unsent + self.begun.saturating_mul(usual) < ENOUGH
+    }
+}
+
+impl Room {
+    pub fn new(everywhere: Arc<AtomicUsize>) -> Self {
+        Room {
+            state: Mutex::default(),
+            everywhere,
+        }
+    }
+
+    /// A place for a request, now or when those before it have theirs.
+    pub fn enter(self: &Arc<Self>) -> Result<Place, oneshot::Receiver<Place>> {
+        let mut state = self.lock();
+        if state.has_room() && state.waiting.is_empty() {
+            state.begun += 1;
+            return Ok(Place(self.clone()));
+        }
+        let (place, comes) = oneshot::channel();
+        state.waiting.push_back(place);
+        Err(comes)
+    }
+
+    pub fn unsent(&self) -> usize {
+        self.lock().unsent
+    }
+
+    fn let_in(self: &Arc<Self>) {
+        loop {
+            let mut state = self.lock();
+            if !state.has_room() {
+                return;
+            }
+            let Some(next) = state.waiting.pop_front() else {
+                return;
+            };
+            state.begun += 1;
+            drop(state);
+            // Whoever has left gives it back.
+            let _ = next.send(Place(self.clone()));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request's place among those that run on its connection.
+pub struct Place(Arc<Room>);
+
+impl Place {
+    /// It has an answer of so many bytes.
+    pub fn answer(self, bytes: usize) -> Unsent {
+        let room = self.0.clone();
+        let mut state = room.lock();
+        state.unsent += bytes;
+        let usual = state.usual.unwrap_or(bytes);
+        state.usual = Some(usual - usual / WEIGHT + bytes / WEIGHT);
+        drop(state);
+        room.everywhere.fetch_add(bytes, Relaxed);
+        Unsent { room, bytes }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.lock().begun -= 1;
+        self.0.let_in();
+    }
+}
+
+/// An answer that is in memory until all of it is sent: its parts share one buffer.
+pub struct Unsent {
+    room: Arc<Room>,
+    bytes: usize,
+}
+
+impl Unsent {
+    /// What lies there on all connections.
+    pub fn everywhere(&self) -> usize {
+        self.room.everywhere.load(Relaxed)
+    }
+}
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        self.room.everywhere.fetch_sub(self.bytes, Relaxed);
+        self.room.lock().unsent -= self.bytes;
+        self.room.let_in();
+    }
+}
