@@ -18,7 +18,7 @@ use quick_cache::sync::Cache;
 use super::{Introspection, Request};
 use crate::error::{Code, Error};
 use crate::graph::rules::Shape;
-use crate::graph::{Catalog, Principal};
+use crate::graph::{Catalog, EntityId, Principal};
 use crate::read::explain::{self, Explained};
 use crate::read::load::{Learnt, Loaded};
 use crate::read::own::{Answering, Given};
@@ -136,6 +136,17 @@ impl Planner {
             documents: Cache::with_weighter(1024, CACHE, DocumentWeight),
             plans: Cache::with_weighter(1024, CACHE, PlanWeight),
         }
+    }
+
+    /// Has no plan rely on these foreign keys, each by its entity and its place there: the database does not hold to them.
+    pub fn without_keys(mut self, missing: &[(EntityId, usize)]) -> Self {
+        // Nobody else has it before there is an engine.
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            for &(entity, key) in missing {
+                shared.catalog.entities[entity].foreign_keys[key].held = false;
+            }
+        }
+        self
     }
 
     pub fn catalog(&self) -> &Catalog {

@@ -206,10 +206,10 @@ impl Entity {
         self.default_order[0].1 == Direction::Desc
     }
 
-    /// Whether the database is to hold that these columns, where none is null, are a row's of another.
+    /// Whether the database holds that these columns, where none is null, are a row's of another.
     pub fn refers(&self, columns: &[ColumnIx], to: EntityId, to_columns: &[ColumnIx]) -> bool {
         let mut keys = self.foreign_keys.iter();
-        keys.any(|key| key.to == to && key.columns == columns && key.to_columns == to_columns)
+        keys.any(|key| key.held && key.joins(columns, to, to_columns))
     }
 
     /// Whether these columns, as a set, can match at most one row.
@@ -362,6 +362,14 @@ pub struct ForeignKey {
     pub on_update: Option<ForeignKeyAction>,
     /// Where it was declared, for messages: `post::Relation::Author`.
     pub declared: String,
+    /// Whether the database holds to it, as is thought until it was asked.
+    pub held: bool,
+}
+
+impl ForeignKey {
+    pub fn joins(&self, columns: &[ColumnIx], to: EntityId, to_columns: &[ColumnIx]) -> bool {
+        self.to == to && self.columns == columns && self.to_columns == to_columns
+    }
 }
 
 #[derive(Debug)]

@@ -11,6 +11,7 @@ pub mod descriptors;
 pub mod http;
 #[cfg(feature = "cli")]
 pub mod identity;
+mod keys;
 #[cfg(feature = "cli")]
 pub mod listen;
 #[cfg(feature = "cli")]

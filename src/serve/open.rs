@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sea_orm::{ConnectionTrait, TransactionTrait};
+
 use super::database::{Connect, SetupError, Url};
+use super::keys;
 use crate::engine::{Engine, Planner};
 use crate::identity::accounts::{Accounts, AttemptLimits};
 use crate::identity::tokens::Tokens;
+use crate::read::sql::Dialect;
 
 /// What an engine is made of.
 pub struct Opening {
@@ -34,6 +38,7 @@ impl Opening {
     /// Opens the connections. The database is asked whether it answers.
     pub async fn open(self) -> Result<Opened, SetupError> {
         let accounts = self.accounts().await?;
+        let missing = self.missing_keys().await?;
         let Opening {
             url,
             planner,
@@ -44,7 +49,7 @@ impl Opening {
         } = self;
         let (readers, writers) = url.open(max_connections, Some(timeout))?;
         readers.ping().await?;
-        let engine = Engine::new(planner, readers, timeout)
+        let engine = Engine::new(planner.without_keys(&missing), readers, timeout)
             .with_writers(writers)
             .keeping_answers(keep);
         let engine = match &accounts {
@@ -55,6 +60,25 @@ impl Opening {
             engine: Arc::new(engine),
             accounts,
         })
+    }
+
+    /// The foreign keys that pages rely on, and the database does not hold to. SQLite's are never relied on.
+    async fn missing_keys(&self) -> Result<Vec<keys::KeyOf>, SetupError> {
+        let catalog = self.planner.catalog();
+        let relied_on = keys::relied_on(catalog);
+        if self.url.dialect() == Dialect::Sqlite || relied_on.is_empty() {
+            return Ok(Vec::new());
+        }
+        let connection = self.url.connect(Connect::reading()).await?;
+        let session = connection.begin().await?;
+        if self.url.is_pooled() {
+            // A session of the pooler's may know statements of others by the names that are used here.
+            session.execute_unprepared("DEALLOCATE ALL").await?;
+        }
+        let missing = keys::not_held(catalog, relied_on, &session).await?;
+        session.rollback().await?;
+        connection.close().await?;
+        Ok(missing)
     }
 
     /// The accounts of the database, where somebody can sign in or roles are asked for.

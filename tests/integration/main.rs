@@ -26,6 +26,7 @@ mod house;
 mod http;
 mod identity;
 mod inputs;
+mod junctions;
 mod lists;
 mod loose;
 mod migrations;

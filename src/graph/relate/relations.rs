@@ -173,9 +173,7 @@ impl Work<'_> {
         declared: &RawRelation,
     ) {
         let keys = &mut self.catalog_entities[from].foreign_keys;
-        let known = keys
-            .iter()
-            .any(|k| k.to == to && k.columns == columns && k.to_columns == to_columns);
+        let known = keys.iter().any(|k| k.joins(columns, to, to_columns));
         if known || declared.condition.is_some() || declared.skip_fk {
             return;
         }
@@ -186,6 +184,7 @@ impl Work<'_> {
             on_delete: declared.on_delete,
             on_update: declared.on_update,
             declared: declared.declared.clone(),
+            held: true,
         });
     }
 

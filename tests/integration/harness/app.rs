@@ -12,6 +12,7 @@ use backref::graph::Principal;
 use backref::read::plan::Limits;
 use backref::schema::Schema;
 use backref::serve::http::{self, ServerOptions};
+use backref::serve::open::{Opened, Opening};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -92,6 +93,27 @@ impl TestApp {
         let planner = Planner::new(catalog, schema, limits);
         let engine = Engine::new(planner, readers, timeout).with_writers(writers);
         let engine = Arc::new(engine);
+        TestApp {
+            router: http::router(engine.clone(), &ServerOptions::default()),
+            engine,
+        }
+    }
+
+    /// A graph over a database that has been asked what it holds to, as a server asks at its start.
+    pub async fn opened(database: &TestDatabase, graph: Graph) -> Self {
+        let limits = Limits::default();
+        let catalog = graph.build().unwrap_or_else(|e| panic!("{e}"));
+        let schema = Schema::new(&catalog, limits.default_page()).unwrap_or_else(|e| panic!("{e}"));
+        let opening = Opening {
+            url: database.url.clone(),
+            planner: Planner::new(catalog, schema, limits),
+            max_connections: 8,
+            timeout: Duration::from_secs(60),
+            keep: engine::KEEP,
+            tokens: None,
+            asks_for_roles: false,
+        };
+        let Opened { engine, .. } = opening.open().await.unwrap_or_else(|e| panic!("{e}"));
         TestApp {
             router: http::router(engine.clone(), &ServerOptions::default()),
             engine,
