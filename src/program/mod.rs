@@ -189,13 +189,15 @@ impl Program {
 
     /// A database by its URL, or the one that is used where none is named. Nothing is made.
     fn database_of(&self, named: Option<&String>) -> Result<Url> {
-        match (named, &self.unnamed) {
-            (Some(url), _) | (None, Unnamed::Url(url)) => Ok(url.parse()?),
-            (None, Unnamed::Embedded { file, .. }) => Ok(Url::file(Path::new(file))?),
-            (None, Unnamed::Refused) => Err(
+        let url: Url = match (named, &self.unnamed) {
+            (Some(url), _) | (None, Unnamed::Url(url)) => url.parse()?,
+            (None, Unnamed::Embedded { file, .. }) => Url::file(Path::new(file))?,
+            (None, Unnamed::Refused) => return Err(
                 "no database is named; give one by --database-url (DATABASE_URL): postgres://… or sqlite://FILE".into(),
             ),
-        }
+        };
+        url.check_log()?;
+        Ok(url)
     }
 }
 

@@ -31,12 +31,10 @@ pub async fn serve(program: Program, args: Serve) -> Result<ExitCode> {
     logging::start(args.log_json);
     let named = args.database.database_url.as_ref();
     let migrations = program.migrations;
-    let url = match (named, &program.unnamed) {
-        (None, Unnamed::Embedded { file, fill }) => {
-            database::embedded(migrations, Path::new(file), async |new| fill(new).await).await?
-        }
-        _ => program.database_of(named)?,
-    };
+    let url = program.database_of(named)?;
+    if let (None, Unnamed::Embedded { file, fill }) = (named, &program.unnamed) {
+        database::embedded(migrations, Path::new(file), async |new| fill(new).await).await?;
+    }
     if args.migrate && !migrations.is_none() {
         let runner = Runner::open(migrations, &url, url.creates()).await?;
         runner.up(args.others.or(program.others)).await?;

@@ -248,6 +248,12 @@ impl Url {
         })
     }
 
+    /// Refuses an SQLite file beside the log of another. It is for a program's start, before anything has the file open.
+    #[cfg(feature = "cli")]
+    pub fn check_log(&self) -> Result<(), SetupError> {
+        of_either!(Place, &self.place, place => place.check_log())
+    }
+
     /// The connections for reads, `max_connections` at most, and those where what they read is written. SQLite has one that
     /// writes, and PostgreSQL half as many as may read, and at least two; those to PostgreSQL are made when first used.
     pub fn open(
@@ -359,7 +365,7 @@ pub async fn embedded(
     migrations: Migrations,
     path: &Path,
     fill: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(), DbErr>,
-) -> Result<Url, SetupError> {
+) -> Result<(), SetupError> {
     let url = Url::file(path)?;
     name_leftovers(path);
     let is_there = path.exists();
@@ -374,8 +380,7 @@ pub async fn embedded(
         SetupError::ReadOnlyPlace { cause, .. } if !is_there => SetupError::NotMade { file, cause },
         SetupError::NotWritable { file, cause } => SetupError::ReadOnlyFile { file, cause },
         other => other,
-    })?;
-    Ok(url)
+    })
 }
 
 /// Versions before this one made the file under another name, which a start that was killed left behind.

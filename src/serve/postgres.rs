@@ -70,6 +70,12 @@ impl Server {
         shown(url)
     }
 
+    /// No file is beside it.
+    #[cfg(feature = "cli")]
+    pub fn check_log(&self) -> Result<(), SetupError> {
+        Ok(())
+    }
+
     /// How SeaORM connects, after one connection that has been made: a pool only says that it timed out, and one
     /// connection says why.
     pub async fn options(&self, url: &Url, _: Connect) -> Result<ConnectOptions, SetupError> {

@@ -10,7 +10,9 @@ use sea_orm::{ConnectOptions, DbErr};
 
 use super::database::{Connect, SetupError, said, sql_state};
 use super::url::{Url, encoded, one_of, parameters, unknown};
-use crate::read::load::sqlite::{Access, DatabaseFile, SqlitePool, SqliteWriter};
+#[cfg(feature = "cli")]
+use crate::read::load::sqlite::has_foreign_log;
+use crate::read::load::sqlite::{Access, DatabaseFile, SqlitePool, SqliteWriter, beside};
 use crate::read::load::{Database, DatabaseError, Writers};
 use crate::read::sql::Dialect;
 
@@ -107,6 +109,17 @@ impl File {
         format!("sqlite:///path/to/{}", encoded(name))
     }
 
+    #[cfg(feature = "cli")]
+    pub fn check_log(&self) -> Result<(), SetupError> {
+        match has_foreign_log(&self.path) {
+            true => Err(SetupError::Unusable {
+                file: self.path.clone(),
+                cause: FOREIGN_LOG.to_owned(),
+            }),
+            false => Ok(()),
+        }
+    }
+
     /// How SeaORM connects to the file, if it can be used as the URL says.
     pub async fn options(
         &self,
@@ -144,11 +157,16 @@ impl File {
     fn check(&self, url: &Url, settings: Connect) -> Result<(), SetupError> {
         let is_folder =
             self.path.is_dir() || self.path.as_os_str().as_encoded_bytes().ends_with(b"/");
+        let unusable = |cause: &str| SetupError::Unusable {
+            file: self.path.clone(),
+            cause: cause.to_owned(),
+        };
         if is_folder {
-            return Err(SetupError::Unusable {
-                file: self.path.clone(),
-                cause: "it is a folder; name a file in it".to_owned(),
-            });
+            return Err(unusable("it is a folder; name a file in it"));
+        }
+        // Who opens a pipe waits until somebody writes to it.
+        if std::fs::metadata(&self.path).is_ok_and(|found| !found.is_file()) {
+            return Err(unusable("it is a pipe or a device; name a file"));
         }
         if !settings.create && !self.path.exists() {
             return Err(SetupError::NoFile(self.path.clone()));
@@ -249,6 +267,9 @@ impl File {
     }
 }
 
+#[cfg(feature = "cli")]
+const FOREIGN_LOG: &str = "it keeps no write-ahead log, as a backup that `VACUUM INTO` has made, and beside it is one, which is of the file that was there before; stop whatever has it open, move the files that end in -wal and -shm away (keep them: they hold what was committed to that file last), and start again";
+
 const SQLITE: &[&str] = &["mode", "immutable", "cache", "vfs"];
 
 /// How an SQLite file is opened.
@@ -277,9 +298,7 @@ fn why_not_made(file: &Path) -> String {
 
 /// Whether there are changes beside the file that are not in it.
 fn has_log(file: &Path) -> bool {
-    let mut log = file.as_os_str().to_owned();
-    log.push("-wal");
-    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
+    std::fs::metadata(beside(file, "-wal")).is_ok_and(|log| log.len() > 0)
 }
 
 /// Of SQLite's result codes, the lower byte.

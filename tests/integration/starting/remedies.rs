@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use super::{backref, done, empty, execute, refusal, serve, text};
 use crate::harness::{Backend, TestDatabase};
@@ -97,6 +98,20 @@ fn the_cause_is_that_of_the_system() {
     }
     let said = refusal(folder.path(), &[]);
     assert!(said.contains("it is a folder"), "{said}");
+    let made = Command::new("mkfifo")
+        .arg(folder.path().join("pipe.db"))
+        .status();
+    assert!(made.expect("mkfifo").success());
+    for url in [at("pipe.db"), "sqlite:///dev/null".to_owned()] {
+        for arguments in [
+            &["--database-url", &url][..],
+            &["migrate", "up", "--database-url", &url],
+            &["doctor", "--database-url", &url],
+        ] {
+            let said = refusal(folder.path(), arguments);
+            assert!(said.contains("it is a pipe or a device"), "{url}: {said}");
+        }
+    }
     let url = at("none/a.db");
     let said = refusal(folder.path(), &["migrate", "up", "--database-url", &url]);
     assert!(said.contains("cannot be made: No such file"), "{said}");

@@ -515,6 +515,12 @@ fn nor_is_a_backup_beside_the_log_of_another_file_served_by_the_next() {
     ];
     for put in put {
         let mut replaced = Replaced::new();
+        // One that keeps a log looks like the file whose log is there.
+        let backup = rusqlite::Connection::open(replaced.backup()).expect("the backup");
+        backup
+            .pragma_update(None, "journal_mode", "wal")
+            .expect("a log");
+        drop(backup);
         replaced.assert_signs_up("first");
         put(&replaced);
         replaced.assert_refuses("second");
@@ -541,6 +547,76 @@ fn nor_is_a_backup_beside_the_log_of_another_file_served_by_the_next() {
         assert_eq!(who_signed_up(&file), "third");
         assert_sound(&file);
     }
+}
+
+/// SQLite has a log beside the file that the link leads to.
+#[test]
+fn a_file_behind_a_link_is_watched_where_it_is() {
+    let mut replaced = Replaced::new();
+    replaced.kill();
+    let kept = replaced.folder.path().join("kept");
+    fs::create_dir(&kept).expect("a folder");
+    for end in ["", "-wal", "-shm"] {
+        let moved = fs::rename(replaced.beside(end), kept.join(format!("backref.db{end}")));
+        assert!(moved.is_ok() || !end.is_empty(), "{moved:?}");
+    }
+    let (at, file) = (replaced.folder.path().join("link"), replaced.file());
+    let link = |to: &str| {
+        std::os::unix::fs::symlink(kept.join(to), &at).expect("a link");
+        fs::rename(&at, &file).expect("a move over it");
+    };
+    link("backref.db");
+    replaced.serving = serve(replaced.folder.path(), &[]).expect("it serves again");
+    replaced.assert_signs_up("first");
+    assert!(kept.join("backref.db-wal").exists());
+    // A link that leads elsewhere is another file, whose log is its own.
+    fs::copy(replaced.backup(), kept.join("other.db")).expect("a copy");
+    link("other.db");
+    replaced.wait_for("the other", is_restored);
+    replaced.assert_signs_up("second");
+    // What is written over the file behind it stands beside its log.
+    replaced.under_load(write_backup_over);
+    replaced.assert_refuses("third");
+    replaced.kill();
+    assert!(replaced.refused_start().contains("-wal"));
+    assert!(kept.join("other.db-wal").exists());
+}
+
+/// Nobody saw it, but a backup of this kind keeps no log, so none can be its own.
+#[test]
+fn nor_is_a_backup_that_nobody_saw_come_served_beside_a_log() {
+    let mut replaced = Replaced::new();
+    replaced.assert_signs_up("first");
+    replaced.kill();
+    let log = fs::read(replaced.beside("-wal")).expect("the log");
+    assert!(log.len() > 32, "there is nothing in it");
+    fs::copy(replaced.backup(), replaced.file()).expect("a copy over it");
+    let url = format!("sqlite://{}", replaced.file().display());
+    for arguments in [&[][..], &["--database-url", &url]] {
+        let said = match serve(replaced.folder.path(), arguments) {
+            Ok(_) => panic!("it serves"),
+            Err(said) => said,
+        };
+        assert!(
+            said.contains("-wal") && said.contains("VACUUM INTO"),
+            "{said}"
+        );
+    }
+    assert_eq!(fs::read(replaced.beside("-wal")).expect("the log"), log);
+    let backup = fs::read(replaced.backup()).expect("the backup");
+    assert!(fs::read(replaced.file()).expect("the file") == backup);
+    // As it is said; the backup need not be put there again.
+    for end in ["-wal", "-shm"] {
+        let aside = replaced.folder.path().join(format!("before{end}"));
+        fs::rename(replaced.beside(end), aside).expect("it is there");
+    }
+    replaced.serving = serve(replaced.folder.path(), &[]).expect("it serves");
+    replaced.wait_for("the backup", is_restored);
+    replaced.assert_signs_up("second");
+    // And what it keeps is its own from then on.
+    replaced.start_again();
+    replaced.wait_for("the backup", is_restored);
+    replaced.assert_signs_up("third");
 }
 
 /// Neither what was there before all the same, nor a backup of the file with its log, has to be said to be that.

@@ -23,15 +23,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::OpenFlags;
 
 use super::super::DatabaseError;
+use super::beside::beside;
 use super::index;
 use super::touch::{Listener, Told};
 
 /// A file by its path.
 pub struct DatabaseFile {
     path: PathBuf,
-    log_path: PathBuf,
-    /// Where it is noted that the log is another file's.
-    note_path: PathBuf,
     access: Access,
     /// How often it has been replaced.
     replaced: AtomicU64,
@@ -122,15 +120,8 @@ struct Head {
 
 impl DatabaseFile {
     pub fn new(path: &Path, access: Access) -> Self {
-        let beside = |end: &str| {
-            let mut beside = path.as_os_str().to_owned();
-            beside.push(end);
-            PathBuf::from(beside)
-        };
         let file = DatabaseFile {
             path: path.to_path_buf(),
-            log_path: beside("-wal"),
-            note_path: beside("-stale"),
             access,
             replaced: AtomicU64::new(0),
             stale_log: Mutex::new(None),
@@ -190,9 +181,18 @@ impl DatabaseFile {
         told.unwrap_or_default()
     }
 
+    fn log_path(&self) -> PathBuf {
+        beside(&self.path, "-wal")
+    }
+
+    /// Where it is noted that the log is another file's.
+    fn note_path(&self) -> PathBuf {
+        beside(&self.path, "-stale")
+    }
+
     /// The log beside it as a file.
     pub fn stamp_of_log(&self) -> Option<Stamp> {
-        let found = std::fs::metadata(&self.log_path).ok()?;
+        let found = std::fs::metadata(self.log_path()).ok()?;
         Some(Stamp::of(&found))
     }
 
@@ -261,14 +261,14 @@ impl DatabaseFile {
                 (moved.identity, moved.length, moved.written);
             figures.push_str(&format!(" {inode} {length} {seconds} {nanos}"));
         }
-        if let Err(error) = std::fs::write(&self.note_path, figures) {
+        if let Err(error) = std::fs::write(self.note_path(), figures) {
             tracing::debug!(%error, "it cannot be noted that a log is stale");
         }
     }
 
     /// What was noted, if it holds: the log is still the one, untouched in its place, and the file that it is of is not back as it was.
     fn noted(&self) -> Option<StaleLog> {
-        let figures = std::fs::read_to_string(&self.note_path).ok()?;
+        let figures = std::fs::read_to_string(self.note_path()).ok()?;
         let figures = figures.split_whitespace().map(str::parse);
         let figures: Vec<i128> = figures.collect::<Result<_, _>>().ok()?;
         let (begun, salt, of_log, moved) = match figures[..] {
@@ -294,12 +294,12 @@ impl DatabaseFile {
     fn forget(&self) {
         if self.access == Access::Writable {
             // It need not be there.
-            let _ = std::fs::remove_file(&self.note_path);
+            let _ = std::fs::remove_file(self.note_path());
         }
     }
 
     fn has_stale_log_beside(&self) -> DatabaseError {
-        let otherwise = match self.note_path.exists() {
+        let otherwise = match self.note_path().exists() {
             true => NOTED,
             false => NOT_NOTED,
         };
@@ -361,7 +361,7 @@ impl DatabaseFile {
 
     /// See "The WAL File Format" in SQLite's documentation.
     fn head_of_log(&self) -> std::io::Result<Head> {
-        let mut log = File::open(&self.log_path)?;
+        let mut log = File::open(self.log_path())?;
         log.seek(SeekFrom::Start(12))?;
         let (mut begun, mut salt) = ([0; 4], [0; 8]);
         log.read_exact(&mut begun)?;

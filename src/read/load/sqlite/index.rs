@@ -3,7 +3,9 @@
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use super::beside::beside;
 
 /// What an index says of its log, in pages.
 pub struct Figures {
@@ -60,7 +62,7 @@ fn with<T>(database: &Path, ask: impl FnOnce(&File) -> io::Result<T>) -> io::Res
     use std::sync::{Mutex, PoisonError};
     static OPEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
 
-    let path = beside(database);
+    let path = beside(database, "-shm");
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
     let found = std::fs::metadata(&path)?;
     let is_it = |file: &File| {
@@ -79,7 +81,7 @@ fn with<T>(database: &Path, ask: impl FnOnce(&File) -> io::Result<T>) -> io::Res
 
 #[cfg(not(unix))]
 fn with<T>(database: &Path, ask: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
-    ask(&File::open(beside(database))?)
+    ask(&File::open(beside(database, "-shm"))?)
 }
 
 #[cfg(unix)]
@@ -90,10 +92,4 @@ fn read(index: &File, head: &mut [u8]) -> io::Result<()> {
 #[cfg(not(unix))]
 fn read(mut index: &File, head: &mut [u8]) -> io::Result<()> {
     io::Read::read_exact(&mut index, head)
-}
-
-fn beside(database: &Path) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
-    path.push("-shm");
-    PathBuf::from(path)
 }

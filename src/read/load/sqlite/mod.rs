@@ -8,11 +8,14 @@
 //! Writes have one thread and one connection (`writer`), since a file has one writer at a time.
 
 mod answer;
+mod beside;
 mod connection;
 mod desk;
 mod error;
 mod file;
 mod fold;
+#[cfg(feature = "cli")]
+mod foreign_log;
 mod forms;
 mod heard;
 mod index;
@@ -30,6 +33,9 @@ mod workers;
 mod writer;
 mod writing;
 
+pub use beside::beside;
 pub use file::{Access, DatabaseFile};
+#[cfg(feature = "cli")]
+pub use foreign_log::has_foreign_log;
 pub use pool::SqlitePool;
 pub use writer::SqliteWriter;
