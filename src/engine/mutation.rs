@@ -17,7 +17,7 @@ use crate::error::{Code, Error, PathSegment};
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::Shape;
 use crate::graph::{ColumnIx, Kind, Principal, Subject};
-use crate::identity::accounts::{self, Account, AccountError, Accounts, Session, SignUp};
+use crate::identity::accounts::{self, Account, AccountError, Accounts, Session, SignUp, names_of};
 use crate::log;
 use crate::read::explain::{self, Explained};
 use crate::read::load::Writers;
@@ -257,7 +257,8 @@ impl Engine {
         let accounts = self.accounts()?;
         accounts.let_try(&username, request.from).map_err(told)?;
         let catalog = &self.planner.shared.catalog;
-        let find = account::statement(catalog, self.database.dialect(), &username);
+        let names = names_of(&username);
+        let find = account::statement(catalog, self.database.dialect(), &names);
         let found = match find {
             Some(find) => {
                 let sql = find.sql.clone();

@@ -16,7 +16,7 @@ use crate::graph::Principal;
 use crate::graph::keys::KeyValue;
 use crate::graph::own::OwnId;
 use crate::graph::rules::Shape;
-use crate::identity::accounts::{Account, AccountError, Accounts, Session};
+use crate::identity::accounts::{Account, AccountError, Accounts, Session, names_of};
 use crate::log;
 use crate::read::explain;
 use crate::read::load::admission::{Cost, Costs};
@@ -237,7 +237,10 @@ impl Doing {
                     username,
                     password,
                 } => {
-                    let found = writer.account(username).await.map_err(of_field)?;
+                    let found = writer
+                        .account(&names_of(username))
+                        .await
+                        .map_err(of_field)?;
                     let found = found.map(|(id, hash, role)| Account { id, hash, role });
                     let session = accounts.sign_in_as(found, password.clone()).await;
                     let read = self.signed_in(session, payloads);

@@ -1,6 +1,6 @@
 //! What signing up asks for, and what it must be.
 
-use super::AccountError;
+use super::{AccountError, spelling};
 use crate::graph::accounts::{Asked, PASSWORD};
 use crate::graph::keys::KeyValue;
 use crate::graph::validate::Check;
@@ -28,7 +28,7 @@ pub fn path(field: &str) -> String {
 }
 
 pub fn check_password(password: &str) -> Result<(), AccountError> {
-    let characters = password.chars().count();
+    let characters = spelling::composed(password).chars().count();
     match (8..=128).contains(&characters) {
         true => Ok(()),
         false => Err(AccountError::Input {

@@ -13,6 +13,8 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use quick_cache::sync::Cache;
 use ring::digest::{SHA256, digest};
 
+use super::spelling;
+
 /// So many attempts at once, and then one more each time that this has passed.
 #[derive(Debug, Clone, Copy)]
 pub struct Allowance {
@@ -67,7 +69,7 @@ impl Attempts {
     /// Counts an attempt at an account, by whatever spelling of its name. One too many is told when the next may be.
     pub fn of_account(&self, username: &str) -> Result<(), Duration> {
         let mut key = [0; 32];
-        key.copy_from_slice(digest(&SHA256, spelled(username).as_bytes()).as_ref());
+        key.copy_from_slice(digest(&SHA256, spelling::folded(username).as_bytes()).as_ref());
         let limiter = found(&self.accounts, key, self.limits.of_account);
         self.count(&limiter)
     }
@@ -104,14 +106,6 @@ fn found<K: Eq + std::hash::Hash + Clone>(
         Ok(limiter) => limiter,
         Err(never) => match never {},
     }
-}
-
-/// One spelling of all that a database may take for one name: without upper and lower case (`NOCASE`, `citext`) and without
-/// blanks around it (`char(n)`, `RTRIM`). Names that differ to the database share their attempts then, which lets nobody in.
-fn spelled(username: &str) -> String {
-    // By way of the upper case `ß` is `ss`, and a final `ς` is `σ`.
-    let upper = username.trim().chars().flat_map(char::to_uppercase);
-    upper.flat_map(char::to_lowercase).collect()
 }
 
 /// Where an address is: whoever has one of IPv6 has as many as a network holds.

@@ -6,6 +6,7 @@
 mod asked;
 mod attempts;
 mod passwords;
+mod spelling;
 mod store;
 
 use std::net::IpAddr;
@@ -198,6 +199,11 @@ fn subject(id: &str, role: Option<String>) -> Subject {
         role: role.map(Into::into),
         ..Subject::new(id)
     }
+}
+
+/// The names by which the account is found of whoever signs in: as it was given, and as it would be of whoever signs up.
+pub fn names_of(username: &str) -> [String; 2] {
+    [username.to_owned(), spelling::name(username)]
 }
 
 /// The code that the database gave an error.

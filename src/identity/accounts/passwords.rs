@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use tokio::sync::Semaphore;
 
-use super::AccountError;
+use super::{AccountError, spelling};
 use crate::identity::tokens::random;
 
 /// 19 MiB, twice over, in one lane.
@@ -63,19 +63,29 @@ impl Passwords {
     pub async fn hash(&self, password: String) -> Result<String, AccountError> {
         let hashed = self.run(move |shared| {
             shared.runs.fetch_add(1, Relaxed);
+            let password = spelling::composed(&password);
             let hashed = shared.argon2.hash_password(password.as_bytes());
             hashed.map(|hash| hash.to_string())
         });
         hashed.await?.map_err(|_| AccountError::Hash)
     }
 
-    /// Whether the hash is the password's. As much is done where there is no hash, or none that can be read.
+    /// Whether the hash is the password's. As much is done where there is no hash, or none that can be read. What was typed in
+    /// another form than new hashes are of is tried as it is, too: somebody else may have hashed it so.
     pub async fn verify(
         &self,
         password: String,
         hash: Option<String>,
     ) -> Result<Verdict, AccountError> {
-        let verified = self.run(move |shared| shared.verify(&password, hash.as_deref()));
+        let verified = self.run(move |shared| {
+            let composed = spelling::composed(&password);
+            match shared.verify(&composed, hash.as_deref()) {
+                Verdict::Wrong if *composed != *password => {
+                    shared.verify(&password, hash.as_deref())
+                }
+                verdict => verdict,
+            }
+        });
         verified.await
     }
 

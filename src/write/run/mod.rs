@@ -30,7 +30,7 @@ use std::time::Instant;
 
 use foldhash::fast::RandomState;
 
-use super::account::{self, Account};
+use super::account::{self, Account, Names};
 use super::kept::{self, Kept};
 use super::preset;
 use super::unit::{Act, Given, Gives, Node, NodeId, Units};
@@ -255,8 +255,8 @@ impl<'a, T: Transaction> Writer<'a, T> {
     }
 
     /// The account of this name, as it is now.
-    pub async fn account(&mut self, username: &str) -> Result<Option<Account>, Stop> {
-        let Some((find, rows)) = account::by_name(&self.changes(), username) else {
+    pub async fn account(&mut self, names: &Names) -> Result<Option<Account>, Stop> {
+        let Some((find, rows)) = account::by_name(&self.changes(), names) else {
             return Ok(None);
         };
         let found = self

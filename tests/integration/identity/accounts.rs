@@ -186,6 +186,71 @@ async fn who_signs_up_can_sign_in_and_is_the_viewer() {
     }
 }
 
+/// A telephone begins a name with a capital and ends it with a blank; one keyboard makes `ö` one character, and another two.
+#[tokio::test]
+async fn it_does_not_matter_by_which_keyboard_somebody_signs_in() {
+    for backend in Backend::all() {
+        let signing = Signing::on(backend).await;
+        let (composed, apart) = ("h\u{f6}chst", "ho\u{308}chst geheim");
+        let whole = format!("{composed} geheim");
+        let up = sign_up("newly", "newly@example.org", &whole);
+        let up = signing.ask(&up).await;
+        assert_eq!(up.body["errors"], Value::Null, "{}", up.body);
+        let up = signing
+            .ask(&sign_up("other", "other@example.org", apart))
+            .await;
+        assert_eq!(up.body["errors"], Value::Null, "{}", up.body);
+        for (typed, name) in [("newly", "newly"), ("Newly ", "newly"), ("OTHER", "other")] {
+            for password in [whole.as_str(), apart] {
+                let answer = signing.ask(&sign_in(typed, password)).await;
+                let email = &answer.body["data"]["signIn"]["viewer"]["email"];
+                assert_eq!(
+                    *email,
+                    json!(format!("{name}@example.org")),
+                    "{typed}: {}",
+                    answer.body
+                );
+            }
+            let answer = signing.ask(&sign_in(typed, "hochst geheim")).await;
+            assert_eq!(answer.code(), "UNAUTHENTICATED");
+        }
+    }
+}
+
+/// Names that nobody could sign up with, such as another program writes. Of two that differ in case alone, each is found.
+#[tokio::test]
+async fn a_name_is_found_as_it_is_written_before_it_is_found_otherwise() {
+    for backend in Backend::all() {
+        let signing = Signing::on(backend).await;
+        for (username, email, stored) in [
+            ("small", "small@example.org", "small"),
+            ("large", "large@example.org", "SMALL"),
+            ("accent", "accent@example.org", "zo\u{eb}"),
+        ] {
+            let up = signing
+                .ask(&sign_up(username, email, "correct horse"))
+                .await;
+            assert_eq!(up.body["errors"], Value::Null, "{}", up.body);
+            let write =
+                format!("UPDATE \"user\" SET username = '{stored}' WHERE email = '{email}'");
+            signing.write(&write).await;
+        }
+        for (typed, email) in [
+            ("small", "small@example.org"),
+            ("SMALL", "large@example.org"),
+            ("Small", "small@example.org"),
+            ("zo\u{eb}", "accent@example.org"),
+            ("Zoe\u{308}", "accent@example.org"),
+        ] {
+            let answer = signing.ask(&sign_in(typed, "correct horse")).await;
+            let found = &answer.body["data"]["signIn"]["viewer"]["email"];
+            assert_eq!(found, email, "{typed}: {}", answer.body);
+        }
+        let plain = signing.ask(&sign_in("zoe", "correct horse")).await;
+        assert_eq!(plain.code(), "UNAUTHENTICATED");
+    }
+}
+
 /// What it ran is held against what is explained of it, wherever a test asks.
 #[tokio::test]
 async fn signing_up_and_in_is_explained() {
@@ -408,6 +473,7 @@ async fn spellings_of_a_name_are_tried_together() {
             ["strasse", "STRASSE", "straße"],
             ["me@x.org", "me@X.org", "ME@x.ORG"],
             ["σοφος", "ΣΟΦΟΣ", "σοφος"],
+            ["zo\u{eb}", "zoe\u{308}", "ZOE\u{308}"],
         ] {
             let mut codes = Vec::new();
             for spelling in spellings {
