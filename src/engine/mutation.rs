@@ -4,6 +4,7 @@
 //! Whether it can be written and read is looked at before anything acts, so that what is refused has done nothing.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use super::heeded::Runs;
 use super::planner::Shared;
 use super::writing::{Doing, Failure, Step};
 use super::{Asked, Engine, Planner, Prepared, Refused, Request, Response, note_refused, refuse};
-use crate::error::{Code, Error, PathSegment};
+use crate::error::{Code, Error, MAX_ERRORS, PathSegment};
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::Shape;
 use crate::graph::{ColumnIx, Kind, Principal, Subject};
@@ -30,7 +31,7 @@ use crate::write::{self, Binding, Bounds, Turn, Units};
 
 /// A mutation of which all is known that can be before it acts.
 pub(super) struct Planned {
-    fields: Vec<Acting>,
+    pub(super) fields: Vec<Acting>,
     pub(super) units: Units,
     /// What is read of each field; `None` where that depends on who signs in.
     payloads: Vec<Option<Prepared>>,
@@ -156,14 +157,22 @@ impl Engine {
                     ..failed(asked, &fields[0], vec![Error::input(message)])
                 }
             }
-            Err(Failure::Field { at, errors }) => match &errors[..] {
+            Err(Failure::Field { at, mut errors }) => match &errors[..] {
                 // They have their places already.
                 [error, ..] if !error.path.is_empty() => Done {
                     failed: true,
                     errors,
                     ..Done::default()
                 },
-                _ => failed(asked, &fields[at.min(fields.len() - 1)], errors),
+                _ => {
+                    let field = &fields[at.min(fields.len() - 1)];
+                    // Those of somebody's own code are about the inputs of what it writes.
+                    if !matches!(field.action, Action::Own(_)) {
+                        let arguments = &field.arguments;
+                        write::in_order_of_input(&mut errors, arguments, &asked.variables);
+                    }
+                    failed(asked, field, errors)
+                }
             },
         }
     }
@@ -345,7 +354,16 @@ async fn in_time(
 }
 
 /// Errors of a field, which is never null: nothing else is answered.
-fn failed(asked: &Asked<'_>, field: &Acting, errors: Vec<Error>) -> Done {
+fn failed(asked: &Asked<'_>, field: &Acting, mut errors: Vec<Error>) -> Done {
+    // Of many rows that are changed alike it is told once.
+    let mut said = HashSet::new();
+    errors.retain(|error| said.insert((error.message.clone(), error.field.clone())));
+    let more = errors.len().saturating_sub(MAX_ERRORS);
+    errors.truncate(MAX_ERRORS);
+    if more > 0 {
+        let message = format!("{more} more errors are not listed");
+        errors.push(Error::new(Code::LimitExceeded, message));
+    }
     let errors = errors.into_iter().map(|error| {
         let mut error = error.at(asked.document.line_column(field.location));
         error.path = vec![PathSegment::Key(field.key.as_str().into())];
@@ -484,8 +502,9 @@ impl Planner {
         let bound = write::bind(catalog, rules, principal, bounds, &bindings, given);
         let units = match bound {
             Ok(units) => units,
-            Err((at, errors)) => {
+            Err((at, mut errors)) => {
                 let field = Box::new(fields.swap_remove(at));
+                write::in_order_of_input(&mut errors, &field.arguments, variables);
                 return Err(Unplanned::Field(field, errors));
             }
         };

@@ -188,6 +188,15 @@ impl Doing {
             }
             Err(abort) => Err(abort),
         };
+        let done = done.map_err(|abort| match abort {
+            Abort::Refused(Refused::Errors(mut errors)) => {
+                let arguments = planned.fields.first().map(|field| &field.arguments[..]);
+                let arguments = arguments.unwrap_or_default();
+                write::in_order_of_input(&mut errors, arguments, &asked.variables);
+                refuse(errors)
+            }
+            abort => abort,
+        });
         let name = &field.name;
         let ran = writer.ran.into_iter();
         written

@@ -6,7 +6,7 @@ use sea_orm::prelude::Uuid;
 use crate::graph::{Entity, Kind, decimal, moment};
 
 /// One value of a key column.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyValue {
     Int(i64),
     /// Any other type by its text: a UUID with hyphens, bytes as hexadecimal digits after `\x`.

@@ -21,6 +21,7 @@ pub mod once;
 mod order;
 mod preset;
 mod run;
+mod told;
 mod turns;
 mod unit;
 
@@ -30,5 +31,6 @@ pub use kept::Kept;
 pub use run::failure::{broken, explain, uncommitted};
 pub use run::inquiry::{Findings, Inquiry};
 pub use run::{Failed, Refused, Writer};
+pub use told::in_order_of_input;
 pub use turns::{Turn, Turns};
 pub use unit::Units;

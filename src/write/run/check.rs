@@ -1,7 +1,7 @@
 //! What rows are now that they are written: whether whoever asks may have them so, and whether their keys agree with others'.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::agreements::Asked;
 use super::find::{Question, questions};
@@ -33,9 +33,6 @@ impl<'a, T: Transaction> Writer<'a, T> {
         for (entity, rows) in by_entity {
             disagreeing.extend(self.check_rows(entity, rows).await?);
         }
-        // Of many rows that are changed alike it is told once.
-        let mut told = HashSet::new();
-        disagreeing.retain(|error| told.insert((error.message.clone(), error.field.clone())));
         self.refuse(disagreeing)
     }
 

@@ -337,7 +337,7 @@ impl<T: Transaction> Writer<'_, T> {
             true => self.keys_of(to),
             false => self.reads(to),
         };
-        let found = self
+        let mut found = self
             .of_parents(to, columns, &relation.from_columns, sets, &reads, asks)
             .await?;
         let key = &of.primary_key;
@@ -352,13 +352,15 @@ impl<T: Transaction> Writer<'_, T> {
                 (parent, own.collect())
             })
             .collect();
+        let own = |row: &[Option<KeyValue>]| -> Vec<_> {
+            let value = |c: &ColumnIx| row[reads.iter().position(|r| r == c)?].clone();
+            key.iter().map(value).collect()
+        };
+        // What is wrong with several is told in one order on every database.
+        found.sort_by_cached_key(|(_, row)| own(row));
         let mut errors = Vec::new();
         for (set, row) in found {
-            let value = |c: &ColumnIx| {
-                let at = reads.iter().position(|r| r == c)?;
-                row[at].clone()
-            };
-            let own: Vec<_> = key.iter().map(value).collect();
+            let own = own(&row);
             let of_set = (set.parent, own);
             if staying.contains(&of_set) {
                 continue;

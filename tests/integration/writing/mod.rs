@@ -23,6 +23,7 @@ mod processes;
 mod proof;
 mod shapes;
 mod shown;
+mod told;
 mod upserts;
 mod values;
 

@@ -26,7 +26,7 @@ fn graph() -> Graph {
 }
 
 /// Tables in the order in which they can be made; keys that refer forward come after them on PostgreSQL.
-async fn app(backend: Backend) -> (TestDatabase, TestApp) {
+pub(super) async fn app(backend: Backend) -> (TestDatabase, TestApp) {
     app_of(backend, graph()).await
 }
 
