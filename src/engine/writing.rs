@@ -358,7 +358,18 @@ impl Doing {
             true => None,
             false => writers.run(look, self.deadline).await.ok(),
         };
-        let findings = inquiry.findings(catalog, &self.units, failed, &refusal, found);
+        let is_made_refused = match inquiry.attempt() {
+            Some(insert) => is_refused(insert, writers, self.deadline).await,
+            None => None,
+        };
+        let findings = inquiry.findings(
+            catalog,
+            &self.units,
+            failed,
+            &refusal,
+            found,
+            is_made_refused,
+        );
         write::explain(catalog, failed, &refusal, &findings)
     }
 
@@ -544,20 +555,7 @@ fn shown(error: &DatabaseError, key: Option<&str>, sql: Option<&str>) -> Error {
             ..Error::new(Code::Unavailable, message)
         };
     }
-    let said = error.said(sql.unwrap_or_default());
-    // What is no statement's fault is one cause, whichever it hits.
-    let is_own = !error.is_of_others();
-    let position = said.position;
-    let id = log::report(&log::Cause {
-        weight: log::Weight::Error,
-        what: "a mutation was not done",
-        code: said.code.as_deref(),
-        why: &said.why,
-        path: key.filter(|_| is_own),
-        statement: sql
-            .filter(|_| is_own)
-            .map(|sql| log::Statement { sql, position }),
-    });
+    let id = report(log::Weight::Error, error, key, sql);
     if error.is_timeout() {
         let message = format!("the request took too long, and nothing was done (error {id})");
         return Error::new(Code::Timeout, message);
@@ -579,6 +577,60 @@ fn shown(error: &DatabaseError, key: Option<&str>, sql: Option<&str>) -> Error {
         Code::InternalServerError,
         format!("nothing was done: internal error {id}"),
     )
+}
+
+/// Tells the log what went wrong beside a statement, of the field of a key, and gives the id under which it is found.
+fn report(
+    weight: log::Weight,
+    error: &DatabaseError,
+    key: Option<&str>,
+    sql: Option<&str>,
+) -> Arc<str> {
+    let said = error.said(sql.unwrap_or_default());
+    // What is no statement's fault is one cause, whichever it hits.
+    let is_own = !error.is_of_others();
+    let position = said.position;
+    log::report(&log::Cause {
+        weight,
+        what: "a mutation was not done",
+        code: said.code.as_deref(),
+        why: &said.why,
+        path: key.filter(|_| is_own),
+        statement: sql
+            .filter(|_| is_own)
+            .map(|sql| log::Statement { sql, position }),
+    })
+}
+
+/// Whether a row is refused by what it is itself; nothing where that is not known.
+async fn is_refused(insert: Change, writers: &Writers, deadline: Instant) -> Option<bool> {
+    match writers.run(Arc::new(Attempt(insert)), deadline).await {
+        Err(Abort::Refused(is_refused)) => Some(is_refused),
+        Err(Abort::Database(_)) => None,
+        Ok(never) => match never {},
+    }
+}
+
+/// A statement of which nothing stays: whether it is refused.
+struct Attempt(Change);
+
+impl Work for Attempt {
+    type Done = Infallible;
+    type Refused = bool;
+
+    fn is_brief(&self) -> bool {
+        false
+    }
+
+    async fn attempt<T: Transaction>(&self, on: &T) -> Result<Infallible, Abort<bool>> {
+        match on.change(&self.0).await {
+            Ok(_) => Err(Abort::Refused(false)),
+            Err(error) => Err(match Refusal::of(&error) {
+                Some(refusal) => Abort::Refused(!refusal.is_of_others()),
+                None => Abort::Database(error),
+            }),
+        }
+    }
 }
 
 /// A look at rows, when all that was written is taken back.

@@ -43,6 +43,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether it is of what rows are beside others, and not of what one is by itself.
+    pub fn is_of_others(&self) -> bool {
+        matches!(self, Refusal::Unique { .. } | Refusal::ForeignKey { .. })
+    }
+
     /// Why it was refused, if this says so.
     pub fn of(error: &DatabaseError) -> Option<Self> {
         error.driver()?.refusal(error.is_bad_value())

@@ -1,8 +1,6 @@
 //! What a database refuses to write, as an error that says where in the input the reason is.
 
-use std::collections::HashSet;
-
-use crate::error::{Code, Error, MAX_ERRORS};
+use crate::error::{Code, Error};
 use crate::graph::keys::KeyValue;
 use crate::graph::writing::PresetValue;
 use crate::graph::{Catalog, ColumnIx, Entity, ForeignKey};
@@ -29,26 +27,25 @@ pub fn explain(
         Refusal::ForeignKey { .. } => references(catalog, of, failed, findings),
         Refusal::NotNull { column, .. } => {
             let column = column.as_ref().and_then(|name| place(of, name));
-            let rows: Vec<_> = failed.rows.iter().collect();
-            let null = column.map(|c| without(&rows, c)).unwrap_or_default();
-            let rows = if null.is_empty() { rows } else { null };
-            let why = "is never null; give it a value";
-            vec![of_column(of, &rows, column, why)]
+            let told = meant(failed, findings, column).into_iter().map(|rows| {
+                let null = column.map(|c| without(&rows, c)).unwrap_or_default();
+                let rows = if null.is_empty() { rows } else { null };
+                of_column(of, &rows, column, "is never null; give it a value")
+            });
+            told.collect()
         }
         Refusal::Check { constraint, .. } => {
             let column = column_of_check(of, constraint.as_deref());
-            let name = constraint.as_deref().unwrap_or("a check");
-            let why = format!("does not fit: the database checks `{name}`");
+            let why = match constraint {
+                Some(name) => format!("does not fit: the database checks `{name}`"),
+                None => "does not fit: the database has a check of its own".to_owned(),
+            };
             unfit(column, &why)
         }
         Refusal::TooLong => unfit(None, "is longer than its column takes"),
         Refusal::OutOfRange => unfit(None, "is out of range for its column"),
         Refusal::Malformed => unfit(None, "is no value of its column"),
-        Refusal::Raised => {
-            let message = format!("the database refuses this {}", of.one());
-            let error = Error::new(Code::Conflict, message);
-            vec![error.of_field(path(&failed.rows, None))]
-        }
+        Refusal::Raised => as_a_whole(failed, findings, Code::Conflict, &refuses(of)),
     }
 }
 
@@ -105,6 +102,10 @@ pub fn uncommitted(
     Ok((first.act, failed))
 }
 
+fn refuses(of: &Entity) -> String {
+    format!("the database refuses this {}", of.one())
+}
+
 /// That what was written does not fit together, and no row of it is known to be the one.
 pub fn broken() -> Error {
     let message = "the database refuses what was written as a whole: a constraint that it looks at when all is done does not hold";
@@ -118,9 +119,9 @@ fn taken(of: &Entity, failed: &Failed, names: &[String], findings: &Findings<'_>
         return vec![taken_at(of, failed.rows.iter(), &columns)];
     }
     let taken = findings.taken.iter();
-    let errors =
+    let taken =
         taken.map(|(row, columns)| taken_at(of, std::iter::once(&failed.rows[*row]), columns));
-    once_each(errors)
+    taken.collect()
 }
 
 fn taken_at<'f>(
@@ -182,7 +183,7 @@ fn references(
         };
         Error::new(Code::NotFound, message).of_field(path)
     });
-    once_each(missing)
+    missing.collect()
 }
 
 /// What a row has in a foreign key, if all of that is its writer's.
@@ -209,15 +210,7 @@ fn is_viewer(of: &Entity, key: &ForeignKey) -> bool {
     })
 }
 
-/// Errors of which each says something else, or of another place.
-fn once_each(errors: impl Iterator<Item = Error>) -> Vec<Error> {
-    let mut said = HashSet::new();
-    let own = errors.filter(|error| said.insert((error.message.clone(), error.field.clone())));
-    own.take(MAX_ERRORS).collect()
-}
-
-/// That a value does not fit. Of a row that was there the database does not say whether it is what it was to become, or what
-/// would have been made, which it looks at as well: so it is told of either, if both write that.
+/// That a value does not fit.
 fn unfit(
     of: &Entity,
     failed: &Failed,
@@ -225,20 +218,44 @@ fn unfit(
     column: Option<ColumnIx>,
     why: &str,
 ) -> Vec<Error> {
-    let rows = failed.rows.iter().enumerate();
-    let (instead, made): (Vec<_>, Vec<_>) = rows.partition(|(_, row)| row.is_instead);
-    let writes = |row: &FailedRow| {
-        let mut values = row.values.iter();
-        column.is_none_or(|column| values.any(|value| value.column == column))
+    let told = meant(failed, findings, column).into_iter();
+    told.map(|rows| of_column(of, &rows, column, why)).collect()
+}
+
+/// That rows are refused as they are.
+fn as_a_whole(failed: &Failed, findings: &Findings<'_>, code: Code, message: &str) -> Vec<Error> {
+    let told = meant(failed, findings, None).into_iter();
+    told.map(|rows| Error::new(code, message).of_field(path(rows, None)))
+        .collect()
+}
+
+/// The rows that a database has refused by what they are: of an upsert that which was to be made, or what was to become of
+/// the one that is there. Where both have the same value it is wrong in both, and where it is not known which is meant both
+/// are told.
+fn meant<'f>(
+    failed: &'f Failed,
+    findings: &Findings<'_>,
+    column: Option<ColumnIx>,
+) -> Vec<Vec<&'f FailedRow>> {
+    let (instead, made): (Vec<_>, Vec<_>) = failed.rows.iter().partition(|row| row.is_instead);
+    if instead.is_empty() {
+        return vec![made];
+    }
+    let values = |rows: &[&FailedRow]| -> Vec<Value> {
+        let values = rows.iter().flat_map(|row| &row.values);
+        let own = values.filter(|value| Some(value.column) == column);
+        own.map(|value| value.value.clone()).collect()
     };
-    let instead = instead.into_iter().filter(|(at, row)| {
-        let is_there = findings.there.contains(&(at - made.len()));
-        is_there && writes(row)
-    });
-    let instead: Vec<_> = instead.map(|(_, row)| row).collect();
-    let made: Vec<_> = made.iter().map(|(_, row)| *row).collect();
-    let told = [made, instead].into_iter().filter(|rows| !rows.is_empty());
-    once_each(told.map(|rows| of_column(of, &rows, column, why)))
+    let is_alike = || {
+        let own = values(&made);
+        !own.is_empty() && own == values(&instead)
+    };
+    match findings.is_made_refused {
+        Some(true) if is_alike() => vec![made, instead],
+        Some(true) => vec![made],
+        Some(false) => vec![instead],
+        None => vec![made, instead],
+    }
 }
 
 fn of_column(of: &Entity, rows: &[&FailedRow], column: Option<ColumnIx>, why: &str) -> Error {
@@ -275,14 +292,16 @@ fn path<'f>(rows: impl IntoIterator<Item = &'f FailedRow>, column: Option<Column
         let value = row.values.iter().find(|value| Some(value.column) == column);
         value.map_or(&*row.path, |value| &value.place)
     });
-    let places: Vec<&str> = places.collect();
+    shared(places).to_owned()
+}
+
+/// The part of the input that all of these are in.
+fn shared<'p>(places: impl IntoIterator<Item = &'p str>) -> &'p str {
+    let places: Vec<&str> = places.into_iter().collect();
     let shared = places.iter().copied().reduce(shared_path);
     // What an upsert makes and what it changes are in no part of the input together.
     let shared = shared.filter(|shared| !shared.is_empty());
-    shared
-        .or(places.first().copied())
-        .unwrap_or_default()
-        .to_owned()
+    shared.or(places.first().copied()).unwrap_or_default()
 }
 
 /// The part of the input that both of these are in.

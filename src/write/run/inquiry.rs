@@ -11,13 +11,14 @@ use crate::graph::{Catalog, ColumnIx, Entity, EntityId, ForeignKey, Principal};
 use crate::read::load::change::{Change, Given as Row};
 use crate::read::load::refusal::Refusal;
 use crate::read::sql::Dialect;
-use crate::read::sql::change::{Changes, Find, Lock, Look, Task, Value};
+use crate::read::sql::change::{BoundRows, Changes, Find, Lock, Look, Task, Unless, Value};
 use crate::write::unit::Units;
 
 /// What is asked of a statement that was refused.
 pub struct Inquiry<'c> {
     dialect: Dialect,
     questions: Vec<Question<'c>>,
+    attempt: Option<Change>,
 }
 
 /// Which rows there are with the values that rows of the statement have in these columns.
@@ -37,8 +38,9 @@ pub struct Findings<'c> {
     pub taken: Vec<(usize, Vec<ColumnIx>)>,
     /// These keys lead to nothing.
     pub missing: Vec<(usize, &'c ForeignKey)>,
-    /// Rows that were to be made, and are there: they were to be changed instead.
-    pub there: HashSet<usize>,
+    /// Whether the row is refused that was to be made, were it not there, by what it is itself; nothing where that is not
+    /// known. Else it is what was to become of the one that is there.
+    pub is_made_refused: Option<bool>,
 }
 
 impl<'c> Inquiry<'c> {
@@ -69,10 +71,6 @@ impl<'c> Inquiry<'c> {
                 let keys = of.foreign_keys.iter();
                 keys.map(|key| (key.columns.clone(), Some(key))).collect()
             }
-            // What was to become of a row that is there may be what it would not have.
-            (_, FailedDeed::Insert { unless }) if failed.rows.iter().any(|row| row.is_instead) => {
-                vec![(unless.clone(), None)]
-            }
             _ => Vec::new(),
         };
         let changes = Changes {
@@ -86,7 +84,15 @@ impl<'c> Inquiry<'c> {
         Inquiry {
             dialect,
             questions: questions.collect(),
+            attempt: attempt(&changes, failed, refusal),
         }
+    }
+
+    /// The row of an upsert that was to be made, by a statement that does nothing where it is there: both databases look at
+    /// what it is before they look whether it is there, and do not say which of the two they have refused. Whatever comes of
+    /// it is to be taken back.
+    pub fn attempt(&self) -> Option<Change> {
+        self.attempt.clone()
     }
 
     /// The statements that ask it.
@@ -102,8 +108,12 @@ impl<'c> Inquiry<'c> {
         failed: &Failed,
         refusal: &Refusal,
         answers: Option<Vec<Vec<Row>>>,
+        is_made_refused: Option<bool>,
     ) -> Findings<'c> {
-        let mut findings = Findings::default();
+        let mut findings = Findings {
+            is_made_refused,
+            ..Findings::default()
+        };
         let is_answered = answers.is_some();
         let mut answers = answers.unwrap_or_default().into_iter();
         let found = self.questions.iter().map(|question| {
@@ -120,11 +130,6 @@ impl<'c> Inquiry<'c> {
             findings.missing.extend(missing.map(|row| (row, key)));
         }
         findings.missing.sort_by_key(|(row, _)| *row);
-        if let (FailedDeed::Insert { unless }, false) = (&failed.deed, is_unique(refusal)) {
-            let there = unique.iter().filter(|(q, _)| q.columns == *unless);
-            findings.there = there.flat_map(|(_, found)| found.keys().copied()).collect();
-            return findings;
-        }
         findings.taken = taken(catalog, units, failed, refusal, &unique);
         findings
     }
@@ -138,10 +143,6 @@ impl<'c> Inquiry<'c> {
         });
         found.collect()
     }
-}
-
-fn is_unique(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::Unique { .. })
 }
 
 /// The keys that tell rows of an entity apart, as far as the graph knows them.
@@ -162,6 +163,30 @@ fn refused_key(of: &Entity, refusal: &Refusal) -> Option<Vec<ColumnIx>> {
     let place = |name: &String| of.columns.iter().position(|c| c.name == *name);
     let columns: Option<Vec<_>> = columns.iter().map(place).collect();
     columns.filter(|columns| !columns.is_empty())
+}
+
+/// See [`Inquiry::attempt`].
+fn attempt(changes: &Changes<'_>, failed: &Failed, refusal: &Refusal) -> Option<Change> {
+    let FailedDeed::Insert { unless } = &failed.deed else {
+        return None;
+    };
+    let (instead, made): (Vec<_>, Vec<_>) = failed.rows.iter().partition(|row| row.is_instead);
+    let ([row], [_]) = (&made[..], &instead[..]) else {
+        return None;
+    };
+    if refusal.is_of_others() {
+        return None;
+    }
+    let columns: Vec<_> = row.values.iter().map(|value| value.column).collect();
+    let value = |_: usize, i: usize| Cow::Borrowed(&row.values[i].value);
+    let rows = changes.rows(failed.entity, &columns, 1, value);
+    let insert = Task::Insert {
+        entity: failed.entity,
+        columns,
+        unless: Unless::Taken(unless.clone()),
+        reads: Vec::new(),
+    };
+    Some(written(changes, &insert, rows))
 }
 
 /// Asks for rows with the values that those of the statement have in these columns; nothing where none has them all.
@@ -222,7 +247,11 @@ fn find<'v>(
             lock: Lock::None,
         },
     });
-    let sql = changes.write(&find, rows.packing, &[]);
+    written(changes, &find, rows)
+}
+
+fn written(changes: &Changes<'_>, task: &Task, rows: BoundRows) -> Change {
+    let sql = changes.write(task, rows.packing, &[]);
     Change {
         values: sql.bound(changes.dialect, rows.binds, &Principal::Anonymous),
         rows: rows.count,

@@ -156,6 +156,14 @@ async fn what_a_check_refuses_is_named_or_the_list_that_it_is_in() {
             r#"mutation { updatePost(id: "Post:1", input: { tags: { create: [{ name: "x1" }, { name: "evil" }] } }) { id } }"#.to_owned(),
             "input.tags.create",
         ),
+        // One that is there is not changed by what was to be made.
+        (
+            format!(
+                r#"mutation {{ createComment(input: {{ body: "B", post: {{ connectOrCreate: {{ on: SLUG, create: {} slug: "post-1" }} }} }} }}) {{ id }} }}"#,
+                post("bad")
+            ),
+            "input.post.connectOrCreate.create.body",
+        ),
     ];
     for backend in Backend::all() {
         let (_database, app) = checked(backend).await;
