@@ -8,6 +8,7 @@
 //! | one field (an id that is none, a row missing behind a non-null field, too many groups) | a field error with its path; null propagates by the specification |
 //! | a field of a mutation, whatever it is | field errors with its path and, in `extensions.field`, the place in its input; `data` is null, since nothing was done |
 //! | a rule keeps whoever asks from writing | the same: `FORBIDDEN`, or of nobody, who might if he signed in, `UNAUTHENTICATED` |
+//! | a policy of PostgreSQL's own (`ROW LEVEL SECURITY`) keeps the server from it, whoever asks | the same: `FORBIDDEN`; the log has it as well, for it may be meant otherwise |
 //! | a statement (it failed, the time was over, the database out of reach) | a field error wherever one of its rows, or a value of it, was to be written |
 //!
 //! **An error is as small as its cause.** A statement is the rows of one level, so its failure empties the fields of

@@ -351,6 +351,13 @@ impl Doing {
             Ok(refusal) => refusal,
             Err(error) => return vec![shown(&error, None, None)],
         };
+        if refusal == Refusal::Policy {
+            // Whoever asks is told no more than that; who runs the server may have meant otherwise.
+            let key = self.runs.at().and_then(|at| self.keys.get(at));
+            let sql = self.runs.sql();
+            let key = key.map(Name::as_str);
+            report(log::Weight::Warning, &failed.error, key, sql.as_deref());
+        }
         let rules = catalog.rules(catalog.shape(&self.principal));
         let inquiry = write::Inquiry::of(catalog, writers.dialect(), rules, failed, &refusal);
         let look = Arc::new(Look(inquiry.changes()));

@@ -40,6 +40,8 @@ pub enum Refusal {
     Malformed,
     /// A trigger of the database's own has refused it, and says so.
     Raised,
+    /// A policy of the table's own (`ROW LEVEL SECURITY`) does not let whoever the server connects as have such a row.
+    Policy,
 }
 
 impl Refusal {

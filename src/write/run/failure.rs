@@ -46,6 +46,13 @@ pub fn explain(
         Refusal::OutOfRange => unfit(None, "is out of range for its column"),
         Refusal::Malformed => unfit(None, "is no value of its column"),
         Refusal::Raised => as_a_whole(failed, findings, Code::Conflict, &refuses(of)),
+        Refusal::Policy => {
+            let message = format!(
+                "the rules of the database do not let this {} be so",
+                of.one()
+            );
+            as_a_whole(failed, findings, Code::Forbidden, &message)
+        }
     }
 }
 

@@ -275,6 +275,93 @@ async fn what_the_server_may_not_do_is_told_with_who_knows_the_remedy() {
     run(&database, &gone.each_ref().map(String::as_str)).await;
 }
 
+/// A policy of PostgreSQL's own (`ROW LEVEL SECURITY`) is a rule, and no right that is missing: whoever writes is told so, by no
+/// word of the policy or of the row, and the log says to whoever runs the server where to look.
+#[tokio::test]
+async fn what_a_policy_of_the_database_s_refuses_is_forbidden() {
+    let Some(database) = postgres().await else {
+        return;
+    };
+    let role = format!("clerk_of_{}", database.name());
+    let made = [
+        "UPDATE \"user\" SET role = 'admin' WHERE id = 1".to_owned(),
+        format!("CREATE ROLE {role} LOGIN PASSWORD 'secret'"),
+        format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"),
+        format!("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}"),
+        "ALTER TABLE tag ENABLE ROW LEVEL SECURITY".to_owned(),
+        format!("CREATE POLICY \"{SECRET}\" ON tag USING (true) WITH CHECK (name <> '{SECRET}')"),
+    ];
+    run(&database, &made.each_ref().map(String::as_str)).await;
+    let shown = database.url.shown();
+    let (_, host) = shown.split_once('@').expect("a user");
+    let url = format!("postgres://{role}:secret@{host}");
+    let arguments = ["--log-json", "--jwt-secret", SECRET_KEY];
+    let program = Program::serve_at(&url, &arguments);
+    let header = format!("authorization: Bearer {}", token(&database));
+    let named = |name: &str| format!(r#"{{ name: "{name}" }}"#);
+    let (good, bad) = (named("one"), named(SECRET));
+    let cases = [
+        (format!("createTag(input: {bad}) {{ id }}"), "input"),
+        (
+            format!("createTags(inputs: [{good}, {bad}]) {{ id }}"),
+            "inputs",
+        ),
+        (format!("updateTag(id: 1, input: {bad}) {{ id }}"), "input"),
+        (
+            format!("updateTags(where: {{ id: {{ eq: 1 }} }}, input: {bad}) {{ count }}"),
+            "input",
+        ),
+        (
+            format!("upsertTag(create: {bad}, update: {good}, on: NAME) {{ id }}"),
+            "create",
+        ),
+        (
+            format!(
+                "a: createTag(input: {good}) {{ id }} b: upsertTag(create: {good}, update: {bad}, on: NAME) {{ id }}"
+            ),
+            "update",
+        ),
+        (
+            format!("updatePost(id: 1, input: {{ tags: {{ create: [{bad}] }} }}) {{ id }}"),
+            "input.tags.create.0",
+        ),
+    ];
+    for (fields, place) in cases {
+        let answer = program.ask_with(&format!("mutation {{ {fields} }}"), &header);
+        let errors = answer["errors"].as_array().expect("errors");
+        let [error] = &errors[..] else {
+            panic!("one error: {fields}: {answer}")
+        };
+        let extensions = json!({ "code": "FORBIDDEN", "field": place });
+        assert_eq!(error["extensions"], extensions, "{fields}: {answer}");
+        let message = "the rules of the database do not let this tag be so";
+        assert_eq!(error["message"], message, "{fields}: {answer}");
+        assert!(answer["data"].is_null(), "{answer}");
+    }
+    let good = format!("mutation {{ createTag(input: {good}) {{ name }} }}");
+    assert_eq!(
+        program.ask_with(&good, &header)["data"]["createTag"]["name"],
+        "one"
+    );
+    let (_, log) = program.stop();
+    assert!(!log.contains(SECRET), "{log}");
+    assert!(!log.contains("doctor"), "{log}");
+    let lines = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let of_policies = lines.filter(|line| {
+        let message = line["fields"]["message"].as_str().unwrap_or_default();
+        message.contains("row-level security policy") && message.contains("`pg_policies`")
+    });
+    let of_policies: Vec<_> = of_policies.collect();
+    assert!(!of_policies.is_empty(), "{log}");
+    for line in of_policies {
+        assert_eq!(line["level"], "WARN", "{line}");
+    }
+    let gone = [format!("DROP OWNED BY {role}"), format!("DROP ROLE {role}")];
+    run(&database, &gone.each_ref().map(String::as_str)).await;
+}
+
 /// What a trigger's own code does wrong is nobody's value; what it says itself is told as such.
 #[tokio::test]
 async fn what_goes_wrong_in_a_trigger_is_not_the_input_s_fault() {
@@ -295,6 +382,15 @@ async fn what_goes_wrong_in_a_trigger_is_not_the_input_s_fault() {
             "CONFLICT",
             "",
         ),
+        // By codes of its own, and by those of the manual that say what it means.
+        (
+            "RAISE EXCEPTION 'no' USING ERRCODE = 'NO001'",
+            "CONFLICT",
+            "",
+        ),
+        ("RAISE invalid_authorization_specification", "CONFLICT", ""),
+        ("RAISE check_violation", "BAD_USER_INPUT", ""),
+        ("RAISE insufficient_privilege", "FORBIDDEN", ""),
     ];
     run(
         &database,

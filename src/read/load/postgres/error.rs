@@ -117,7 +117,13 @@ fn told(said: &DbError, statement: &str) -> Said {
         }
         _ if code == "42501" => {
             let message = without_strange_names(said.message(), statement);
-            format!("{message}; the command `doctor` says what to grant")
+            let remedy = match said.routine() {
+                Some(BY_POLICY | BY_ANY_POLICY) => {
+                    "nothing need be granted: the policies of the table (`pg_policies`) do not let the role, as which the server connects, have such a row"
+                }
+                _ => "the command `doctor` says what to grant",
+            };
+            format!("{message}; {remedy}")
         }
         Some("0A" | "42") => without_strange_names(said.message(), statement),
         _ => without_values(said.message()),
@@ -132,6 +138,14 @@ fn told(said: &DbError, statement: &str) -> Said {
         position,
     }
 }
+
+/// Where PostgreSQL looks at a row that is written by the policies of its table, and where it does not go on because of them
+/// (`row_security = off`). Their code is that of a missing right.
+const BY_POLICY: &str = "ExecWithCheckOptions";
+const BY_ANY_POLICY: &str = "check_enable_rls";
+
+/// Where `RAISE` of PL/pgSQL is done.
+const BY_RAISE: &str = "exec_stmt_raise";
 
 /// See PostgreSQL's manual, appendix A.
 fn refused(said: &DbError, of_bound: bool) -> Option<Refusal> {
@@ -149,9 +163,17 @@ fn refused(said: &DbError, of_bound: bool) -> Option<Refusal> {
             table,
             column: named(said.column()),
         },
-        "23514" | "23P01" => Refusal::Check { table, constraint },
+        // The last is that of a view (`WITH CHECK OPTION`).
+        "23514" | "23P01" | "44000" => Refusal::Check { table, constraint },
         "P0001" => Refusal::Raised,
+        "42501" if matches!(said.routine(), Some(BY_POLICY | BY_RAISE)) => Refusal::Policy,
         code if code.starts_with("22") => return unfit(said, of_bound),
+        // By a code that is nobody's but its own. What may be tried again, or is of the server, is meant so.
+        code if said.routine() == Some(BY_RAISE) => {
+            let classes = ["08", "25", "40", "53", "54", "55", "57", "58", "XX"];
+            let is_of_server = classes.iter().any(|class| code.starts_with(class));
+            return (!is_of_server).then_some(Refusal::Raised);
+        }
         _ => return None,
     })
 }
@@ -159,7 +181,7 @@ fn refused(said: &DbError, of_bound: bool) -> Option<Refusal> {
 /// That a value does not fit its column. Most of what class 22 says is of what somebody computes, a trigger or a generated
 /// column (a division by zero), and so is whatever a function has met on its way: no value of the input is known to be wrong.
 fn unfit(said: &DbError, of_bound: bool) -> Option<Refusal> {
-    if said.routine() == Some("exec_stmt_raise") {
+    if said.routine() == Some(BY_RAISE) {
         return Some(Refusal::Raised);
     }
     // While a statement runs, only those who were called by it have a context.
