@@ -109,6 +109,11 @@ pub fn uncommitted(
     Ok((first.act, failed))
 }
 
+/// That a trigger has left out some of the rows that were made at these places, and does not say which.
+pub(super) fn left_out<'p>(of: &Entity, places: impl IntoIterator<Item = &'p str>) -> Error {
+    Error::new(Code::Conflict, refuses(of)).of_field(shared(places))
+}
+
 fn refuses(of: &Entity) -> String {
     format!("the database refuses this {}", of.one())
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::failure;
 use super::find::is_of;
 use super::{Doubt, Failed, FailedDeed, FailedRow, FailedValue, Refused, Stop, Writer};
 use crate::graph::keys::KeyValue;
@@ -11,6 +12,7 @@ use crate::graph::{ColumnIx, EntityId};
 use crate::read::load::DatabaseError;
 use crate::read::load::change::{Abort, Given as Row, Transaction};
 use crate::read::load::refusal::Refusal;
+use crate::read::sql::Dialect;
 use crate::read::sql::change::{BoundRows, Task, Unless, Value};
 use crate::write::order::{Circle, GroupKey, Operation, Order, order};
 use crate::write::unit::{Given, NodeId};
@@ -141,13 +143,20 @@ impl<T: Transaction> Writer<'_, T> {
             }
         }
         if made_by_database {
-            // They are made in the order of the rows, and grow.
-            let at = returned.iter().position(|c| of.primary_key.contains(c));
-            let at = at.unwrap_or_default();
-            found.sort_by_key(|row| match row.get(at) {
-                Some(Some(KeyValue::Int(key))) => *key,
-                _ => 0,
-            });
+            if found.len() != nodes.len() {
+                let places = nodes.iter().map(|&id| self.node(id).input());
+                self.refuse(vec![failure::left_out(of, places)])?;
+            }
+            // They are made in the order of the rows. PostgreSQL gives them in it, where they need not grow; on SQLite they
+            // do, which gives them in any.
+            if T::DIALECT == Dialect::Sqlite {
+                let at = returned.iter().position(|c| of.primary_key.contains(c));
+                let at = at.unwrap_or_default();
+                found.sort_by_key(|row| match row.get(at) {
+                    Some(Some(KeyValue::Int(key))) => *key,
+                    _ => 0,
+                });
+            }
             for (&id, row) in nodes.iter().zip(&found) {
                 self.remember(id, &returned, row);
             }

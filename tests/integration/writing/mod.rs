@@ -16,6 +16,7 @@ mod inputs;
 mod killed;
 mod leave;
 mod links;
+mod made;
 mod masked;
 mod order;
 mod places;
