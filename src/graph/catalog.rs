@@ -53,6 +53,16 @@ impl Catalog {
         })
     }
 
+    /// By which relation a column of a new row may be taken from another, with which it is to agree: one that is never null, and
+    /// that nobody else makes.
+    pub fn taken_over(&self, entity: EntityId, column: ColumnIx) -> Option<&Relation> {
+        let of = &self.entities[entity].columns[column];
+        let agreements = self.agreements.iter().filter(|of| of.own.contains(&column));
+        let mut over = agreements.map(|agreement| &self.relations[agreement.over]);
+        let over = over.find(|over| over.from == entity);
+        over.filter(|_| !of.nullable && !of.written.has_default)
+    }
+
     /// The columns that a junction has beyond its two keys: fields of the edges of this relation's connection.
     pub fn edge_columns(&self, relation: &Relation) -> impl Iterator<Item = (ColumnIx, &Column)> {
         let junction = relation

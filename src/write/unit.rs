@@ -116,6 +116,8 @@ pub struct Places {
     pub input: Option<Box<str>>,
     /// Those that stand elsewhere: keys that are given where another row is named.
     pub others: Vec<(ColumnIx, Box<str>)>,
+    /// Those that stand nowhere: keys that agree with those of another row, and are taken from there.
+    pub taken: Vec<ColumnIx>,
 }
 
 #[derive(Debug)]
@@ -336,7 +338,8 @@ impl Places {
         }
         let input = self.input.as_deref().unwrap_or(own);
         let preset = of.writing.preset(column, is_new);
-        match preset.is_some_and(|preset| !preset.replaceable) || input.is_empty() {
+        let is_put = preset.is_some_and(|preset| !preset.replaceable);
+        match is_put || self.taken.contains(&column) || input.is_empty() {
             true => input.to_owned(),
             false => format!("{input}.{}", of.columns[column].field),
         }

@@ -4,7 +4,7 @@ use async_graphql::dynamic::{Enum, EnumItem, InputObject, InputValue, SchemaBuil
 
 use super::{NEW, expected_version, id, links};
 use crate::graph::writing::{Operations, Preset, PresetValue};
-use crate::graph::{Catalog, Column, ColumnIx, Entity, FieldSource};
+use crate::graph::{Catalog, Column, ColumnIx, Entity, FieldSource, Relation};
 use crate::schema::{described, named_type};
 
 pub(super) fn create_name(entity: &Entity) -> String {
@@ -128,12 +128,28 @@ fn column_value(catalog: &Catalog, entity: &Entity, column: ColumnIx, is_new: bo
         ),
         None => format!("The column `{}`.", of.name),
     };
-    let says = match preset {
-        Some(preset) => format!("{says} {}", without(preset)),
-        None => says,
+    let taken = column_over(catalog, entity, column).filter(|_| is_new);
+    let says = match (preset, taken) {
+        (Some(preset), _) => format!("{says} {}", without(preset)),
+        (None, Some(over)) => format!("{says} {}", left_to(over)),
+        (None, None) => says,
     };
     let says = format!("{says}{}", must_be(entity, column, of));
     InputValue::new(&of.field, of_type).description(described(&of.description, says))
+}
+
+/// From where a column of a new row is taken, where it is left out.
+fn column_over<'c>(
+    catalog: &'c Catalog,
+    entity: &Entity,
+    column: ColumnIx,
+) -> Option<&'c Relation> {
+    let id = catalog.entity_of_type(&entity.type_name)?;
+    catalog.taken_over(id, column)
+}
+
+pub(super) fn left_to(over: &Relation) -> String {
+    format!("Where it is left out, that of `{}`.", over.name)
 }
 
 /// What is put in where nothing is given.

@@ -2,7 +2,7 @@
 
 use async_graphql::dynamic::{InputObject, InputValue, SchemaBuilder, TypeRef};
 
-use super::inputs::{create_name, update_one_name};
+use super::inputs::{create_name, left_to, update_one_name};
 use super::{NEW, on};
 use crate::graph::writing::Ways;
 use crate::graph::{Cardinality, Catalog, Entity, FieldSource, Relation};
@@ -109,6 +109,15 @@ fn value(catalog: &Catalog, relation: &Relation, suffix: &str, ways: Ways) -> In
             }
         }
         Cardinality::Many => (format!("{stem}{suffix}"), format!("The {}.", target.many())),
+    };
+    let mut key = relation.from_columns.iter();
+    let taken = match suffix {
+        "Create" if relation.holds_key => key.find_map(|&c| catalog.taken_over(relation.from, c)),
+        _ => None,
+    };
+    let says = match taken {
+        Some(over) => format!("{says} {}", left_to(over)),
+        None => says,
     };
     InputValue::new(&relation.name, TypeRef::named(of_type)).description(says)
 }

@@ -417,6 +417,7 @@ impl<'a> Binder<'a> {
     /// Adds what the graph makes of a new row, and looks at what it comes to.
     pub(super) fn complete(&mut self, node: NodeId) {
         self.make(node);
+        self.agree(node);
         let entity = self.nodes[node].entity;
         // What a link has beyond its ends its type requires.
         if self.entity(entity).exposed {
@@ -439,13 +440,78 @@ impl<'a> Binder<'a> {
         }
     }
 
+    /// A key that is never null and agrees with that of another row, to which a new one refers, is taken from there where its
+    /// input does not say it: nothing else could be said. It is so for those who see it there, and so could say it.
+    fn agree(&mut self, node: NodeId) {
+        let entity = self.nodes[node].entity;
+        let catalog = self.catalog;
+        for agreement in &catalog.agreements {
+            let over = &catalog.relations[agreement.over];
+            if over.from != entity {
+                continue;
+            }
+            let Some(to) = self.referred(node, &over.from_columns) else {
+                continue;
+            };
+            let is_linked = catalog.relations[agreement.here].linking.on_create.any();
+            for (&own, &theirs) in agreement.own.iter().zip(&agreement.theirs) {
+                let is_given = is_linked || self.entity(entity).columns[own].written.on_create;
+                let is_left = is_given && self.is_missing(node, own);
+                let may = *self.rules.write_column(entity, own) != Visibility::Nothing
+                    && *self.rules.column(over.to, theirs) == Visibility::All;
+                if is_left && may && !self.leads_to((to, theirs), (node, own)) {
+                    self.give(node, own, Given::Of(to, theirs));
+                    self.nodes[node].places.taken.push(own);
+                }
+            }
+        }
+    }
+
+    /// Whether what is taken from a column is in the end taken from this one.
+    fn leads_to(&self, mut from: (NodeId, ColumnIx), to: (NodeId, ColumnIx)) -> bool {
+        while from != to {
+            let (node, column) = from;
+            let node = &self.nodes[node];
+            let mut changes = node.changes.iter();
+            let given = changes.find(|(c, _)| *c == column).map(|(_, given)| given);
+            match given {
+                Some(Given::Of(next, of)) if node.places.taken.contains(&column) => {
+                    from = (*next, *of);
+                }
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// The row to which all of a key refers, if that is named or made here.
+    fn referred(&self, node: NodeId, key: &[ColumnIx]) -> Option<NodeId> {
+        let changes = &self.nodes[node].changes;
+        let mut referred = key.iter().map(|column| {
+            let (_, given) = changes.iter().find(|(c, _)| c == column)?;
+            match given {
+                Given::Of(to, _) => Some(*to),
+                Given::Is(_) => None,
+            }
+        });
+        let to = referred.next()??;
+        referred.all(|other| other == Some(to)).then_some(to)
+    }
+
+    /// Whether nobody says what a column of a new row is to be, which is never null.
+    fn is_missing(&self, node: NodeId, column: ColumnIx) -> bool {
+        let of = self.entity(self.nodes[node].entity);
+        let is_made = (of.writing.key == KeyMaker::Database && of.primary_key == [column])
+            || of.writing.made_by_hooks.contains(&column);
+        let of = &of.columns[column];
+        !(of.nullable || of.written.has_default || is_made || self.has(node, column))
+    }
+
     /// Asks for what is missing of a new row.
     fn require(&mut self, node: NodeId) {
         let of = self.entity(self.nodes[node].entity);
         for (ix, column) in of.columns.iter().enumerate() {
-            let is_made = (of.writing.key == KeyMaker::Database && of.primary_key == [ix])
-                || of.writing.made_by_hooks.contains(&ix);
-            if column.nullable || column.written.has_default || is_made || self.has(node, ix) {
+            if !self.is_missing(node, ix) {
                 continue;
             }
             let relation = of.fields.iter().find_map(|f| match f.source {

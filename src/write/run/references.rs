@@ -1,6 +1,8 @@
 //! Foreign keys that are given by their columns, and not as an id: those of several columns, and those to what is unique
 //! and no primary key.
 //!
+//! So are those that a new row takes from another with which they agree.
+//!
 //! The row to which they lead must be seen, and may have to be one that others may refer to, as where it is connected. So it
 //! is looked for before anything is written, and whether there is none or it is hidden is told alike.
 
@@ -40,13 +42,30 @@ pub(super) fn plain_keys<'c>(
     changes: &[(ColumnIx, Given)],
     is_new: bool,
 ) -> impl Iterator<Item = &'c ForeignKey> {
+    keys(catalog, entity, changes, is_new, &[])
+}
+
+/// The same, and those of which some column is taken from another row.
+fn keys<'c>(
+    catalog: &'c Catalog,
+    entity: EntityId,
+    changes: &[(ColumnIx, Given)],
+    is_new: bool,
+    taken: &[ColumnIx],
+) -> impl Iterator<Item = &'c ForeignKey> {
     let of = &catalog.entities[entity];
     of.foreign_keys.iter().filter(move |key| {
         // As an id it is a row that is named, and a plain value is the graph's own.
         let is_named =
             matches!(key.columns[..], [column] if of.columns[column].refers_to == Some(key.to));
-        !is_named && plain_column(&of.writing, key, changes, is_new).is_some()
+        let is_plain = !is_named && plain_column(&of.writing, key, changes, is_new).is_some();
+        is_plain || taken_column(key, taken).is_some()
     })
+}
+
+fn taken_column(key: &ForeignKey, taken: &[ColumnIx]) -> Option<ColumnIx> {
+    let mut columns = key.columns.iter().copied();
+    columns.find(|column| taken.contains(column))
 }
 
 /// The first column of a key that a writer gives by its value.
@@ -91,8 +110,8 @@ pub(super) fn add_columns(
 
 /// How many statements find the rows to which the keys of a field lead, at most.
 pub(super) fn statements(catalog: &Catalog, nodes: &[Node], act: &Act) -> u64 {
-    let targets = |entity, changes, is_new| {
-        let keys = plain_keys(catalog, entity, changes, is_new);
+    let targets = |entity, changes, is_new, taken| {
+        let keys = keys(catalog, entity, changes, is_new, taken);
         keys.filter_map(move |key| {
             let values = values_to_be(nodes, act, key, changes, is_new)?;
             Some((values, (key.to, &key.to_columns[..])))
@@ -106,17 +125,17 @@ pub(super) fn statements(catalog: &Catalog, nodes: &[Node], act: &Act) -> u64 {
             continue;
         }
         let is_new = node.found().is_none();
-        for (values, target) in targets(node.entity, &node.changes, is_new) {
+        for (values, target) in targets(node.entity, &node.changes, is_new, &node.places.taken) {
             own.entry(target).or_default().push(values);
         }
         if let Origin::Upsert { changes, .. } = &node.origin {
-            let targets = targets(node.entity, changes, false);
+            let targets = targets(node.entity, changes, false, &[]);
             others.extend(targets.map(|(_, target)| (Some(id), target)));
         }
     }
     if let Some(matching) = &act.matching {
         let changes = matching.changes.as_deref().unwrap_or_default();
-        let targets = targets(matching.entity, changes, false);
+        let targets = targets(matching.entity, changes, false, &[]);
         others.extend(targets.map(|(_, target)| (None, target)));
     }
     own.retain(|(to, columns), values| {
@@ -184,7 +203,8 @@ impl<T: Transaction> Writer<'_, T> {
                 let is_new = node.found().is_none();
                 let of = self.entity(node.entity);
                 let place = |column| node.place_of(of, column);
-                self.references(id, &node.changes, is_new, place, &mut all);
+                let taken = &node.places.taken;
+                self.references(id, &node.changes, is_new, taken, place, &mut all);
             }
         }
         // What the same field makes is there by then, and its maker's.
@@ -206,7 +226,7 @@ impl<T: Transaction> Writer<'_, T> {
             let node = self.node(id);
             let of = self.entity(node.entity);
             let place = |column| node.place_of(of, column);
-            self.references(id, changes, false, place, &mut all);
+            self.references(id, changes, false, &[], place, &mut all);
         }
         self.find_references(all).await
     }
@@ -218,7 +238,7 @@ impl<T: Transaction> Writer<'_, T> {
             let node = self.node(id);
             let of = self.entity(node.entity);
             let place = |column| node.place_instead(of, column);
-            self.references(id, node.instead(), false, place, &mut all);
+            self.references(id, node.instead(), false, &[], place, &mut all);
         }
         self.find_references(all).await
     }
@@ -229,6 +249,7 @@ impl<T: Transaction> Writer<'_, T> {
         id: NodeId,
         changes: &[(ColumnIx, Given)],
         is_new: bool,
+        taken: &[ColumnIx],
         place: impl Fn(ColumnIx) -> String,
         all: &mut BTreeMap<Targets<'c>, Vec<Reference<'c>>>,
     ) where
@@ -236,7 +257,7 @@ impl<T: Transaction> Writer<'_, T> {
     {
         let entity = self.node(id).entity;
         let of = self.entity(entity);
-        for key in plain_keys(self.catalog, entity, changes, is_new) {
+        for key in keys(self.catalog, entity, changes, is_new, taken) {
             let value = |column: &ColumnIx| match changes.iter().find(|(c, _)| c == column) {
                 Some((_, given)) => match &*self.value(given) {
                     Value::Is(value) => Some(value.clone()),
@@ -248,14 +269,16 @@ impl<T: Transaction> Writer<'_, T> {
                 continue;
             };
             let column = plain_column(&of.writing, key, changes, is_new);
+            let column = column.or(taken_column(key, taken));
             let path = match column {
                 Some(column) if of.exposed => place(column),
                 _ => self.node(id).path.to_string(),
             };
-            // What stays of a key may be null, and what is changed instead of making a new one may not be there.
+            // What stays of a key or is taken may be null, and what is changed instead of making a new one may not be there.
             let is_said = |column: &ColumnIx| changes.iter().any(|(c, _)| c == column);
             let is_instead = !is_new && self.node(id).found().is_none();
-            let perhaps = is_instead || !key.columns.iter().all(is_said);
+            let is_taken = taken_column(key, taken).is_some();
+            let perhaps = is_instead || is_taken || !key.columns.iter().all(is_said);
             let mut columns = key.columns.iter();
             let references = all.entry((key.to, &key.to_columns[..])).or_default();
             references.push(Reference {

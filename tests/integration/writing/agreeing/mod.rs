@@ -3,6 +3,7 @@
 mod entities;
 mod meanwhile;
 mod shops;
+mod taken;
 
 use backref::Graph;
 use backref::graph::Preset;
