@@ -18,6 +18,7 @@ mod leave;
 mod links;
 mod made;
 mod masked;
+mod odd;
 mod order;
 mod places;
 mod processes;
