@@ -20,7 +20,8 @@ pub struct Runs(Mutex<Running>);
 struct Running {
     /// The field, by its place.
     at: Option<usize>,
-    sql: Option<Arc<str>>,
+    /// The statements on their way, in their order: where one fails, it is the first.
+    sql: Vec<Arc<str>>,
 }
 
 impl Runs {
@@ -34,7 +35,7 @@ impl Runs {
     }
 
     pub fn sql(&self) -> Option<Arc<str>> {
-        self.running().sql.clone()
+        self.running().sql.first().cloned()
     }
 
     fn running(&self) -> MutexGuard<'_, Running> {
@@ -60,9 +61,12 @@ impl<'a, T: Transaction> Heeded<'a, T> {
         sql: &Arc<str>,
         asking: Pin<Box<impl Future<Output = Result<R, DatabaseError>>>>,
     ) -> Result<R, DatabaseError> {
-        self.runs.running().sql = Some(sql.clone());
+        self.runs.running().sql.push(sql.clone());
         let done = asking.await?;
-        self.runs.running().sql = None;
+        let all = &mut self.runs.running().sql;
+        if let Some(at) = all.iter().position(|of| Arc::ptr_eq(of, sql)) {
+            all.remove(at);
+        }
         Ok(done)
     }
 }
@@ -100,6 +104,15 @@ impl<T: Transaction> Connection for Heeded<'_, T> {
 impl<T: Transaction> Transaction for Heeded<'_, T> {
     async fn change(&self, change: &Change) -> Result<Vec<Given>, DatabaseError> {
         let asking = Box::pin(self.on.change(change));
+        self.heed(&change.sql, asking).await
+    }
+
+    async fn change_before<R>(
+        &self,
+        change: &Change,
+        behind: impl Future<Output = R>,
+    ) -> Result<(u64, R), DatabaseError> {
+        let asking = Box::pin(self.on.change_before(change, behind));
         self.heed(&change.sql, asking).await
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use apollo_compiler::Name;
@@ -28,7 +29,7 @@ use crate::read::plan::{Bound, BoundPlan};
 use crate::read::respond::Answered;
 use crate::read::sql::Dialect;
 use crate::write::once::{self, Begun, Once};
-use crate::write::{self, Refused, Turn, Units, Writer};
+use crate::write::{self, Alone, Refused, Turn, Units, Writer};
 
 /// The fields of a mutation, all of which are done or none.
 pub struct Doing {
@@ -51,6 +52,8 @@ pub struct Doing {
     /// Its turn at the rows that it changes, on PostgreSQL.
     pub turn: Turn,
     pub runs: Runs,
+    /// Whether each row is looked for before it is changed, though it may come alone.
+    pub looks_first: AtomicBool,
 }
 
 /// What one field does.
@@ -97,6 +100,8 @@ pub enum Undone {
     },
     /// Its key is that of another request.
     KeyIsTaken,
+    /// It is to be done again, and looked at first.
+    Unclear,
 }
 
 pub(super) type Stop = Abort<Undone>;
@@ -199,6 +204,18 @@ impl Doing {
                         .await
                 }
                 Step::Own(own, prepared) => self.own(at, *own, prepared, &mut cost, on).await,
+                Step::Write(prepared) if self.comes_alone(at, &mut writer) => {
+                    let keys = writer.keys(at);
+                    let bound = prepared.bound.clone().written(keys.len(), Some(&keys));
+                    let load = self.load(prepared, &bound, on);
+                    let changed = writer.change_alone(at, load).await;
+                    let answering = changed.map_err(|why| match why {
+                        Alone::Stopped(why) => of_field(why),
+                        Alone::Unclear => Abort::Refused(Undone::Unclear),
+                    })?;
+                    self.note_written(&mut writer, &mut cost);
+                    Ok(self.answered(prepared, &bound, answering, &mut cost))
+                }
                 Step::Write(prepared) => {
                     writer.find(at).await.map_err(of_field)?;
                     let read = |writer: &Writer<'_, T>| {
@@ -291,8 +308,7 @@ impl Doing {
     /// Does it, and says what is wrong where it is not done.
     pub async fn run(self: &Arc<Self>, writers: &Writers) -> Result<Written, Failure> {
         let done = match self.take_turn(writers).await {
-            // Whoever commits has time for that, and says what became of it, however late.
-            true => writers.run(self.clone(), self.deadline).await,
+            true => self.try_all(writers).await,
             false => Err(DatabaseError::TimedOut.into()),
         };
         self.turn.end();
@@ -310,6 +326,10 @@ impl Doing {
                 errors: vec![self.shown(&error)],
             }),
             Err(Abort::Refused(Undone::KeyIsTaken)) => Err(Failure::KeyIsTaken),
+            Err(Abort::Refused(Undone::Unclear)) => Err(Failure::Field {
+                at: 0,
+                errors: vec![write::broken()],
+            }),
             Err(Abort::Refused(Undone::Field { at, why })) => {
                 let errors = match why {
                     Refused::Errors(errors) => errors,
@@ -317,6 +337,17 @@ impl Doing {
                 };
                 Err(Failure::Field { at, errors })
             }
+        }
+    }
+
+    /// Whoever commits has time for that, and says what became of it, however late.
+    async fn try_all(self: &Arc<Self>, writers: &Writers) -> Result<Written, Stop> {
+        match writers.run(self.clone(), self.deadline).await {
+            Err(Abort::Refused(Undone::Unclear)) => {
+                self.looks_first.store(true, Ordering::Relaxed);
+                writers.run(self.clone(), self.deadline).await
+            }
+            done => done,
         }
     }
 
@@ -456,12 +487,26 @@ impl Doing {
         cost: &mut Vec<(String, Ran)>,
         on: &T,
     ) -> Result<Answered, Stop> {
-        let shared = &self.planner.shared;
-        let mut answering = self.load(prepared, &bound, on).await;
+        let answering = self.load(prepared, &bound, on).await;
+        Ok(self.answered(prepared, &bound, answering, cost))
+    }
+
+    /// What was loaded as it is answered.
+    fn answered(
+        &self,
+        prepared: &Prepared,
+        bound: &BoundPlan,
+        mut answering: Answering,
+        cost: &mut Vec<(String, Ran)>,
+    ) -> Answered {
         name_cause(&mut answering.loaded);
-        let loaded = &answering.loaded;
-        self.note_cost(&bound, loaded, cost);
-        Ok(shared.write_own(prepared, &bound, &answering))
+        self.note_cost(bound, &answering.loaded, cost);
+        self.planner.shared.write_own(prepared, bound, &answering)
+    }
+
+    /// Whether a field changes one row, and that need not be looked for first.
+    fn comes_alone<T: Transaction>(&self, at: usize, writer: &mut Writer<'_, T>) -> bool {
+        !self.looks_first.load(Ordering::Relaxed) && writer.comes_alone(at)
     }
 
     /// Takes down what was run, where somebody asks.

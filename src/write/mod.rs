@@ -11,7 +11,8 @@
 //! depends on that, and looks at last whether what is there now may be.
 //!
 //! **Invariant:** the number of statements follows from the shape of the input, never from how many rows there are; and
-//! nothing is written to a row that `find` has not given out, or that the request has not made.
+//! nothing is written to a row that `find` has not given out, or that the request has not made, but by a statement that has
+//! the rules in its own condition.
 
 pub mod account;
 mod bind;
@@ -30,7 +31,7 @@ pub use dry::plan;
 pub use kept::Kept;
 pub use run::failure::{broken, explain, uncommitted};
 pub use run::inquiry::{Findings, Inquiry};
-pub use run::{Failed, Refused, Writer};
+pub use run::{Alone, Failed, Refused, Writer};
 pub use told::in_order_of_input;
 pub use turns::{Turn, Turns};
 pub use unit::Units;

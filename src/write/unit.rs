@@ -40,6 +40,11 @@ impl Units {
         self.acts.iter().all(named) && !nodes.any(|node| deleted(node) || hooked(node))
     }
 
+    /// Has each row be looked for before it is changed.
+    pub fn look_first(&mut self) {
+        self.acts.iter_mut().for_each(|act| act.alone = None);
+    }
+
     /// Says what the account holds that a field makes.
     pub fn fill_account(&mut self, act: usize, values: Vec<(ColumnIx, KeyValue)>) {
         if let Gives::One(node) = self.acts[act].gives {
@@ -70,6 +75,8 @@ pub struct Act {
     pub statements: u64,
     /// Whether it may ask for keys that agree with others'.
     pub agrees: bool,
+    /// Its row, where it only changes one, and nothing need be known of that before.
+    pub alone: Option<NodeId>,
 }
 
 /// What a field's payload is of.

@@ -5,7 +5,7 @@ use super::{Answer, Id, Named, answer, by_parent, distinct, status, users_by_id,
 use crate::Result;
 use axum::{Router, body::Bytes, extract::DefaultBodyLimit, extract::State, routing::post};
 use chrono::Utc;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, config::DbConfig};
+use rusqlite::{Connection, OpenFlags, Row, config::DbConfig};
 use serde::Serialize;
 use std::{
     path::Path,
@@ -123,8 +123,6 @@ const TAGS_OF_POSTS: &str = "SELECT k.key + 1, tag.id, tag.name FROM json_each(?
      CROSS JOIN post_tag t ON t.post_id = k.value AND t.tag_id IN \
      (SELECT tag_id FROM post_tag WHERE post_id = k.value ORDER BY tag_id LIMIT 20) \
      CROSS JOIN tag ON tag.id = t.tag_id ORDER BY k.key, tag.id";
-
-const VERSION: &str = "SELECT version FROM post WHERE id = ?1";
 
 const UPDATE: &str = "UPDATE post SET title = ?2, updated_at = ?3, version = version + 1 \
      WHERE id = ?1 AND version = ?4";
@@ -270,11 +268,6 @@ async fn w4(State(writer): State<Writer>, body: Bytes) -> Answer {
         .write(move |connection| {
             let update: Update = variables(&body)?;
             let key = update.key()?;
-            let mut asked = connection.prepare_cached(VERSION)?;
-            let version: Option<i32> = asked.query_row([key], |row| row.get(0)).optional()?;
-            if version.ok_or("not found")? != update.version {
-                return Err("another version".into());
-            }
             let mut change = connection.prepare_cached(UPDATE)?;
             let now = Utc::now().to_rfc3339();
             let changed = change.execute((key, &*update.input.title, now, update.version))?;

@@ -74,8 +74,6 @@ const USER: &str = r#"SELECT id, username, name FROM "user" WHERE id = $1"#;
 const POSTS_OF_USER: &str = "SELECT id, title, slug, version FROM post WHERE author_id = $1 \
      ORDER BY created_at DESC, id DESC LIMIT 20";
 
-const VERSION: &str = "SELECT version FROM post WHERE id = $1";
-
 const UPDATE: &str = "UPDATE post SET title = $2, updated_at = $3, version = version + 1 \
      WHERE id = $1 AND version = $4";
 
@@ -212,11 +210,6 @@ async fn w4(State(pool): State<PgPool>, body: Bytes) -> Answer {
     let update: Update = variables(&body)?;
     let key = update.key()?;
     let mut transaction = pool.begin_with(BEGIN).await?;
-    let asked = sqlx::query_scalar(VERSION).bind(key);
-    let version: Option<i32> = asked.fetch_optional(&mut *transaction).await?;
-    if version.ok_or("not found")? != update.version {
-        return Err("another version".into());
-    }
     let change = sqlx::query(UPDATE)
         .bind(key)
         .bind(&*update.input.title)

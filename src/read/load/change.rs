@@ -61,6 +61,14 @@ pub trait Transaction: Connection {
     /// Runs a statement, and gives its rows.
     fn change(&self, change: &Change) -> impl Future<Output = Result<Vec<Given>, DatabaseError>>;
 
+    /// Runs a statement that gives no rows, and what is to be behind it, which may be on its way before the statement is
+    /// answered. Gives how many rows it has changed, and what came of the other: where the statement fails, nothing.
+    fn change_before<R>(
+        &self,
+        change: &Change,
+        behind: impl Future<Output = R>,
+    ) -> impl Future<Output = Result<(u64, R), DatabaseError>>;
+
     /// Runs a statement of somebody else's. `kind` is what is known of a column by its name, where the database does not tell.
     fn foreign(
         &self,

@@ -138,6 +138,7 @@ impl<'a> Binder<'a> {
             order: None,
             statements: 0,
             agrees: false,
+            alone: None,
         };
         if self.errors.is_empty()
             && let Some(order) = self.ordered(&act.nodes)
@@ -148,6 +149,7 @@ impl<'a> Binder<'a> {
                 super::run::statements(catalog, rules, dialect, &self.nodes, &act, &order);
             act.order = Some(order);
             act.agrees = super::run::asks_of_agreements(self.catalog, &self.nodes, &act);
+            act.alone = super::run::alone(self.catalog, &self.nodes, &act);
         }
         self.acts.push(act);
     }

@@ -289,6 +289,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             entity: from,
             columns,
             grows: of.writing.version,
+            only: None,
         };
         self.run(&[], Doubt::FOUND, update, rows).await?;
         Ok(())

@@ -218,7 +218,9 @@ impl<T: Transaction> Writer<'_, T> {
             },
         });
         let path = path.unwrap_or_default();
-        let rows = self.statement(&path, Doubt::NONE, find, rows).await?;
+        let nodes: Vec<_> = named.iter().map(|(_, id)| *id).collect();
+        let doubt = self.doubt_of(&nodes);
+        let rows = self.statement(&path, doubt, find, rows).await?;
         let mut errors = Vec::new();
         let mut is_there = vec![false; named.len()];
         for row in rows {
@@ -404,8 +406,8 @@ impl<T: Transaction> Writer<'_, T> {
             let sql = changes.matching(entity, &matching.filter, most, &look, others);
             Arc::new(sql)
         };
-        let rows = BoundRows::default();
-        let found = self.written_statement("where", Doubt::NONE, entity, write, rows);
+        let change = self.change(write, BoundRows::default())?;
+        let found = self.written_statement("where", Doubt::NONE, entity, change);
         let rows = found.await?;
         if rows.len() as u64 >= most {
             let message = format!(

@@ -387,6 +387,7 @@ impl<T: Transaction> Writer<'_, T> {
                 entity,
                 columns: columns.clone(),
                 grows: of.writing.version,
+                only: None,
             };
             let nodes: Vec<_> = changes.iter().map(|(id, _)| *id).collect();
             self.run(&nodes, Doubt::PERHAPS, update, rows).await?;

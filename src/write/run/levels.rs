@@ -93,6 +93,7 @@ impl<T: Transaction> Writer<'_, T> {
             entity: key.entity,
             columns: key.columns.clone(),
             grows: of.writing.version,
+            only: None,
         };
         // Its hooks may leave a row as it is.
         let hooked = self.hooks(key.entity).is_some();
@@ -224,6 +225,7 @@ impl<T: Transaction> Writer<'_, T> {
                 entity,
                 columns: vec![column],
                 grows: None,
+                only: None,
             };
             let nodes: Vec<_> = patches.iter().map(|(id, _)| *id).collect();
             let certain = self.dry && nodes.iter().any(|&id| self.is_certain(id));

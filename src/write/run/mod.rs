@@ -5,6 +5,7 @@
 
 mod absent;
 mod agreements;
+mod alone;
 mod check;
 mod count;
 mod delete;
@@ -46,6 +47,7 @@ use crate::read::sql::change::{BoundRows, ChangeSql, Changes, Task, Value};
 use crate::read::sql::forms::ColumnRef;
 
 pub use agreements::asks_of_agreements;
+pub use alone::{Alone, alone};
 pub use count::statements;
 pub use doubt::Doubt;
 use held::Deletes;
@@ -377,43 +379,51 @@ impl<'a, T: Transaction> Writer<'a, T> {
         if rows.count == 0 {
             return Ok(Vec::new());
         }
-        let changes = self.changes();
-        let key = kept::Key {
-            shape: self.shape,
-            packing: rows.packing,
-            task,
-        };
-        let kept = self.kept;
-        let write = |others: &[ColumnRef]| {
-            let write = || changes.write(&key.task, key.packing, others);
-            match kept {
-                // What SQLite holds in other forms need not be there the next time.
-                Some(kept) if others.is_empty() => kept.get_or_write(&key, write),
-                _ => Arc::new(write()),
-            }
-        };
-        let entity = key.task.entity();
+        let entity = task.entity();
+        let key = self.kept_as(task, &rows);
         let doubt = match (&key.task, self.dry) {
             (Task::Find(find), true) => self.doubt_of_found(doubt, find),
             _ => doubt,
         };
-        let found = self.written_statement(path, doubt, entity, write, rows);
-        let mut found = found.await?;
+        let change = self.change(self.writing(&key), rows)?;
+        let mut found = self.written_statement(path, doubt, entity, change).await?;
         if let (true, Task::Find(find)) = (self.dry, &key.task) {
             self.make_up(find, &mut found);
         }
         Ok(found)
     }
 
-    /// Runs a statement. Where SQLite holds values in other forms than are compared, it is written for them.
-    async fn written_statement(
-        &mut self,
-        path: &str,
-        doubt: Doubt,
-        entity: EntityId,
+    fn kept_as(&self, task: Task, rows: &BoundRows) -> kept::Key {
+        kept::Key {
+            shape: self.shape,
+            packing: rows.packing,
+            task,
+        }
+    }
+
+    /// What writes a statement, unless it was written before.
+    fn writing<'k>(
+        &self,
+        key: &'k kept::Key,
+    ) -> impl Fn(&[ColumnRef]) -> Arc<ChangeSql> + use<'a, 'k, T> {
+        let (changes, kept) = (self.changes(), self.kept);
+        move |others| {
+            let write = || changes.write(&key.task, key.packing, others);
+            match kept {
+                // What SQLite holds in other forms need not be there the next time.
+                Some(kept) if others.is_empty() => kept.get_or_write(key, write),
+                _ => Arc::new(write()),
+            }
+        }
+    }
+
+    /// A statement with what is bound to it. Where SQLite holds values in other forms than are compared, it is written for
+    /// them.
+    fn change(
+        &self,
         write: impl Fn(&[ColumnRef]) -> Arc<ChangeSql>,
         rows: BoundRows,
-    ) -> Result<Vec<Row>, DatabaseError> {
+    ) -> Result<Change, DatabaseError> {
         let mut sql = write(&[]);
         if !sql.compared.is_empty() {
             let others = self.on.other_forms(self.catalog, &sql.compared)?;
@@ -421,12 +431,21 @@ impl<'a, T: Transaction> Writer<'a, T> {
                 sql = write(&others);
             }
         }
-        let change = Change {
+        Ok(Change {
             values: sql.bound(T::DIALECT, rows.binds, self.principal),
             rows: rows.count,
             sql: sql.text.clone(),
             gives: sql.gives.clone(),
-        };
+        })
+    }
+
+    async fn written_statement(
+        &mut self,
+        path: &str,
+        doubt: Doubt,
+        entity: EntityId,
+        change: Change,
+    ) -> Result<Vec<Row>, DatabaseError> {
         let started = Instant::now();
         let found = self.on.change(&change).await?;
         self.ran.push(RanOf {

@@ -3,6 +3,7 @@
 mod agreeing;
 mod alike;
 mod allowed;
+mod alone;
 mod bounds;
 mod cascades;
 mod chains;

@@ -1,14 +1,14 @@
 //! A transaction that writes, on a connection of its own for as long as it lasts.
 
-use std::future::poll_fn;
+use std::future::{poll_fn, ready};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{RowStream, SimpleQueryMessage};
 
 use super::asked::Asked;
 use super::foreign;
@@ -180,8 +180,20 @@ impl PostgresTransaction {
         &self,
         sql: &Arc<str>,
         parameters: Vec<Parameter<'_>>,
-        read: impl AsyncFnOnce(tokio_postgres::RowStream) -> Result<T, DatabaseError>,
+        read: impl AsyncFnOnce(RowStream) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
+        let asking = self.ask_before(sql, parameters, read, ready(()));
+        asking.await.map(|(done, ())| done)
+    }
+
+    /// Asks a statement, and what is to be asked behind it without a round trip between the two.
+    async fn ask_before<T, R>(
+        &self,
+        sql: &Arc<str>,
+        parameters: Vec<Parameter<'_>>,
+        read: impl AsyncFnOnce(RowStream) -> Result<T, DatabaseError>,
+        behind: impl Future<Output = R>,
+    ) -> Result<(T, R), DatabaseError> {
         if let Some(asked) = &self.asked {
             super::lock(asked).push(sql.clone());
         }
@@ -192,10 +204,19 @@ impl PostgresTransaction {
                 self.send(asked.prepare()).await?;
             }
             let answer = async { read(asked.found().await?).await };
-            self.send(answer).await
+            if self.sends_at_once() {
+                let (done, behind) = in_order(self.send(answer), behind).await;
+                return Ok((done?, behind));
+            }
+            Ok((self.send(answer).await?, behind.await))
         };
-        let done = asking.await;
+        let done: Result<_, DatabaseError> = asking.await;
         done.map_err(|error| asked.explain(self.failed(error, Some(&asked))))
+    }
+
+    /// Whether a statement is sent when it is first polled.
+    fn sends_at_once(&self) -> bool {
+        self.begun.load(Ordering::Acquire) || !self.writers.connector().is_pooled()
     }
 
     async fn send<T>(
@@ -318,6 +339,16 @@ impl Transaction for PostgresTransaction {
         let parameters = change.values.iter().map(Parameter::of).collect();
         let read = async |found| values::given(&change.gives, found).await;
         self.ask(&change.sql, parameters, read).await
+    }
+
+    async fn change_before<R>(
+        &self,
+        change: &Change,
+        behind: impl Future<Output = R>,
+    ) -> Result<(u64, R), DatabaseError> {
+        let parameters = change.values.iter().map(Parameter::of).collect();
+        self.ask_before(&change.sql, parameters, values::changed, behind)
+            .await
     }
 
     async fn foreign(

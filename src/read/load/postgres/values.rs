@@ -64,6 +64,13 @@ pub async fn given(gives: &[Kind], found: RowStream) -> Result<Vec<change::Given
     Ok(rows)
 }
 
+/// How many rows a writer's statement has changed that gives none.
+pub async fn changed(found: RowStream) -> Result<u64, DatabaseError> {
+    let mut found = pin!(found);
+    while found.try_next().await?.is_some() {}
+    Ok(found.rows_affected().unwrap_or_default())
+}
+
 /// A value of any type as it was received.
 pub struct Wire<'r>(pub Option<&'r [u8]>);
 

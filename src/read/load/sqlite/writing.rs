@@ -75,6 +75,16 @@ impl Transaction for SqliteTransaction<'_> {
         self.note(done.map_err(|error| self.connection.explain(error)))
     }
 
+    async fn change_before<R>(
+        &self,
+        change: &Change,
+        behind: impl Future<Output = R>,
+    ) -> Result<(u64, R), DatabaseError> {
+        self.change(change).await?;
+        let changed = self.connection.connection.changes();
+        Ok((changed, behind.await))
+    }
+
     async fn foreign(
         &self,
         statement: &Foreign,

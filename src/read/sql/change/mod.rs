@@ -7,14 +7,15 @@
 //! | find | `SELECT 1, … FROM t WHERE t.key = $1` | `SELECT k.ord, … FROM k JOIN t ON t.key = k.c0 ORDER BY k.ord` |
 //! | insert | `INSERT INTO t (…) VALUES ($1, …)` | `INSERT INTO t (…) SELECT k.c0, … FROM k ORDER BY k.ord` |
 //! | insert, or change what is there | `INSERT INTO t AS t0 (…) VALUES ($1, …) ON CONFLICT (key) DO UPDATE SET … WHERE …` | |
-//! | update | `UPDATE t SET … WHERE t.key = $1` | `UPDATE t SET … FROM k WHERE t.key = k.c0` |
+//! | update | `UPDATE t SET … WHERE t.key = $1`, and where nothing has looked at the row, with what must hold of it | `UPDATE t SET … FROM k WHERE t.key = k.c0` |
 //! | delete | `DELETE FROM t WHERE t.key = $1` | `DELETE FROM t USING k WHERE t.key = k.c0` |
 //!
 //! SQLite has no `USING`, so there it is `DELETE FROM t WHERE key IN (SELECT … FROM k)`. What is found may be locked, and
 //! inserts give what they have made (`RETURNING`).
 //!
 //! **Invariant:** what changes rows names them by their keys, which `find` has given out with what the rules say of
-//! each. An insert that may change a row instead has the rules in its own condition.
+//! each. An insert that may change a row instead, and an update of a row that nothing has looked at, have the rules in
+//! their own conditions.
 
 mod rows;
 
@@ -84,6 +85,7 @@ pub enum Task {
         entity: EntityId,
         columns: Vec<ColumnIx>,
         grows: Option<ColumnIx>,
+        only: Option<Only>,
     },
     /// Writes a column of rows as it is, by their keys.
     Touch { entity: EntityId, column: ColumnIx },
@@ -152,6 +154,15 @@ impl Deed {
             Deed::Write(column) => rules.write_column(entity, column),
         }
     }
+}
+
+/// What must hold of a row, as it is, for it to be updated: of one that nothing has looked at. Whoever asks sees it, by its key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Only {
+    /// What must be allowed of it.
+    pub deeds: Vec<Deed>,
+    /// The column that must have the value which is bound last.
+    pub version: Option<ColumnIx>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -223,12 +234,14 @@ impl Changes<'_> {
                 entity,
                 columns,
                 grows,
+                only,
             } => {
                 let grows = grows.map(|column| (column, " + 1"));
-                self.update(*entity, columns, packing, grows)
+                self.update(*entity, columns, packing, grows, only.as_ref(), others)
             }
             Task::Touch { entity, column } => {
-                self.update(*entity, &[], packing, Some((*column, "")))
+                let own = Some((*column, ""));
+                self.update(*entity, &[], packing, own, None, others)
             }
             Task::Delete { entity } => self.delete(*entity, packing),
         }
@@ -382,11 +395,15 @@ impl Changes<'_> {
         columns: &[ColumnIx],
         packing: Packing,
         own: Option<(ColumnIx, &str)>,
+        only: Option<&Only>,
+        others: &[ColumnRef],
     ) -> ChangeSql {
         let of = &self.catalog.entities[entity];
         let key = &of.primary_key;
-        let all: Vec<_> = key.iter().chain(columns).copied().collect();
-        let writer = Writer::to_change(self, self.binds(packing, entity, &all), &[]);
+        let version = only.and_then(|only| only.version);
+        let all = key.iter().chain(columns).chain(&version);
+        let all: Vec<_> = all.copied().collect();
+        let writer = Writer::to_change(self, self.binds(packing, entity, &all), others);
         let target = writer.qualified(entity);
         let given = |i: usize| match (packing, self.dialect) {
             (Packing::Packed | Packing::Shared, _) => format!("k.c{i}"),
@@ -417,15 +434,16 @@ impl Changes<'_> {
                 )
             }
         };
-        let equal = key
-            .iter()
-            .enumerate()
-            .map(|(i, &c)| format!("t0.{} = {}", quoted(&of.columns[c].name), given(i)));
-        let equal: Vec<_> = equal.collect();
+        let version = version.map(|c| (all.len() - 1, c));
+        let named = key.iter().copied().enumerate().chain(version);
+        let equal =
+            named.map(|(i, c)| format!("t0.{} = {}", quoted(&of.columns[c].name), given(i)));
+        let mut conditions: Vec<_> = equal.collect();
+        conditions.extend(only.map(|only| writer.is_found_to_be(entity, only)));
         let text = format!(
             "UPDATE {target} AS t0 SET {}{from} WHERE {}",
             sets.join(", "),
-            equal.join(" AND ")
+            join_conditions(&conditions)
         );
         writer.changed(text, Vec::new())
     }
@@ -568,6 +586,16 @@ impl<'a> Writer<'a> {
             Visibility::Nothing => "FALSE".to_owned(),
             Visibility::Where(filter) => self.rule(t, filter),
         }
+    }
+
+    /// The condition of a row that is updated before anything has looked at it; empty if there is none.
+    fn is_found_to_be(&self, entity: EntityId, only: &Only) -> String {
+        let t = self.table(entity);
+        let mut conditions = vec![self.visible(t, Established::Nothing)];
+        let key = self.entity(t).primary_key.iter();
+        conditions.extend(key.map(|&c| self.found_by(t, c).1));
+        conditions.extend(only.deeds.iter().map(|&deed| self.may(t, deed)));
+        join_conditions(&conditions)
     }
 
     /// ` ON CONFLICT (key) DO UPDATE SET … WHERE …`, where the row is found that whoever asks sees, and may change.
