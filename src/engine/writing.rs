@@ -205,16 +205,8 @@ impl Doing {
                 }
                 Step::Own(own, prepared) => self.own(at, *own, prepared, &mut cost, on).await,
                 Step::Write(prepared) if self.comes_alone(at, &mut writer) => {
-                    let keys = writer.keys(at);
-                    let bound = prepared.bound.clone().written(keys.len(), Some(&keys));
-                    let load = self.load(prepared, &bound, on);
-                    let changed = writer.change_alone(at, load).await;
-                    let answering = changed.map_err(|why| match why {
-                        Alone::Stopped(why) => of_field(why),
-                        Alone::Unclear => Abort::Refused(Undone::Unclear),
-                    })?;
-                    self.note_written(&mut writer, &mut cost);
-                    Ok(self.answered(prepared, &bound, answering, &mut cost))
+                    let done = self.change_alone(at, prepared, &mut writer, &mut cost, on);
+                    done.await
                 }
                 Step::Write(prepared) => {
                     writer.find(at).await.map_err(of_field)?;
@@ -507,6 +499,31 @@ impl Doing {
     /// Whether a field changes one row, and that need not be looked for first.
     fn comes_alone<T: Transaction>(&self, at: usize, writer: &mut Writer<'_, T>) -> bool {
         !self.looks_first.load(Ordering::Relaxed) && writer.comes_alone(at)
+    }
+
+    /// Changes the row of a field that need not be looked for first, and reads it. On the heap, since it would be in the state of
+    /// every field.
+    fn change_alone<'w, T: Transaction>(
+        &'w self,
+        at: usize,
+        prepared: &'w Prepared,
+        writer: &'w mut Writer<'_, T>,
+        cost: &'w mut Vec<(String, Ran)>,
+        on: &'w T,
+    ) -> Pin<Box<impl Future<Output = Result<Answered, Stop>>>> {
+        Box::pin(async move {
+            let keys = writer.keys(at);
+            let bound = prepared.bound.clone().written(keys.len(), Some(&keys));
+            let load = self.load(prepared, &bound, on);
+            let changed = writer.change_alone(at, load).await;
+            let answering = changed.map_err(|why| match why {
+                Alone::Stopped(Abort::Database(error)) => Abort::Database(error),
+                Alone::Stopped(Abort::Refused(why)) => Abort::Refused(Undone::Field { at, why }),
+                Alone::Unclear => Abort::Refused(Undone::Unclear),
+            })?;
+            self.note_written(writer, cost);
+            Ok(self.answered(prepared, &bound, answering, cost))
+        })
     }
 
     /// Takes down what was run, where somebody asks.

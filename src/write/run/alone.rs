@@ -164,10 +164,11 @@ impl<T: Transaction> Writer<'_, T> {
             },
         });
         let (on, started) = (self.on, Instant::now());
-        let behind = async {
+        // On the heap, as what waits for it is large.
+        let behind = Box::pin(async {
             self.check(&[id]).await?;
             Ok::<_, Stop>(read.await)
-        };
+        });
         let done = on.change_before(&change, behind).await;
         let (changed, read) = done.map_err(unclear)?;
         self.ran[told].ran.took = started.elapsed();

@@ -46,6 +46,14 @@ impl<'a> Asked<'a> {
         }
     }
 
+    pub fn sql(&self) -> &Arc<str> {
+        self.sql
+    }
+
+    pub fn is_prepared(&self) -> bool {
+        self.prepared.get().is_some()
+    }
+
     pub fn is_to_be_prepared(&self) -> bool {
         self.mark.is_none() && self.prepared.get().is_none()
     }

@@ -1,6 +1,6 @@
 //! A transaction that writes, on a connection of its own for as long as it lasts.
 
-use std::future::{poll_fn, ready};
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,7 +40,7 @@ pub struct PostgresTransaction {
     again: Mutex<Option<Again>>,
     stage: Stage,
     /// What was asked, where somebody wants to hear of it.
-    asked: Option<Mutex<Vec<Arc<str>>>>,
+    told: Option<Mutex<Vec<Arc<str>>>>,
 }
 
 /// Why a transaction that has failed may be done again from its beginning.
@@ -92,7 +92,7 @@ impl PostgresTransaction {
             is_over: AtomicBool::new(false),
             again: Mutex::new(None),
             stage: Stage::Open,
-            asked: listened.then(Mutex::default),
+            told: listened.then(Mutex::default),
         }
     }
 
@@ -103,8 +103,8 @@ impl PostgresTransaction {
 
     /// Tells of its statements. What is done again is told once.
     pub fn tell(&self) {
-        let asked = self.asked.iter();
-        for sql in asked.flat_map(|all| std::mem::take(&mut *super::lock(all))) {
+        let told = self.told.iter();
+        for sql in told.flat_map(|all| std::mem::take(&mut *super::lock(all))) {
             tracing::trace!(target: "backref::postgres", sql = &*sql);
         }
     }
@@ -182,41 +182,37 @@ impl PostgresTransaction {
         parameters: Vec<Parameter<'_>>,
         read: impl AsyncFnOnce(RowStream) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
-        let asking = self.ask_before(sql, parameters, read, ready(()));
-        asking.await.map(|(done, ())| done)
+        self.ask_as(&self.asked(sql, parameters), read).await
     }
 
-    /// Asks a statement, and what is to be asked behind it without a round trip between the two.
-    async fn ask_before<T, R>(
-        &self,
-        sql: &Arc<str>,
-        parameters: Vec<Parameter<'_>>,
-        read: impl AsyncFnOnce(RowStream) -> Result<T, DatabaseError>,
-        behind: impl Future<Output = R>,
-    ) -> Result<(T, R), DatabaseError> {
-        if let Some(asked) = &self.asked {
-            super::lock(asked).push(sql.clone());
-        }
+    fn asked<'s>(&'s self, sql: &'s Arc<str>, parameters: Vec<Parameter<'s>>) -> Asked<'s> {
         let mark = || self.writers.connector().mark(self.id);
-        let asked = Asked::new(&self.session, sql, parameters, self.since, mark);
+        Asked::new(&self.session, sql, parameters, self.since, mark)
+    }
+
+    async fn ask_as<T>(
+        &self,
+        asked: &Asked<'_>,
+        read: impl AsyncFnOnce(RowStream) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
+        if let Some(told) = &self.told {
+            super::lock(told).push(asked.sql().clone());
+        }
         let asking = async {
             if asked.is_to_be_prepared() {
                 self.send(asked.prepare()).await?;
             }
             let answer = async { read(asked.found().await?).await };
-            if self.sends_at_once() {
-                let (done, behind) = in_order(self.send(answer), behind).await;
-                return Ok((done?, behind));
-            }
-            Ok((self.send(answer).await?, behind.await))
+            self.send(answer).await
         };
-        let done: Result<_, DatabaseError> = asking.await;
-        done.map_err(|error| asked.explain(self.failed(error, Some(&asked))))
+        let done = asking.await;
+        done.map_err(|error| asked.explain(self.failed(error, Some(asked))))
     }
 
-    /// Whether a statement is sent when it is first polled.
-    fn sends_at_once(&self) -> bool {
-        self.begun.load(Ordering::Acquire) || !self.writers.connector().is_pooled()
+    /// Whether a statement is sent when it is first polled: nothing is to be prepared, or to begin before.
+    fn sends_at_once(&self, asked: &Asked<'_>) -> bool {
+        let has_begun = self.begun.load(Ordering::Acquire);
+        asked.is_prepared() && (has_begun || !self.writers.connector().is_pooled())
     }
 
     async fn send<T>(
@@ -347,8 +343,13 @@ impl Transaction for PostgresTransaction {
         behind: impl Future<Output = R>,
     ) -> Result<(u64, R), DatabaseError> {
         let parameters = change.values.iter().map(Parameter::of).collect();
-        self.ask_before(&change.sql, parameters, values::changed, behind)
-            .await
+        let asked = self.asked(&change.sql, parameters);
+        let asking = Box::pin(self.ask_as(&asked, values::changed));
+        if self.sends_at_once(&asked) {
+            let (changed, behind) = in_order(asking, behind).await;
+            return Ok((changed?, behind));
+        }
+        Ok((asking.await?, behind.await))
     }
 
     async fn foreign(
