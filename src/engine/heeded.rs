@@ -38,6 +38,18 @@ impl Runs {
         self.running().sql.first().cloned()
     }
 
+    fn begin(&self, sql: &Arc<str>) {
+        self.running().sql.push(sql.clone());
+    }
+
+    /// It has not failed.
+    fn end(&self, sql: &Arc<str>) {
+        let all = &mut self.running().sql;
+        if let Some(at) = all.iter().position(|of| Arc::ptr_eq(of, sql)) {
+            all.remove(at);
+        }
+    }
+
     fn running(&self) -> MutexGuard<'_, Running> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -61,12 +73,9 @@ impl<'a, T: Transaction> Heeded<'a, T> {
         sql: &Arc<str>,
         asking: Pin<Box<impl Future<Output = Result<R, DatabaseError>>>>,
     ) -> Result<R, DatabaseError> {
-        self.runs.running().sql.push(sql.clone());
+        self.runs.begin(sql);
         let done = asking.await?;
-        let all = &mut self.runs.running().sql;
-        if let Some(at) = all.iter().position(|of| Arc::ptr_eq(of, sql)) {
-            all.remove(at);
-        }
+        self.runs.end(sql);
         Ok(done)
     }
 }
@@ -114,6 +123,16 @@ impl<T: Transaction> Transaction for Heeded<'_, T> {
     ) -> Result<(u64, R), DatabaseError> {
         let asking = Box::pin(self.on.change_before(change, behind));
         self.heed(&change.sql, asking).await
+    }
+
+    async fn change_all(&self, changes: &[Change]) -> Vec<Result<Vec<Given>, DatabaseError>> {
+        changes
+            .iter()
+            .for_each(|change| self.runs.begin(&change.sql));
+        let all = Box::pin(self.on.change_all(changes)).await;
+        let done = changes.iter().zip(&all).filter(|(_, done)| done.is_ok());
+        done.for_each(|(change, _)| self.runs.end(&change.sql));
+        all
     }
 
     async fn foreign(

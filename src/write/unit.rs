@@ -77,6 +77,8 @@ pub struct Act {
     pub agrees: bool,
     /// Its row, where it only changes one, and nothing need be known of that before.
     pub alone: Option<NodeId>,
+    /// The first row that it makes, where that can be written before it is known what is there of the rows that it names.
+    pub ahead: Option<NodeId>,
 }
 
 /// What a field's payload is of.

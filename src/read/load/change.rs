@@ -69,6 +69,24 @@ pub trait Transaction: Connection {
         behind: impl Future<Output = R>,
     ) -> impl Future<Output = Result<(u64, R), DatabaseError>>;
 
+    /// Runs statements one after the other, which may be on their way before the first is answered. Gives the rows of each, up to
+    /// the first that fails.
+    fn change_all(
+        &self,
+        changes: &[Change],
+    ) -> impl Future<Output = Vec<Result<Vec<Given>, DatabaseError>>> {
+        async move {
+            let mut all = Vec::new();
+            for change in changes {
+                all.push(self.change(change).await);
+                if all.last().is_some_and(Result::is_err) {
+                    break;
+                }
+            }
+            all
+        }
+    }
+
     /// Runs a statement of somebody else's. `kind` is what is known of a column by its name, where the database does not tell.
     fn foreign(
         &self,

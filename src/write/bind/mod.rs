@@ -139,6 +139,7 @@ impl<'a> Binder<'a> {
             statements: 0,
             agrees: false,
             alone: None,
+            ahead: None,
         };
         if self.errors.is_empty()
             && let Some(order) = self.ordered(&act.nodes)
@@ -147,6 +148,7 @@ impl<'a> Binder<'a> {
             let (catalog, rules) = (self.catalog, self.rules);
             act.statements =
                 super::run::statements(catalog, rules, dialect, &self.nodes, &act, &order);
+            act.ahead = super::run::ahead(self.catalog, &self.nodes, &act, &order);
             act.order = Some(order);
             act.agrees = super::run::asks_of_agreements(self.catalog, &self.nodes, &act);
             act.alone = super::run::alone(self.catalog, &self.nodes, &act);

@@ -13,7 +13,7 @@ use super::references;
 use super::{Doubt, RanOf, Stop, Writer};
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::Visibility;
-use crate::graph::{Catalog, ColumnIx, Kind};
+use crate::graph::{Catalog, ColumnIx, EntityId, Kind};
 use crate::read::load::change::{Abort, Transaction};
 use crate::read::load::{DatabaseError, Ran};
 use crate::read::sql::change::{Deed, Only, Task, Value};
@@ -41,6 +41,13 @@ fn unclear(error: DatabaseError) -> Alone {
     }
 }
 
+/// Whether the key of a row is what its client says: others the database compares, and `ab` may be there as `AB`.
+pub(super) fn is_exact(catalog: &Catalog, entity: EntityId) -> bool {
+    let of = &catalog.entities[entity];
+    let mut key = of.primary_key.iter();
+    key.all(|&c| matches!(of.columns[c].kind, Kind::Int | Kind::BigInt | Kind::Uuid))
+}
+
 /// The row of a field that only changes one, and to which nothing must be known before.
 pub fn alone(catalog: &Catalog, nodes: &[Node], act: &Act) -> Option<NodeId> {
     let [id] = act.nodes[..] else {
@@ -58,14 +65,7 @@ pub fn alone(catalog: &Catalog, nodes: &[Node], act: &Act) -> Option<NodeId> {
         || found.detached
         || found.joined
         || !act.sets.is_empty();
-    // Its key is what its client says: others the database compares, and `ab` may be there as `AB`.
-    let is_exact = |&column: &ColumnIx| {
-        matches!(
-            of.columns[column].kind,
-            Kind::Int | Kind::BigInt | Kind::Uuid
-        )
-    };
-    let is_named = matches!(found.key, Key::Is(_)) && of.primary_key.iter().all(is_exact);
+    let is_named = matches!(found.key, Key::Is(_)) && is_exact(catalog, node.entity);
     // Lists are bound as parts of whole rows.
     let is_plain = |(column, given): &(ColumnIx, Given)| {
         matches!(given, Given::Is(_))

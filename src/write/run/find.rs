@@ -3,17 +3,19 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use sea_orm::sea_query::ForeignKeyAction;
 
 use super::held::{self, Deletes};
 use super::references;
-use super::{Doubt, Stop, Writer, holds, place};
+use super::{Doubt, RanOf, Stop, Writer, holds, place};
 use crate::error::{Code, Error};
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::{Rules, Visibility};
 use crate::graph::{Catalog, ColumnIx, Entity, EntityId, ForeignKey, Link};
-use crate::read::load::change::Transaction;
+use crate::read::load::Ran;
+use crate::read::load::change::{Given as Row, Transaction};
 use crate::read::sql::change::{Ask, BoundRows, Deed, Find, Lock, Look, Task, Value};
 use crate::write::unit::{Found, Given, Key, Matching, Node, NodeId, Origin, Uses};
 
@@ -31,6 +33,13 @@ pub(super) enum Question<'c> {
         key: &'c ForeignKey,
         seen: bool,
     },
+}
+
+/// Rows of an entity that are named, and how they are found.
+struct Finding<'c> {
+    named: Vec<(Vec<KeyValue>, NodeId)>,
+    questions: Vec<Question<'c>>,
+    find: Find,
 }
 
 impl Question<'_> {
@@ -116,13 +125,14 @@ pub(super) fn referring(
         .filter(move |(_, key)| key.to == entity)
 }
 
-impl<T: Transaction> Writer<'_, T> {
+impl<'a, T: Transaction> Writer<'a, T> {
     /// Finds the rows that a field names, and refuses what may not be done to them.
     pub async fn find(&mut self, act: usize) -> Result<(), Stop> {
         self.matching.clear();
         self.unjoinable.clear();
         self.deferred.clear();
         self.parted.clear();
+        self.ahead = None;
         let of_act = self.act(act);
         self.deletes = Deletes::of(self.catalog, &self.units.nodes, of_act);
         let mut by_entity: BTreeMap<EntityId, Vec<(Vec<KeyValue>, NodeId)>> = BTreeMap::new();
@@ -140,13 +150,18 @@ impl<T: Transaction> Writer<'_, T> {
                 .or_default()
                 .push((key.unwrap_or_default(), id));
         }
-        // All that is wrong with them is told at once.
-        let mut errors = Vec::new();
-        for (entity, mut named) in by_entity {
+        let named = by_entity.into_iter().map(|(entity, mut named)| {
             // Locks are taken in the order of keys, by everybody.
             named.sort_by(|a, b| order_of(&a.0).cmp(&order_of(&b.0)));
-            errors.extend(self.find_named(entity, named).await?);
-        }
+            self.finding(entity, named)
+        });
+        let findings: Vec<_> = named.collect();
+        let found = self.find_all(act, &findings).await?;
+        // All that is wrong with them is told at once.
+        let found = findings.iter().zip(found);
+        let errors: Vec<_> = found
+            .flat_map(|(finding, rows)| self.note_found(finding, rows))
+            .collect();
         self.refuse(errors)?;
         self.check_relations(act).await?;
         self.find_members(act).await?;
@@ -157,11 +172,8 @@ impl<T: Transaction> Writer<'_, T> {
         Ok(())
     }
 
-    async fn find_named(
-        &mut self,
-        entity: EntityId,
-        named: Vec<(Vec<KeyValue>, NodeId)>,
-    ) -> Result<Vec<Error>, Stop> {
+    /// What finds the rows of an entity that are named.
+    fn finding(&self, entity: EntityId, named: Vec<(Vec<KeyValue>, NodeId)>) -> Finding<'a> {
         let of = self.entity(entity);
         let uses = named.iter().filter_map(|(_, id)| self.node(*id).found());
         let uses = uses.fold(Uses::default(), |all, found| Uses {
@@ -183,7 +195,6 @@ impl<T: Transaction> Writer<'_, T> {
         );
         let more = self.compared(entity, &named);
         questions.extend(self.masked(entity, &more));
-        let asks: Vec<_> = questions.iter().map(Question::ask).collect();
         let mut reads = match uses.delete {
             true => self.keys_of(entity),
             false => self.reads(entity),
@@ -200,27 +211,104 @@ impl<T: Transaction> Writer<'_, T> {
             _ if hides || !questions.is_empty() => Lock::Share,
             _ => Lock::None,
         };
-        let keys = named.iter().map(|(key, _)| {
-            let parts = key.iter().cloned();
-            parts.map(|part| Cow::Owned(Value::Is(part))).collect()
-        });
-        let key = &of.primary_key;
-        let rows = self.rows(entity, key, keys);
-        let path = named.first().map(|(_, id)| self.node(*id).path.to_string());
-        let find = Task::Find(Find {
+        let find = Find {
             entity,
-            by: key.clone(),
+            by: of.primary_key.clone(),
             look: Look {
-                reads: reads.clone(),
-                asks,
+                reads,
+                asks: questions.iter().map(Question::ask).collect(),
                 seen: true,
                 lock,
             },
+        };
+        Finding {
+            named,
+            questions,
+            find,
+        }
+    }
+
+    /// Finds all rows of a field that are named, and may write the first that it makes: what refuses any of them takes that back.
+    async fn find_all(
+        &mut self,
+        act: usize,
+        findings: &[Finding<'_>],
+    ) -> Result<Vec<Vec<Row>>, Stop> {
+        let ahead = match findings.is_empty() {
+            true => None,
+            false => self.ahead_of(act),
+        };
+        let mut all = Vec::with_capacity(findings.len());
+        if ahead.is_none() && (findings.len() < 2 || self.dry) {
+            for finding in findings {
+                let (path, doubt) = self.place_of_finding(finding);
+                let rows = self.bound_to_find(finding);
+                let find = Task::Find(finding.find.clone());
+                all.push(self.statement(&path, doubt, find, rows).await?);
+            }
+            return Ok(all);
+        }
+        let mut changes = Vec::with_capacity(findings.len() + 1);
+        for finding in findings {
+            let rows = self.bound_to_find(finding);
+            let key = self.kept_as(Task::Find(finding.find.clone()), &rows);
+            changes.push(self.change(self.writing(&key), rows)?);
+        }
+        if let Some(ahead) = ahead {
+            changes.push(self.change_ahead(act, ahead)?);
+        }
+        let started = Instant::now();
+        let done = self.on.change_all(&changes).await;
+        let took = started.elapsed();
+        let own = ahead.map(|id| (self.node(id).path.to_string(), self.node(id).entity));
+        let places = findings.iter().map(|finding| {
+            let (path, _) = self.place_of_finding(finding);
+            (path, finding.find.entity)
         });
-        let path = path.unwrap_or_default();
-        let nodes: Vec<_> = named.iter().map(|(_, id)| *id).collect();
-        let doubt = self.doubt_of(&nodes);
-        let rows = self.statement(&path, doubt, find, rows).await?;
+        let places: Vec<_> = places.chain(own).collect();
+        for (((path, entity), change), done) in places.into_iter().zip(&changes).zip(done) {
+            self.ran.push(RanOf {
+                path,
+                entity,
+                doubt: Doubt::NONE,
+                ran: Ran {
+                    sql: change.sql.clone(),
+                    keys: change.rows,
+                    rows: done.as_ref().map_or(0, Vec::len),
+                    took,
+                },
+            });
+            match ahead {
+                Some(id) if all.len() == findings.len() => self.ahead = Some((id, done)),
+                _ => all.push(done?),
+            }
+        }
+        Ok(all)
+    }
+
+    fn place_of_finding(&self, finding: &Finding<'_>) -> (String, Doubt) {
+        let nodes = finding.named.iter().map(|(_, id)| *id);
+        let nodes: Vec<_> = nodes.collect();
+        let path = nodes.first().map(|&id| self.node(id).path.to_string());
+        (path.unwrap_or_default(), self.doubt_of(&nodes))
+    }
+
+    fn bound_to_find(&self, finding: &Finding<'_>) -> BoundRows {
+        let keys = finding.named.iter().map(|(key, _)| {
+            let parts = key.iter().cloned();
+            parts.map(|part| Cow::Owned(Value::Is(part))).collect()
+        });
+        self.rows(finding.find.entity, &finding.find.by, keys)
+    }
+
+    /// Takes note of what was found, and gives what is wrong with it.
+    fn note_found(&mut self, finding: &Finding<'_>, rows: Vec<Row>) -> Vec<Error> {
+        let Finding {
+            named,
+            questions,
+            find,
+        } = finding;
+        let reads = &find.look.reads;
         let mut errors = Vec::new();
         let mut is_there = vec![false; named.len()];
         for row in rows {
@@ -229,16 +317,16 @@ impl<T: Transaction> Writer<'_, T> {
                 continue;
             };
             is_there[at] = true;
-            self.remember(*id, &reads, &row[1..]);
+            self.remember(*id, reads, &row[1..]);
             let answers = &row[1 + reads.len()..];
-            self.note_unseen(*id, &questions, answers);
+            self.note_unseen(*id, questions, answers);
             if self.node(*id).found().is_some_and(|found| found.joined) {
                 let mut asked = questions.iter().zip(answers);
                 if asked.any(|(q, answer)| matches!(q, Question::Connect) && !holds(answer)) {
                     self.unjoinable.insert(*id);
                 }
             }
-            let refused = self.refusals(*id, &questions, answers);
+            let refused = self.refusals(*id, questions, answers);
             match self.is_perhaps_idle(*id) {
                 true => self.deferred.extend(refused.into_iter().map(|e| (*id, e))),
                 false => errors.extend(refused),
@@ -249,7 +337,7 @@ impl<T: Transaction> Writer<'_, T> {
                 errors.extend(self.absent(*id));
             }
         }
-        Ok(errors)
+        errors
     }
 
     /// Whether what is found is one row that is changed in any case. Its update locks it, and fails if somebody has

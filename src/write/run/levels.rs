@@ -17,6 +17,24 @@ use crate::read::sql::change::{BoundRows, Task, Unless, Value};
 use crate::write::order::{Circle, GroupKey, Operation, Order, order};
 use crate::write::unit::{Given, NodeId};
 
+/// What is known of rows that are made, once they are.
+pub(super) struct Returned {
+    /// What others refer to, and is given.
+    given: Vec<ColumnIx>,
+    pub columns: Vec<ColumnIx>,
+    made_by_database: bool,
+}
+
+/// A statement that makes rows.
+pub(super) fn inserting(key: &GroupKey, returned: &[ColumnIx]) -> Task {
+    Task::Insert {
+        entity: key.entity,
+        columns: key.columns.clone(),
+        unless: Unless::Never,
+        reads: returned.to_vec(),
+    }
+}
+
 impl<T: Transaction> Writer<'_, T> {
     /// Does what a field asks of the rows that it names and makes.
     pub async fn apply(&mut self, act: usize) -> Result<(), Stop> {
@@ -115,26 +133,23 @@ impl<T: Transaction> Writer<'_, T> {
         let rule = self.rules.create(key.entity);
         self.refuse_foregone(rule, key.entity, &nodes, "create")?;
         let of = self.entity(key.entity);
-        let wanted = self.reads(key.entity);
-        let (given, reads): (Vec<_>, Vec<_>) =
-            wanted.into_iter().partition(|c| key.columns.contains(c));
-        let made_by_database = of.writing.key == KeyMaker::Database
-            && of.primary_key.iter().all(|c| reads.contains(c));
-        // What is told apart by its key is returned with it.
-        let mut returned = reads.clone();
-        if !reads.is_empty() && !made_by_database {
-            returned.extend(&of.primary_key);
-            returned.dedup();
-        }
-        let rows = self.values(key.entity, &key.columns, &nodes);
-        let insert = Task::Insert {
-            entity: key.entity,
-            columns: key.columns.clone(),
-            unless: Unless::Never,
-            reads: returned.clone(),
+        let Returned {
+            given,
+            columns: returned,
+            made_by_database,
+        } = self.returned(key);
+        let mut found = match self.ahead.take_if(|(id, _)| nodes == [*id]) {
+            Some((_, found)) => {
+                let deed = FailedDeed::Insert { unless: Vec::new() };
+                found.map_err(|error| self.failed(error, key.entity, &nodes, deed))?
+            }
+            None => {
+                let rows = self.values(key.entity, &key.columns, &nodes);
+                let doubt = self.doubt_of(&nodes);
+                self.run(&nodes, doubt, inserting(key, &returned), rows)
+                    .await?
+            }
         };
-        let doubt = self.doubt_of(&nodes);
-        let mut found = self.run(&nodes, doubt, insert, rows).await?;
         // What others refer to; their keys are found where they were given.
         let referred = self.wanted.get(&key.entity).cloned().unwrap_or_default();
         for &id in &nodes {
@@ -167,6 +182,26 @@ impl<T: Transaction> Writer<'_, T> {
             self.remember_by_key(&of.primary_key, &returned, &nodes, found);
         }
         Ok(())
+    }
+
+    /// What a statement that makes rows is to return of them.
+    pub(super) fn returned(&self, key: &GroupKey) -> Returned {
+        let of = self.entity(key.entity);
+        let wanted = self.reads(key.entity);
+        let (given, mut columns): (Vec<_>, Vec<_>) =
+            wanted.into_iter().partition(|c| key.columns.contains(c));
+        let made_by_database = of.writing.key == KeyMaker::Database
+            && of.primary_key.iter().all(|c| columns.contains(c));
+        // What is told apart by its key is returned with it.
+        if !columns.is_empty() && !made_by_database {
+            columns.extend(&of.primary_key);
+            columns.dedup();
+        }
+        Returned {
+            given,
+            columns,
+            made_by_database,
+        }
     }
 
     /// What was returned of rows that are told apart by these columns.

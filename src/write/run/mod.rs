@@ -5,6 +5,7 @@
 
 mod absent;
 mod agreements;
+mod ahead;
 mod alone;
 mod check;
 mod count;
@@ -47,6 +48,7 @@ use crate::read::sql::change::{BoundRows, ChangeSql, Changes, Task, Value};
 use crate::read::sql::forms::ColumnRef;
 
 pub use agreements::asks_of_agreements;
+pub use ahead::ahead;
 pub use alone::{Alone, alone};
 pub use count::statements;
 pub use doubt::Doubt;
@@ -137,6 +139,8 @@ pub struct Writer<'a, T> {
     parted: Vec<(NodeId, NodeId)>,
     /// What is wrong with rows to which perhaps nothing is done.
     deferred: Vec<(NodeId, Error)>,
+    /// A new row that was written before it was known what was found, and what came of it.
+    ahead: Option<(NodeId, Result<Vec<Row>, DatabaseError>)>,
     /// Rows that need not be written after all.
     done: HashSet<NodeId, RandomState>,
     /// Those of them of which something else is written.
@@ -210,6 +214,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             unseen: HashSet::new(),
             parted: Vec::new(),
             deferred: Vec::new(),
+            ahead: None,
             done: HashSet::default(),
             rewritten: HashSet::new(),
             instead: HashSet::new(),

@@ -1,6 +1,7 @@
 //! Mutations: what they write, what they refuse, and what they cost.
 
 mod agreeing;
+mod ahead;
 mod alike;
 mod allowed;
 mod alone;

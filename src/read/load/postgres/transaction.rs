@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{RowStream, SimpleQueryMessage};
 
@@ -350,6 +351,33 @@ impl Transaction for PostgresTransaction {
             return Ok((changed?, behind));
         }
         Ok((asking.await?, behind.await))
+    }
+
+    async fn change_all(&self, changes: &[Change]) -> Vec<Result<Vec<Given>, DatabaseError>> {
+        let asked = changes.iter().map(|change| {
+            let parameters = change.values.iter().map(Parameter::of).collect();
+            self.asked(&change.sql, parameters)
+        });
+        let asked: Vec<_> = asked.collect();
+        let asking = asked.iter().zip(changes).map(|(asked, change)| {
+            let read = async |found| values::given(&change.gives, found).await;
+            Box::pin(self.ask_as(asked, read))
+        });
+        if asked.iter().all(|asked| self.sends_at_once(asked)) {
+            let mut all = join_all(asking).await;
+            // What comes behind one that failed has failed with it.
+            let failed = all.iter().position(Result::is_err);
+            all.truncate(failed.map_or(all.len(), |at| at + 1));
+            return all;
+        }
+        let mut all = Vec::with_capacity(changes.len());
+        for asking in asking {
+            all.push(asking.await);
+            if all.last().is_some_and(Result::is_err) {
+                break;
+            }
+        }
+        all
     }
 
     async fn foreign(
