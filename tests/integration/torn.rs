@@ -1,4 +1,7 @@
 //! An answer is one moment of the database, and none before its request was sent, whatever is written meanwhile.
+//!
+//! Some thousand requests each time. To search longer, `TORN_REQUESTS=100000 cargo test --release --test integration torn`,
+//! and behind PgBouncer the same with `one_moment`.
 
 #[path = "../../benches/src/torn/attack/mod.rs"]
 mod attack;
@@ -30,11 +33,14 @@ async fn on(backend: Backend) {
     is_right_throughout(&database.url, app, REQUESTS).await;
 }
 
-/// Lets the writers loose on a database, and so many requests on an app that reads it.
+/// Lets the writers loose on a database, and so many requests on an app that reads it, or as many as are asked for.
 pub async fn is_right_throughout(writers: &Url, app: Arc<TestApp>, requests: usize) {
+    let asked = std::env::var("TORN_REQUESTS").ok();
+    let requests = asked.and_then(|n| n.parse().ok()).unwrap_or(requests);
     let clients = (0..CLIENTS).map(|_| InProcess(app.clone())).collect();
     let tally = attack::run(writers, clients, requests).await;
     let tally = tally.expect("the attack runs");
+    eprintln!("{tally}");
     assert_eq!(tally.wrong(), 0, "{tally}");
     // Those whose clients left are not judged.
     assert!(tally.asked() > requests as u64 * 9 / 10, "{tally}");
