@@ -28,6 +28,7 @@ use std::path::PathBuf;
 use backref::serve::database::{Connect, Url};
 use migration::{Migrator, MigratorTrait};
 use proptest::test_runner::{Config, FileFailurePersistence, RngSeed};
+use rand_pcg::Pcg32;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use tempfile::TempDir;
 
@@ -71,6 +72,12 @@ pub fn config(property: &str, cases: u32) -> Config {
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(seeds.leak()))),
         ..Config::default()
     }
+}
+
+/// The moments of a test that kills: the same each time, or with `KILLS_SEED=7` others.
+pub fn moments(test: u64) -> Pcg32 {
+    let asked = std::env::var("KILLS_SEED").ok();
+    Pcg32::new(test, asked.and_then(|n| n.parse().ok()).unwrap_or(1))
 }
 
 /// An empty database that lives as long as the test.

@@ -1,7 +1,8 @@
 //! A server that is killed while it writes: what it has acknowledged is there whole, all else is there whole or not at
 //! all, and what is sent again with its key has one effect.
 //!
-//! `KILLS=50 cargo test --release writing::killed` kills as often; without it a few times.
+//! `KILLS=50 cargo test --release writing::killed` kills as often; without it a few times. `KILLS_SEED=7` draws other
+//! moments than those of each time.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::content;
 use crate::generate;
-use crate::harness::{Backend, Program, SECRET, TestDatabase, own_server, token};
+use crate::harness::{Backend, Program, SECRET, TestDatabase, moments, own_server, token};
 use crate::reference::Data;
 
 const CLIENTS: usize = 6;
@@ -211,7 +212,7 @@ fn moment(moments: &mut Pcg32) -> Duration {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_is_there_and_nothing_is_there_in_part() {
-    let mut moments = Pcg32::new(1, 1);
+    let mut moments = moments(1);
     for backend in Backend::all() {
         let database = TestDatabase::migrated(backend).await;
         let token = filled(&database).await;
@@ -249,7 +250,7 @@ async fn a_database_that_crashes_has_what_was_acknowledged() {
     let token = filled(&database).await;
     let program = Program::serve(&database, &["--jwt-secret", SECRET]);
     let (numbers, mut tally) = (Arc::default(), (0, 0));
-    let mut moments = Pcg32::new(2, 1);
+    let mut moments = moments(2);
     for _ in 0..kills().div_ceil(5) {
         let clients = Clients::start(program.address(), &token, &numbers);
         clients.write_for(moment(&mut moments));
