@@ -16,12 +16,18 @@ impl Costs {
     }
 }
 
-/// A moving average: of the last time it knows a quarter, and ever less of those before.
+/// What it takes when little is in its way: what took less than expected counts for more than what took longer, which may have
+/// been held up. So it stays about the same for the same work, however much else there is to do; work of which more was expected
+/// for a moment would let all the rest go first.
 #[derive(Debug, Default)]
 pub struct Cost {
     /// In microseconds; 0 where nothing is known.
     micros: AtomicU32,
 }
+
+/// By which part of the difference it follows what took longer than was expected, and what took less.
+const UP: u32 = 16;
+const DOWN: u32 = 4;
 
 impl Cost {
     /// Nothing if it has never been done.
@@ -37,11 +43,12 @@ impl Cost {
         let took = u32::try_from(took.as_micros()).unwrap_or(u32::MAX).max(1);
         let next = match self.micros.load(Ordering::Relaxed) {
             0 => took,
-            // What takes much longer than usual may have been held up, by whoever had the processor.
-            known => {
+            // However much longer it took, it counts as no more than so much.
+            known if took > known => {
                 let took = took.min(known.saturating_mul(4));
-                (u64::from(known) * 3).div_ceil(4) as u32 + took / 4
+                known + (took - known).div_ceil(UP)
             }
+            known => known - (known - took) / DOWN,
         };
         self.micros.store(next.max(1), Ordering::Relaxed);
     }

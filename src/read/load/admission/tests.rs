@@ -324,10 +324,29 @@ fn a_cost_follows_what_it_is_told() {
     assert_eq!(cost.expected(), None);
     cost.learn(ms(8));
     assert_eq!(cost.expected(), Some(ms(8)));
-    cost.learn(ms(16));
-    assert_eq!(cost.expected(), Some(ms(10)));
+    cost.learn(ms(24));
+    assert_eq!(cost.expected(), Some(ms(9)));
+    cost.learn(ms(5));
+    assert_eq!(cost.expected(), Some(ms(8)));
     cost.exceeds(ms(30));
     assert_eq!(cost.expected(), Some(ms(30)));
+}
+
+/// Else it would change between levels, and those of which more is expected wait for all others.
+#[test]
+fn a_cost_stays_as_it_is_where_now_and_then_something_is_in_the_way() {
+    let cost = Cost::default();
+    for n in 0..200 {
+        cost.learn(ms(if n % 4 == 3 { 60 } else { 3 }));
+        if n > 20 {
+            let expected = cost.expected().unwrap();
+            assert!((ms(3)..ms(5)).contains(&expected), "{expected:?} after {n}");
+        }
+    }
+    for _ in 0..100 {
+        cost.learn(ms(12));
+    }
+    assert!(cost.expected() > Some(ms(11)), "it takes longer now");
 }
 
 #[tokio::test]
