@@ -19,7 +19,10 @@ pub use execute::{execute, respond};
 pub use surface::{SURFACE, named_type};
 
 use entity::{comment, follow, post, post_tag, profile, tag, user};
-use sea_orm::{DatabaseConnection, EntityTrait, QueryOrder};
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, IsolationLevel, QueryOrder,
+    TransactionTrait,
+};
 use std::collections::BTreeSet;
 
 /// What the error begins with of whoever asks by what is not for him.
@@ -94,15 +97,21 @@ impl Data {
         }
     }
 
-    /// Reads all tables. Panics where one cannot be read: this is a test.
+    /// Reads all tables at one moment: others may still write, though their server has gone. Panics where one cannot be read:
+    /// this is a test.
     pub async fn load(db: &DatabaseConnection) -> Self {
-        async fn all<E: EntityTrait>(db: &DatabaseConnection, key: &[E::Column]) -> Vec<E::Model> {
+        async fn all<E: EntityTrait>(db: &DatabaseTransaction, key: &[E::Column]) -> Vec<E::Model> {
             let mut rows = E::find();
             for column in key {
                 rows = rows.order_by_asc(*column);
             }
             rows.all(db).await.expect("the table can be read")
         }
+        // A transaction of SQLite always has one moment.
+        let is_postgres = db.get_database_backend() == DbBackend::Postgres;
+        let isolation = is_postgres.then_some(IsolationLevel::RepeatableRead);
+        let begun = db.begin_with_config(isolation, None).await;
+        let db = &begun.expect("a transaction begins");
         Self {
             users: all::<user::Entity>(db, &[user::Column::Id]).await,
             profiles: all::<profile::Entity>(db, &[profile::Column::UserId]).await,
