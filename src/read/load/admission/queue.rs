@@ -43,6 +43,10 @@ const STANDING: Duration = Duration::from_secs(5);
 /// How long even short work may wait where more comes than can be done, of reads.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Where none of the large ones that run has ended for so long, they wait for something else than for a processor, such as
+/// another's lock, and one more may begin beside quick work.
+const STUCK: Duration = Duration::from_secs(1);
+
 /// For how long it is remembered that a client left before it was its turn.
 const IMPATIENCE: Duration = Duration::from_secs(10);
 
@@ -103,6 +107,12 @@ pub struct Queue<T> {
     /// Since when there has always been something that waits.
     standing: Option<Instant>,
     tickets: u64,
+    /// When large work was last seen to begin or to end.
+    moved: Option<Instant>,
+    /// Whether some has begun or ended since.
+    moves: bool,
+    /// Whether that is long ago.
+    stuck: bool,
 }
 
 /// What waits on one level, in the order in which it came.
@@ -113,9 +123,17 @@ struct List<T> {
     running: usize,
     /// When its turn was last.
     served: Option<Instant>,
-    /// Until when its clients are taken for impatient: they leave, and whose turn it would be is about to. Who came
-    /// last is then there when the answer is.
-    impatient: Option<Instant>,
+    impatient: Option<Impatience>,
+}
+
+/// That clients leave before it is their turn. Whose turn it would be is then about to leave, and who came last is still there
+/// when the answer is.
+#[derive(Debug, Clone, Copy)]
+struct Impatience {
+    /// Until when it counts.
+    until: Instant,
+    /// How long those who left had waited at most. Who has waited longer is not one of them.
+    waited: Duration,
 }
 
 struct Entry<T> {
@@ -140,6 +158,9 @@ impl<T> Queue<T> {
             waiting: 0,
             standing: None,
             tickets: 0,
+            moved: None,
+            moves: false,
+            stuck: false,
         }
     }
 
@@ -152,7 +173,7 @@ impl<T> Queue<T> {
         let level = Level::of(cost);
         let begins = self.waiting == 0 && self.has_room(level);
         begins.then(|| {
-            self.lists[level.0].running += 1;
+            self.start(level);
             level
         })
     }
@@ -206,6 +227,10 @@ impl<T> Queue<T> {
 
     /// The work whose turn it is, if there is room for it.
     pub fn pop(&mut self, now: Instant) -> Option<Next<T>> {
+        if std::mem::take(&mut self.moves) {
+            self.moved = Some(now);
+        }
+        self.stuck = self.moved.is_some_and(|moved| now - moved >= STUCK);
         let level = (0..self.lists.len())
             .filter(|&i| self.has_room(Level(i)))
             .filter_map(|i| Some((self.lists[i].due()?, i)))
@@ -224,9 +249,8 @@ impl<T> Queue<T> {
             let work = entry.work;
             return Some(Next::Refuse(Refused { work, retry_after }));
         }
-        let list = &mut self.lists[level];
-        list.served = Some(now);
-        list.running += 1;
+        self.lists[level].served = Some(now);
+        self.start(Level(level));
         Some(Next::Run(Level(level), entry.work))
     }
 
@@ -238,13 +262,24 @@ impl<T> Queue<T> {
             .binary_search_by_key(&ticket.number, |e| e.number)
             .ok()?;
         let entry = list.entries.remove(at)?;
-        list.impatient = Some(now + IMPATIENCE);
+        let waited = now - entry.arrived;
+        let before = list.impatient.filter(|i| now < i.until);
+        list.impatient = Some(Impatience {
+            until: now + IMPATIENCE,
+            waited: before.map_or(waited, |i| i.waited.max(waited)),
+        });
         self.left(ticket.level, entry.cost);
         Some(entry.work)
     }
 
+    fn start(&mut self, level: Level) {
+        self.lists[level.0].running += 1;
+        self.moves |= level >= LARGE_LEVEL;
+    }
+
     /// Work of this level has ended.
     pub fn finish(&mut self, level: Level) {
+        self.moves |= level >= LARGE_LEVEL;
         let running = &mut self.lists[level.0].running;
         *running = running.saturating_sub(1);
     }
@@ -253,8 +288,7 @@ impl<T> Queue<T> {
     pub fn promote(&mut self, from: Level, to: Level) -> bool {
         self.finish(from);
         let room = self.has_room(to);
-        let level = if room { to } else { from };
-        self.lists[level.0].running += 1;
+        self.start(if room { to } else { from });
         room
     }
 
@@ -286,10 +320,14 @@ impl<T> Queue<T> {
     fn room_for_large(&self) -> usize {
         let quick = &self.lists[..LARGE_LEVEL.0];
         let quick: usize = quick.iter().map(|l| l.running + l.entries.len()).sum();
-        match quick < self.capacity.hands {
-            true => self.capacity.large,
-            false => self.capacity.large.min(self.capacity.beside),
-        }
+        let most = if quick < self.capacity.hands {
+            self.capacity.large
+        } else if self.stuck && !self.moves {
+            self.running_from(LARGE_LEVEL) + 1
+        } else {
+            self.capacity.beside
+        };
+        most.min(self.capacity.large)
     }
 
     fn running_from(&self, level: Level) -> usize {
@@ -322,9 +360,8 @@ impl<T> Queue<T> {
     }
 
     fn newest_first(&self, level: Level, now: Instant) -> bool {
-        let impatient = self.lists[level.0].impatient;
-        impatient.is_some_and(|until| now < until)
-            && self.standing.is_some_and(|since| now - since >= LONG)
+        self.standing.is_some_and(|since| now - since >= LONG)
+            && self.lists[level.0].is_impatient(now)
     }
 }
 
@@ -339,6 +376,13 @@ const LARGE_LEVEL: Level = Level(5);
 const HUGE_LEVEL: Level = Level(7);
 
 impl<T> List<T> {
+    /// Whether who has waited longest is about to leave.
+    fn is_impatient(&self, now: Instant) -> bool {
+        let waited = self.entries.front().map(|oldest| now - oldest.arrived);
+        self.impatient
+            .is_some_and(|i| now < i.until && waited.unwrap_or_default() <= i.waited)
+    }
+
     /// When it must be this list's turn at last: after so many times what its work takes, from when it came or
     /// from its last turn. Not by what its level takes at most: work that was expected to take a little more or less than
     /// where two levels meet is the same work.

@@ -97,10 +97,43 @@ fn few_large_ones_begin_beside_quick_work_that_keeps_all_hands_busy() {
         let clock = Clock::new();
         push(&mut queue, 1, large, clock.at(0));
         assert!(run(&mut queue, clock.at(1)).is_none());
-        assert!(run(&mut queue, clock.at(9_000)).is_none(), "old or not");
+        assert!(run(&mut queue, clock.at(900)).is_none());
         queue.finish(quick);
-        assert_eq!(run(&mut queue, clock.at(9_001)).map(|r| r.1), Some(1));
+        assert_eq!(run(&mut queue, clock.at(901)).map(|r| r.1), Some(1));
     }
+}
+
+/// They may wait for a lock that somebody holds for minutes.
+#[test]
+fn large_ones_that_do_not_get_on_do_not_hold_up_the_others() {
+    let capacity = Capacity {
+        all: 8,
+        hands: 2,
+        large: 4,
+        huge: 4,
+        beside: 1,
+        patience: Some(PATIENCE),
+    };
+    let (clock, mut queue) = (Clock::new(), Queue::new(capacity));
+    for work in 1..=5 {
+        push(&mut queue, work, 50, clock.at(0));
+    }
+    for _ in 0..2 {
+        push(&mut queue, 0, 1, clock.at(0));
+        assert_eq!(run(&mut queue, clock.at(0)).map(|r| r.1), Some(0));
+    }
+    let begun: Vec<_> = (0..10_000)
+        .filter_map(|at| Some((at, run(&mut queue, clock.at(at))?.1)))
+        .collect();
+    assert_eq!(
+        begun,
+        [(0, 1), (1_001, 2), (2_002, 3), (3_003, 4)],
+        "one a second, and four in all"
+    );
+    // One that ends shows that they get on, and with that many none begins.
+    queue.finish(Level::of(ms(50)));
+    assert!(run(&mut queue, clock.at(10_001)).is_none());
+    assert_eq!(run(&mut queue, clock.at(11_001)).map(|r| r.1), Some(5));
 }
 
 /// However much quick work there is, so many large ones go on.
@@ -188,6 +221,36 @@ fn who_leaves_is_taken_out_and_then_the_newest_goes_first() {
     assert_eq!(queue.remove(tickets[1], clock.at(2_000)), Some(1));
     assert_eq!(queue.remove(tickets[1], clock.at(2_000)), None);
     assert_eq!(run(&mut queue, clock.at(2_000)).map(|r| r.1), Some(4));
+}
+
+/// Else whoever has more patience than others would wait for all who come after, for ever.
+#[test]
+fn who_has_waited_longer_than_those_who_left_is_served_first() {
+    let (clock, mut queue) = (Clock::new(), Queue::new(CAPACITY));
+    let patient = push(&mut queue, 0, 1_500, clock.at(0));
+    assert!(patient.is_some());
+    // There are always two who came later, and now and then one of them leaves after a second.
+    let mut waits = Vec::new();
+    for work in 1..=20 {
+        let now = u64::from(work) * 1_000;
+        let ticket = push(&mut queue, work, 1_500, clock.at(now)).expect("room");
+        if work % 2 == 0 {
+            assert_eq!(queue.remove(ticket, clock.at(now + 1_000)), Some(work));
+        } else if let Some((level, next)) = run(&mut queue, clock.at(now + 1_000)) {
+            queue.finish(level);
+            waits.push(next);
+        }
+    }
+    assert!(waits.iter().position(|w| *w == 0) <= Some(1), "{waits:?}");
+    while let Some((level, _)) = run(&mut queue, clock.at(30_000)) {
+        queue.finish(level);
+    }
+    // Who has not is about to leave, and has to wait.
+    let tickets: Vec<_> = (100..103)
+        .map(|work| push(&mut queue, work, 1_500, clock.at(30_000)).expect("room"))
+        .collect();
+    queue.remove(tickets[1], clock.at(31_500));
+    assert_eq!(run(&mut queue, clock.at(31_500)).map(|r| r.1), Some(102));
 }
 
 #[test]
