@@ -16,8 +16,10 @@ pub struct Capacity {
     pub large: usize,
     /// Of those, how many may be expected to take more than [`LARGE`].
     pub huge: usize,
-    /// Of those that are large, how many may run where quick work keeps all hands busy.
-    pub beside: usize,
+    /// Of those, how many may be expected to take more than a millisecond where what takes less had to wait lately.
+    pub beside_tiny: usize,
+    /// Of those that are large, how many may run where quick work keeps all hands busy or had to wait lately.
+    pub beside_quick: usize,
     /// How long even short work may wait where more comes than can be done; `None` for as long as its deadline lets it.
     pub patience: Option<Duration>,
 }
@@ -46,6 +48,10 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 /// Where none of the large ones that run has ended for so long, they wait for something else than for a processor, such as
 /// another's lock, and one more may begin beside quick work.
 const STUCK: Duration = Duration::from_secs(1);
+
+/// For how long it is remembered that cheap work had to wait: dear work takes all places that are free as soon as none of it
+/// does, and keeps it waiting again.
+const LATELY: Duration = Duration::from_secs(10);
 
 /// For how long it is remembered that a client left before it was its turn.
 const IMPATIENCE: Duration = Duration::from_secs(10);
@@ -107,12 +113,36 @@ pub struct Queue<T> {
     /// Since when there has always been something that waits.
     standing: Option<Instant>,
     tickets: u64,
+    /// When work cheaper than medium and cheaper than large had to wait.
+    tiny: Waited,
+    quick: Waited,
     /// When large work was last seen to begin or to end.
     moved: Option<Instant>,
     /// Whether some has begun or ended since.
     moves: bool,
     /// Whether that is long ago.
     stuck: bool,
+}
+
+/// When work had to wait for which there was no place.
+#[derive(Default)]
+struct Waited {
+    last: Option<Instant>,
+    /// Whether that is not long ago.
+    lately: bool,
+}
+
+impl Waited {
+    fn look(&mut self, now: Instant) {
+        self.lately = self.last.is_some_and(|last| now - last <= LATELY);
+    }
+
+    fn note(&mut self, waits: bool, now: Instant) {
+        if waits {
+            self.last = Some(now);
+            self.lately = true;
+        }
+    }
 }
 
 /// What waits on one level, in the order in which it came.
@@ -158,6 +188,8 @@ impl<T> Queue<T> {
             waiting: 0,
             standing: None,
             tickets: 0,
+            tiny: Waited::default(),
+            quick: Waited::default(),
             moved: None,
             moves: false,
             stuck: false,
@@ -231,11 +263,19 @@ impl<T> Queue<T> {
             self.moved = Some(now);
         }
         self.stuck = self.moved.is_some_and(|moved| now - moved >= STUCK);
-        let level = (0..self.lists.len())
+        self.tiny.look(now);
+        self.quick.look(now);
+        let due = (0..self.lists.len())
             .filter(|&i| self.has_room(Level(i)))
             .filter_map(|i| Some((self.lists[i].due()?, i)))
-            .min()?
-            .1;
+            .min();
+        let Some((_, level)) = due else {
+            let waits = |below: Level| self.lists[..below.0].iter().any(|l| !l.entries.is_empty());
+            let (tiny, quick) = (waits(MEDIUM_LEVEL), waits(LARGE_LEVEL));
+            self.tiny.note(tiny, now);
+            self.quick.note(quick, now);
+            return None;
+        };
         let newest_first = self.newest_first(Level(level), now);
         let entries = &mut self.lists[level].entries;
         let entry = match newest_first {
@@ -311,21 +351,31 @@ impl<T> Queue<T> {
 
     fn has_room(&self, level: Level) -> bool {
         self.running_from(Level(0)) < self.capacity.all
+            && (level < MEDIUM_LEVEL || self.running_from(MEDIUM_LEVEL) < self.room_for_medium())
             && (level < LARGE_LEVEL || self.running_from(LARGE_LEVEL) < self.room_for_large())
             && (level < HUGE_LEVEL || self.running_from(HUGE_LEVEL) < self.capacity.huge)
+    }
+
+    /// How many may run that are not tiny. Beside tiny work that had to wait few are sent ahead: the others would stand before
+    /// all that is tiny and comes then.
+    fn room_for_medium(&self) -> usize {
+        match self.tiny.lately {
+            true => self.capacity.beside_tiny,
+            false => self.capacity.all,
+        }
     }
 
     /// How many large ones may run. Where quick work keeps all hands busy the database has enough to do: more large ones
     /// would take from what is quick, and end no sooner.
     fn room_for_large(&self) -> usize {
-        let quick = &self.lists[..LARGE_LEVEL.0];
-        let quick: usize = quick.iter().map(|l| l.running + l.entries.len()).sum();
-        let most = if quick < self.capacity.hands {
+        let cheaper = &self.lists[..LARGE_LEVEL.0];
+        let quick: usize = cheaper.iter().map(|l| l.running + l.entries.len()).sum();
+        let most = if quick < self.capacity.hands && !self.quick.lately {
             self.capacity.large
         } else if self.stuck && !self.moves {
             self.running_from(LARGE_LEVEL) + 1
         } else {
-            self.capacity.beside
+            self.capacity.beside_quick
         };
         most.min(self.capacity.large)
     }
@@ -371,6 +421,8 @@ struct Wait {
     all: Duration,
 }
 
+/// The first level of what is not tiny: it takes more than a millisecond.
+const MEDIUM_LEVEL: Level = Level(3);
 /// The first levels beyond [`SMALL`] and [`LARGE`].
 const LARGE_LEVEL: Level = Level(5);
 const HUGE_LEVEL: Level = Level(7);

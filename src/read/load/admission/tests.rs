@@ -10,7 +10,8 @@ const CAPACITY: Capacity = Capacity {
     hands: 3,
     large: 2,
     huge: 1,
-    beside: 2,
+    beside_tiny: 3,
+    beside_quick: 2,
     patience: Some(PATIENCE),
 };
 
@@ -84,7 +85,8 @@ fn few_large_ones_begin_beside_quick_work_that_keeps_all_hands_busy() {
         hands: 2,
         large: 4,
         huge: 4,
-        beside: 1,
+        beside_tiny: 8,
+        beside_quick: 1,
         patience: Some(PATIENCE),
     };
     for large in [50, 1_500] {
@@ -103,6 +105,48 @@ fn few_large_ones_begin_beside_quick_work_that_keeps_all_hands_busy() {
     }
 }
 
+/// Else they would take all places whenever nothing cheap waits for a moment, and what is cheap and comes then would wait for
+/// all of them.
+#[test]
+fn few_medium_ones_begin_beside_tiny_work_that_had_to_wait_lately() {
+    let capacity = Capacity {
+        all: 4,
+        hands: 2,
+        large: 4,
+        huge: 4,
+        beside_tiny: 1,
+        beside_quick: 1,
+        patience: Some(PATIENCE),
+    };
+    let (clock, mut queue) = (Clock::new(), Queue::new(capacity));
+    let all = |queue: &mut Queue<u32>, now| {
+        std::iter::from_fn(|| run(queue, clock.at(now)).map(|r| r.1)).collect::<Vec<_>>()
+    };
+    let tiny = Level::of(ms(1));
+    for _ in 0..4 {
+        assert!(queue.begin(ms(1)).is_some());
+    }
+    for work in 1..=4 {
+        push(&mut queue, work, 5, clock.at(0));
+    }
+    assert!(all(&mut queue, 0).is_empty());
+    // No tiny one waits: those that are not take what is free.
+    (0..2).for_each(|_| queue.finish(tiny));
+    assert_eq!(all(&mut queue, 1), [1, 2]);
+    // One waits, for a moment.
+    push(&mut queue, 9, 1, clock.at(2));
+    assert!(all(&mut queue, 2).is_empty());
+    queue.finish(tiny);
+    assert_eq!(all(&mut queue, 3), [9]);
+    (0..2).for_each(|_| queue.finish(tiny));
+    assert!(all(&mut queue, 4).is_empty(), "two run, and one may");
+    (0..2).for_each(|_| queue.finish(Level::of(ms(5))));
+    assert_eq!(all(&mut queue, 5), [3]);
+    // That was long ago.
+    assert!(all(&mut queue, 10_000).is_empty());
+    assert_eq!(all(&mut queue, 10_003), [4]);
+}
+
 /// They may wait for a lock that somebody holds for minutes.
 #[test]
 fn large_ones_that_do_not_get_on_do_not_hold_up_the_others() {
@@ -111,7 +155,8 @@ fn large_ones_that_do_not_get_on_do_not_hold_up_the_others() {
         hands: 2,
         large: 4,
         huge: 4,
-        beside: 1,
+        beside_tiny: 8,
+        beside_quick: 1,
         patience: Some(PATIENCE),
     };
     let (clock, mut queue) = (Clock::new(), Queue::new(capacity));
@@ -360,7 +405,8 @@ async fn tasks_enter_in_turn_and_whoever_leaves_makes_room() {
         hands: 1,
         large: 1,
         huge: 1,
-        beside: 1,
+        beside_tiny: 1,
+        beside_quick: 1,
         patience: Some(PATIENCE),
     };
     let admission = Admission::new(one);
@@ -419,7 +465,8 @@ async fn a_turn_is_taken_only_where_the_thread_has_had_no_pause() {
         hands: 1,
         large: 1,
         huge: 1,
-        beside: 1,
+        beside_tiny: 1,
+        beside_quick: 1,
         patience: Some(PATIENCE),
     };
     let admission = Admission::new(one);

@@ -156,7 +156,8 @@ impl PostgresPool {
             hands: few,
             large: most,
             huge: (most - few).max(1),
-            beside: cores,
+            beside_tiny: cores,
+            beside_quick: cores,
             patience: Some(admission::PATIENCE),
         });
         PostgresPool(Arc::new(Shared {

@@ -81,7 +81,8 @@ impl PostgresWriters {
             hands: most,
             large: (most - 1).max(1),
             huge: most.div_ceil(2),
-            beside: (most - 1).max(1),
+            beside_tiny: most,
+            beside_quick: (most - 1).max(1),
             patience: None,
         });
         PostgresWriters(Arc::new(Shared {

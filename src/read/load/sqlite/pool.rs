@@ -69,7 +69,8 @@ impl SqlitePool {
             hands: processors,
             large: processors + 1,
             huge: processors,
-            beside: processors + 1,
+            beside_tiny: processors + 2,
+            beside_quick: processors + 1,
             patience: Some(PATIENCE),
         };
         let turns = Admission::new(Capacity {
@@ -77,7 +78,8 @@ impl SqlitePool {
             hands: processors,
             large: processors * TURNS,
             huge: processors * TURNS,
-            beside: processors * TURNS,
+            beside_tiny: processors * TURNS,
+            beside_quick: processors * TURNS,
             patience: Some(PATIENCE),
         });
         Ok(SqlitePool {

@@ -41,7 +41,8 @@ const CAPACITY: Capacity = Capacity {
     hands: 1,
     large: 1,
     huge: 1,
-    beside: 1,
+    beside_tiny: 2 * TOGETHER,
+    beside_quick: 1,
     patience: None,
 };
 
