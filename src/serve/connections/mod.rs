@@ -43,7 +43,8 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// How long a client may take to read some of its answer, or the rest of it.
     pub write_timeout: Duration,
-    /// So many bytes of answers of HTTP/2 are in memory at most; for more, the connections whose clients leave most unread are closed.
+    /// So many bytes of answers that are not read, and of bodies that have not come whole, are in memory at most; for more, the
+    /// connections that have most are closed.
     pub max_unsent: usize,
 }
 
@@ -72,6 +73,8 @@ struct Shared {
     settings: Settings,
     stop: Stop,
     clock: Clock,
+    /// How often connections are looked at.
+    every: Duration,
     table: Arc<Table>,
     /// Whether there was no room for the last that came, nor could be made.
     full: AtomicBool,
@@ -118,13 +121,21 @@ impl Server {
         // The timeout of its own is set anew for each request, and does not hold before the first byte.
         http.http1().header_read_timeout(None);
         http.http2().max_concurrent_streams(STREAMS);
+        let shortest = [
+            settings.header_timeout,
+            settings.idle_timeout,
+            settings.write_timeout,
+        ];
+        let shortest = shortest.into_iter().min().unwrap_or_default();
+        let every = (shortest / 8).clamp(Duration::from_millis(5), OFTEN);
         let shared = Arc::new(Shared {
             // So that what its routes are made of is done once, and not for each connection.
             router: router.with_state(()),
             http,
             settings,
             stop,
-            clock: Clock::start(),
+            clock: Clock::start(every),
+            every,
             table: Arc::default(),
             full: AtomicBool::new(false),
             refusals: Refusals::default(),
@@ -208,7 +219,7 @@ impl Shared {
         let late = Instant::now() + WAIT_FOR_ROOM;
         loop {
             let closed = self.table.closed.notified();
-            if let Some(entry) = self.table.add(self.settings.max_connections, self.clock) {
+            if let Some(entry) = self.table.add(self.settings.max_connections, &self.clock) {
                 self.full.store(false, Relaxed);
                 return Some(entry);
             }
@@ -304,36 +315,35 @@ impl Shared {
             tracing::warn!(
                 times,
                 most,
-                "connections closed: their clients asked much and read little of it, and it was too much to keep"
+                "connections closed: what their clients have not read, or not sent the rest of, was too much to keep"
             );
         }
     }
 
     /// Closes what is overdue, and what its client has left, until the last connection is closed after the server was told to stop.
     async fn watch(self: Arc<Self>) {
-        let shortest = [
-            self.settings.header_timeout,
-            self.settings.idle_timeout,
-            self.settings.write_timeout,
-        ];
-        let shortest = shortest.into_iter().min().unwrap_or_default();
-        let every = (shortest / 8).clamp(Duration::from_millis(5), OFTEN);
         let mut stop = std::pin::pin!(self.stop.begun());
         loop {
             tokio::select! {
                 () = &mut stop => break,
-                () = tokio::time::sleep(every) => self.look(),
+                () = tokio::time::sleep(self.every) => self.look().await,
             }
         }
         self.table.for_each(|watched| watched.order(Order::Leave));
         while self.table.len() > 0 || Arc::strong_count(&self) > 1 {
-            tokio::time::sleep(every).await;
-            self.look();
+            tokio::time::sleep(self.every).await;
+            self.look().await;
         }
     }
 
-    fn look(&self) {
+    async fn look(&self) {
+        if self.clock.look() {
+            // What has come meanwhile is seen before anybody is closed for not having sent it.
+            tokio::time::sleep(self.every).await;
+            self.clock.look();
+        }
         self.close_overdue();
+        self.close_unread(self.table.unsent());
         self.table.for_each(|watched| watched.ask_to_look());
     }
 

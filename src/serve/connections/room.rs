@@ -1,15 +1,19 @@
-//! What lies in memory for clients of HTTP/2 who do not take it.
+//! What lies in memory for clients who do not take it, or have not sent the rest of it.
 //!
-//! Requests run side by side on a connection, and each answer is in memory until the last of it is sent. So a request begins
+//! Of HTTP/2 requests run side by side on a connection, and each answer is in memory until the last of it is sent. So a request begins
 //! only while those that lie there, and what is to be expected of those that run, are less than a connection may have:
 //! the others wait until its client takes something. An answer's size is not known before it is there, so a client can still have
-//! more. What all connections have together is counted, too; where it is too much, those that have most are closed.
+//! more. Of HTTP/1 there are two at most, one that is sent and the next, and only what is not small is counted.
+//! A body of which more is to come is counted with them. What all connections have together is counted, too; where it is too much,
+//! those that have most are closed.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
+
+use super::super::http::SMALL;
 
 /// So many bytes a connection may have, before its next request waits.
 const ENOUGH: usize = 4 << 20;
@@ -29,7 +33,7 @@ pub struct Room {
 struct State {
     /// Requests that have begun and have no answer yet.
     begun: usize,
-    /// Bytes of answers that are not sent.
+    /// Bytes of answers that are not sent, and of bodies that have not come whole.
     unsent: usize,
     /// Bytes that an answer took lately.
     usual: Option<usize>,
@@ -63,8 +67,30 @@ impl Room {
         Err(comes)
     }
 
+    /// Keeps an answer of so many bytes that had no place, if it is worth counting.
+    pub fn keep(self: &Arc<Self>, bytes: usize) -> Option<Unsent> {
+        (bytes > SMALL).then(|| self.add(bytes, |_| {}))
+    }
+
+    /// Keeps what has come of a body, of which there is more to come.
+    pub fn keep_part(self: &Arc<Self>, bytes: usize) -> Unsent {
+        self.add(bytes, |_| {})
+    }
+
     pub fn unsent(&self) -> usize {
         self.lock().unsent
+    }
+
+    fn add(self: &Arc<Self>, bytes: usize, note: impl FnOnce(&mut State)) -> Unsent {
+        let mut state = self.lock();
+        state.unsent += bytes;
+        note(&mut state);
+        drop(state);
+        self.everywhere.fetch_add(bytes, Relaxed);
+        Unsent {
+            room: self.clone(),
+            bytes,
+        }
     }
 
     fn let_in(self: &Arc<Self>) {
@@ -94,14 +120,10 @@ pub struct Place(Arc<Room>);
 impl Place {
     /// It has an answer of so many bytes.
     pub fn answer(self, bytes: usize) -> Unsent {
-        let room = self.0.clone();
-        let mut state = room.lock();
-        state.unsent += bytes;
-        let usual = state.usual.unwrap_or(bytes);
-        state.usual = Some(usual - usual / WEIGHT + bytes / WEIGHT);
-        drop(state);
-        room.everywhere.fetch_add(bytes, Relaxed);
-        Unsent { room, bytes }
+        self.0.add(bytes, |state| {
+            let usual = state.usual.unwrap_or(bytes);
+            state.usual = Some(usual - usual / WEIGHT + bytes / WEIGHT);
+        })
     }
 }
 
@@ -112,13 +134,20 @@ impl Drop for Place {
     }
 }
 
-/// An answer that is in memory until all of it is sent: its parts share one buffer.
+/// An answer that is in memory until all of it is sent: its parts share one buffer. Or a body, until all of it has come.
 pub struct Unsent {
     room: Arc<Room>,
     bytes: usize,
 }
 
 impl Unsent {
+    /// So many bytes more have come of it.
+    pub fn grow(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        self.room.everywhere.fetch_add(bytes, Relaxed);
+        self.room.lock().unsent += bytes;
+    }
+
     /// What lies there on all connections.
     pub fn everywhere(&self) -> usize {
         self.room.everywhere.load(Relaxed)

@@ -16,7 +16,7 @@ use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 
 use super::super::http::InMemory;
-use super::room::Place;
+use super::room::{Place, Unsent};
 use super::watched::{AwaitedBody, Running, Sending, Watched};
 use super::{Shared, malformed};
 
@@ -40,6 +40,7 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
             Body::new(Received {
                 ended: hyper::body::Body::is_end_stream(&body),
                 body,
+                part: None,
                 awaited: None,
                 watched: self.watched.clone(),
             })
@@ -79,6 +80,13 @@ impl Shared {
             // A router is always ready, and cheap to clone.
             future: tower::Service::call(&mut self.router.clone(), request),
         }
+    }
+
+    /// An answer of HTTP/1, where it is worth counting.
+    fn keep(&self, running: Option<&Running>, response: &Response<Body>) -> Option<Arc<Unsent>> {
+        let unsent = running?.room().keep(bytes_of(response))?;
+        self.close_unread(unsent.everywhere());
+        Some(Arc::new(unsent))
     }
 }
 
@@ -147,7 +155,10 @@ impl Future for Handling {
                 this.shared.close_unread(unsent.everywhere());
                 Until::Sent(running.send(unsent))
             }
-            (running, _) => Until::Taken(running),
+            (running, _) => {
+                let unsent = this.shared.keep(running.as_ref(), &response);
+                Until::Taken { running, unsent }
+            }
         };
         Poll::Ready(Ok(response.map(|body| Answer { body, until })))
     }
@@ -169,7 +180,12 @@ pub struct Answer {
 /// For how long a request runs that has an answer.
 enum Until {
     /// Until hyper has taken all of it. Of HTTP/1 what it cannot write then is known of the connection.
-    Taken(#[expect(dead_code, reason = "dropped with the answer")] Option<Running>),
+    Taken {
+        #[expect(dead_code, reason = "dropped with the answer")]
+        running: Option<Running>,
+        /// What is in memory until the last part of it is sent, too.
+        unsent: Option<Arc<Unsent>>,
+    },
     /// Until its last part is sent. Of HTTP/2 hyper takes any part that there is, whatever its client has room for.
     Sent(Arc<Sending>),
 }
@@ -178,6 +194,8 @@ enum Until {
 pub struct Part {
     bytes: Bytes,
     of: Option<Arc<Sending>>,
+    #[expect(dead_code, reason = "dropped with the part")]
+    unsent: Option<Arc<Unsent>>,
 }
 
 impl Buf for Part {
@@ -215,12 +233,12 @@ impl hyper::body::Body for Answer {
     ) -> Poll<Option<Result<Frame<Part>, axum::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         let part = |bytes| {
-            let of = match &self.until {
-                Until::Sent(sending) => Some(sending.clone()),
-                Until::Taken(_) => None,
+            let (of, unsent) = match &self.until {
+                Until::Sent(sending) => (Some(sending.clone()), None),
+                Until::Taken { unsent, .. } => (None, unsent.clone()),
             };
             of.iter().for_each(|sending| sending.begin());
-            Part { bytes, of }
+            Part { bytes, of, unsent }
         };
         Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(part))))
     }
@@ -238,6 +256,8 @@ impl hyper::body::Body for Answer {
 struct Received {
     body: Incoming,
     ended: bool,
+    /// What has come of it, until all has.
+    part: Option<Unsent>,
     awaited: Option<AwaitedBody>,
     watched: Arc<Watched>,
 }
@@ -261,9 +281,14 @@ impl hyper::body::Body for Received {
             Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
             _ => 0,
         };
-        match self.ended {
-            true => self.awaited = None,
-            false => self.awaited.iter().for_each(|body| body.received(bytes)),
+        if self.ended {
+            (self.awaited, self.part) = (None, None);
+            return Poll::Ready(frame);
+        }
+        self.awaited.iter().for_each(|body| body.received(bytes));
+        match &mut self.part {
+            Some(part) => part.grow(bytes),
+            None => self.part = Some(self.watched.room.keep_part(bytes)),
         }
         Poll::Ready(frame)
     }

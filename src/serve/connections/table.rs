@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -14,7 +14,7 @@ pub struct Table {
     open: Mutex<Open>,
     /// One was closed.
     pub closed: Notify,
-    /// Bytes of answers of HTTP/2 that are not sent.
+    /// Bytes of answers that are not sent, and of bodies that have not come whole.
     unsent: Arc<AtomicUsize>,
 }
 
@@ -32,20 +32,24 @@ const SLOW: u64 = 1_000;
 
 impl Table {
     /// Adds a connection if there are fewer than `most`.
-    pub fn add(self: &Arc<Self>, most: usize, clock: Clock) -> Option<Entry> {
+    pub fn add(self: &Arc<Self>, most: usize, clock: &Clock) -> Option<Entry> {
         let mut open = self.lock();
         if open.all.len() >= most {
             return None;
         }
         let key = open.next;
         open.next += 1;
-        let watched = Arc::new(Watched::new(clock, self.unsent.clone()));
+        let watched = Arc::new(Watched::new(clock.clone(), self.unsent.clone()));
         open.all.insert(key, watched.clone());
         Some(Entry {
             table: self.clone(),
             key,
             watched,
         })
+    }
+
+    pub fn unsent(&self) -> usize {
+        self.unsent.load(Relaxed)
     }
 
     pub fn len(&self) -> usize {
@@ -74,20 +78,21 @@ impl Table {
         true
     }
 
-    /// Tells those that have most unsent to close, until the others have no more than `most`. How many.
+    /// Tells those that have most unsent to close, until the others have no more than `most`: whose client takes some of it, or sends
+    /// more, comes last. How many.
     pub fn end_unread(&self, most: usize) -> u64 {
         let open = self.lock();
         let stay = open.all.values().filter(|watched| !watched.is_to_end());
-        let mut stay: Vec<_> = stay.map(|w| (w.room.unsent(), w)).collect();
-        stay.sort_by_key(|(unsent, _)| Reverse(*unsent));
-        let mut unsent: usize = stay.iter().map(|(unsent, _)| unsent).sum();
+        let mut stay: Vec<_> = stay.map(|w| (w.unread(), w)).collect();
+        stay.sort_by_key(|(unread, _)| Reverse(*unread));
+        let mut unsent: usize = stay.iter().map(|(unread, _)| unread.bytes).sum();
         let mut ended = 0;
-        for (of_one, watched) in stay {
+        for (unread, watched) in stay {
             if unsent <= most {
                 break;
             }
             watched.order(Order::End);
-            unsent -= of_one;
+            unsent -= unread.bytes;
             ended += 1;
         }
         ended

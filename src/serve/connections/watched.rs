@@ -1,7 +1,8 @@
 //! What a connection waits for, and since when.
 //!
 //! Its own task only notes what happens, in atomics: no timer is set or reset for a request. Whoever watches all
-//! connections looks at them now and then.
+//! connections looks at them now and then. Time goes on only while he does: what came while the process stood still, as one
+//! that is stopped or whose machine sleeps, could not be seen.
 
 use std::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
@@ -14,17 +15,49 @@ use tokio::sync::Notify;
 use super::Settings;
 use super::room::{Room, Unsent};
 
-/// Time in milliseconds since the server was started.
-#[derive(Debug, Clone, Copy)]
-pub struct Clock(Instant);
+/// Time in milliseconds since the server was started, without that in which its process stood still.
+#[derive(Debug, Clone)]
+pub struct Clock(Arc<Looked>);
+
+#[derive(Debug)]
+struct Looked {
+    started: Instant,
+    /// What may be between two looks at all connections, or the process stood still.
+    most: u64,
+    /// When that was last done, by the system's time.
+    last: AtomicU64,
+    /// How long it has stood still.
+    still: AtomicU64,
+}
 
 impl Clock {
-    pub fn start() -> Self {
-        Clock(Instant::now())
+    /// One of a server whose connections are looked at so often.
+    pub fn start(every: Duration) -> Self {
+        Clock(Arc::new(Looked {
+            started: Instant::now(),
+            most: 2 * every.as_millis() as u64,
+            last: AtomicU64::new(0),
+            still: AtomicU64::new(0),
+        }))
     }
 
-    pub fn now(self) -> u64 {
-        self.0.elapsed().as_millis() as u64
+    pub fn now(&self) -> u64 {
+        let last = self.0.last.load(Relaxed);
+        let now = self.since_start().min(last + self.0.most);
+        now - self.0.still.load(Relaxed).min(now)
+    }
+
+    /// Connections are looked at now. Whether the process has stood still before that.
+    pub fn look(&self) -> bool {
+        let now = self.since_start();
+        let before = self.0.last.swap(now, Relaxed);
+        let still = (now - before).saturating_sub(self.0.most);
+        self.0.still.fetch_add(still, Relaxed);
+        still > 0
+    }
+
+    fn since_start(&self) -> u64 {
+        self.0.started.elapsed().as_millis() as u64
     }
 }
 
@@ -37,6 +70,9 @@ const STRIDE: u64 = 16 << 10;
 
 /// How long a connection that was told to close may take for it while nothing is asked on it.
 const LEAVE_WITHIN: u64 = 1_000;
+
+/// Whose client has taken or sent no stride for so long is first to be closed where too much is in memory.
+const TAKES_NOTHING: u64 = 1_000;
 
 /// One connection.
 pub struct Watched {
@@ -74,7 +110,7 @@ pub struct Watched {
     told: Notify,
     /// Answers of HTTP/2 that may have something that is not sent.
     sending: Mutex<Vec<Weak<Sending>>>,
-    /// What of HTTP/2 may be in memory.
+    /// What of its answers is in memory, and may be.
     pub room: Arc<Room>,
 }
 
@@ -111,7 +147,7 @@ pub enum Spare {
 }
 
 impl Watched {
-    /// One of a server that has so many bytes of answers of HTTP/2 that are not sent.
+    /// One of a server that has so many bytes of answers that are not sent.
     pub fn new(clock: Clock, unsent: Arc<AtomicUsize>) -> Self {
         let now = clock.now();
         Watched {
@@ -203,6 +239,22 @@ impl Watched {
     fn progress(&self) {
         self.stride.store(0, Relaxed);
         self.progress_at.store(self.clock.now(), Relaxed);
+    }
+
+    /// What its client leaves unread, or has sent a part of.
+    pub fn unread(&self) -> Unread {
+        let stalls = match self.spare() {
+            Some(Spare::Stalled(since)) => Some(since),
+            _ => None,
+        };
+        let takes = self.blocked.load(Relaxed);
+        let since = stalls.unwrap_or_else(|| self.progress_at.load(Relaxed));
+        let waits = self.clock.now().saturating_sub(since);
+        Unread {
+            nothing: (takes || stalls.is_some()) && waits >= TAKES_NOTHING,
+            bytes: self.room.unsent(),
+            waits,
+        }
     }
 
     pub fn leave_unread(&self) {
@@ -332,6 +384,15 @@ impl Watched {
     }
 }
 
+/// What a client leaves unread, or has sent a part of: the greater it is, the sooner his connection is closed where it is too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unread {
+    /// Whether he has taken and sent next to nothing lately.
+    nothing: bool,
+    pub bytes: usize,
+    waits: u64,
+}
+
 /// The body of a request, for as long as it is waited for.
 pub struct AwaitedBody(Arc<Watched>);
 
@@ -364,6 +425,10 @@ impl Running {
     /// Whether its connection is to end, whatever is unsent.
     pub fn is_in_vain(&self) -> bool {
         self.watched.is_to_end()
+    }
+
+    pub fn room(&self) -> &Arc<Room> {
+        &self.watched.room
     }
 
     /// There is an answer, which the client is to take now.

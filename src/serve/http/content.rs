@@ -135,6 +135,19 @@ fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(of_token)
 }
 
+/// Waits so long for what a client sends. Time counts in parts, each once: while the process stood still, as one that is stopped or
+/// whose machine sleeps, nothing could be seen of what has come.
+async fn within<F: Future>(patience: Duration, waiting: F) -> Option<F::Output> {
+    const PARTS: u32 = 8;
+    let mut waiting = std::pin::pin!(waiting);
+    for _ in 0..PARTS {
+        if let Ok(done) = tokio::time::timeout(patience / PARTS, waiting.as_mut()).await {
+            return Some(done);
+        }
+    }
+    None
+}
+
 /// Reads a body of `most` bytes at most, within `patience` altogether, however often a byte of it comes.
 ///
 /// One that says that it is longer is refused before any of it has come.
@@ -155,14 +168,14 @@ pub async fn read(body: Body, most: usize, patience: Duration) -> Result<Bytes, 
         return Err(too_large());
     }
     let whole = Limited::new(body, most).collect();
-    match tokio::time::timeout(patience, whole).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(cause)) if cause.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(cause)) => {
+    match within(patience, whole).await {
+        Some(Ok(body)) => Ok(body.to_bytes()),
+        Some(Err(cause)) if cause.is::<LengthLimitError>() => Err(too_large()),
+        Some(Err(cause)) => {
             let message = format!("the request body cannot be read: {cause}");
             Err(refusal(StatusCode::BAD_REQUEST, message.into()))
         }
-        Err(_) => {
+        None => {
             let message = "the request body did not come in time; send it at once";
             Err(refusal(StatusCode::REQUEST_TIMEOUT, message.into()))
         }

@@ -186,6 +186,10 @@ const WORTH_COMPRESSING: u64 = 1400;
 )]
 pub struct InMemory(pub usize);
 
+/// So much of an answer of HTTP/1 the system takes off our hands at once, or it is no more than its connection takes by itself: in
+/// bytes, and nobody counts them.
+pub const SMALL: usize = 16 << 10;
+
 /// What the handlers share.
 #[derive(Clone)]
 struct Served {
@@ -306,7 +310,7 @@ impl Served {
                 let response = self.engine.execute(&request, principal).await;
                 let bytes = response.body.len();
                 let mut answer = respond(response, media, cache);
-                if head.version == Version::HTTP_2 {
+                if head.version == Version::HTTP_2 || bytes > SMALL {
                     answer.extensions_mut().insert(InMemory(bytes));
                 }
                 answer

@@ -272,6 +272,68 @@ async fn who_does_not_read_is_closed_and_who_reads_slowly_is_not() {
     assert!(started.elapsed() > 4 * SHORT);
 }
 
+/// Each answer is far more than the system takes off the server's hands for a client who reads nothing.
+#[tokio::test]
+async fn what_nobody_reads_of_http_1_is_bounded_altogether() {
+    const MEGABYTE: usize = 1 << 20;
+    let settings = Settings {
+        max_unsent: 4 * MEGABYTE,
+        ..PATIENT
+    };
+    let answer = || async { vec![b'x'; MEGABYTE] };
+    let router = Router::new()
+        .route("/megabyte", get(answer))
+        .route("/hello", get(|| async { "hello" }));
+    let listening = Listening::start(router, settings).await;
+    let client = async || {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket
+            .set_recv_buffer_size(32 << 10)
+            .expect("a small buffer");
+        let stream = socket.connect(listening.address);
+        let mut client = Client(stream.await.expect("a connection"));
+        client
+            .send("GET /megabyte HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await;
+        // It has its answer, which is counted by then.
+        assert_eq!(client.0.read_u8().await.expect("an answer"), b'H');
+        client
+    };
+    let mut silent = Vec::new();
+    for _ in 0..4 {
+        silent.push(client().await);
+    }
+    assert_eq!(listening.server.under_way().connections, 4);
+    // Who has asked and read before them is not touched.
+    let mut idle = listening.client().await;
+    assert!(idle.ask(HELLO).await.ends_with("hello"));
+    for _ in 0..8 {
+        silent.push(client().await);
+    }
+    listening.has_connections(5).await;
+    // Those that are left are whole.
+    let mut whole = 0;
+    for client in &mut silent {
+        let mut buffer = vec![0; 64 << 10];
+        let mut bytes = 0;
+        while let Ok(read @ 1..) = client.0.read(&mut buffer).await {
+            bytes += read;
+            if bytes >= MEGABYTE {
+                whole += 1;
+                break;
+            }
+        }
+    }
+    assert_eq!(whole, 4);
+    // What was taken does not count any more.
+    assert!(idle.ask(HELLO).await.ends_with("hello"));
+    silent.clear();
+    for _ in 0..4 {
+        silent.push(client().await);
+    }
+    listening.has_connections(5).await;
+}
+
 #[tokio::test]
 async fn a_body_that_drips_is_bounded_in_time_altogether() {
     let (_database, app) = app().await;
@@ -311,6 +373,33 @@ async fn a_body_that_drips_is_bounded_in_time_altogether() {
             .expect("no panic");
     }
     listening.has_connections(0).await;
+}
+
+#[tokio::test]
+async fn bodies_that_have_not_come_whole_are_bounded_altogether() {
+    let (_database, app) = app().await;
+    let settings = Settings {
+        max_unsent: 1 << 20,
+        ..PATIENT
+    };
+    let listening = Listening::start(app.router.clone(), settings).await;
+    let part = " ".repeat(300 << 10);
+    let mut waiting = Vec::new();
+    for i in 0..5 {
+        let mut client = listening.client().await;
+        let head = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 900000\r\n\r\n";
+        client.send(head).await;
+        client.send(&part).await;
+        waiting.push(client);
+        if i < 3 {
+            listening.has_connections(i + 1).await;
+        }
+    }
+    listening.has_connections(3).await;
+    let mut other = listening.client().await;
+    assert!(other.ask(HELLO).await.starts_with("HTTP/1.1 404"));
+    drop(waiting);
+    listening.has_connections(1).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The end of the program: what runs is answered, or cut off when it has had its time, or when it is asked again.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use rustix::process::Signal;
@@ -86,4 +86,50 @@ async fn a_request_that_takes_too_long_ends_with_it() {
     );
     let (status, log) = program.ended();
     assert_eq!(status.code(), Some(0), "{log}");
+}
+
+/// A process that is stopped, as one whose machine sleeps, hears nobody: who has not been heard is not silent.
+#[tokio::test]
+async fn whoever_sends_while_it_stands_still_is_answered_when_it_goes_on() {
+    const STILL: Duration = Duration::from_millis(2500);
+    let database = TestDatabase::sample(Backend::Sqlite).await;
+    let timeouts = ["--header-timeout", "--body-timeout", "--idle-timeout"];
+    let arguments: Vec<_> = timeouts.into_iter().flat_map(|t| [t, "1"]).collect();
+    let program = Program::serve(&database, &arguments);
+    let body = r#"{"query":"{ __typename }"}"#;
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let is_answered = |mut stream: &TcpStream| {
+        let mut buffer = [0; 4096];
+        let bytes = stream.read(&mut buffer).unwrap_or_default();
+        let text = String::from_utf8_lossy(&buffer[..bytes]);
+        assert!(
+            text.ends_with(r#"{"data":{"__typename":"Query"}}"#),
+            "{text:?}"
+        );
+    };
+    // On a used connection all of the next request comes then, on others the rest of the head, or of the body.
+    let sent = [0, 20, request.len() - 5].map(|at| request.split_at(at));
+    let streams: Vec<_> = (0..30).map(|_| program.connect()).collect();
+    for stream in streams.iter().step_by(3) {
+        { stream }.write_all(request.as_bytes()).expect("it reads");
+        is_answered(stream);
+    }
+    for (stream, (first, _)) in streams.iter().zip(sent.iter().cycle()) {
+        { stream }.write_all(first.as_bytes()).expect("it reads");
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    program.signal(Signal::STOP);
+    tokio::time::sleep(STILL).await;
+    for (stream, (_, rest)) in streams.iter().zip(sent.iter().cycle()) {
+        { stream }.write_all(rest.as_bytes()).expect("it is kept");
+    }
+    program.signal(Signal::CONT);
+    streams.iter().for_each(is_answered);
+    // And now it is counted again.
+    let mut rest = Vec::new();
+    let mut last = &streams[0];
+    assert_eq!(last.read_to_end(&mut rest).expect("it is closed"), 0);
 }

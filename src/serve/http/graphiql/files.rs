@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use flate2::read::GzDecoder;
 
+use crate::serve::http::InMemory;
 use crate::serve::http::negotiate::{self, Encoding};
 
 pub struct File {
@@ -52,6 +53,10 @@ impl File {
                 }
             }
         };
+        if encoded_by.is_some() {
+            // It is in the program, and in memory whoever reads it.
+            answer.extensions_mut().insert(InMemory(0));
+        }
         let has_body = answer.status() == StatusCode::OK;
         let headers = answer.headers_mut();
         if let Some(encoding) = encoded_by.filter(|_| has_body) {
