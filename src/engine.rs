@@ -20,7 +20,7 @@ use crate::error::{Code, Error};
 use crate::graph::{Catalog, Principal};
 use crate::identity::accounts::Accounts;
 use crate::read::load::{self, Database, DatabaseError, Learnt, Loaded, Wanted, Writers};
-use crate::read::plan::{BoundPlan, Variables};
+use crate::read::plan::{BoundPlan, Part, Variables};
 use crate::read::respond::Answered;
 use crate::write::Turns;
 
@@ -208,8 +208,13 @@ impl Engine {
             asked => asked,
         };
         let explain = request.explain;
-        let prepared = asked.and_then(|asked| self.planner.query(&asked, principal, explain));
-        let prepared = match prepared {
+        let prepared = asked.and_then(|asked| {
+            let prepared = self
+                .planner
+                .query(&asked, Part::Query, principal, explain)?;
+            Ok((asked, Arc::new(prepared)))
+        });
+        let (asked, prepared) = match prepared {
             Ok(prepared) => prepared,
             Err(errors) => {
                 note_refused(&errors);
@@ -217,7 +222,14 @@ impl Engine {
             }
         };
         let bound = prepared.bound.bound;
-        match self.run(Arc::new(prepared), started + self.timeout).await {
+        // Perhaps it is more than may be asked.
+        let apart = || {
+            let principal = prepared.bound.principal.clone();
+            let apart = self.planner.query(&asked, Part::Apart, principal, explain);
+            apart.ok().map(Arc::new)
+        };
+        let deadline = started + self.timeout;
+        match self.run(prepared.clone(), deadline, &apart).await {
             Ok(answered) => {
                 let body = answered.body();
                 tracing::debug!(
@@ -244,27 +256,52 @@ impl Engine {
         }
     }
 
-    /// The answer. Where nothing could be asked, every field that needed it is an error.
-    async fn run(&self, prepared: Arc<Prepared>, deadline: Instant) -> Result<Answered, Refused> {
+    /// The answer. Where nothing could be asked, every field that needed it is an error; where a statement failed that several
+    /// fields share, they are asked again, each by itself, if `apart` says how.
+    async fn run(
+        &self,
+        mut prepared: Arc<Prepared>,
+        deadline: Instant,
+        apart: &(impl Fn() -> Option<Arc<Prepared>> + Sync),
+    ) -> Result<Answered, Refused> {
+        loop {
+            match self.attempt(&prepared, deadline, apart).await? {
+                Ok(answered) => return Ok(answered),
+                // Nothing is shared in that one.
+                Err(Apart(others)) => prepared = others,
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        prepared: &Arc<Prepared>,
+        deadline: Instant,
+        apart: &(impl Fn() -> Option<Arc<Prepared>> + Sync),
+    ) -> Result<Result<Answered, Apart>, Refused> {
         let shared = &self.planner.shared;
         if prepared.bound.plan.own.is_some() {
-            return self.run_own(&prepared, deadline).await;
+            return self.run_own(prepared, deadline, apart).await;
         }
         if prepared.bound.bound.statements == 0 {
             let levels = prepared.bound.plan.levels.iter();
             let loaded: Vec<_> = levels.map(|_| Loaded::default()).collect();
-            return Ok(shared.write(&prepared, &loaded));
+            return Ok(Ok(shared.write(prepared, &loaded)));
         }
         let query = Query {
             shared: shared.clone(),
             prepared: prepared.clone(),
         };
-        let ran = self.database.load(query, deadline).await;
-        match ran {
-            Err(DatabaseError::Overloaded { retry_after }) => Err(Refused { retry_after }),
-            Err(error) => Ok(shared.write(&prepared, &load::unasked(&prepared.bound, error))),
-            Ok(answered) => Ok(answered),
-        }
+        let loaded = match self.database.load(query, deadline).await {
+            Err(DatabaseError::Overloaded { retry_after }) => return Err(Refused { retry_after }),
+            Err(error) => load::unasked(&prepared.bound, error),
+            Ok(Ok(answered)) => return Ok(Ok(answered)),
+            Ok(Err(together)) => match apart() {
+                Some(apart) => return Ok(Err(Apart(apart))),
+                None => together,
+            },
+        };
+        Ok(Ok(shared.write(prepared, &loaded)))
     }
 }
 
@@ -275,7 +312,8 @@ struct Query {
 }
 
 impl Wanted for Query {
-    type Done = Answered;
+    /// The rows, where they are perhaps better asked for in another way.
+    type Done = Result<Answered, Vec<Loaded>>;
 
     fn catalog(&self) -> &Catalog {
         &self.shared.catalog
@@ -289,10 +327,16 @@ impl Wanted for Query {
         &self.prepared.learnt
     }
 
-    fn done(&self, loaded: Vec<Loaded>) -> Answered {
-        self.shared.write(&self.prepared, &loaded)
+    fn done(&self, loaded: Vec<Loaded>) -> Result<Answered, Vec<Loaded>> {
+        match self.prepared.has_failed_together(&loaded) {
+            true => Err(loaded),
+            false => Ok(self.shared.write(&self.prepared, &loaded)),
+        }
     }
 }
+
+/// How a request is to be asked again, each of its fields by itself.
+struct Apart(Arc<Prepared>);
 
 /// A request was turned away for want of capacity, before anything was asked.
 struct Refused {

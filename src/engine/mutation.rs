@@ -238,7 +238,7 @@ impl Engine {
             let Step::Read(prepared) = step else {
                 continue;
             };
-            let read = self.run(Arc::new(prepared), deadline).await;
+            let read = self.run(Arc::new(prepared), deadline, &|| None).await;
             let read = read.map_err(|Refused { retry_after }| {
                 let message =
                     "it was done, but the server has more to do than to read what came of it";

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::planner::Shared;
-use super::{Engine, Prepared, Refused};
+use super::{Apart, Engine, Prepared, Refused};
 use crate::graph::Catalog;
 use crate::read::load::{self, DatabaseError, Learnt, Loaded, Wanted};
 use crate::read::own::Answering;
@@ -17,7 +17,8 @@ impl Engine {
         &self,
         prepared: &Arc<Prepared>,
         deadline: Instant,
-    ) -> Result<Answered, Refused> {
+        apart: &(impl Fn() -> Option<Arc<Prepared>> + Sync),
+    ) -> Result<Result<Answered, Apart>, Refused> {
         let shared = &self.planner.shared;
         let bound = &prepared.bound;
         let mut answering = Answering::new(bound);
@@ -27,7 +28,14 @@ impl Engine {
             if bound.asks_something() {
                 let bound = Arc::new(bound.clone());
                 match self.load(prepared, bound.clone(), deadline).await {
-                    Ok(loaded) => answering.take(&bound, loaded),
+                    Ok(loaded) => {
+                        if prepared.has_failed_together(&loaded)
+                            && let Some(apart) = apart()
+                        {
+                            return Ok(Err(Apart(apart)));
+                        }
+                        answering.take(&bound, loaded);
+                    }
                     Err(DatabaseError::Overloaded { retry_after }) if phase == 0 => {
                         return Err(Refused { retry_after });
                     }
@@ -36,7 +44,7 @@ impl Engine {
             }
             answering.call(&shared.catalog, &bound, deadline).await;
         }
-        Ok(shared.write_own(prepared, bound, &answering))
+        Ok(Ok(shared.write_own(prepared, bound, &answering)))
     }
 
     /// What a phase loads.

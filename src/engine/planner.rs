@@ -94,6 +94,15 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Whether a statement failed that several fields share: perhaps only what one of them reads of it is at fault.
+    pub(super) fn has_failed_together(&self, loaded: &[Loaded]) -> bool {
+        let mut levels = self.bound.plan.levels.iter().zip(loaded).enumerate();
+        levels.any(|(i, (level, loaded))| {
+            let failed = loaded.failed.as_ref().filter(|_| level.shared);
+            failed.is_some_and(|f| f.level == Some(i) && f.error.is_of_what_is_read())
+        })
+    }
+
     /// The same, for whoever has signed in by this token.
     pub fn with_token(&self, token: String) -> Self {
         Prepared {
@@ -175,7 +184,7 @@ impl Planner {
                 "a mutation has a plan for each of its fields; ask for the plan of a query";
             return Err(vec![Error::input(problem)]);
         }
-        self.query(&asked, principal, request.explain)
+        self.query(&asked, Part::Query, principal, request.explain)
     }
 
     /// Shows what a request would run, which is not run.
@@ -190,7 +199,7 @@ impl Planner {
         if asked.mutates() {
             return self.explain_mutation(&asked, &principal, dialect, show);
         }
-        let prepared = self.query(&asked, principal, request.explain)?;
+        let prepared = self.query(&asked, Part::Query, principal, request.explain)?;
         let catalog = &self.shared.catalog;
         Ok(show(&explain::explain(catalog, &prepared.bound, dialect)))
     }
@@ -228,11 +237,12 @@ impl Planner {
     pub(super) fn query(
         &self,
         asked: &Asked<'_>,
+        part: Part,
         principal: Principal,
         explain: bool,
     ) -> Result<Prepared, Vec<Error>> {
         let shape = self.shared.catalog.shape(&principal);
-        let prepared = self.part(asked, Part::Query, shape, principal);
+        let prepared = self.part(asked, part, shape, principal);
         let mut prepared = prepared.map_err(|e| vec![e])?;
         prepared.explain = explain;
         Ok(prepared)

@@ -261,3 +261,92 @@ fn without_ids(answer: &str) -> String {
         all + "internal error" + rest
     })
 }
+
+/// Fields that share a statement are asked again by themselves where it fails, and what is wrong with one of them is
+/// nothing to the others.
+#[tokio::test]
+async fn fields_that_share_a_statement_do_not_fail_together() {
+    let cases = [
+        (
+            "{ user(id: 1) { a: profile { userId } b: profile { userId bio } } }",
+            &["user.b"][..],
+            json!({ "user": { "a": { "userId": "User:1" }, "b": null } }),
+        ),
+        (
+            "{ a: profilesConnection(first: 1) { nodes { userId } } user(id: 1) { username }
+               b: profilesAggregate { count } c: profilesAggregate { max { bio } } }",
+            &["c.max.bio"],
+            json!({
+                "a": { "nodes": [{ "userId": "User:1" }] }, "user": { "username": "ada" },
+                "b": { "count": 7 }, "c": { "max": { "bio": null } },
+            }),
+        ),
+        // The profile is the one that the user stands below.
+        (
+            "{ profile(id: 1) { user { username profile { bio } } } }",
+            &["profile.user.profile"],
+            json!({ "profile": { "user": { "username": "ada", "profile": null } } }),
+        ),
+        (
+            "{ user(id: 1) { a: posts(limit: 1) { id author { x: profile { userId } } }
+               b: posts(limit: 1) { id author { x: profile { bio } } } } }",
+            &["user.b.0.author.x"],
+            json!({ "user": {
+                "a": [{ "id": "Post:32", "author": { "x": { "userId": "User:1" } } }],
+                "b": [{ "id": "Post:32", "author": { "x": null } }],
+            } }),
+        ),
+    ];
+    for backend in Backend::all() {
+        let database = TestDatabase::sample(backend).await;
+        let app = TestApp::blog(&database);
+        let sql = "ALTER TABLE profile RENAME COLUMN bio TO elsewhere";
+        let renamed = database.connection.execute_unprepared(sql).await;
+        renamed.expect("the column can be renamed");
+        for (query, paths, data) in &cases {
+            // A plan that is new, and one that is known to fail.
+            for _ in 0..2 {
+                let answer = app.query(query).await;
+                assert_eq!(errors(&answer), internal(paths), "{}", answer.text);
+                assert_eq!(&answer.json()["data"], data, "{}", answer.text);
+            }
+        }
+        // More than may be asked is not asked.
+        let limits = backref::read::plan::Limits {
+            statements: 2,
+            ..backref::read::plan::Limits::default()
+        };
+        let app = TestApp::new(&database, crate::harness::blog::graph(), limits);
+        let answer = app.query(cases[0].0).await;
+        assert_eq!(errors(&answer), internal(&["user.a", "user.b"]));
+    }
+}
+
+#[tokio::test]
+async fn a_column_that_a_role_may_not_read_is_nothing_to_fields_that_do_not() {
+    if !postgres() {
+        return;
+    }
+    let mut database = TestDatabase::sample(Backend::Postgres).await;
+    let role = format!("some_of_{}", database.name());
+    let grant = format!(
+        "CREATE ROLE {role}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role};
+         REVOKE SELECT ON tag FROM {role}; GRANT SELECT (id) ON tag TO {role}"
+    );
+    let granted = database.connection.execute_unprepared(&grant).await;
+    granted.expect("a role");
+    let shown = database.url.shown();
+    let with = if shown.contains('?') { '&' } else { '?' };
+    let url = format!("{shown}{with}options=-c%20role%3D{role}");
+    database.url = url.parse().expect("a URL");
+    let app = TestApp::blog(&database);
+    let answer = app
+        .query("{ post(id: 1) { a: tags { id } } b: post(id: 1) { tags { id } x: tags { name } } c: post(id: 1) { tags { id } } }")
+        .await;
+    assert_eq!(errors(&answer), internal(&["b.x"]), "{}", answer.text);
+    let data = &answer.json()["data"];
+    assert!(data["post"]["a"].is_array() && data["c"]["tags"].is_array());
+    let drop = format!("DROP OWNED BY {role}; DROP ROLE {role}");
+    let dropped = database.connection.execute_unprepared(&drop).await;
+    dropped.expect("it goes");
+}

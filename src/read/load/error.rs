@@ -188,6 +188,12 @@ impl DatabaseError {
         self.driver_says(|e| e.is_too_complex())
     }
 
+    /// Whether it may be of what the statement reads, so that one that reads less is answered.
+    pub fn is_of_what_is_read(&self) -> bool {
+        let is_of_others = self.is_unavailable() || self.is_timeout() || self.is_too_complex();
+        self.driver().is_some() && !is_of_others && !self.is_bad_value()
+    }
+
     /// Whether it is that there is no table called so.
     pub fn lacks_table(&self, table: &str) -> bool {
         self.driver_says(|e| e.lacks_table(table))

@@ -58,6 +58,8 @@ pub type LevelId = usize;
 pub enum Part {
     /// All of a query.
     Query,
+    /// The same, where no field shares a statement with another: what fails of one is nothing to the others.
+    Apart,
     /// What the field at this place of a mutation gives, which is read when it has acted.
     Payload(usize),
 }
@@ -168,6 +170,8 @@ pub struct Level {
     /// For each cell what is kept before it; `None` where several fields write it, each by its own name.
     pub leads: Vec<Option<Lead>>,
     pub page: Option<Page>,
+    /// Whether fields of several paths are answered by it.
+    pub shared: bool,
     /// Whether any of it is asked for. Of a connection perhaps only the number of its rows is.
     pub runs: bool,
     /// For pages forwards and backwards whether one row more is read, to learn if there is one.

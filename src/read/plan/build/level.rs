@@ -26,13 +26,20 @@ impl Builder<'_> {
     /// The same, where perhaps nothing is asked of the rows: alone it does not run, but its arguments are
     /// checked.
     pub(super) fn idle_level(&mut self, place: &Place<'_>, page: Option<Page>) -> (LevelId, usize) {
-        let shared = |l: &Level| {
+        let is_of_place = |l: &Level| {
+            let path = &self.paths[l.path];
+            path.parent == place.parent && field_of(&path.name) == field_of(&place.name)
+        };
+        let is_alike = |l: &Level| {
             l.entity == place.entity
                 && l.source == place.source
                 && l.page == page
                 && l.own.is_none()
+                && (!self.apart || is_of_place(l))
         };
-        if let Some(level) = self.levels.iter().position(shared) {
+        if let Some(level) = self.levels.iter().position(is_alike) {
+            let is_another = !is_of_place(&self.levels[level]);
+            self.levels[level].shared |= is_another;
             let location = place.field.location();
             let path = self.path(place.name.clone(), place.parent, level, false, location);
             return (level, path);
@@ -68,6 +75,7 @@ impl Builder<'_> {
             cells: Vec::new(),
             leads: Vec::new(),
             page,
+            shared: false,
             runs: true,
             looks_ahead: [false; 2],
             location,
@@ -144,4 +152,9 @@ impl Builder<'_> {
             cells.len() - 1
         })
     }
+}
+
+/// The response key of the field whose object a place is in.
+fn field_of(name: &str) -> &str {
+    name.split('.').next().unwrap_or_default()
 }

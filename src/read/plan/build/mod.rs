@@ -38,8 +38,9 @@ pub fn build(
     limits: &Limits,
 ) -> Result<Plan, Error> {
     let mut builder = Builder::new(catalog, document, conditions, shape, limits);
+    builder.apart = part == Part::Apart;
     let mut root = match part {
-        Part::Query => builder.root(&operation.selection_set),
+        Part::Query | Part::Apart => builder.root(&operation.selection_set),
         Part::Payload(at) => builder.payload(&operation.selection_set, at),
     };
     if let Some(refused) = builder.refused {
@@ -117,6 +118,8 @@ struct Builder<'a> {
     paths: Vec<FieldPath>,
     own: OwnPlan,
     introspects: bool,
+    /// Whether each field has levels of its own.
+    apart: bool,
     /// Set once a limit is passed; nothing more is planned then.
     refused: Option<Error>,
 }
@@ -139,6 +142,7 @@ impl<'a> Builder<'a> {
             paths: Vec::new(),
             own: OwnPlan::default(),
             introspects: false,
+            apart: false,
             refused: None,
         }
     }
@@ -283,9 +287,10 @@ impl<'a> Builder<'a> {
             && relation.condition.is_none()
             && way.condition.is_none()
             && self.catalog.entities[relation.to].is_unique(columns);
-        if !back {
+        if !back || self.apart {
             return None;
         }
+        self.levels[parent].shared = true;
         let path = self.path(key.to_string(), Some(path), parent, true, None);
         let selection = self.selection(parent, path, subsets);
         Some(Output::Enclosing {
