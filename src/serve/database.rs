@@ -88,9 +88,13 @@ pub enum SetupError {
     )]
     NotToBeWritten { url: String },
     #[error(
-        "{url}: {file}-wal holds changes that a reader of an immutable file would not see; leave `immutable=1` out, or bring them into the file where it can be written: sqlite3 {file} 'PRAGMA wal_checkpoint(TRUNCATE)'"
+        "{url}: {log} holds changes that a reader of an immutable file would not see; leave `immutable=1` out, or bring them into the file where it can be written: sqlite3 {file} 'PRAGMA wal_checkpoint(TRUNCATE)'"
     )]
-    LogBesideImmutable { url: String, file: PathBuf },
+    LogBesideImmutable {
+        url: String,
+        file: PathBuf,
+        log: PathBuf,
+    },
     #[error(
         "{file} cannot be read where it lies: {cause}\nIt keeps a write-ahead log, for which SQLite writes beside it even to read. Make its folder writable; or, if nobody writes the file, serve it by --database-url 'sqlite://{file}?immutable=1'; or take it out of that mode where it can be written: sqlite3 {file} 'PRAGMA journal_mode = DELETE'"
     )]

@@ -188,6 +188,7 @@ impl File {
             return Err(SetupError::LogBesideImmutable {
                 url: url.shown(),
                 file: self.path.clone(),
+                log: beside(&self.path, "-wal"),
             });
         }
         // SQLite would take it for the file's own.

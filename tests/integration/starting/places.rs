@@ -100,6 +100,19 @@ fn what_is_in_a_log_is_served_where_nothing_is_to_be_written() {
         said.contains("data.db-wal") && said.contains("leave `immutable=1` out"),
         "{said}"
     );
+    // The log is beside the file, wherever a link to that is.
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let link = elsewhere.path().join("link.db");
+    std::os::unix::fs::symlink(&file, &link).expect("a link");
+    let said = refusal(
+        folder.path(),
+        &["--database-url", &url(&link, "?immutable=1")],
+    );
+    let beside = fs::canonicalize(folder.path().join("data.db-wal")).expect("the log");
+    assert!(
+        said.contains(&format!("{} holds changes", beside.display())),
+        "{said}"
+    );
     let after = (fs::read(&file), fs::read(folder.path().join("data.db-wal")));
     assert_eq!(before.expect("the file"), after.0.expect("the file"));
     assert_eq!(log.expect("the log"), after.1.expect("the log"));
