@@ -80,7 +80,7 @@ pub struct Log {
     head: Option<Head>,
 }
 
-const STALE_LOG: &str = "something other than SQLite has written to it while changes were in its write-ahead log; if a backup was put there, stop whatever has it open, move the files that end in -wal and -shm away (keep them: they are of the file before, and hold what was committed to it last), and put the backup there again";
+const STALE_LOG: &str = "something other than SQLite has written to it, or set the time of its last change alone (as `touch -m` does, which the system tells as a write), while changes were in its write-ahead log; if a backup was put there, stop whatever has it open, move the files that end in -wal and -shm away (keep them: they are of the file before, and hold what was committed to it last), and put the backup there again";
 
 /// What else may have been, where it is not noted that the file is another, and where it is.
 const NOT_NOTED: &str = "if none was, only start again, and leave those files where they are";
