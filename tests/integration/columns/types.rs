@@ -65,7 +65,7 @@ fn shade() -> ColumnType {
 }
 
 const BEFORE: &str =
-    "CREATE TYPE shade AS ENUM ('dark', 'pale'); CREATE DOMAIN price AS numeric(12,3);
+    "CREATE TYPE shade AS ENUM ('dark', 'pale'); CREATE DOMAIN price AS numeric(12,3); CREATE DOMAIN fine AS price;
     CREATE EXTENSION ltree; CREATE EXTENSION citext; CREATE EXTENSION hstore;
     CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false)";
 
@@ -477,6 +477,86 @@ fn of_postgres() -> Vec<Case> {
             custom("box"),
             &["'((1,2),(0,1))'"],
             json!(["(1,2),(0,1)"]),
+        ),
+        case(
+            "numeric(5,-2)",
+            Decimal(None),
+            &["-1200", "0", "9999900"],
+            json!(["-1200", "0", "9999900"]),
+        ),
+        case(
+            "numeric(2,4)",
+            Decimal(Some((2, 4))),
+            &["-0.0099", "0.0001"],
+            json!(["-0.0099", "0.0001"]),
+        ),
+        case("character", Char(None), &["'a'", "'b'"], json!(["a", "b"])),
+        case(
+            "bpchar",
+            custom("bpchar"),
+            &["'a'", "'b c'"],
+            json!(["a", "b c"]),
+        ),
+        case("bit", Bit(None), &["'0'", "'1'"], json!(["0", "1"])),
+        case(
+            "timestamptz(0)",
+            TimestampWithTimeZone,
+            &["'2025-03-01 12:00:00+00'", "'2025-03-01 12:00:01+00'"],
+            json!(["2025-03-01T12:00:00Z", "2025-03-01T12:00:01Z"]),
+        ),
+        case(
+            "xid8",
+            custom("xid8"),
+            &["'0'", "'18446744073709551615'"],
+            json!(["0", "18446744073709551615"]),
+        ),
+        case(
+            "daterange",
+            custom("daterange"),
+            &["'(,infinity)'", "'[2025-03-01,)'", "'empty'"],
+            json!(["(,infinity)", "[2025-03-01,)", "empty"]),
+        ),
+        case(
+            "int4multirange",
+            custom("int4multirange"),
+            &["'{[1,3),[5,8)}'", "'{}'"],
+            json!(["{[1,3),[5,8)}", "{}"]),
+        ),
+        case(
+            "tsquery",
+            custom("tsquery"),
+            &["'''a'''", "'''a'' & ''b'''"],
+            json!(["'a'", "'a' & 'b'"]),
+        ),
+        case(
+            "fine",
+            Decimal(None),
+            &["-1", "0.001", "2.5"],
+            json!(["-1.000", "0.001", "2.500"]),
+        ),
+        case(
+            "regclass",
+            custom("regclass"),
+            &["'pg_class'", "'pg_type'"],
+            json!(["pg_class", "pg_type"]),
+        ),
+        loose(
+            "circle",
+            custom("circle"),
+            &["'<(0,0),1>'", "'<(5,5),1>'"],
+            json!(["<(0,0),1>", "<(5,5),1>"]),
+        ),
+        loose(
+            "polygon",
+            custom("polygon"),
+            &["'((0,0),(1,1))'", "'((0,0),(1,2))'"],
+            json!(["((0,0),(1,1))", "((0,0),(1,2))"]),
+        ),
+        loose(
+            "xid",
+            custom("xid"),
+            &["'3'", "'4294967295'"],
+            json!(["3", "4294967295"]),
         ),
     ]
 }
