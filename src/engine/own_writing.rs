@@ -118,7 +118,9 @@ impl Doing {
             Ok(key) => Ok(KeyOf::Known(key)),
             Err(abort) => {
                 let told = match &abort {
-                    Abort::Refused(Refused::Errors(errors)) => errors.first().cloned(),
+                    Abort::Refused(Refused::Errors(errors) | Refused::Policy(errors)) => {
+                        errors.first().cloned()
+                    }
                     // Which row it is among several is found out when everything is taken back.
                     Abort::Refused(Refused::Statement(failed)) => {
                         let refusal = Refusal::of(&failed.error);

@@ -320,12 +320,17 @@ impl Doing {
             Err(Abort::Refused(Undone::KeyIsTaken)) => Err(Failure::KeyIsTaken),
             Err(Abort::Refused(Undone::Unclear)) => Err(Failure::Field {
                 at: 0,
-                errors: vec![write::broken()],
+                errors: vec![write::broken(None)],
             }),
             Err(Abort::Refused(Undone::Field { at, why })) => {
                 let errors = match why {
                     Refused::Errors(errors) => errors,
                     Refused::Statement(failed) => self.refused(&failed, writers).await,
+                    Refused::Policy(errors) => {
+                        let why = "PostgreSQL: the policies of a table (`pg_policies`) show the role, as which the server connects, rows that they do not let it change";
+                        self.warn_of_policy(&DatabaseError::Shape(why.to_owned()));
+                        errors
+                    }
                 };
                 Err(Failure::Field { at, errors })
             }
@@ -375,11 +380,7 @@ impl Doing {
             Err(error) => return vec![shown(&error, None, None)],
         };
         if refusal == Refusal::Policy {
-            // Whoever asks is told no more than that; who runs the server may have meant otherwise.
-            let key = self.runs.at().and_then(|at| self.keys.get(at));
-            let sql = self.runs.sql();
-            let key = key.map(Name::as_str);
-            report(log::Weight::Warning, &failed.error, key, sql.as_deref());
+            self.warn_of_policy(&failed.error);
         }
         let rules = catalog.rules(catalog.shape(&self.principal));
         let inquiry = write::Inquiry::of(catalog, writers.dialect(), rules, failed, &refusal);
@@ -403,16 +404,29 @@ impl Doing {
         write::explain(catalog, failed, &refusal, &findings)
     }
 
+    /// Whoever asks is told no more than that a policy refuses it; who runs the server may have meant otherwise.
+    fn warn_of_policy(&self, error: &DatabaseError) {
+        let key = self.runs.at().and_then(|at| self.keys.get(at));
+        let sql = self.runs.sql();
+        let key = key.map(Name::as_str);
+        report(log::Weight::Warning, error, key, sql.as_deref());
+    }
+
     /// What the database found when all was done, as an error of the field whose row it is.
     async fn uncommitted(&self, error: DatabaseError, writers: &Writers) -> (usize, Error) {
         match write::uncommitted(&self.planner.shared.catalog, &self.units, error) {
             Ok((at, failed)) => {
                 let errors = self.refused(&failed, writers).await;
-                (at, errors.into_iter().next().unwrap_or_else(write::broken))
+                let error = errors.into_iter().next();
+                (at, error.unwrap_or_else(|| write::broken(None)))
             }
             Err(error) => {
+                let refusal = Refusal::of(&error);
+                if refusal == Some(Refusal::Policy) {
+                    self.warn_of_policy(&error);
+                }
                 tracing::debug!(%error, "a mutation was not committed");
-                (0, write::broken())
+                (0, write::broken(refusal.as_ref()))
             }
         }
     }

@@ -43,7 +43,7 @@ pub enum DatabaseError {
     /// Nothing was written: who may only read is asked to.
     #[error("this server does not write to its database: {0}")]
     ReadOnly(String),
-    /// A constraint that is looked at when all is done does not hold.
+    /// A constraint that is looked at when all is done does not hold, or a trigger that runs then refuses what was written.
     #[error("at COMMIT, {0}")]
     Uncommitted(Box<DatabaseError>),
     /// The connection was lost while a transaction was committed.
@@ -149,13 +149,8 @@ impl DatabaseError {
     /// was for says whether it is theirs to know.
     pub fn at_commit(self) -> Self {
         match Refusal::of(&self) {
-            Some(
-                Refusal::Unique { .. }
-                | Refusal::ForeignKey { .. }
-                | Refusal::Check { .. }
-                | Refusal::Raised,
-            ) => DatabaseError::Uncommitted(Box::new(self)),
-            _ => self,
+            Some(_) => DatabaseError::Uncommitted(Box::new(self)),
+            None => self,
         }
     }
 

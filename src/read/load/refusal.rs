@@ -50,6 +50,32 @@ impl Refusal {
         matches!(self, Refusal::Unique { .. } | Refusal::ForeignKey { .. })
     }
 
+    /// Whether it is of a value that one row has.
+    pub fn is_of_values(&self) -> bool {
+        match self {
+            Refusal::NotNull { .. }
+            | Refusal::Check { .. }
+            | Refusal::TooLong
+            | Refusal::OutOfRange
+            | Refusal::Malformed => true,
+            Refusal::Unique { .. }
+            | Refusal::ForeignKey { .. }
+            | Refusal::Raised
+            | Refusal::Policy => false,
+        }
+    }
+
+    /// The table whose row it is, where the database says so.
+    pub fn table(&self) -> Option<&str> {
+        match self {
+            Refusal::Unique { table, .. }
+            | Refusal::ForeignKey { table, .. }
+            | Refusal::NotNull { table, .. }
+            | Refusal::Check { table, .. } => table.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Why it was refused, if this says so.
     pub fn of(error: &DatabaseError) -> Option<Self> {
         error.driver()?.refusal(error.is_bad_value())

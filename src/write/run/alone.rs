@@ -6,16 +6,16 @@
 //! looked for first.
 
 use std::borrow::Cow;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::agreements;
 use super::references;
-use super::{Doubt, RanOf, Stop, Writer};
+use super::{Doubt, Stop, Writer};
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::Visibility;
 use crate::graph::{Catalog, ColumnIx, EntityId, Kind};
+use crate::read::load::DatabaseError;
 use crate::read::load::change::{Abort, Transaction};
-use crate::read::load::{DatabaseError, Ran};
 use crate::read::sql::change::{Deed, Only, Task, Value};
 use crate::write::unit::{Act, Given, Gives, Key, Node, NodeId, Uses};
 
@@ -152,17 +152,7 @@ impl<T: Transaction> Writer<'_, T> {
         let change = self.change(self.writing(&key), rows).map_err(unclear)?;
         // It is told before what is behind it.
         let told = self.ran.len();
-        self.ran.push(RanOf {
-            path,
-            entity,
-            doubt: Doubt::NONE,
-            ran: Ran {
-                sql: change.sql.clone(),
-                keys: change.rows,
-                rows: 0,
-                took: Default::default(),
-            },
-        });
+        self.tell(&path, entity, Doubt::NONE, &change, 0, Duration::ZERO);
         let (on, started) = (self.on, Instant::now());
         // On the heap, as what waits for it is large.
         let behind = Box::pin(async {
@@ -175,6 +165,7 @@ impl<T: Transaction> Writer<'_, T> {
         if changed == 0 || self.dry {
             // Where it is there and may be changed after all, the database has done something else instead.
             self.doubt(id, Doubt::PERHAPS);
+            self.left.insert(id);
             self.find(act).await?;
         }
         Ok(read?)

@@ -112,15 +112,19 @@ impl<'a, T: Transaction> Writer<'a, T> {
             let going = going.remove(&entity).unwrap_or_default();
             let doubt = going.doubt();
             let of = self.entity(entity);
-            let rows = going.rows.into_iter().map(|(key, _)| {
-                let parts = key.into_iter().map(|part| Cow::Owned(Value::Is(part)));
-                parts.collect()
+            let rows = going.rows.iter().map(|(key, _)| {
+                let parts = key.iter().cloned();
+                parts.map(|part| Cow::Owned(Value::Is(part))).collect()
             });
             let rows = self.rows(entity, &of.primary_key, rows);
             let own = nodes.remove(&entity).unwrap_or_default();
             let delete = Task::Delete { entity };
-            let ran = self.statement(&first, doubt, delete, rows).await;
-            ran.map_err(|error| self.failed(error, entity, &own, FailedDeed::Delete))?;
+            let ran = self.changing(&first, doubt, delete, rows).await;
+            let is_short =
+                ran.map_err(|error| self.failed(error, entity, &own, FailedDeed::Delete))?;
+            if is_short {
+                self.refuse_undeleted(entity, &going.rows).await?;
+            }
             if let Some(hooks) = self.hooks(entity) {
                 Box::pin(self.after_delete(hooks, entity, hooked)).await?;
             }

@@ -56,28 +56,32 @@ pub fn explain(
     }
 }
 
-/// A constraint that the database looked at when all was done, as if the statement that wrote these rows had failed;
-/// with the field that it is of.
+/// What the database found when all was done, as if the statement that wrote these rows had failed; with the field that it
+/// is of.
 ///
 /// # Errors
-/// The same, where no row of the input's is known to have broken it.
+/// The same, where no row of the input's is known to be the one.
 pub fn uncommitted(
     catalog: &Catalog,
     units: &Units,
     error: DatabaseError,
 ) -> Result<(usize, Failed), DatabaseError> {
-    let table = match Refusal::of(&error) {
-        Some(Refusal::Unique { table, .. } | Refusal::ForeignKey { table, .. }) => table,
-        _ => None,
+    let refusal = Refusal::of(&error);
+    let is_of_others = refusal.as_ref().is_some_and(Refusal::is_of_others);
+    let table = refusal.as_ref().and_then(Refusal::table);
+    let is_deleted = |node: &Node| node.found().is_some_and(|found| found.uses.delete);
+    let is_it = |node: &&Node| match table {
+        Some(table) => node.is_written() && catalog.entities[node.entity].table == table,
+        // Who raises an error need not say of which table it is. Where rows of one alone are written, it is that.
+        None => !is_of_others && (node.is_written() || is_deleted(node)),
     };
-    let is_of = |node: &&Node| {
-        let of = &catalog.entities[node.entity];
-        node.is_written() && Some(&of.table) == table.as_ref()
-    };
-    let nodes: Vec<&Node> = units.nodes.iter().filter(is_of).collect();
+    let nodes: Vec<&Node> = units.nodes.iter().filter(is_it).collect();
     let Some(first) = nodes.first() else {
         return Err(error);
     };
+    if nodes.iter().any(|node| node.entity != first.entity) {
+        return Err(error);
+    }
     let of = &catalog.entities[first.entity];
     let rows = nodes.iter().map(|node| {
         let values = node.changes.iter().map(|(column, given)| {
@@ -94,17 +98,24 @@ pub fn uncommitted(
             }
         });
         FailedRow {
-            path: node.input().into(),
+            path: match is_deleted(node) {
+                true => node.path.clone(),
+                false => node.input().into(),
+            },
             key: node.named_key().cloned(),
             values: values.collect(),
             is_instead: false,
         }
     });
+    let rows = rows.collect();
     let failed = Failed {
         error,
         entity: first.entity,
-        rows: rows.collect(),
-        deed: FailedDeed::Update,
+        rows,
+        deed: match nodes.iter().all(|node| is_deleted(node)) {
+            true => FailedDeed::Delete,
+            false => FailedDeed::Update,
+        },
     };
     Ok((first.act, failed))
 }
@@ -118,10 +129,28 @@ fn refuses(of: &Entity) -> String {
     format!("the database refuses this {}", of.one())
 }
 
-/// That what was written does not fit together, and no row of it is known to be the one.
-pub fn broken() -> Error {
-    let message = "the database refuses what was written as a whole: a constraint that it looks at when all is done does not hold";
-    Error::new(Code::Conflict, message)
+/// That what was written is refused when all is done, and no row of it is known to be the one.
+pub fn broken(refusal: Option<&Refusal>) -> Error {
+    match refusal {
+        Some(Refusal::Policy) => {
+            let message = "the rules of the database do not let what was written be so";
+            Error::new(Code::Forbidden, message)
+        }
+        Some(Refusal::Check {
+            constraint: Some(name),
+            ..
+        }) => {
+            let message = format!("what was written does not fit: the database checks `{name}`");
+            Error::input(message)
+        }
+        Some(refusal) if refusal.is_of_values() => Error::input(
+            "a value of what was written does not fit, as the database finds when all is done",
+        ),
+        _ => {
+            let message = "the database refuses what was written as a whole: a constraint that it looks at when all is done does not hold";
+            Error::new(Code::Conflict, message)
+        }
+    }
 }
 
 /// That others have something that only one may have.

@@ -9,12 +9,11 @@ use sea_orm::sea_query::ForeignKeyAction;
 
 use super::held::{self, Deletes};
 use super::references;
-use super::{Doubt, RanOf, Stop, Writer, holds, place};
+use super::{Doubt, Stop, Writer, holds, place};
 use crate::error::{Code, Error};
 use crate::graph::keys::KeyValue;
 use crate::graph::rules::{Rules, Visibility};
 use crate::graph::{Catalog, ColumnIx, Entity, EntityId, ForeignKey, Link};
-use crate::read::load::Ran;
 use crate::read::load::change::{Given as Row, Transaction};
 use crate::read::sql::change::{Ask, BoundRows, Deed, Find, Lock, Look, Task, Value};
 use crate::write::unit::{Found, Given, Key, Matching, Node, NodeId, Origin, Uses};
@@ -36,10 +35,10 @@ pub(super) enum Question<'c> {
 }
 
 /// Rows of an entity that are named, and how they are found.
-struct Finding<'c> {
-    named: Vec<(Vec<KeyValue>, NodeId)>,
+pub(super) struct Finding<'c> {
+    pub named: Vec<(Vec<KeyValue>, NodeId)>,
     questions: Vec<Question<'c>>,
-    find: Find,
+    pub find: Find,
 }
 
 impl Question<'_> {
@@ -158,10 +157,13 @@ impl<'a, T: Transaction> Writer<'a, T> {
         let findings: Vec<_> = named.collect();
         let found = self.find_all(act, &findings).await?;
         // All that is wrong with them is told at once.
-        let found = findings.iter().zip(found);
-        let errors: Vec<_> = found
-            .flat_map(|(finding, rows)| self.note_found(finding, rows))
-            .collect();
+        let mut errors = Vec::new();
+        for (finding, rows) in findings.iter().zip(found) {
+            let (refused, missing) = self.note_found(finding, rows);
+            errors.extend(refused);
+            self.refuse_unlocked(finding, &missing).await?;
+            errors.extend(missing.into_iter().flat_map(|id| self.absent(id)));
+        }
         self.refuse(errors)?;
         self.check_relations(act).await?;
         self.find_members(act).await?;
@@ -267,17 +269,8 @@ impl<'a, T: Transaction> Writer<'a, T> {
         });
         let places: Vec<_> = places.chain(own).collect();
         for (((path, entity), change), done) in places.into_iter().zip(&changes).zip(done) {
-            self.ran.push(RanOf {
-                path,
-                entity,
-                doubt: Doubt::NONE,
-                ran: Ran {
-                    sql: change.sql.clone(),
-                    keys: change.rows,
-                    rows: done.as_ref().map_or(0, Vec::len),
-                    took,
-                },
-            });
+            let rows = done.as_ref().map_or(0, Vec::len);
+            self.tell(&path, entity, Doubt::NONE, change, rows, took);
             match ahead {
                 Some(id) if all.len() == findings.len() => self.ahead = Some((id, done)),
                 _ => all.push(done?),
@@ -301,8 +294,8 @@ impl<'a, T: Transaction> Writer<'a, T> {
         self.rows(finding.find.entity, &finding.find.by, keys)
     }
 
-    /// Takes note of what was found, and gives what is wrong with it.
-    fn note_found(&mut self, finding: &Finding<'_>, rows: Vec<Row>) -> Vec<Error> {
+    /// Takes note of what was found, and gives what is wrong with it, and what is missing.
+    fn note_found(&mut self, finding: &Finding<'_>, rows: Vec<Row>) -> (Vec<Error>, Vec<NodeId>) {
         let Finding {
             named,
             questions,
@@ -332,12 +325,9 @@ impl<'a, T: Transaction> Writer<'a, T> {
                 false => errors.extend(refused),
             }
         }
-        for ((_, id), is_there) in named.iter().zip(is_there) {
-            if !is_there {
-                errors.extend(self.absent(*id));
-            }
-        }
-        errors
+        let missing = named.iter().zip(is_there);
+        let missing = missing.filter(|(_, is_there)| !is_there);
+        (errors, missing.map(|((_, id), _)| *id).collect())
     }
 
     /// Whether what is found is one row that is changed in any case. Its update locks it, and fails if somebody has
@@ -351,7 +341,8 @@ impl<'a, T: Transaction> Writer<'a, T> {
             let related = found.within.iter().chain(&found.attached);
             found.uses.connect || found.joined || found.detached || related.count() > 0
         };
-        let is_changed = node.is_written() && !node.found().is_some_and(is_left);
+        let is_changed =
+            node.is_written() && !node.found().is_some_and(is_left) && !self.left.contains(id);
         // Hooks may leave it as it is, and are to see it as it stays.
         is_changed && self.hooks(node.entity).is_none()
     }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::agreements;
 use super::find::{Question, questions};
 use super::references;
+use super::unwritten::told_as;
 use super::{Doubt, Stop, Writer, holds, place};
 use crate::error::{Code, Error};
 use crate::graph::rules::{Rules, Visibility};
@@ -144,9 +145,16 @@ impl<T: Transaction> Writer<'_, T> {
                 return Ok(());
             }
         }
-        // There is one that is not seen, or may not be changed: which of them, and what is told of it, is asked of it.
+        // There is one that is not seen, or may not be changed: which of them, and what is told of it, is asked of it. Else a
+        // trigger has left it as it is.
+        let told = self.ran.len();
         self.find_instead(key, unique, &[id]).await?;
-        self.refuse(vec![self.taken(id, unique)])
+        if !is_conditional(self.catalog, self.rules, self.node(id)) {
+            // Nothing but a trigger leaves it alone.
+            let looks = self.ran[told..].iter_mut();
+            looks.for_each(|ran| ran.path = told_as(&ran.path));
+        }
+        Ok(())
     }
 
     /// Inserts rows unless they are there. A link then is what it is; other rows are found, and perhaps changed.
@@ -274,6 +282,7 @@ impl<T: Transaction> Writer<'_, T> {
             .iter()
             .map(|&id| columns.iter().map(|&c| self.given(id, c)).collect());
         let rows = self.rows(entity, columns, keys);
+        let lock = if updates { Lock::Update } else { Lock::Share };
         let find = Task::Find(Find {
             entity,
             by: columns.to_vec(),
@@ -281,7 +290,7 @@ impl<T: Transaction> Writer<'_, T> {
                 reads: reads.clone(),
                 asks,
                 seen: true,
-                lock: if updates { Lock::Update } else { Lock::Share },
+                lock,
             },
         });
         let path = self.node(nodes[0]).path.to_string();
@@ -323,6 +332,14 @@ impl<T: Transaction> Writer<'_, T> {
             .zip(&is_there)
             .filter(|(_, is_there)| !**is_there);
         let hidden: Vec<_> = hidden.map(|(&id, _)| id).collect();
+        let of_hidden = hidden.iter().map(|&id| {
+            let key = columns.iter().filter_map(|&c| self.plain(id, c));
+            (key.collect(), self.node(id).path.to_string())
+        });
+        let of_hidden: Vec<(Vec<_>, String)> = of_hidden.collect();
+        let unlocked = of_hidden.iter().map(|(key, path)| (key.clone(), &**path));
+        self.refuse_unlocked_by(entity, columns, lock, unlocked.collect())
+            .await?;
         self.refuse_foregone(self.rules.create(entity), entity, &hidden, "create")?;
         for (&id, is_there) in nodes.iter().zip(&is_there) {
             if !is_there {
@@ -390,7 +407,8 @@ impl<T: Transaction> Writer<'_, T> {
                 only: None,
             };
             let nodes: Vec<_> = changes.iter().map(|(id, _)| *id).collect();
-            self.run(&nodes, Doubt::PERHAPS, update, rows).await?;
+            self.update_rows(&nodes, Doubt::PERHAPS, update, rows)
+                .await?;
             if self.dry {
                 continue;
             }

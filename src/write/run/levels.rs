@@ -116,7 +116,7 @@ impl<T: Transaction> Writer<'_, T> {
         // Its hooks may leave a row as it is.
         let hooked = self.hooks(key.entity).is_some();
         let doubt = self.doubt_of(&nodes).if_at_all(hooked);
-        self.run(&nodes, doubt, update, rows).await?;
+        self.update_rows(&nodes, doubt, update, rows).await?;
         // What it referred to before is not what it does now.
         for &id in &nodes {
             for &column in &key.columns {
@@ -265,7 +265,7 @@ impl<T: Transaction> Writer<'_, T> {
             let nodes: Vec<_> = patches.iter().map(|(id, _)| *id).collect();
             let certain = self.dry && nodes.iter().any(|&id| self.is_certain(id));
             let doubt = self.doubt_of(&nodes).if_at_all(!certain);
-            self.run(&nodes, doubt, update, rows).await?;
+            self.update_rows(&nodes, doubt, update, rows).await?;
             // One that was there is changed by it, and perhaps by nothing else.
             let there = nodes.into_iter().filter(|id| self.instead.contains(id));
             self.updated.extend(there);

@@ -23,12 +23,13 @@ mod levels;
 mod references;
 mod renew;
 mod sets;
+mod unwritten;
 mod within;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
 
@@ -61,6 +62,8 @@ pub enum Refused {
     Errors(Vec<Error>),
     /// The database would not have it.
     Statement(Box<Failed>),
+    /// A policy of a table's own keeps rows as they are.
+    Policy(Vec<Error>),
 }
 
 /// A statement that the database refused.
@@ -141,6 +144,8 @@ pub struct Writer<'a, T> {
     deferred: Vec<(NodeId, Error)>,
     /// A new row that was written before it was known what was found, and what came of it.
     ahead: Option<(NodeId, Result<Vec<Row>, DatabaseError>)>,
+    /// Rows that a statement has left alone which was to change them.
+    left: HashSet<NodeId>,
     /// Rows that need not be written after all.
     done: HashSet<NodeId, RandomState>,
     /// Those of them of which something else is written.
@@ -215,6 +220,7 @@ impl<'a, T: Transaction> Writer<'a, T> {
             parted: Vec::new(),
             deferred: Vec::new(),
             ahead: None,
+            left: HashSet::new(),
             done: HashSet::default(),
             rewritten: HashSet::new(),
             instead: HashSet::new(),
@@ -453,18 +459,31 @@ impl<'a, T: Transaction> Writer<'a, T> {
     ) -> Result<Vec<Row>, DatabaseError> {
         let started = Instant::now();
         let found = self.on.change(&change).await?;
+        self.tell(path, entity, doubt, &change, found.len(), started.elapsed());
+        Ok(found)
+    }
+
+    /// Tells of a statement that has run.
+    fn tell(
+        &mut self,
+        path: &str,
+        entity: EntityId,
+        doubt: Doubt,
+        change: &Change,
+        rows: usize,
+        took: Duration,
+    ) {
         self.ran.push(RanOf {
             path: path.to_owned(),
             entity,
             doubt,
             ran: Ran {
-                sql: change.sql,
+                sql: change.sql.clone(),
                 keys: change.rows,
-                rows: found.len(),
-                took: started.elapsed(),
+                rows,
+                took,
             },
         });
-        Ok(found)
     }
 
     /// Rows of these columns to bind.

@@ -101,7 +101,8 @@ pub struct Ran {
     pub keys: u64,
 }
 
-/// What an answer says that it ran, but for what hooks asked and what its key took.
+/// What an answer says that it ran, but for what hooks asked, what its key took, and what was asked of rows that the database has
+/// left alone.
 pub fn ran(answer: &Value) -> Vec<Ran> {
     let statements = &answer["extensions"]["backref"]["statements"];
     let statements = statements.as_array().into_iter().flatten();
@@ -110,7 +111,9 @@ pub fn ran(answer: &Value) -> Vec<Ran> {
         sql: of["sql"].as_str().unwrap_or_default().to_owned(),
         keys: of["keys"].as_u64().unwrap_or_default(),
     });
-    all.filter(|ran| !ran.path.ends_with("(hook)") && ran.path != "Idempotency-Key")
+    let beside = ["(hook)", "(left alone)"];
+    let is_beside = |path: &str| beside.iter().any(|end| path.ends_with(end));
+    all.filter(|ran| !is_beside(&ran.path) && ran.path != "Idempotency-Key")
         .collect()
 }
 

@@ -16,6 +16,7 @@ mod faults;
 mod hooks;
 mod inputs;
 mod killed;
+mod late;
 mod leave;
 mod links;
 mod made;
@@ -28,6 +29,7 @@ mod proof;
 mod shapes;
 mod shown;
 mod told;
+mod unwritten;
 mod upserts;
 mod values;
 

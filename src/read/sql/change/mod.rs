@@ -316,6 +316,15 @@ impl Changes<'_> {
         writer.changed(text, gives)
     }
 
+    /// Whether the table of an entity has policies (`ROW LEVEL SECURITY`) that hold for whoever the server connects as: 1 if so.
+    /// PostgreSQL alone has such.
+    pub fn has_policies(&self, entity: EntityId) -> ChangeSql {
+        let writer = Writer::to_change(self, 0, &[]);
+        let table = writer.qualified(entity).replace('\'', "''");
+        let text = format!("SELECT CASE WHEN row_security_active('{table}') THEN 1 ELSE 0 END");
+        writer.changed(text, vec![Kind::Int])
+    }
+
     fn locking(&self, lock: Lock) -> &'static str {
         match (self.dialect, lock) {
             (Dialect::Sqlite, _) | (_, Lock::None) => "",
