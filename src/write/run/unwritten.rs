@@ -125,6 +125,11 @@ impl<T: Transaction> Writer<'_, T> {
         finding: &Finding<'_>,
         missing: &[NodeId],
     ) -> Result<(), Stop> {
+        // What refers to a row that is not there has failed ahead of this, and nothing more can be asked; to one that is there,
+        // locked or not, it could refer.
+        if matches!(self.ahead, Some((_, Err(_)))) {
+            return Ok(());
+        }
         let Find { entity, by, look } = &finding.find;
         let rows = finding.named.iter();
         let rows = rows.filter(|(_, id)| missing.contains(id));
