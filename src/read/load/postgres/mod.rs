@@ -130,7 +130,7 @@ impl PostgresPool {
         let mut failures = Failures::default();
         let mut permit = None;
         let mut best: Option<Vec<Loaded>> = None;
-        let mut broken = 0;
+        let mut before = Attempts::default();
         // When a statement was found to be prepared for what is no more.
         let mut since = None;
         loop {
@@ -157,7 +157,7 @@ impl PostgresPool {
             let began = Instant::now();
             let loaded = super::load(catalog, bound, learnt, &failures, deadline, &turn).await;
             let again = Again::after(&loaded, &mut failures);
-            let may = |again: &Again| again.may_follow(broken) && Instant::now() < deadline;
+            let may = |again: &Again| again.may_follow(before) && Instant::now() < deadline;
             let Some(again) = again.filter(may) else {
                 turn.tell();
                 let waits = again.is_some_and(Again::waits);
@@ -174,11 +174,14 @@ impl PostgresPool {
                 }
                 return Ok(richer(best, loaded));
             };
-            tracing::debug!(?again, broken, "a request begins again");
+            tracing::debug!(?again, ?before, "a request begins again");
             best = Some(richer(best, loaded));
-            broken += usize::from(again != Again::Failure);
+            before.broken += usize::from(matches!(again, Again::Restart(_)));
             match again {
-                Again::CutOff => self.distrust(began),
+                Again::CutOff => {
+                    before.cut_off += 1;
+                    self.distrust(began);
+                }
                 Again::Restart(Restart::Slow) => {
                     wish.company = Company::Slow;
                     permit = None;
@@ -194,11 +197,17 @@ impl PostgresPool {
     }
 }
 
-/// Of two attempts the one that has loaded more, the later one if both have loaded as much.
+/// Of two attempts the later one, unless others have broken it too and it has loaded less. One that they have not broken may
+/// have asked fewer levels, because there are fewer rows now.
 fn richer(before: Option<Vec<Loaded>>, after: Vec<Loaded>) -> Vec<Loaded> {
     let answered = |loaded: &[Loaded]| loaded.iter().filter(|level| level.ran.is_some()).count();
+    let mut failed = after.iter().filter_map(|level| level.failed.as_deref());
     match before {
-        Some(before) if answered(&before) > answered(&after) => before,
+        Some(before)
+            if failed.any(|f| f.error.is_of_others()) && answered(&before) > answered(&after) =>
+        {
+            before
+        }
         _ => after,
     }
 }
@@ -230,6 +239,13 @@ async fn within<T>(
 ) -> Result<T, DatabaseError> {
     let waited = tokio::time::timeout_at(deadline.into(), waiting).await;
     waited.unwrap_or(Err(DatabaseError::TimedOut))
+}
+
+/// Attempts at a request that came to nothing because of others.
+#[derive(Debug, Default, Clone, Copy)]
+struct Attempts {
+    broken: usize,
+    cut_off: usize,
 }
 
 /// Why a request begins again.
@@ -264,13 +280,15 @@ impl Again {
         }
     }
 
-    /// Whether a request begins again of which so many attempts were broken by others. Its own failures are no more than
-    /// its levels, so they need no such end.
-    fn may_follow(self, broken: usize) -> bool {
+    /// Whether a request begins again after such attempts. Its own failures are no more than its levels, so they need no
+    /// such end.
+    fn may_follow(self, before: Attempts) -> bool {
         match self {
             Again::Failure => true,
-            Again::CutOff => broken < 1,
-            Again::Restart(_) => self.waits() || broken < 5,
+            Again::CutOff => before.cut_off < 1,
+            // Each cancellation that comes too late ends one attempt of somebody's, and where many clients leave there are many.
+            Again::Restart(Restart::Aborted) => before.broken < 50,
+            Again::Restart(_) => self.waits() || before.broken < 5,
         }
     }
 
@@ -490,14 +508,55 @@ mod tests {
             (Again::Restart(Restart::Slow), None),
             (Again::Restart(Restart::HeldUp), None),
             (Again::Failure, None),
-            (Again::Restart(Restart::Aborted), Some(5)),
+            (Again::Restart(Restart::Aborted), Some(50)),
             (Again::Restart(Restart::Stale), Some(5)),
             (Again::CutOff, Some(1)),
         ] {
-            for broken in 0..100 {
-                let may = most.is_none_or(|most| broken < most);
-                assert_eq!(again.may_follow(broken), may, "{again:?} {broken}");
+            for so_often in 0..100 {
+                let may = most.is_none_or(|most| so_often < most);
+                let (mut before, mut of_others) = (Attempts::default(), Attempts::default());
+                match again {
+                    Again::CutOff => (before.cut_off, of_others.broken) = (so_often, so_often),
+                    _ => (before.broken, of_others.cut_off) = (so_often, so_often),
+                }
+                assert_eq!(again.may_follow(before), may, "{again:?} {so_often}");
+                assert!(again.may_follow(of_others), "{again:?} {so_often}");
             }
         }
+    }
+
+    /// The later one is of what there is now: with fewer rows there are fewer levels to ask.
+    #[test]
+    fn an_attempt_that_nobody_broke_is_the_answer() {
+        let ran = || super::super::Ran {
+            sql: "".into(),
+            keys: 0,
+            rows: 0,
+            took: Duration::ZERO,
+        };
+        let asked = |n: usize| {
+            (0..n).map(move |_| Loaded {
+                ran: Some(ran()),
+                ..Loaded::default()
+            })
+        };
+        let broken = |n: usize| {
+            let cause = None;
+            let why = Restart::HeldUp;
+            let error = DatabaseError::Restart { why, cause };
+            let failed = Loaded {
+                failed: Some(Arc::new(LevelError::new(error, Some(n), None))),
+                ..Loaded::default()
+            };
+            asked(n).chain([failed]).collect::<Vec<_>>()
+        };
+        let is_broken = |loaded: &[Loaded]| loaded.iter().any(|level| level.failed.is_some());
+        let whole: Vec<_> = asked(1)
+            .chain([Loaded::default(), Loaded::default()])
+            .collect();
+        assert!(!is_broken(&richer(Some(broken(2)), whole)));
+        // Of two that were broken, that which has loaded more.
+        assert_eq!(richer(Some(broken(2)), broken(1)).len(), 3);
+        assert_eq!(richer(Some(broken(1)), broken(2)).len(), 3);
     }
 }
