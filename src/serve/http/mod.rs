@@ -27,7 +27,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{BoxError, Router};
 use serde::Serialize;
-use tower::util::MapResponseLayer;
+use tower::util::{MapRequestLayer, MapResponseLayer};
 use tower_http::CompressionLevel;
 use tower_http::body::UnsyncBoxBody;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -154,6 +154,7 @@ type Caught = axum::http::Response<UnsyncBoxBody<Bytes, BoxError>>;
 type Layers = (
     MapResponseLayer<fn(Caught) -> Caught>,
     CatchPanicLayer<fn(Box<dyn Any + Send + 'static>) -> Response>,
+    MapRequestLayer<fn(axum::extract::Request) -> axum::extract::Request>,
     CompressionLayer<SizeAbove>,
 );
 
@@ -162,6 +163,7 @@ fn layers() -> Layers {
     (
         MapResponseLayer::new(answer::complete),
         CatchPanicLayer::custom(answer::panicked),
+        MapRequestLayer::new(negotiate::take_some_encoding),
         compression(),
     )
 }

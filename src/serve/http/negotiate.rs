@@ -1,7 +1,7 @@
 //! What a client takes: the media type of an answer by the request's `Accept`, how it is compressed by `Accept-Encoding`.
 
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, Request};
 
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 pub const GRAPHQL_JSON: HeaderValue =
@@ -63,6 +63,28 @@ pub fn encoding(headers: &HeaderMap) -> Encoding {
         most if most == brotli => Encoding::Brotli,
         _ => Encoding::Gzip,
     }
+}
+
+/// A client that takes no encoding that there is gets answers as they are (RFC 9110, 12.5.3, lets a server do so): 406 would come when
+/// what it asked is done.
+pub fn take_some_encoding<B>(mut request: Request<B>) -> Request<B> {
+    let headers = request.headers_mut();
+    let refuses = |line: &HeaderValue| line.to_str().is_ok_and(|line| line.contains("=0"));
+    if headers.get_all(ACCEPT_ENCODING).iter().any(refuses) {
+        let ranges = ranges(headers, &ACCEPT_ENCODING);
+        let takes = |names: &[&str]| {
+            let is = |of: &[&str], name: &str| of.iter().any(|n| n.eq_ignore_ascii_case(name));
+            let named = ranges.iter().find(|(name, _)| is(names, name));
+            let found = named.or_else(|| ranges.iter().find(|(name, _)| *name == "*"));
+            found.map(|(_, weight)| *weight > 0)
+        };
+        let takes_any =
+            takes(&["identity"]) != Some(false) || takes(&["gzip", "x-gzip"]) == Some(true);
+        if !takes_any {
+            headers.remove(ACCEPT_ENCODING);
+        }
+    }
+    request
 }
 
 /// What a header lists, over all its lines, each with its weight in thousandths.

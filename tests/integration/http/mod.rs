@@ -424,12 +424,26 @@ async fn answers_are_compressed_where_it_is_asked_for_and_worth_it() {
         let request = request.body(body).expect("a request");
         let response = app.router.clone().oneshot(request).await;
         let (head, body) = response.expect("an answer").into_parts();
+        assert_eq!(head.status, StatusCode::OK, "{encodings:?}");
         let bytes = body.collect().await.expect("a body").to_bytes();
         (head.headers, bytes)
     };
     let large = "{ posts(limit: 100) { id title body author { name } } }";
     let (headers, plain) = ask(large, None).await;
     assert!(!headers.contains_key("content-encoding"));
+    // What takes none that there is gets it as it is: what it asked may have changed something.
+    for none in [
+        "*;q=0",
+        "identity;q=0",
+        "identity; q=0, x-gzip;q=0.0",
+        "br, *;q=0",
+    ] {
+        let (headers, bytes) = ask(large, Some(none)).await;
+        assert!(!headers.contains_key("content-encoding"), "{none}");
+        assert_eq!(bytes, plain, "{none}");
+    }
+    let (headers, _) = ask(large, Some("identity;q=0, *")).await;
+    assert_eq!(headers["content-encoding"], "gzip");
     let (headers, bytes) = ask(large, Some("br;q=1, gzip;q=0.8, *;q=0.1")).await;
     assert_eq!(headers["content-encoding"], "gzip");
     assert_eq!(headers["vary"], "accept-encoding");
