@@ -91,10 +91,10 @@ async fn a_request_that_takes_too_long_ends_with_it() {
 /// A process that is stopped, as one whose machine sleeps, hears nobody: who has not been heard is not silent.
 #[tokio::test]
 async fn whoever_sends_while_it_stands_still_is_answered_when_it_goes_on() {
-    const STILL: Duration = Duration::from_millis(2500);
+    const STILL: Duration = Duration::from_millis(7500);
     let database = TestDatabase::sample(Backend::Sqlite).await;
     let timeouts = ["--header-timeout", "--body-timeout", "--idle-timeout"];
-    let arguments: Vec<_> = timeouts.into_iter().flat_map(|t| [t, "1"]).collect();
+    let arguments: Vec<_> = timeouts.into_iter().flat_map(|t| [t, "3"]).collect();
     let program = Program::serve(&database, &arguments);
     let body = r#"{"query":"{ __typename }"}"#;
     let request = format!(

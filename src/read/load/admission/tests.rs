@@ -15,6 +15,17 @@ const CAPACITY: Capacity = Capacity {
     patience: Some(PATIENCE),
 };
 
+/// Where work is sent ahead.
+const AHEAD: Capacity = Capacity {
+    all: 8,
+    hands: 2,
+    large: 4,
+    huge: 4,
+    beside_tiny: 8,
+    beside_quick: 1,
+    patience: Some(PATIENCE),
+};
+
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
@@ -80,17 +91,8 @@ fn what_is_cheap_goes_past_what_is_dear() {
 /// More of what is large would take from what is quick, and end no sooner; with a hand free, it takes what nobody else wants.
 #[test]
 fn few_large_ones_begin_beside_quick_work_that_keeps_all_hands_busy() {
-    let capacity = Capacity {
-        all: 8,
-        hands: 2,
-        large: 4,
-        huge: 4,
-        beside_tiny: 8,
-        beside_quick: 1,
-        patience: Some(PATIENCE),
-    };
     for large in [50, 1_500] {
-        let mut queue: Queue<u32> = Queue::new(capacity);
+        let mut queue: Queue<u32> = Queue::new(AHEAD);
         let quick = queue.begin(ms(1)).unwrap();
         assert!(queue.begin(ms(large)).is_some());
         assert!(queue.begin(ms(large)).is_some(), "a hand is free");
@@ -111,12 +113,8 @@ fn few_large_ones_begin_beside_quick_work_that_keeps_all_hands_busy() {
 fn few_medium_ones_begin_beside_tiny_work_that_had_to_wait_lately() {
     let capacity = Capacity {
         all: 4,
-        hands: 2,
-        large: 4,
-        huge: 4,
         beside_tiny: 1,
-        beside_quick: 1,
-        patience: Some(PATIENCE),
+        ..AHEAD
     };
     let (clock, mut queue) = (Clock::new(), Queue::new(capacity));
     let all = |queue: &mut Queue<u32>, now| {
@@ -150,16 +148,7 @@ fn few_medium_ones_begin_beside_tiny_work_that_had_to_wait_lately() {
 /// They may wait for a lock that somebody holds for minutes.
 #[test]
 fn large_ones_that_do_not_get_on_do_not_hold_up_the_others() {
-    let capacity = Capacity {
-        all: 8,
-        hands: 2,
-        large: 4,
-        huge: 4,
-        beside_tiny: 8,
-        beside_quick: 1,
-        patience: Some(PATIENCE),
-    };
-    let (clock, mut queue) = (Clock::new(), Queue::new(capacity));
+    let (clock, mut queue) = (Clock::new(), Queue::new(AHEAD));
     for work in 1..=5 {
         push(&mut queue, work, 50, clock.at(0));
     }
