@@ -11,7 +11,6 @@ use backref::read::load::postgres::{Connector, PostgresPool, Purpose};
 use backref::read::plan::Limits;
 use backref::schema::Schema;
 use backref::serve::http::{self, ServerOptions};
-use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::harness::{Backend, TestApp, TestDatabase};
@@ -22,11 +21,6 @@ async fn postgres() -> Option<TestDatabase> {
         true => Some(TestDatabase::sample(Backend::Postgres).await),
         false => None,
     }
-}
-
-async fn run(database: &TestDatabase, sql: &str) {
-    let done = database.connection.execute_unprepared(sql).await;
-    done.unwrap_or_else(|e| panic!("{sql}: {e}"));
 }
 
 /// The status as text, and as it was.
@@ -51,7 +45,7 @@ async fn a_statement_for_another_type_is_prepared_again() {
     let back = "CREATE TYPE post_status AS ENUM ('draft', 'published', 'archived')";
     let back = format!("{back}; {AS_ENUM}");
     for change in ["SELECT 1", AS_TEXT, AS_ENUM, &gone, &back] {
-        run(&database, change).await;
+        database.execute(change).await;
         // Those that were prepared before; those that are now.
         for _ in 0..2 {
             let updated = app.ask(&admin, update, &json!({})).await;
@@ -82,10 +76,12 @@ async fn so_is_the_statement_by_which_somebody_signs_in() {
     let app = TestApp::blog(&database);
     let sign_in =
         r#"mutation { signIn(username: "nobody", password: "none of theirs") { token } }"#;
-    run(&database, r#"ALTER TABLE "user" ALTER username TYPE text"#).await;
+    database
+        .execute(r#"ALTER TABLE "user" ALTER username TYPE text"#)
+        .await;
     let before = app.query(sign_in).await;
     let change = r#"ALTER TABLE "user" ALTER username TYPE bytea USING username::bytea"#;
-    run(&database, change).await;
+    database.execute(change).await;
     let after = app.query(sign_in).await;
     assert_eq!(after.code(), before.code(), "{}", after.text);
 }
@@ -112,11 +108,9 @@ async fn what_compares_otherwise_is_prepared_again_after_a_while() {
     };
     let query = r#"{ tags(where: { name: { eq: "RUST" } }) { name } }"#;
     assert_eq!(app.query(query).await.data(), json!({ "tags": [] }));
-    run(
-        &database,
-        "CREATE EXTENSION citext; ALTER TABLE tag ALTER name TYPE citext",
-    )
-    .await;
+    database
+        .execute("CREATE EXTENSION citext; ALTER TABLE tag ALTER name TYPE citext")
+        .await;
     tokio::time::sleep(keeps).await;
     let found = app.query(query).await.data();
     assert_eq!(found, json!({ "tags": [{ "name": "rust" }] }));
@@ -136,7 +130,7 @@ async fn what_cannot_be_done_is_an_error_of_its_field_alone() {
     let app = TestApp::blog(&database);
     let query = "{ tags(limit: 1) { id } users(limit: 2) { username bad: profile { bio } posts(limit: 1) { id } } }";
     app.query(query).await.data();
-    run(&database, NEVER).await;
+    database.execute(NEVER).await;
     for _ in 0..3 {
         let answer = app.query(query).await;
         let json = answer.json();

@@ -6,15 +6,9 @@ use backref::read::plan::Limits;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use entity::{post, tag};
-use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use crate::harness::{Backend, TestApp, TestDatabase, blog};
-
-async fn run(database: &TestDatabase, sql: &str) {
-    let ran = database.connection.execute_unprepared(sql).await;
-    ran.unwrap_or_else(|e| panic!("{sql}: {e}"));
-}
 
 /// A column that may not be seen does not order by default, since a cursor would hold its values.
 #[tokio::test]
@@ -43,8 +37,12 @@ async fn a_value_that_the_entity_does_not_know_hides_no_group() {
     let backends = Backend::all().into_iter();
     for backend in backends.filter(|b| *b == Backend::Postgres) {
         let database = TestDatabase::sample(backend).await;
-        run(&database, "ALTER TYPE post_status ADD VALUE 'deleted'").await;
-        run(&database, "UPDATE post SET status = 'deleted' WHERE id = 1").await;
+        database
+            .execute("ALTER TYPE post_status ADD VALUE 'deleted'")
+            .await;
+        database
+            .execute("UPDATE post SET status = 'deleted' WHERE id = 1")
+            .await;
         let graph = blog::graph().policy(post::Entity, |_, _| Rule::ALWAYS);
         let app = TestApp::new(&database, graph, Limits::default());
         let answer = app
@@ -71,11 +69,11 @@ async fn a_null_stops_at_the_field_that_leads_back() {
             Backend::Sqlite => "'yesterday'",
             Backend::Postgres => "'infinity'",
         };
-        run(
-            &database,
-            &format!("UPDATE comment SET created_at = {unreadable} WHERE id = {number}"),
-        )
-        .await;
+        database
+            .execute(&format!(
+                "UPDATE comment SET created_at = {unreadable} WHERE id = {number}"
+            ))
+            .await;
         let query = format!(
             "{{ comment(id: \"{id}\") {{ replies(limit: 1) {{ parent {{ createdAt }} post {{ __typename }} }} }} }}"
         );
@@ -106,7 +104,7 @@ async fn a_value_that_cannot_be_written_leaves_the_rest() {
             Backend::Postgres => "'infinity'",
         };
         let sql = format!("UPDATE post SET published_at = {unreadable} WHERE id = {number}");
-        run(&database, &sql).await;
+        database.execute(&sql).await;
         expected["posts"][2]["publishedAt"] = json!(null);
         let answer = app.query(query).await.json();
         assert_eq!(answer["data"], expected, "{backend:?}");
@@ -153,11 +151,9 @@ async fn an_object_larger_than_an_answer_may_be_is_refused() {
             Backend::Sqlite => "printf('%.*c', 2000000, 'x')",
             Backend::Postgres => "repeat('x', 2000000)",
         };
-        run(
-            &database,
-            &format!("UPDATE post SET body = {body} WHERE id = 1"),
-        )
-        .await;
+        database
+            .execute(&format!("UPDATE post SET body = {body} WHERE id = 1"))
+            .await;
         let app = TestApp::blog(&database);
         let fields: Vec<_> = (0..100).map(|i| format!("a{i}: body")).collect();
         let query = format!(

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::harness::{Backend, TestApp, TestDatabase, blog};
@@ -33,8 +32,7 @@ async fn with_rows(backend: Backend, after: &str) -> TestDatabase {
         Backend::Sqlite => format!("PRAGMA foreign_keys = OFF; {ROWS}; PRAGMA foreign_keys = ON"),
         Backend::Postgres => format!("{WITHOUT_KEYS}; {ROWS}; {after}"),
     };
-    let done = database.connection.execute_unprepared(&sql).await;
-    done.unwrap_or_else(|e| panic!("{sql}: {e}"));
+    database.execute(&sql).await;
     database
 }
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::DbBackend;
 use serde_json::{Value, json};
 
 use crate::harness::{Backend, TestApp, TestDatabase};
@@ -63,18 +63,11 @@ async fn post(database: &TestDatabase, id: u32, title: &str, body: &str, status:
     };
     let title = title.replace('\'', "''");
     let body = body.replace('\'', "''");
-    run(
-        database,
-        &format!(
+    database.execute(&format!(
             "INSERT INTO post (id, author_id, title, slug, body, status, published_at, created_at, updated_at, version) VALUES ({id}, 1, '{title}', 's{id}', '{body}', {status}, NULL, '2026-01-01 00:00:00+00:00', '2026-01-01 00:00:00+00:00', 1)"
         ),
     )
     .await;
-}
-
-async fn run(database: &TestDatabase, sql: &str) {
-    let ran = database.connection.execute_unprepared(sql).await;
-    ran.unwrap_or_else(|e| panic!("{sql}: {e}"));
 }
 
 #[tokio::test]
@@ -161,7 +154,7 @@ async fn hidden_rows_do_not_change_the_order_of_those_that_are_seen() {
             format!("DELETE FROM post WHERE {hidden} AND id % 2 = 0"),
             format!("DELETE FROM post WHERE {hidden}"),
         ] {
-            run(&database, &change).await;
+            database.execute(&change).await;
             assert_eq!(orders(&app).await, before, "{backend:?}: {change}");
         }
     }
@@ -207,18 +200,20 @@ async fn every_list_connection_and_aggregate_of_posts_searches_and_hides_what_is
 async fn the_database_keeps_its_index() {
     for backend in Backend::all() {
         let (database, app) = app(backend).await;
-        run(
-            &database,
-            "UPDATE post SET title = 'A barometer' WHERE id = 9002",
-        )
-        .await;
+        database
+            .execute("UPDATE post SET title = 'A barometer' WHERE id = 9002")
+            .await;
         assert_eq!(found(&app, "gyrocompass").await.len(), 2, "{backend:?}");
         assert_eq!(found(&app, "barometer gears").await, ["s9002"]);
-        run(&database, "UPDATE post SET version = 2 WHERE id = 9002").await;
+        database
+            .execute("UPDATE post SET version = 2 WHERE id = 9002")
+            .await;
         assert_eq!(found(&app, "barometer").await, ["s9002"]);
-        run(&database, "DELETE FROM post WHERE id = 9002").await;
+        database.execute("DELETE FROM post WHERE id = 9002").await;
         assert_eq!(found(&app, "barometer").await, [""; 0]);
-        run(&database, "DELETE FROM post WHERE author_id = 1").await;
+        database
+            .execute("DELETE FROM post WHERE author_id = 1")
+            .await;
         assert_eq!(found(&app, "gyrocompass").await, [""; 0], "{backend:?}");
         assert!(!found(&app, "the").await.is_empty());
     }
@@ -282,7 +277,7 @@ fn a_text_is_found_by_each_of_its_words_and_by_all_of_them() {
             let text = words.join(" ");
             let body = text.replace('\'', "''");
             let update = format!("UPDATE post SET body = '{body}' WHERE id = 9001");
-            runtime.block_on(run(&database, &update));
+            runtime.block_on(database.execute(&update));
             words.push(text);
             for search in words {
                 let slugs = runtime.block_on(found(&app, &search));

@@ -43,7 +43,9 @@ async fn it_exits_with_0_where_nothing_is_missing_and_with_1_where_something_is(
             text(&output.stdout),
             format!("nothing is missing: {tables} tables are as the graph needs them\n")
         );
-        super::run(&database, "DROP INDEX comment_parent_id_created_at_id_idx").await;
+        database
+            .execute("DROP INDEX comment_parent_id_created_at_id_idx")
+            .await;
         let output = doctor(folder.path(), Some(&url));
         assert_eq!(output.status.code(), Some(1), "{backend:?}: {output:?}");
         insta::assert_snapshot!(

@@ -55,18 +55,13 @@ async fn seeded(backend: Backend) -> TestDatabase {
     backref::blog::seed::run(&database.connection, &options, &bar)
         .await
         .expect("bulk content");
-    run(&database, "ANALYZE").await;
+    database.execute("ANALYZE").await;
     database
 }
 
 async fn report(database: &TestDatabase, graph: Graph) -> Report {
     let report = examine(&catalog(graph), &database.connection, "").await;
     report.expect("the database answers")
-}
-
-async fn run(database: &TestDatabase, sql: &str) {
-    let done = database.connection.execute_unprepared(sql).await;
-    done.unwrap_or_else(|e| panic!("{sql}: {e}"));
 }
 
 /// The first column of a query's rows.
@@ -81,7 +76,7 @@ async fn texts(db: &DatabaseConnection, sql: &str) -> Vec<String> {
 /// Runs what the report says, after which nothing must be missing but what no statement mends.
 async fn mend(database: &TestDatabase, graph: fn() -> Graph, found: &Report) {
     for statement in found.statements() {
-        run(database, statement).await;
+        database.execute(statement).await;
     }
     let after = report(database, graph()).await;
     let words = |f: &&Finding| matches!(f.remedy, Remedy::Words(_));
@@ -130,7 +125,7 @@ async fn each_index_that_is_dropped_is_found_and_made_again() {
         let indexes = texts(&database.connection, indexes).await;
         assert_eq!(indexes.len(), 9, "{backend:?}: {indexes:?}");
         for index in indexes {
-            run(&database, &format!("DROP INDEX {index}")).await;
+            database.execute(&format!("DROP INDEX {index}")).await;
             let found = report(&database, blog::graph()).await;
             assert_eq!(found.findings.len(), 1, "{backend:?}: {index}:\n{found}");
             assert_eq!(found.findings[0].severity, Severity::Warning);
@@ -165,7 +160,7 @@ async fn what_says_how_values_compare_is_missed_on_sqlite() {
     let indexes = texts(&database.connection, indexes).await;
     assert_eq!(indexes.len(), 8, "{indexes:?}");
     for index in &indexes {
-        run(&database, &format!("DROP INDEX {index}")).await;
+        database.execute(&format!("DROP INDEX {index}")).await;
         let found = report(&database, blog::graph()).await;
         assert_eq!(found.findings.len(), 1, "{index}:\n{found}");
         let statement = found.statements()[0].to_owned();
@@ -174,9 +169,11 @@ async fn what_says_how_values_compare_is_missed_on_sqlite() {
     }
     // One of all rows says nothing of their forms, and all that a table lacks is one finding.
     for index in &indexes {
-        run(&database, &format!("DROP INDEX {index}")).await;
+        database.execute(&format!("DROP INDEX {index}")).await;
     }
-    run(&database, "CREATE INDEX others ON comment (updated_at)").await;
+    database
+        .execute("CREATE INDEX others ON comment (updated_at)")
+        .await;
     let found = report(&database, blog::graph()).await;
     assert_eq!(found.findings.len(), 4, "{found}");
     assert!(
@@ -215,7 +212,9 @@ async fn an_index_counts_as_far_as_it_serves() {
     ];
     for backend in Backend::all() {
         let database = migrated(backend).await;
-        run(&database, "DROP INDEX post_author_id_created_at_id_idx").await;
+        database
+            .execute("DROP INDEX post_author_id_created_at_id_idx")
+            .await;
         for (columns, on_sqlite, on_postgres) in cases {
             let (serves, known) = match backend {
                 Backend::Sqlite => (on_sqlite, !columns.contains("NULLS")),
@@ -225,19 +224,23 @@ async fn an_index_counts_as_far_as_it_serves() {
                 continue;
             }
             // Under the name that the doctor would give it, so that it has to find another.
-            run(
-                &database,
-                &format!("CREATE INDEX post_author_id_created_at_id_idx ON post {columns}"),
-            )
-            .await;
+            database
+                .execute(&format!(
+                    "CREATE INDEX post_author_id_created_at_id_idx ON post {columns}"
+                ))
+                .await;
             let found = report(&database, blog::graph()).await;
             assert_eq!(found.is_clean(), serves, "{backend:?}: {columns}:\n{found}");
             if !serves {
                 assert!(found.statements()[0].contains("post_author_id_created_at_id_idx2"));
                 mend(&database, blog::graph, &found).await;
-                run(&database, "DROP INDEX post_author_id_created_at_id_idx2").await;
+                database
+                    .execute("DROP INDEX post_author_id_created_at_id_idx2")
+                    .await;
             }
-            run(&database, "DROP INDEX post_author_id_created_at_id_idx").await;
+            database
+                .execute("DROP INDEX post_author_id_created_at_id_idx")
+                .await;
         }
     }
 }
@@ -246,7 +249,9 @@ async fn an_index_counts_as_far_as_it_serves() {
 async fn costs_tell_how_far_what_is_there_helps() {
     for backend in Backend::all() {
         let database = migrated(backend).await;
-        run(&database, "DROP INDEX post_author_id_created_at_id_idx").await;
+        database
+            .execute("DROP INDEX post_author_id_created_at_id_idx")
+            .await;
         for (columns, cost) in [
             (
                 "(title)",
@@ -261,14 +266,16 @@ async fn costs_tell_how_far_what_is_there_helps() {
                 "each page of `User.posts` sorts what its index leaves unsorted",
             ),
         ] {
-            run(&database, &format!("CREATE INDEX other ON post {columns}")).await;
+            database
+                .execute(&format!("CREATE INDEX other ON post {columns}"))
+                .await;
             let found = report(&database, blog::graph()).await;
             assert_eq!(found.findings[0].costs, [cost], "{backend:?}: {columns}");
             assert_eq!(
                 found.findings[0].needed_by,
                 ["User.posts (user::Relation::Posts)"]
             );
-            run(&database, "DROP INDEX other").await;
+            database.execute("DROP INDEX other").await;
         }
     }
 }
@@ -310,17 +317,19 @@ async fn schemas_and_the_place_of_nulls_are_respected() {
     let database = TestDatabase::empty(Backend::Postgres).await;
     let shelf =
         "(id bigint PRIMARY KEY, inside_id bigint, label text NOT NULL, created_at timestamptz)";
-    run(&database, &format!("CREATE TABLE shelf {shelf}")).await;
+    database
+        .execute(&format!("CREATE TABLE shelf {shelf}"))
+        .await;
     let found = report(&database, graph()).await;
     assert_eq!(
         found.findings[0].missing,
         "the table `shelf` is missing where it is looked for, and there is one in the schema public"
     );
-    run(
-        &database,
-        &format!("CREATE SCHEMA library; CREATE TABLE library.shelf {shelf}"),
-    )
-    .await;
+    database
+        .execute(&format!(
+            "CREATE SCHEMA library; CREATE TABLE library.shelf {shelf}"
+        ))
+        .await;
     let found = report(&database, graph()).await;
     assert_eq!(
         found.statements(),
@@ -341,9 +350,7 @@ async fn an_invalid_index_does_not_count() {
         return;
     }
     let database = migrated(Backend::Postgres).await;
-    run(
-        &database,
-        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'post_created_at_id_idx'::regclass",
+    database.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'post_created_at_id_idx'::regclass",
     )
     .await;
     let found = report(&database, blog::graph()).await;
@@ -362,7 +369,7 @@ const DAMAGE: &str = "
 /// With nothing left of it: going back could not leave a part.
 async fn drop_search(database: &TestDatabase) {
     for statement in drop_search_statements(database.connection.get_database_backend(), "post") {
-        run(database, &statement).await;
+        database.execute(&statement).await;
     }
 }
 
@@ -378,10 +385,10 @@ async fn the_printed_migration_mends_and_can_be_taken_back() {
     // PostgreSQL first, whose damage is the greater.
     for backend in Backend::all().into_iter().rev() {
         let database = migrated(backend).await;
-        run(&database, DAMAGE).await;
+        database.execute(DAMAGE).await;
         drop_search(&database).await;
         if backend == Backend::Postgres {
-            run(&database, DAMAGE_OF_CONSTRAINTS).await;
+            database.execute(DAMAGE_OF_CONSTRAINTS).await;
             let found = report(&database, blog::graph()).await;
             let printed = found.migration().expect("a migration");
             let file = concat!(
@@ -417,7 +424,9 @@ async fn pending_migrations_come_before_any_other() {
     migration::Migrator::down(&database.connection, Some(1))
         .await
         .expect("it goes back");
-    run(&database, "DROP INDEX comment_created_at_id_idx").await;
+    database
+        .execute("DROP INDEX comment_created_at_id_idx")
+        .await;
     let pending = backref::serve::database::pending_migrations(
         Migrations::of::<migration::Migrator>(),
         &database.url,

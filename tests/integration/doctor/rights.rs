@@ -4,7 +4,7 @@ use backref::doctor::{Report, Severity, Subject};
 use backref::serve::database::{Connect, Url};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 
-use super::{migrated, run};
+use super::migrated;
 use crate::harness::{Backend, TestDatabase, blog};
 
 /// A database, and a role that may read all of it, connected.
@@ -18,14 +18,12 @@ impl Reader {
     async fn new() -> Self {
         let database = migrated(Backend::Postgres).await;
         let role = format!("reads_{}", database.name());
-        run(&database, &format!("CREATE ROLE {role} LOGIN")).await;
-        run(
-            &database,
-            &format!(
+        database.execute(&format!("CREATE ROLE {role} LOGIN")).await;
+        database
+            .execute(&format!(
                 "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"
-            ),
-        )
-        .await;
+            ))
+            .await;
         let shown = database.url.shown();
         let (_, host) = shown.split_once('@').expect("a user");
         let url: Url = format!("postgres://{role}@{host}").parse().expect("a URL");
@@ -38,7 +36,9 @@ impl Reader {
     }
 
     async fn run(&self, sql: &str) {
-        run(&self.database, &sql.replace("reader", &self.role)).await;
+        self.database
+            .execute(&sql.replace("reader", &self.role))
+            .await;
     }
 
     async fn report(&self) -> Report {
@@ -67,7 +67,7 @@ impl Reader {
         let report = self.report().await;
         let mut statements = Vec::new();
         for statement in report.statements() {
-            run(&self.database, statement).await;
+            self.database.execute(statement).await;
             statements.push(statement.replace(&self.role, "reader"));
         }
         let after = self.report().await;
@@ -185,16 +185,12 @@ async fn who_may_not_read_is_named_by_the_command() {
     }
     let database = TestDatabase::migrated(Backend::Postgres).await;
     let role = format!("Reads {}", database.name());
-    run(
-        &database,
-        &format!("CREATE ROLE \"{role}\" LOGIN PASSWORD 'secret'"),
-    )
-    .await;
-    run(
-        &database,
-        &format!("GRANT SELECT ON seaql_migrations TO \"{role}\""),
-    )
-    .await;
+    database
+        .execute(&format!("CREATE ROLE \"{role}\" LOGIN PASSWORD 'secret'"))
+        .await;
+    database
+        .execute(&format!("GRANT SELECT ON seaql_migrations TO \"{role}\""))
+        .await;
     let shown = database.url.shown();
     let (_, host) = shown.split_once('@').expect("a user");
     let url = format!("postgres://{}:secret@{host}", role.replace(' ', "%20"));

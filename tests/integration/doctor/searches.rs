@@ -6,7 +6,7 @@ use entity::post;
 use migration::support::{drop_search_statements, search_statements};
 use sea_orm::ConnectionTrait;
 
-use super::{alone, library, mend, migrated, report, run, texts};
+use super::{alone, library, mend, migrated, report, texts};
 use crate::harness::{Backend, TestDatabase, blog};
 
 type Make = fn() -> Graph;
@@ -122,13 +122,13 @@ const ON_POSTGRES: [Damage; 12] = [
 /// Three posts, the body of each of one word.
 async fn with_posts(backend: Backend) -> TestDatabase {
     let database = migrated(backend).await;
-    run(
-        &database,
-        "INSERT INTO \"user\" (id, username, name, email, created_at, updated_at)
+    database
+        .execute(
+            "INSERT INTO \"user\" (id, username, name, email, created_at, updated_at)
          VALUES (1, 'ada', 'Ada', 'ada@example.org', '2026-01-01 00:00:00+00:00',
                  '2026-01-01 00:00:00+00:00')",
-    )
-    .await;
+        )
+        .await;
     for (id, word) in [(1, "brass"), (2, "copper"), (3, "tin")] {
         write(&database, id, word).await;
     }
@@ -141,7 +141,7 @@ async fn write(database: &TestDatabase, id: i32, word: &str) {
          VALUES ({id}, 1, 'Metals', 's{id}', '{word}', 'published', '2026-01-01 00:00:00+00:00',
                  '2026-01-01 00:00:00+00:00', 1)"
     );
-    run(database, &insert).await;
+    database.execute(&insert).await;
 }
 
 /// The slugs of the posts that the index has for a word.
@@ -174,7 +174,7 @@ async fn each_part_that_is_damaged_is_found_and_made_again() {
         };
         for (damage, severity, missing) in damages {
             let database = with_posts(backend).await;
-            run(&database, damage).await;
+            database.execute(damage).await;
             let said = report(&database, blog::graph()).await;
             let finding = only(&said);
             assert_eq!(finding.missing, *missing, "{backend:?}: {damage}");
@@ -199,8 +199,10 @@ async fn each_part_that_is_damaged_is_found_and_made_again() {
                 assert_eq!(found, slugs, "{backend:?}: {damage}: {word}");
             }
             write(&database, 4, "iron").await;
-            run(&database, "UPDATE post SET body = 'lead' WHERE id = 1").await;
-            run(&database, "DELETE FROM post WHERE id = 3").await;
+            database
+                .execute("UPDATE post SET body = 'lead' WHERE id = 1")
+                .await;
+            database.execute("DELETE FROM post WHERE id = 3").await;
             for (word, slugs) in [
                 ("metals", "s1 s2 s4"),
                 ("brass", ""),
@@ -227,7 +229,7 @@ async fn the_remedy_is_what_a_migration_runs() {
             Backend::Sqlite => "DROP TRIGGER post_search_insert",
             Backend::Postgres => "DROP TRIGGER post_search_keep ON post",
         };
-        run(&database, trigger).await;
+        database.execute(trigger).await;
         let said = report(&database, blog::graph()).await;
         assert_eq!(said.statements(), [drop.clone(), create.clone()].concat());
         let migration = said.migration().expect("a migration");
@@ -242,7 +244,7 @@ async fn the_remedy_is_what_a_migration_runs() {
 ";
         assert!(migration.contains(calls), "{migration}");
         for statement in &drop {
-            run(&database, statement).await;
+            database.execute(statement).await;
         }
         let said = report(&database, blog::graph()).await;
         assert_eq!(said.statements(), create);
@@ -325,7 +327,7 @@ async fn triggers_written_by_hand_count_for_what_they_read() {
                  FOR EACH ROW EXECUTE FUNCTION by_hand()"
             }
         };
-        run(&database, by_hand).await;
+        database.execute(by_hand).await;
         let said = report(&database, blog::graph()).await;
         assert!(said.is_clean(), "{backend:?}:\n{said}");
     }
@@ -336,11 +338,9 @@ async fn triggers_written_by_hand_count_for_what_they_read() {
 async fn what_is_no_index_is_left_alone() {
     for backend in Backend::all() {
         let database = migrated(backend).await;
-        run(
-            &database,
-            "DROP TABLE post_search; CREATE TABLE post_search (id integer, words text)",
-        )
-        .await;
+        database
+            .execute("DROP TABLE post_search; CREATE TABLE post_search (id integer, words text)")
+            .await;
         let said = report(&database, blog::graph()).await;
         assert_eq!(
             only(&said).missing,
@@ -357,7 +357,7 @@ async fn an_index_waits_for_its_table() {
     for backend in Backend::all() {
         let database = migrated(backend).await;
         super::drop_search(&database).await;
-        run(&database, "ALTER TABLE post DROP COLUMN body").await;
+        database.execute("ALTER TABLE post DROP COLUMN body").await;
         let said = report(&database, blog::graph()).await;
         let missing: Vec<_> = said.findings.iter().map(|f| &f.missing).collect();
         assert_eq!(missing, ["the column `body` is missing"], "{backend:?}");
@@ -375,9 +375,7 @@ async fn of_a_table_in_a_schema_it_is_said_in_words() {
             .search(library::Entity, [library::Column::Label])
     };
     let database = alone(TestDatabase::empty(Backend::Postgres).await).await;
-    run(
-        &database,
-        "CREATE SCHEMA library;
+    database.execute("CREATE SCHEMA library;
          CREATE TABLE library.shelf (id bigint PRIMARY KEY, inside_id bigint, label text NOT NULL, created_at timestamptz);
          CREATE TABLE shelf_search (id bigint, document tsvector)",
     )

@@ -2,7 +2,7 @@
 
 use backref::doctor::{Remedy, Severity};
 
-use super::{mend, migrated, report, run, texts};
+use super::{mend, migrated, report, texts};
 use crate::harness::{Backend, blog};
 
 #[tokio::test]
@@ -26,7 +26,7 @@ async fn each_constraint_that_is_dropped_is_found_and_made_again() {
     let all = texts(&database.connection, constraints).await;
     assert_eq!(all.len(), 43, "{all:#?}");
     for damage in all {
-        run(&database, &damage).await;
+        database.execute(&damage).await;
         let found = report(&database, blog::graph()).await;
         assert!(!found.findings.is_empty(), "{damage}");
         if !damage.contains("_pkey") {
@@ -52,7 +52,7 @@ async fn a_key_that_is_deferrable_is_said_to_find_no_rows() {
         // By these nothing is found.
         "ALTER TABLE comment ADD CONSTRAINT comment_late UNIQUE (id) DEFERRABLE",
     ] {
-        run(&database, damage).await;
+        database.execute(damage).await;
     }
     let found = report(&database, blog::graph()).await;
     let found = found.findings.iter().map(|finding| {
@@ -112,10 +112,10 @@ async fn what_sqlite_can_only_rebuild_is_found_and_said() {
             format!("SELECT sql FROM sqlite_schema WHERE tbl_name = '{table}' AND sql <> ''");
         let parts = texts(db, &parts).await;
         assert!(parts[0].contains(from), "{}", parts[0]);
-        run(&database, &format!("DROP TABLE \"{table}\"")).await;
-        run(&database, &parts[0].replace(from, to)).await;
+        database.execute(&format!("DROP TABLE \"{table}\"")).await;
+        database.execute(&parts[0].replace(from, to)).await;
         for index in &parts[1..] {
-            run(&database, index).await;
+            database.execute(index).await;
         }
         let found = report(&database, blog::graph()).await;
         let said: Vec<_> = found.findings.iter().map(|f| f.missing.as_str()).collect();
@@ -133,14 +133,16 @@ async fn what_sqlite_can_only_rebuild_is_found_and_said() {
 async fn what_makes_queries_fail_is_an_error() {
     for backend in Backend::all() {
         let database = migrated(backend).await;
-        run(&database, "ALTER TABLE \"user\" DROP COLUMN name").await;
-        run(
-            &database,
-            "DROP INDEX IF EXISTS post_published_at_other_idx;
+        database
+            .execute("ALTER TABLE \"user\" DROP COLUMN name")
+            .await;
+        database
+            .execute(
+                "DROP INDEX IF EXISTS post_published_at_other_idx;
              ALTER TABLE post DROP COLUMN published_at",
-        )
-        .await;
-        run(&database, "DROP TABLE post_tag").await;
+            )
+            .await;
+        database.execute("DROP TABLE post_tag").await;
         let found = report(&database, blog::graph()).await;
         let said: Vec<_> = found
             .findings
@@ -168,7 +170,7 @@ async fn what_makes_queries_fail_is_an_error() {
         // What the rows of a column that is never null would hold is nobody's guess.
         let statements = found.statements();
         assert_eq!(statements.len(), 1, "{statements:?}");
-        run(&database, statements[0]).await;
+        database.execute(statements[0]).await;
         // A column of times wants an index on SQLite, once it is there.
         let left = 2 + usize::from(backend == Backend::Sqlite);
         assert_eq!(report(&database, blog::graph()).await.findings.len(), left);
@@ -181,11 +183,9 @@ async fn types_that_cannot_be_read_are_errors_and_those_that_can_are_not() {
         return;
     }
     let database = migrated(Backend::Postgres).await;
-    run(
-        &database,
-        "CREATE DOMAIN long_text AS text; CREATE DOMAIN amount AS bigint",
-    )
-    .await;
+    database
+        .execute("CREATE DOMAIN long_text AS text; CREATE DOMAIN amount AS bigint")
+        .await;
     for (column, of, readable) in [
         ("post.version", "bigint", true),
         ("post.version", "smallint", true),
@@ -202,9 +202,7 @@ async fn types_that_cannot_be_read_are_errors_and_those_that_can_are_not() {
         ("post.status", "text", true),
     ] {
         let (table, column) = column.split_once('.').expect("a column");
-        run(
-            &database,
-            &format!(
+        database.execute(&format!(
                 "ALTER TABLE {table} DROP COLUMN {column} CASCADE, ADD COLUMN {column} {of} NOT NULL"
             ),
         )
@@ -226,9 +224,7 @@ async fn a_foreign_key_that_was_never_checked_is_found() {
         return;
     }
     let database = migrated(Backend::Postgres).await;
-    run(
-        &database,
-        "ALTER TABLE post DROP CONSTRAINT post_author_id_fkey;
+    database.execute("ALTER TABLE post DROP CONSTRAINT post_author_id_fkey;
          ALTER TABLE post ADD CONSTRAINT mine FOREIGN KEY (author_id) REFERENCES \"user\" NOT VALID",
     )
     .await;
@@ -250,12 +246,12 @@ async fn a_view_can_stand_for_a_table() {
                 continue;
             }
             let database = migrated(backend).await;
-            run(&database, &format!("ALTER TABLE {table} RENAME TO kept")).await;
-            run(
-                &database,
-                &format!("CREATE VIEW {table} AS SELECT * FROM kept"),
-            )
-            .await;
+            database
+                .execute(&format!("ALTER TABLE {table} RENAME TO kept"))
+                .await;
+            database
+                .execute(&format!("CREATE VIEW {table} AS SELECT * FROM kept"))
+                .await;
             let found = report(&database, blog::graph()).await;
             assert!(found.is_clean(), "{backend:?}: {table}:\n{found}");
         }
@@ -268,11 +264,9 @@ async fn a_table_in_another_schema_is_found_there() {
         return;
     }
     let database = migrated(Backend::Postgres).await;
-    run(
-        &database,
-        "CREATE SCHEMA \"Other\"; ALTER TABLE comment SET SCHEMA \"Other\"",
-    )
-    .await;
+    database
+        .execute("CREATE SCHEMA \"Other\"; ALTER TABLE comment SET SCHEMA \"Other\"")
+        .await;
     let found = report(&database, blog::graph()).await;
     let missing = "the table `comment` is missing where it is looked for, and there is one in the schema \"Other\"";
     let finding = found.findings.iter().find(|f| f.missing == missing);

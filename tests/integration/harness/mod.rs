@@ -109,6 +109,12 @@ impl TestDatabase {
         Self::at(&text, file).await
     }
 
+    /// Runs what a test needs to be so, whose failure ends it.
+    pub async fn execute(&self, sql: &str) {
+        let done = self.connection.execute_unprepared(sql).await;
+        done.unwrap_or_else(|e| panic!("{sql}: {e}"));
+    }
+
     /// One of a server of the test's own, with the content that the embedded database starts with.
     pub async fn sample_on(server: &Server) -> Self {
         let text = server.create_database("").await;

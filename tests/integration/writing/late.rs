@@ -1,15 +1,9 @@
 //! What PostgreSQL refuses only when all is done: constraints that are deferred, and triggers that are.
 
-use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use super::{blog, content, somebody};
-use crate::harness::{Backend, TestDatabase};
-
-async fn run(database: &TestDatabase, sql: &str) {
-    let done = database.connection.execute_unprepared(sql).await;
-    done.unwrap_or_else(|e| panic!("{e}: {sql}"));
-}
+use crate::harness::Backend;
 
 /// Whatever a trigger raises is told when it runs at the end as when it runs at once, and nothing is stored.
 #[tokio::test]
@@ -18,9 +12,7 @@ async fn what_is_raised_at_the_end_is_told_as_at_its_statement() {
         return;
     }
     let (database, app) = blog(Backend::Postgres).await;
-    run(
-        &database,
-        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+    database.execute("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN
                 IF TG_OP = 'DELETE' OR NEW.name LIKE 'bad%' THEN RAISE EXCEPTION 'no' USING ERRCODE = TG_ARGV[0]; END IF;
                 RETURN NULL;
@@ -28,17 +20,18 @@ async fn what_is_raised_at_the_end_is_told_as_at_its_statement() {
     )
     .await;
     let raised = [
-        ("42501", "FORBIDDEN"),
-        ("P0001", "CONFLICT"),
-        ("P0004", "CONFLICT"),
-        ("45000", "CONFLICT"),
-        ("22023", "CONFLICT"),
-        ("23514", "BAD_USER_INPUT"),
-        ("23502", "BAD_USER_INPUT"),
-        ("23P01", "BAD_USER_INPUT"),
-        ("23505", "CONFLICT"),
-        ("23503", "NOT_FOUND"),
-        ("XX000", "INTERNAL_SERVER_ERROR"),
+        ("42501", Some("FORBIDDEN")),
+        ("P0001", Some("CONFLICT")),
+        ("P0004", Some("CONFLICT")),
+        ("45000", Some("CONFLICT")),
+        ("22023", Some("CONFLICT")),
+        ("23514", Some("BAD_USER_INPUT")),
+        ("23502", Some("BAD_USER_INPUT")),
+        ("23P01", Some("BAD_USER_INPUT")),
+        // Of which constraint these are is not said, and not told alike.
+        ("23505", None),
+        ("23503", None),
+        ("XX000", Some("INTERNAL_SERVER_ERROR")),
     ];
     let asked = [
         r#"it: createTag(input: { name: "bad" }) { id }"#,
@@ -53,14 +46,12 @@ async fn what_is_raised_at_the_end_is_told_as_at_its_statement() {
     for (code, expected) in raised {
         let mut told = Vec::new();
         for when in ["IMMEDIATE", "DEFERRED"] {
-            run(
-                &database,
-                &format!(
+            database
+                .execute(&format!(
                     "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT OR UPDATE OR DELETE ON tag
                         DEFERRABLE INITIALLY {when} FOR EACH ROW EXECUTE FUNCTION refuse('{code}')"
-                ),
-            )
-            .await;
+                ))
+                .await;
             let mut all = Vec::new();
             for fields in asked {
                 let document = format!("mutation {{ {fields} }}");
@@ -73,7 +64,7 @@ async fn what_is_raised_at_the_end_is_told_as_at_its_statement() {
                 );
                 let mut error = answer["errors"][0].clone();
                 // Whose fault it is among rows of several tables only a statement tells.
-                if fields.contains("updatePost") || expected == "INTERNAL_SERVER_ERROR" {
+                if fields.contains("updatePost") || expected == Some("INTERNAL_SERVER_ERROR") {
                     error = json!(error["extensions"]["code"]);
                 }
                 all.push(error);
@@ -85,13 +76,13 @@ async fn what_is_raised_at_the_end_is_told_as_at_its_statement() {
                     .unwrap_or_default()
                     .to_owned(),
             };
-            if !code.starts_with("2350") || code == "23502" {
+            if let Some(expected) = expected {
                 for (error, fields) in all.iter().zip(asked) {
                     assert_eq!(code_of(error), expected, "{when} {code} {fields}: {error}");
                 }
                 told.push(all);
             }
-            run(&database, "DROP TRIGGER refuse ON tag").await;
+            database.execute("DROP TRIGGER refuse ON tag").await;
         }
         for pair in told.windows(2) {
             for ((at_once, at_the_end), fields) in pair[0].iter().zip(&pair[1]).zip(asked) {
@@ -108,9 +99,7 @@ async fn a_check_that_is_made_at_the_end_is_named() {
         return;
     }
     let (database, app) = blog(Backend::Postgres).await;
-    run(
-        &database,
-        "ALTER TABLE tag ADD CONSTRAINT apart EXCLUDE USING btree (lower(name) WITH =) DEFERRABLE INITIALLY DEFERRED",
+    database.execute("ALTER TABLE tag ADD CONSTRAINT apart EXCLUDE USING btree (lower(name) WITH =) DEFERRABLE INITIALLY DEFERRED",
     )
     .await;
     let before = content::dump(&database).await;

@@ -1,16 +1,10 @@
 //! Rows that a database keeps as they are without a word: by policies of PostgreSQL's own, which refuse what is asked, and by
 //! triggers, which do what they like.
 
-use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use super::{blog, content, somebody};
 use crate::harness::{Answer, Backend, TestApp, TestDatabase};
-
-async fn run(database: &TestDatabase, sql: &str) {
-    let done = database.connection.execute_unprepared(sql).await;
-    done.unwrap_or_else(|e| panic!("{e}: {sql}"));
-}
 
 async fn ask(app: &TestApp, fields: &str) -> Answer {
     let document = format!("mutation {{ {fields} }}");
@@ -35,21 +29,19 @@ async fn policed(policies: &[&str]) -> Option<(TestDatabase, TestApp)> {
         .map(String::as_str)
         .chain(policies.iter().copied())
     {
-        run(&database, sql).await;
+        database.execute(sql).await;
     }
-    run(
-        &database,
-        &format!(r#"ALTER DATABASE "{name}" SET role = '{role}'"#),
-    )
-    .await;
+    database
+        .execute(&format!(r#"ALTER DATABASE "{name}" SET role = '{role}'"#))
+        .await;
     let app = TestApp::new(&database, backref::blog::graph(), Default::default());
     Some((database, app))
 }
 
 async fn leave(database: &TestDatabase) {
     let role = format!("clerk_of_{}", database.name());
-    run(database, &format!("DROP OWNED BY {role}")).await;
-    run(database, &format!("DROP ROLE {role}")).await;
+    database.execute(&format!("DROP OWNED BY {role}")).await;
+    database.execute(&format!("DROP ROLE {role}")).await;
 }
 
 /// A policy may show a row, and not let it be changed or deleted: PostgreSQL then changes none, and says nothing.
@@ -171,7 +163,7 @@ async fn what_a_trigger_keeps_as_it_is_is_done() {
             ],
         };
         for trigger in triggers {
-            run(&database, trigger).await;
+            database.execute(trigger).await;
         }
         let before = content::dump(&database).await;
         for fields in [
