@@ -21,6 +21,7 @@ export async function withBrowser({ width, height, scheme }, work) {
   const profile = mkdtempSync(join(tmpdir(), 'backref-browser-'));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: CHROMIUM,
+    timeout: 120_000,
     args: FLAGS,
     viewport: { width, height },
     colorScheme: scheme,
@@ -30,7 +31,8 @@ export async function withBrowser({ width, height, scheme }, work) {
     return await work(context);
   } finally {
     await context.close();
-    rmSync(profile, { recursive: true, force: true });
+    // What is left of the browser's processes may write there a little longer.
+    rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
   }
 }
 

@@ -26,7 +26,7 @@ const VIEWS = [
 ];
 
 /** How long a step waits for what the page should show, in milliseconds. */
-const PATIENCE = 15_000;
+const PATIENCE = 60_000;
 
 /** Looks until what is looked for holds: the page colours, copies and tidies up a moment after it was told to. */
 async function eventually(look) {
@@ -112,13 +112,24 @@ class Visit {
     if (!(await tool.getAttribute('class')).includes('active')) await tool.click();
   }
 
+  /** Presses a button that copies, and says so for a moment: until it has been seen to. */
+  async copy(within, name) {
+    await eventually(async () => {
+      await within.getByRole('button', { name }).click();
+      await within.getByRole('button', { name: 'Copied' }).waitFor({ timeout: 2_000 });
+    });
+  }
+
   /** Holds what was copied against `check`. */
   copies(check) {
     return eventually(async () => check(await this.page.evaluate(() => navigator.clipboard.readText())));
   }
 
   async isWithinItsWidth() {
-    assert.equal(await this.page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, 'something stands out');
+    await eventually(async () => {
+      const standsOut = await this.page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+      assert.equal(standsOut, false, 'something stands out');
+    });
   }
 
   async picture(name) {
@@ -140,11 +151,13 @@ const STEPS = {
     }));
     assert.ok(bytes < 2 << 20, `${bytes} bytes on the wire`);
     Object.assign(visit.figures, { paint: Math.round(paint), kib: Math.round(bytes / 1024) });
-    const isDark = await visit.page.evaluate(() => {
-      const [r, g, b] = getComputedStyle(document.querySelector('.graphiql-container')).backgroundColor.match(/\d+/g);
-      return Number(r) + Number(g) + Number(b) < 384;
+    await eventually(async () => {
+      const isDark = await visit.page.evaluate(() => {
+        const [r, g, b] = getComputedStyle(document.querySelector('.graphiql-container')).backgroundColor.match(/\d+/g);
+        return Number(r) + Number(g) + Number(b) < 384;
+      });
+      assert.equal(isDark, visit.view.scheme === 'dark');
     });
-    assert.equal(isDark, visit.view.scheme === 'dark');
     await visit.isWithinItsWidth();
   },
 
@@ -186,9 +199,8 @@ const STEPS = {
     const { answer } = visit.ran.at(-1);
     const [{ path, sql }] = answer.extensions.backref.statements;
     await visit.page.locator(`tr[data-path="${path}"] th button`).click();
-    assert.equal(await visit.page.locator('.backref-sql pre').textContent(), sql);
-    await visit.page.getByRole('button', { name: 'Copy SQL' }).click();
-    await visit.page.getByRole('button', { name: 'Copied' }).waitFor();
+    await eventually(async () => assert.equal(await visit.page.locator('.backref-sql pre').textContent(), sql));
+    await visit.copy(visit.page, 'Copy SQL');
     await visit.copies((copied) => assert.equal(copied, sql));
     await visit.picture('sql');
     await visit.page.locator(`tr[data-path="${path}"] th button`).click();
@@ -206,9 +218,11 @@ const STEPS = {
     await visit.page.keyboard.press('Escape');
     await visit.write('.graphiql-query-editor', `{ ${root}(limit: 7) { id } }`);
     await visit.page.waitForFunction(() => /at most 1 statement and 7 rows/.test(document.querySelector('.backref-cost')?.textContent));
-    const [line] = (await visit.panel()).lines;
-    assert.equal(line.path, root);
-    assert.match(line.rows, /≤ 7$/);
+    await eventually(async () => {
+      const [line] = (await visit.panel()).lines;
+      assert.equal(line.path, root);
+      assert.match(line.rows, /≤ 7$/);
+    });
     await visit.write('.graphiql-query-editor', `{ ${root}(limit: 1000000) { id } }`);
     await visit.page.waitForFunction(() => /at most 1000/.test(document.querySelector('.backref-cost')?.textContent));
   },
@@ -220,8 +234,7 @@ const STEPS = {
       const told = visit.page.locator(`tr[data-path="${root}"] .backref-lack`);
       await told.waitFor();
       assert.ok((await told.textContent()).includes(says));
-      await told.getByRole('button', { name: 'Copy what mends it' }).click();
-      await told.getByRole('button', { name: 'Copied' }).waitFor();
+      await visit.copy(told, 'Copy what mends it');
       await visit.copies((copied) => assert.equal(copied, mendedBy.join('\n')));
       await visit.picture('lacks');
     }

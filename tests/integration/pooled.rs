@@ -86,7 +86,7 @@ async fn it_starts_again_and_again_whatever_others_have_left() {
         for program in [&first, &second] {
             let answer = program.ask(NESTED);
             assert!(answer.get("errors").is_none(), "{answer}");
-            assert_eq!(program.status_of("/readyz").0, "200");
+            program.assert_ready();
         }
         for program in [first, second] {
             let (status, log) = program.stop();

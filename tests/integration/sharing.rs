@@ -44,6 +44,10 @@ async fn quick_requests_do_not_wait_behind_slow_ones() {
     let app = TestApp::blog(&database);
     let quick = app.query(QUICK).await.data();
     let slow = app.query(SLOW).await.data();
+    // By one alone, which may have been held up, it is not known how quick they are.
+    for _ in 0..5 {
+        app.query(QUICK).await.data();
+    }
 
     let locked = lock(&database, "comment").await;
     // All come at once, so quick ones are sent behind slow ones before anybody knows how slow they are.
@@ -55,7 +59,16 @@ async fn quick_requests_do_not_wait_behind_slow_ones() {
         assert!(!is_slow(i), "it read through a lock");
         assert_eq!(answer.data(), quick);
     }
-    assert!((3..=6).contains(&statements_that_wait(&database).await));
+    // What was quick is done; a slow one may be between two connections still, or have its turn last.
+    let mut waiting = 0;
+    while waiting < 3 {
+        assert!(
+            futures_util::poll!(running.next()).is_pending(),
+            "it read through a lock"
+        );
+        waiting = statements_that_wait(&database).await;
+        assert!(waiting <= 6, "{waiting} wait for three requests");
+    }
     locked.rollback().await.expect("the lock's end");
     while let Some((i, answer)) = running.next().await {
         assert!(is_slow(i));
@@ -88,6 +101,8 @@ async fn what_is_quick_and_was_held_up_once_does_not_wait_for_all_that_is_slow()
         let ends = async {
             tokio::time::sleep(Duration::from_millis(120)).await;
             others.rollback().await.expect("the lock's end");
+            // Somebody else is answered now, too.
+            database.execute("SELECT name FROM tag").await;
             began.elapsed()
         };
         let asked = async {

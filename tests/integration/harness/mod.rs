@@ -18,7 +18,7 @@ pub use app::{Answer, TestApp};
 pub use faulty::{Fault, FaultyWay};
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Server, own_server};
-pub use process::{Program, SECRET, answer, token};
+pub use process::{LATE, Program, SECRET, answer, token};
 pub use proxy::{Proxy, Way};
 pub use stage::{Stage, on_every_database};
 pub use statements::Statements;

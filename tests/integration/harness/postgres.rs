@@ -142,10 +142,6 @@ fn start(binaries: &Path) -> Server {
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("our own folder");
     }
     let data = folder.join("data");
-    let port = TcpListener::bind("127.0.0.1:0")
-        .and_then(|l| l.local_addr())
-        .expect("a free port")
-        .port();
     let prefix = as_server_user(root);
     let mut words: Vec<String> = prefix.iter().map(|s| (*s).to_owned()).collect();
     words.push(binaries.join("initdb").display().to_string());
@@ -173,6 +169,11 @@ fn start(binaries: &Path) -> Server {
         String::from_utf8_lossy(&made.stderr)
     );
 
+    // Not before that, which takes long: somebody else would have it by then.
+    let port = TcpListener::bind("127.0.0.1:0")
+        .and_then(|l| l.local_addr())
+        .expect("a free port")
+        .port();
     let settings = format!(
         "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -c fsync=off -c synchronous_commit=off \
          -c full_page_writes=off -c max_connections=300 -c shared_buffers=64MB -c logging_collector=off"

@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What the tokens of tests are signed with.
 pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
+/// What a probe is told that is not answered in its two seconds, be it that the machine stood still.
+pub const LATE: &str = "the database does not answer within 2 s";
+
 /// A token of the first user's, as the program makes it.
 pub fn token(database: &TestDatabase) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_backref"))
@@ -209,6 +212,18 @@ impl Program {
         let status = text.split(' ').nth(1).unwrap_or_default().to_owned();
         let body = text.split_once("\r\n\r\n").unwrap_or_default().1.to_owned();
         (status, body)
+    }
+
+    /// That it is ready, however late it says so.
+    pub fn assert_ready(&self) {
+        let started = Instant::now();
+        loop {
+            let (status, says) = self.status_of("/readyz");
+            if !says.contains(LATE) || started.elapsed() > PATIENCE {
+                assert_eq!(status, "200", "{says}");
+                return;
+            }
+        }
     }
 
     pub fn signal(&self, signal: Signal) {

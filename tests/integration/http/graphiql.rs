@@ -175,6 +175,7 @@ async fn a_client_gets_the_encoding_that_it_asks_for() {
         ("gzip;q=1, br;q=0.5", Some("gzip")),
         ("*", Some("br")),
         ("br;q=0, *", Some("gzip")),
+        ("br, identity;q=0", Some("br")),
     ] {
         let asked = [("accept", BROWSER), ("accept-encoding", accepts)];
         let (status, headers, _) = get(&app.router, "/", &asked).await;

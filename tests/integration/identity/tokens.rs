@@ -196,11 +196,23 @@ async fn what_is_known_of_a_token_ends_with_it() {
         ..TokenSettings::secret(SECRET)
     };
     let (_database, app, tokens) = believing(settings).await;
-    let end = now() + 2;
-    let brief = by_secret(SECRET, &with(json!({ "exp": end })));
-    assert_eq!(shown(&app.router, &brief).await.status, 200);
-    assert_eq!(shown(&app.router, &brief).await.status, 200);
-    assert_eq!(tokens.hits(), 1);
+    let mut life = 2;
+    let (end, brief) = loop {
+        let end = now() + life;
+        let brief = by_secret(SECRET, &with(json!({ "exp": end })));
+        let hits = tokens.hits();
+        let statuses = [
+            shown(&app.router, &brief).await.status,
+            shown(&app.router, &brief).await.status,
+        ];
+        // A busy machine may need longer for that.
+        if now() < end {
+            assert_eq!(statuses, [200, 200]);
+            assert_eq!(tokens.hits(), hits + 1);
+            break (end, brief);
+        }
+        life *= 2;
+    };
     while now() < end {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

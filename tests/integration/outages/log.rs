@@ -2,7 +2,7 @@
 //! row; and each cause once, with how often it came.
 
 use super::*;
-use crate::harness::{Program, SECRET as SECRET_KEY, token};
+use crate::harness::{LATE, Program, SECRET as SECRET_KEY, token};
 
 async fn run(database: &TestDatabase, statements: &[&str]) {
     for sql in statements {
@@ -504,6 +504,7 @@ async fn an_outage_is_a_few_lines() {
     let proxy = Proxy::before(&mut database).await;
     let program = Program::serve(&database, &["--log-json"]);
     proxy.is(Way::Cut);
+    let began = Instant::now();
     for i in 0..300 {
         let answer = program.ask(&format!("{{ users(limit: {i}) {{ id }} tags {{ id }} }}"));
         assert_eq!(
@@ -514,7 +515,9 @@ async fn an_outage_is_a_few_lines() {
     assert_eq!(program.status_of("/readyz").0, "503");
     let (_, log) = program.stop();
     let is_loud = |line: &&str| line.contains("\"ERROR\"") || line.contains("\"WARN\"");
-    assert!(log.lines().filter(is_loud).count() < 30, "{log}");
+    // There are a few causes, each of which is counted every ten seconds.
+    let most = 30 + began.elapsed().as_secs() as usize / 2;
+    assert!(log.lines().filter(is_loud).count() < most, "{log}");
     assert!(log.contains("cannot open a connection"), "{log}");
 }
 
@@ -523,7 +526,8 @@ async fn of_what_goes_well_nothing_is_said() {
     for backend in Backend::all() {
         let database = TestDatabase::sample(backend).await;
         let program = Program::serve(&database, &["--log-json"]);
-        for path in ["/readyz", "/healthz", "/"] {
+        program.assert_ready();
+        for path in ["/healthz", "/"] {
             assert_eq!(program.status_of(path).0, "200", "{path}");
         }
         let answer = program.ask("{ users { posts { title } } }");
@@ -533,8 +537,9 @@ async fn of_what_goes_well_nothing_is_said() {
         let loud = log
             .lines()
             .filter(|line| line.contains("\"ERROR\"") || line.contains("\"WARN\""));
-        // What somebody has added to the box without rules for writing is told of at the start.
-        let loud = loud.filter(|line| !line.contains("anybody may write"));
+        // What somebody has added to the box without rules for writing is told of at the start; and that a machine stood still.
+        let usual = |line: &&str| line.contains("anybody may write") || line.contains(LATE);
+        let loud = loud.filter(|line| !usual(line));
         assert_eq!(loud.collect::<Vec<_>>(), Vec::<&str>::new());
     }
 }
@@ -606,12 +611,13 @@ async fn a_value_that_cannot_be_written_is_told_without_it() {
             assert!(same.iter().all(|(m, _)| m == message), "one id: {same:?}");
             let (_, id) = message.rsplit_once("(error ").expect("an id");
             let lines = about(&log, id.trim_end_matches(')'));
-            // Once, and then how often it came again.
-            let [first, again] = &lines[..] else {
-                panic!("two lines: {lines:?} of {log}")
+            // Once, and then how often it came again: on a machine that is slow enough by more than one count.
+            let [first, again @ ..] = &lines[..] else {
+                panic!("no line: {log}")
             };
             assert_eq!(first["fields"]["path"], *path, "{first}");
-            assert_eq!(again["fields"]["times"], 2, "{again}");
+            let times = again.iter().map(|line| line["fields"]["times"].as_u64());
+            assert_eq!(times.sum::<Option<u64>>(), Some(2), "{again:?}");
         }
     }
 }

@@ -105,7 +105,7 @@ async fn a_statement_that_the_database_stops_takes_no_other_with_it() {
         return;
     };
     let bounded = format!(
-        "{}?options=-c%20statement_timeout%3D400",
+        "{}?options=-c%20statement_timeout%3D3000",
         database.url.shown()
     );
     database.url = bounded.parse().expect("a URL");
@@ -194,7 +194,7 @@ async fn a_database_that_hangs_for_a_while_is_waited_for() {
     };
     let proxy = Proxy::before(&mut database).await;
     let app = TestApp::with_timeout(&database, Duration::from_secs(2));
-    app.query(QUERY).await.data();
+    is_well_again(&app).await;
     proxy.is(Way::Stopped);
     let answers = join_all((0..20).map(|_| app.query(QUERY))).await;
     for answer in answers {

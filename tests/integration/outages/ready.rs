@@ -5,6 +5,7 @@ use axum::http::{Request, StatusCode};
 use backref::serve::http::{self, ServerOptions};
 
 use super::*;
+use crate::harness::LATE;
 
 async fn readyz(app: &TestApp) -> (StatusCode, String) {
     get(app, "/readyz").await
@@ -52,6 +53,18 @@ fn is_not(answer: &(StatusCode, String), says: &str) {
     assert!(answer.1.len() < 300, "{}", answer.1);
 }
 
+/// Becomes not ready for this reason, however busy the machine is: who does not hear of it in his two seconds asks again.
+async fn becomes_unready(app: &TestApp, says: &str) -> String {
+    let since = Instant::now();
+    loop {
+        let answer = readyz(app).await;
+        if !answer.1.contains(LATE) || since.elapsed() > PATIENCE {
+            is_not(&answer, says);
+            return answer.1;
+        }
+    }
+}
+
 #[tokio::test]
 async fn while_the_database_hangs_probes_are_answered_in_time_and_do_not_pile_up() {
     let Some(mut database) = postgres().await else {
@@ -60,13 +73,13 @@ async fn while_the_database_hangs_probes_are_answered_in_time_and_do_not_pile_up
     let proxy = Proxy::before(&mut database).await;
     let app = TestApp::blog(&database);
     app.query(QUERY).await.data();
-    is_ready(&readyz(&app).await);
+    becomes_ready(&app).await;
     proxy.is(Way::Stopped);
     let before = proxy.connections();
     for _ in 0..2 {
         let since = Instant::now();
         for answer in join_all((0..200).map(|_| readyz(&app))).await {
-            is_not(&answer, "the database does not answer within 2 s");
+            is_not(&answer, LATE);
         }
         assert!(since.elapsed() < PATIENCE / 2, "{:?}", since.elapsed());
         is_ready(&get(&app, "/healthz").await);
@@ -84,9 +97,9 @@ async fn a_database_out_of_reach_is_named_without_anything_secret() {
     };
     let proxy = Proxy::before(&mut database).await;
     let app = TestApp::blog(&database);
-    is_ready(&readyz(&app).await);
+    becomes_ready(&app).await;
     proxy.is(Way::Cut);
-    is_not(&readyz(&app).await, "the database cannot be reached");
+    becomes_unready(&app, "the database cannot be reached").await;
     proxy.is(Way::Open);
     becomes_ready(&app).await;
 
@@ -95,9 +108,8 @@ async fn a_database_out_of_reach_is_named_without_anything_secret() {
         .shown()
         .replace(&database.name(), "a_secret_name");
     database.url = gone.parse().expect("a URL");
-    let answer = readyz(&TestApp::blog(&database)).await;
-    is_not(&answer, "3D000");
-    assert!(!answer.1.contains("secret"), "{}", answer.1);
+    let answer = becomes_unready(&TestApp::blog(&database), "3D000").await;
+    assert!(!answer.contains("secret"), "{answer}");
 }
 
 #[tokio::test]
@@ -107,7 +119,7 @@ async fn a_file_that_is_gone_or_is_none_is_not_ready() {
     let file = std::path::Path::new(file.trim_start_matches("sqlite://"));
     without_log(&database, file).await;
     let app = TestApp::blog(&database);
-    is_ready(&readyz(&app).await);
+    becomes_ready(&app).await;
     let kept = std::fs::read(file).expect("the file");
     let replace = |content: &[u8]| {
         let other = file.with_extension("new");
@@ -116,17 +128,14 @@ async fn a_file_that_is_gone_or_is_none_is_not_ready() {
     };
 
     std::fs::rename(file, file.with_extension("away")).expect("the file goes");
-    is_not(
-        &readyz(&app).await,
-        "the database file cannot be used: No such file",
-    );
+    let gone = "the database file cannot be used: No such file";
+    becomes_unready(&app, gone).await;
     std::fs::rename(file.with_extension("away"), file).expect("the file comes");
     becomes_ready(&app).await;
     for none in [&b""[..], &kept[..4096], &[b'x'; 8192][..]] {
         replace(none);
-        let answer = readyz(&app).await;
-        is_not(&answer, "the database file cannot be used");
-        assert!(!answer.1.contains("test.db"), "{}", answer.1);
+        let answer = becomes_unready(&app, "the database file cannot be used").await;
+        assert!(!answer.contains("test.db"), "{answer}");
         assert_eq!(app.query("{ tags { id } }").await.code(), "UNAVAILABLE");
         replace(&kept);
         becomes_ready(&app).await;
@@ -143,7 +152,7 @@ async fn a_server_that_stops_is_not_ready() {
         router: http::router(app.engine.clone(), &options),
         engine: app.engine,
     };
-    is_ready(&readyz(&app).await);
+    becomes_ready(&app).await;
     options.stop.begin();
     is_not(&readyz(&app).await, "stopping");
 }

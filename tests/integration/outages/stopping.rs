@@ -75,10 +75,12 @@ async fn a_second_signal_ends_it_at_once() {
 /// Its time is that of a request, whose statement has been stopped by then.
 #[tokio::test]
 async fn a_request_that_takes_too_long_ends_with_it() {
-    let Some((_database, mut program, running, _locked)) = busy(&["--request-timeout", "2"]).await
+    let Some((_database, mut program, running, _locked)) = busy(&["--request-timeout", "5"]).await
     else {
         return;
     };
+    // The program waits for as long from then on: on a busy machine, too, the request's time is over before that.
+    tokio::time::sleep(Duration::from_secs(3)).await;
     program.signal(Signal::TERM);
     assert_eq!(
         answer(running)["errors"][0]["extensions"]["code"],
@@ -95,16 +97,17 @@ async fn whoever_sends_while_it_stands_still_is_answered_when_it_goes_on() {
     let database = TestDatabase::sample(Backend::Sqlite).await;
     let timeouts = ["--header-timeout", "--body-timeout", "--idle-timeout"];
     let arguments: Vec<_> = timeouts.into_iter().flat_map(|t| [t, "3"]).collect();
-    let program = Program::serve(&database, &arguments);
     let body = r#"{"query":"{ __typename }"}"#;
     let request = format!(
         "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
-    let is_answered = |mut stream: &TcpStream| {
+    let answer = |mut stream: &TcpStream| {
         let mut buffer = [0; 4096];
         let bytes = stream.read(&mut buffer).unwrap_or_default();
-        let text = String::from_utf8_lossy(&buffer[..bytes]);
+        String::from_utf8_lossy(&buffer[..bytes]).into_owned()
+    };
+    let is_whole = |text: String| {
         assert!(
             text.ends_with(r#"{"data":{"__typename":"Query"}}"#),
             "{text:?}"
@@ -112,22 +115,36 @@ async fn whoever_sends_while_it_stands_still_is_answered_when_it_goes_on() {
     };
     // On a used connection all of the next request comes then, on others the rest of the head, or of the body.
     let sent = [0, 20, request.len() - 5].map(|at| request.split_at(at));
-    let streams: Vec<_> = (0..30).map(|_| program.connect()).collect();
-    for stream in streams.iter().step_by(3) {
-        { stream }.write_all(request.as_bytes()).expect("it reads");
-        is_answered(stream);
+    let mut begun = None;
+    for _ in 0..10 {
+        let program = Program::serve(&database, &arguments);
+        let began = Instant::now();
+        let streams: Vec<_> = (0..30).map(|_| program.connect()).collect();
+        let (mut done, mut answers) = (Vec::new(), Vec::new());
+        for stream in streams.iter().step_by(3) {
+            done.push({ stream }.write_all(request.as_bytes()));
+            answers.push(answer(stream));
+        }
+        for (stream, (first, _)) in streams.iter().zip(sent.iter().cycle()) {
+            done.push({ stream }.write_all(first.as_bytes()));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        // Where a busy machine needs most of their time for that, it is done once more.
+        if began.elapsed() < Duration::from_secs(2) {
+            done.into_iter().for_each(|done| done.expect("it reads"));
+            answers.into_iter().for_each(is_whole);
+            begun = Some((program, streams));
+            break;
+        }
     }
-    for (stream, (first, _)) in streams.iter().zip(sent.iter().cycle()) {
-        { stream }.write_all(first.as_bytes()).expect("it reads");
-    }
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let (program, streams) = begun.expect("a machine that is quick enough once");
     program.signal(Signal::STOP);
     tokio::time::sleep(STILL).await;
     for (stream, (_, rest)) in streams.iter().zip(sent.iter().cycle()) {
         { stream }.write_all(rest.as_bytes()).expect("it is kept");
     }
     program.signal(Signal::CONT);
-    streams.iter().for_each(is_answered);
+    streams.iter().map(answer).for_each(is_whole);
     // And now it is counted again.
     let mut rest = Vec::new();
     let mut last = &streams[0];

@@ -318,11 +318,20 @@ const HANGS: &str = "{ posts(limit: 100, orderBy: [{ id: ASC }]) { title hangs }
 async fn time_ends_what_hangs() {
     for backend in Backend::all() {
         let database = TestDatabase::sample(backend).await;
-        let dropped = Arc::new(AtomicUsize::new(0));
-        let app = TestApp::within(&database, hanging(&dropped), SHORT);
-        let began = Instant::now();
-        let json = app.query(HANGS).await.json();
-        assert!(began.elapsed() < Duration::from_secs(20));
+        let mut time = SHORT;
+        let (json, dropped) = loop {
+            let dropped = Arc::new(AtomicUsize::new(0));
+            let app = TestApp::within(&database, hanging(&dropped), time);
+            let began = Instant::now();
+            let json = app.query(HANGS).await.json();
+            assert!(began.elapsed() < time + Duration::from_secs(20));
+            let is_one = json["errors"].as_array().map(Vec::len) == Some(1);
+            // On a busy machine its time may be over before the posts are there, or all of them have been looked at.
+            if (is_one && json["data"]["posts"].is_array()) || time > Duration::from_secs(10) {
+                break (json, dropped);
+            }
+            time *= 2;
+        };
         let errors = json["errors"].as_array().expect("one error");
         assert_eq!(errors.len(), 1, "{json}");
         assert_eq!(errors[0]["extensions"]["code"], "TIMEOUT");
@@ -349,8 +358,17 @@ async fn what_hangs_holds_no_connection_and_ends_with_its_client() {
         let posts = posts["posts"].as_array().map_or(0, Vec::len);
         let clients = 40;
         let all = futures_util::future::join_all((0..clients).map(|_| app.query(HANGS)));
-        let left = tokio::time::timeout(SHORT, all).await;
-        assert!(left.is_err(), "they hang");
+        // They hang once all of their other posts are done.
+        let hang = async {
+            while dropped.load(Ordering::SeqCst) < clients * (posts - 1) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
+        tokio::select! {
+            _ = all => panic!("they hang"),
+            () = hang => {}
+        }
         assert_eq!(
             dropped.load(Ordering::SeqCst),
             clients * posts,

@@ -17,6 +17,7 @@ use backref::read::load::{Database, DatabaseError, Writers};
 use backref::read::sql::BindValue;
 use futures_util::future::BoxFuture;
 use sea_orm::ConnectionTrait;
+use tokio::sync::Semaphore;
 
 use crate::harness::{Backend, TestDatabase};
 
@@ -90,6 +91,8 @@ enum Step {
     /// Writes one more than what is there, as one who has looked.
     Increment(i64),
     Wait(Duration),
+    /// Waits until it is open.
+    Until(Gate),
     Do(Box<dyn Fn(u32) -> BoxFuture<'static, ()> + Send + Sync>),
     Refuse,
 }
@@ -102,7 +105,8 @@ impl Work for Script {
     type Refused = Refused;
 
     fn is_brief(&self) -> bool {
-        !self.steps.iter().any(|step| matches!(step, Step::Wait(_)))
+        let waits = |step: &Step| matches!(step, Step::Wait(_) | Step::Until(_));
+        !self.steps.iter().any(waits)
     }
 
     async fn attempt<T: Transaction>(&self, on: &T) -> Result<Self::Done, Abort<Refused>> {
@@ -124,6 +128,7 @@ impl Work for Script {
                     on.change(&change(update, values, [])).await?;
                 }
                 Step::Wait(time) => tokio::time::sleep(*time).await,
+                Step::Until(gate) => gate.is_open().await,
                 Step::Do(done) => done(attempt).await,
                 Step::Refuse => return Err(Abort::Refused(Refused)),
             }
@@ -169,6 +174,35 @@ fn error(done: Result<Vec<Vec<Given>>, Abort<Refused>>) -> DatabaseError {
     match done {
         Err(Abort::Database(error)) => error,
         other => panic!("no error of the database's: {other:?}"),
+    }
+}
+
+/// What holds up work until a test has it go on, however busy the machine is.
+#[derive(Clone)]
+struct Gate(Arc<Semaphore>);
+
+impl Gate {
+    fn closed() -> Self {
+        Gate(Arc::new(Semaphore::new(0)))
+    }
+
+    fn open(&self) {
+        self.0.add_permits(1);
+    }
+
+    /// Waits until it is. It stays so.
+    async fn is_open(&self) {
+        let passed = self.0.acquire().await;
+        drop(passed.expect("it is there"));
+    }
+
+    /// Opens it when the steps before have been done.
+    fn opens(&self) -> Step {
+        let gate = self.clone();
+        Step::Do(Box::new(move |_| {
+            gate.open();
+            Box::pin(async {})
+        }))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use backref::read::load::DatabaseError;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 
 use super::{Scene, Script, Step, add, error, script, sql};
 use crate::harness::{Backend, PgBouncer, Proxy, TestDatabase, Way};
@@ -67,17 +67,28 @@ async fn what_is_cut_off_again_and_again_is_an_error() {
     assert_eq!(scene.rows().await, ["1 0 one 0", "2 0 two 0"]);
 }
 
-/// Has every COMMIT after a change take its time.
-const SLOW_COMMIT: &str = "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END';
+/// Has every COMMIT after a change wait for whoever has the lock.
+const HELD_COMMIT: &str = "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NULL; END';
     CREATE CONSTRAINT TRIGGER wait AFTER UPDATE ON counter DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait()";
+
+/// Whether a COMMIT waits for it.
+async fn is_held(database: &TestDatabase) -> bool {
+    let ask = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query = 'COMMIT'";
+    let ask = Statement::from_string(DbBackend::Postgres, ask);
+    let found = database.connection.query_one_raw(ask).await;
+    found.expect("an answer").is_some()
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_cut_off_while_it_is_committed_is_unknown_and_not_done_again() {
     let Some((scene, proxy)) = through_a_proxy().await else {
         return;
     };
-    let made = scene.database.connection.execute_unprepared(SLOW_COMMIT);
-    made.await.expect("a trigger");
+    scene.database.execute(HELD_COMMIT).await;
+    let held = scene.database.connection.begin().await;
+    let held = held.expect("a transaction");
+    let lock = "SELECT pg_advisory_xact_lock(7)";
+    held.execute_unprepared(lock).await.expect("the lock");
     let work = script([add(1, 1)]);
     let attempts = work.attempts.clone();
     let running = tokio::spawn({
@@ -85,16 +96,16 @@ async fn what_is_cut_off_while_it_is_committed_is_unknown_and_not_done_again() {
         async move { scene.run(work).await }
     });
     let began = Instant::now();
-    while attempts.load(Ordering::SeqCst) == 0 {
+    while !is_held(&scene.database).await {
         assert!(began.elapsed() < super::PATIENCE);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    tokio::time::sleep(Duration::from_millis(200)).await;
     proxy.is(Way::Cut);
     let unknown = error(running.await.expect("no panic"));
     assert!(matches!(unknown, DatabaseError::Unknown(_)), "{unknown:?}");
     assert_eq!(attempts.load(Ordering::SeqCst), 1);
     proxy.is(Way::Open);
+    held.rollback().await.expect("the lock's end");
     scene.run(script([add(2, 1)])).await.expect("it is done");
 }
 

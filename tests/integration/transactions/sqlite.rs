@@ -9,7 +9,7 @@ use backref::read::load::DatabaseError;
 use backref::serve::database::Url;
 use futures_util::future::join_all;
 
-use super::{Order, Scene, Step, add, error, script};
+use super::{Gate, Order, Scene, Step, add, error, script};
 use crate::harness::{Backend, TestDatabase};
 
 fn file(scene: &Scene) -> PathBuf {
@@ -21,15 +21,16 @@ fn file(scene: &Scene) -> PathBuf {
 async fn who_comes_first_has_his_turn_first_and_readers_wait_for_nobody() {
     let scene = Scene::new(Backend::Sqlite).await;
     let order = Order::default();
-    let holds = Step::Wait(Duration::from_millis(500));
-    let first = scene.run(script([add(1, 1), holds, order.note(0)]));
+    let (written, may_end) = (Gate::closed(), Gate::closed());
+    let holds = Step::Until(may_end.clone());
+    let first = scene.run(script([add(1, 1), written.opens(), holds, order.note(0)]));
     let others = join_all((1..20).map(|i| scene.run(script([order.note(i), add(1, 1)]))));
     let reads = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        let began = Instant::now();
+        written.is_open().await;
+        // The first ends after this alone.
         scene.readers.ping().await.expect("it answers");
-        assert!(began.elapsed() < Duration::from_millis(300));
         assert_eq!(order.taken(), [0; 0]);
+        may_end.open();
     };
     let (first, others, ()) = tokio::join!(first, others, reads);
     first.expect("it is done");
@@ -43,11 +44,8 @@ async fn who_comes_first_has_his_turn_first_and_readers_wait_for_nobody() {
 #[tokio::test]
 async fn who_left_or_is_late_before_his_turn_is_not_begun() {
     let scene = Scene::new(Backend::Sqlite).await;
-    let order = Order::default();
-    let first = scene.run(script([
-        Step::Wait(Duration::from_millis(400)),
-        order.note(0),
-    ]));
+    let (order, may_end) = (Order::default(), Gate::closed());
+    let first = scene.run(script([Step::Until(may_end.clone()), order.note(0)]));
     let late = async {
         let soon = Instant::now() + Duration::from_millis(100);
         let work = Arc::new(script([order.note(1)]));
@@ -60,7 +58,11 @@ async fn who_left_or_is_late_before_his_turn_is_not_begun() {
         let left = tokio::time::timeout(Duration::from_millis(100), work).await;
         assert!(left.is_err());
     };
-    let (first, (), ()) = tokio::join!(first, late, leaves);
+    let others = async {
+        tokio::join!(late, leaves);
+        may_end.open();
+    };
+    let (first, ()) = tokio::join!(first, others);
     first.expect("it is done");
     scene
         .run(script([order.note(3)]))
@@ -130,10 +132,9 @@ async fn what_is_written_is_in_the_file_that_is_there() {
         .expect("a checkpoint");
     drop(other);
     fs::rename(&backup, &served).expect("a move over it");
-    let soon = Instant::now() + Duration::from_secs(20);
     for _ in 0..3 {
         let work = Arc::new(script([add(1, 10)]));
-        let done = scene.writers.run(work, soon).await;
+        let done = scene.writers.run(work, super::far()).await;
         done.unwrap_or_else(|e| panic!("{e:?}"));
         scene.readers.ping().await.expect("it answers");
     }

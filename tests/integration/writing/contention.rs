@@ -4,7 +4,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ where
 {
     let clients: Vec<_> = (0..clients).map(|n| tokio::spawn(client(n))).collect();
     let all = futures_util::future::join_all(clients);
-    let patience = Duration::from_secs(so_many(120, 3600) as u64);
+    let patience = Duration::from_secs(so_many(600, 3600) as u64);
     let all = tokio::time::timeout(patience, all).await;
     let ended = all.expect("they come to an end").into_iter();
     ended.map(|one| one.expect("no panic")).collect()
@@ -227,7 +227,7 @@ async fn a_slow_commit_is_waited_for() {
     if !Backend::all().contains(&Backend::Postgres) {
         return;
     }
-    let (database, _) = blog(Backend::Postgres).await;
+    let (database, patient) = blog(Backend::Postgres).await;
     let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$;
         CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON tag DEFERRABLE INITIALLY DEFERRED
@@ -238,9 +238,21 @@ async fn a_slow_commit_is_waited_for() {
         .await
         .expect("a trigger");
     let app = TestApp::with_timeout(&database, Duration::from_secs(1));
-    let create = "mutation { createTag(input: { name: \"slow\" }) { name } }";
-    let created = ask(&app, create, json!({})).await;
-    assert_eq!(created.data()["createTag"]["name"], "slow");
+    let create = "mutation($name: String!) { createTag(input: { name: $name }) { name } }";
+    let began = Instant::now();
+    for number in 0.. {
+        let name = format!("slow-{number}");
+        let created = ask(&app, create, json!({ "name": name })).await;
+        if created.code() != "TIMEOUT" {
+            assert_eq!(created.data()["createTag"]["name"], name);
+            return;
+        }
+        // On a busy machine its time is over before it is committed, and then it is not: nothing is learnt of that.
+        let tags = format!("{{ tags(where: {{ name: {{ eq: {name:?} }} }}) {{ name }} }}");
+        assert_eq!(read(&patient, &tags).await["tags"], json!([]));
+        let is_soon = began.elapsed() < Duration::from_secs(60);
+        assert!(is_soon, "{}", created.text);
+    }
 }
 
 /// As many connections as PostgreSQL allows are those that read: writers get one all the same.
@@ -276,7 +288,7 @@ async fn who_reads_gives_connections_up_for_who_writes() {
                     let name = format!("few-{client}-{n}");
                     let create =
                         format!("mutation {{ createTag(input: {{ name: {name:?} }}) {{ name }} }}");
-                    let created = server.ask_with(&create, header);
+                    let created = patiently(|| server.ask_with(&create, header));
                     assert_eq!(created["data"]["createTag"]["name"], name, "{created}");
                 }
             });
@@ -284,6 +296,20 @@ async fn who_reads_gives_connections_up_for_who_writes() {
     });
     server.stop();
     execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+}
+
+/// A connection is waited for five seconds at most, which those before may need on a busy machine: then once more.
+fn patiently(ask: impl Fn() -> Value) -> Value {
+    let began = Instant::now();
+    loop {
+        let asked = Instant::now();
+        let answer = ask();
+        let is_refused = answer["errors"][0]["extensions"]["code"] == "UNAVAILABLE";
+        let has_waited = asked.elapsed() >= Duration::from_secs(5);
+        if !(is_refused && has_waited) || began.elapsed() > Duration::from_secs(60) {
+            return answer;
+        }
+    }
 }
 
 fn versions(data: &Value) -> Vec<(String, u64)> {

@@ -54,7 +54,8 @@ fn request(name: &str) -> Value {
 /// Sends it, and returns the answer, if one comes.
 fn send(address: &str, token: &str, name: &str) -> Option<Value> {
     let mut stream = TcpStream::connect(address).ok()?;
-    let patience = Some(Duration::from_secs(30));
+    // Longer than the server lets it take.
+    let patience = Some(Duration::from_secs(60));
     stream.set_read_timeout(patience).ok()?;
     let body = request(name).to_string();
     write!(

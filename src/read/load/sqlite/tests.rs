@@ -172,36 +172,51 @@ fn work_that_cannot_be_done_here_now_is_done_on_a_thread() {
     holder.join().expect("a thread").expect("it ends");
 }
 
+/// Whether it says that its time was over. A thread that had no processor for a while has not begun what it finds late then,
+/// and refuses it: of that nothing is learnt.
+fn has_timed_out(error: &DatabaseError, since: Instant) -> bool {
+    let is_refused = matches!(error, DatabaseError::Overloaded { .. });
+    let is_soon = since.elapsed() < Duration::from_secs(60);
+    assert!(error.is_timeout() || (is_refused && is_soon), "{error}");
+    error.is_timeout()
+}
+
 #[test]
 fn work_ends_with_its_time() {
     let stage = Stage::new();
-    for learnt in [Arc::default(), slow()] {
-        let deadline = Instant::now() + Duration::from_millis(50);
-        let work = |connection: &mut Sqlite| connection.number(&count(ENDLESS));
-        let ended = stage
-            .runtime
-            .block_on(stage.pool.run(deadline, &learnt, work));
-        let error = ended.expect_err("it would not end");
-        assert!(error.is_timeout(), "{error}");
+    let since = Instant::now();
+    for is_known in [false, true] {
+        let mut time = Duration::from_millis(50);
+        loop {
+            let learnt = if is_known { slow() } else { Arc::default() };
+            let deadline = Instant::now() + time;
+            let work = |connection: &mut Sqlite| connection.number(&count(ENDLESS));
+            let ended = stage
+                .runtime
+                .block_on(stage.pool.run(deadline, &learnt, work));
+            let error = ended.expect_err("it would not end");
+            if has_timed_out(&error, since) {
+                break;
+            }
+            time *= 2;
+        }
     }
     // What comes too late is not begun.
     let places = Places::default();
-    let learnt = slow();
-    let there = places.clone();
-    let late = stage
-        .pool
-        .run(Instant::now(), &learnt, move |_: &mut Sqlite| {
-            there.note();
-            Ok(())
-        });
-    std::thread::sleep(Duration::from_millis(1));
-    assert!(
-        stage
-            .runtime
-            .block_on(late)
-            .expect_err("too late")
-            .is_timeout()
-    );
+    loop {
+        let (learnt, there) = (slow(), places.clone());
+        let late = stage
+            .pool
+            .run(Instant::now(), &learnt, move |_: &mut Sqlite| {
+                there.note();
+                Ok(())
+            });
+        std::thread::sleep(Duration::from_millis(1));
+        let error = stage.runtime.block_on(late).expect_err("too late");
+        if has_timed_out(&error, since) {
+            break;
+        }
+    }
     assert_eq!(places.take(), [false; 0]);
 }
 
@@ -299,7 +314,8 @@ fn a_panic_ends_its_own_work() {
     }
 }
 
-/// Steps are not all alike: of the same number, those that fold long texts are too much.
+/// Steps are not all alike: of the same number, those that fold long texts are too much. There are few of them, so that a slow
+/// processor does the others in their time, too.
 #[test]
 fn steps_that_take_long_count_for_more() {
     let (stage, places) = (Stage::new(), Places::default());
@@ -307,18 +323,19 @@ fn steps_that_take_long_count_for_more() {
         let there = places.clone();
         let text = format!("lower(hex(zeroblob({length})))");
         let sql = format!(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400)
              SELECT count(*) FROM n WHERE backref_fold({text} || i) <> ''"
         );
         let counted = stage.run(&Arc::default(), move |connection| {
             there.note();
             connection.number(&sql)
         });
-        assert_eq!(counted.expect("a number"), 1500);
+        assert_eq!(counted.expect("a number"), 400);
         places.take()
     };
-    assert_eq!(ask(0), [true]);
-    assert_eq!(ask(20_000), [true, false]);
+    // Whoever shares the processor may make something long of it now and then.
+    assert!((0..20).any(|_| ask(0) == [true]));
+    assert_eq!(ask(200_000), [true, false]);
 }
 
 /// Work for the thread that writes, which takes so long.
@@ -446,11 +463,12 @@ fn what_is_brief_is_written_before_all_that_is_long_and_waits() {
 fn what_cannot_be_written_in_time_is_refused_at_once() {
     let stage = Stage::new();
     let writer = SqliteWriter::beside(&stage.pool);
-    let (begun, soon) = (Arc::default(), Instant::now() + LARGE * 60);
+    // By guesses that are so large that what passes until all have come is nothing.
+    let (begun, soon) = (Arc::default(), Instant::now() + LARGE * 600);
     let write = |guess| writer.run(Arc::new(writes(guess, &begun)), soon);
     stage.runtime.block_on(async {
-        let half = LARGE * 29;
-        let (first, second, third) = tokio::join!(write(half), write(half), write(half));
+        let third = LARGE * 200;
+        let (first, second, third) = tokio::join!(write(third), write(third), write(third));
         first.expect("it need not wait");
         second.expect("it had time");
         third.expect("it had time");
@@ -458,13 +476,13 @@ fn what_cannot_be_written_in_time_is_refused_at_once() {
         let held = Arc::new(Barrier::new(2));
         let first = Takes {
             held: Some(held.clone()),
-            ..writes(LARGE * 50, &begun)
+            ..writes(LARGE * 350, &begun)
         };
         let (first, second) = tokio::join!(writer.run(Arc::new(first), soon), async {
-            let waits = write(LARGE * 50);
+            let waits = write(LARGE * 350);
             let refused = async {
                 tokio::task::yield_now().await;
-                let refused = write(LARGE * 50).await;
+                let refused = write(LARGE * 350).await;
                 held.wait();
                 held.wait();
                 refused
