@@ -24,7 +24,25 @@ pub fn name(typed: &str) -> String {
 /// blanks around it (`char(n)`, `RTRIM`), and of one form (collations of ICU). Names that differ to the database share their
 /// attempts then, which lets nobody in.
 pub fn folded(name: &str) -> String {
-    // By way of the upper case `ß` is `ss`, and a final `ς` is `σ`.
-    let upper = name.trim().nfc().flat_map(char::to_uppercase);
+    // By way of the upper case `ß` is `ss`, and a final `ς` is `σ`; `ẞ` is an upper case of its own until it is made small.
+    let lower = name.trim().nfc().flat_map(char::to_lowercase);
+    let upper = lower.flat_map(char::to_uppercase);
     upper.flat_map(char::to_lowercase).nfc().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_spelling_of_a_name_is_folded_to_the_same() {
+        for spellings in [
+            ["straße", "STRASSE", "STRAẞE", " Strasse "],
+            ["οδος", "ΟΔΟΣ", "οδοσ", "Οδος"],
+            ["é", "e\u{301}", "É", "E\u{301}"],
+        ] {
+            let folded = spellings.map(folded);
+            assert!(folded.iter().all(|f| *f == folded[0]), "{folded:?}");
+        }
+    }
 }

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 use super::super::http::SMALL;
+use super::STREAMS;
 
 /// So many bytes a connection may have, before its next request waits.
 const ENOUGH: usize = 4 << 20;
@@ -62,6 +63,10 @@ impl Room {
             state.begun += 1;
             return Ok(Place(self.clone()));
         }
+        // Requests that are given up leave their place in the line behind.
+        if state.waiting.len() >= 2 * STREAMS as usize {
+            state.waiting.retain(|waits| !waits.is_closed());
+        }
         let (place, comes) = oneshot::channel();
         state.waiting.push_back(place);
         Err(comes)
@@ -102,9 +107,13 @@ impl Room {
             let Some(next) = state.waiting.pop_front() else {
                 return;
             };
+            // Its place would be given back to this function, once more for each that has been given up.
+            if next.is_closed() {
+                continue;
+            }
             state.begun += 1;
             drop(state);
-            // Whoever has left gives it back.
+            // Whoever leaves at this very moment gives it back.
             let _ = next.send(Place(self.clone()));
         }
     }
@@ -159,5 +168,29 @@ impl Drop for Unsent {
         self.room.everywhere.fetch_sub(self.bytes, Relaxed);
         self.room.lock().unsent -= self.bytes;
         self.room.let_in();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client may send requests and take them back for as long as it takes no answer.
+    #[test]
+    fn whoever_left_is_passed_over_and_does_not_stay_in_the_line() {
+        let room = Arc::new(Room::new(Arc::default()));
+        let full = room.keep_part(ENOUGH);
+        for _ in 0..100_000 {
+            assert!(room.enter().is_err());
+        }
+        assert!(room.lock().waiting.len() <= 2 * STREAMS as usize);
+        let mut stays = room.enter().err().expect("no room");
+        // Many leave while nobody comes.
+        let left: Vec<_> = (0..2 * STREAMS).map(|_| room.enter()).collect();
+        drop(left);
+        drop(full);
+        assert!(stays.try_recv().is_ok());
+        assert_eq!(room.lock().begun, 0);
+        assert!(room.enter().is_ok());
     }
 }

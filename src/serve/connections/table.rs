@@ -83,7 +83,8 @@ impl Table {
     pub fn end_unread(&self, most: usize) -> u64 {
         let open = self.lock();
         let stay = open.all.values().filter(|watched| !watched.is_to_end());
-        let mut stay: Vec<_> = stay.map(|w| (w.unread(), w)).collect();
+        let stay = stay.map(|watched| (watched.unread(), watched));
+        let mut stay: Vec<_> = stay.filter(|(unread, _)| unread.bytes > 0).collect();
         stay.sort_by_key(|(unread, _)| Reverse(*unread));
         let mut unsent: usize = stay.iter().map(|(unread, _)| unread.bytes).sum();
         let mut ended = 0;

@@ -249,9 +249,13 @@ impl Watched {
         };
         let takes = self.blocked.load(Relaxed);
         let since = stalls.unwrap_or_else(|| self.progress_at.load(Relaxed));
-        let waits = self.clock.now().saturating_sub(since);
+        let now = self.clock.now();
+        let waits = now.saturating_sub(since);
+        // Of HTTP/2 a client may take nothing of an answer while its connection takes all that is sent.
+        let left = || self.is_left(now, Duration::from_millis(TAKES_NOTHING));
+        let still = (takes || stalls.is_some()) && waits >= TAKES_NOTHING;
         Unread {
-            nothing: (takes || stalls.is_some()) && waits >= TAKES_NOTHING,
+            nothing: still || left(),
             bytes: self.room.unsent(),
             waits,
         }

@@ -80,7 +80,10 @@ pub fn take_some_encoding<B>(mut request: Request<B>) -> Request<B> {
         };
         let takes_any =
             takes(&["identity"]) != Some(false) || takes(&["gzip", "x-gzip"]) == Some(true);
-        if !takes_any {
+        if !takes_any && takes(&["br"]) == Some(true) {
+            // GraphiQL's files are kept in it. What is not goes as it is.
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("br"));
+        } else if !takes_any {
             headers.remove(ACCEPT_ENCODING);
         }
     }
