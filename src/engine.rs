@@ -203,7 +203,8 @@ impl Engine {
         let started = Instant::now();
         let asked = match self.planner.read(request) {
             Ok(asked) if asked.mutates() => {
-                return self.mutate(request, &asked, principal, started).await;
+                // Boxed, so that each query does not have the memory that it takes to write.
+                return Box::pin(self.mutate(request, &asked, principal, started)).await;
             }
             asked => asked,
         };

@@ -29,7 +29,9 @@ impl Engine {
                 let bound = Arc::new(bound.clone());
                 match self.load(prepared, bound.clone(), deadline).await {
                     Ok(loaded) => {
-                        if prepared.has_failed_together(&loaded)
+                        // Later the code of own fields has run, and is not to run again.
+                        if phase == 0
+                            && prepared.has_failed_together(&loaded)
                             && let Some(apart) = apart()
                         {
                             return Ok(Err(Apart(apart)));
