@@ -22,7 +22,13 @@ pub struct Admission {
     queue: Mutex<Queue<Waiting>>,
     /// Whether somebody waits.
     crowded: AtomicBool,
+    /// Whether work had to wait lately that is not large.
+    pressed: AtomicBool,
 }
+
+/// Whoever has waited for so long looks for himself whether there is room: some of what kept him waiting ends by time alone,
+/// and of that nobody tells.
+const ANEW: Duration = Duration::from_secs(1);
 
 /// Who waits for a permit, and is told so.
 type Waiting = oneshot::Sender<Result<Permit, DatabaseError>>;
@@ -47,6 +53,7 @@ impl Admission {
         Arc::new(Admission {
             queue: Mutex::new(Queue::new(capacity)),
             crowded: AtomicBool::new(false),
+            pressed: AtomicBool::new(false),
         })
     }
 
@@ -80,6 +87,11 @@ impl Admission {
         }
     }
 
+    /// Whether work had to wait lately that is not large, so that no processor is to spare.
+    pub fn is_pressed(&self) -> bool {
+        self.pressed.load(Ordering::Relaxed)
+    }
+
     fn begin(self: &Arc<Self>, cost: Duration) -> Option<Permit> {
         let level = self.locked(|queue| queue.begin(cost))?;
         Some(Permit::new(self, level))
@@ -90,7 +102,7 @@ impl Admission {
         cost: Duration,
         deadline: Instant,
     ) -> Result<Permit, DatabaseError> {
-        let (tell, told) = oneshot::channel();
+        let (tell, mut told) = oneshot::channel();
         let pushed = self.locked(|queue| queue.push(tell, cost, deadline, Instant::now()));
         let (ticket, displaced) = pushed.map_err(|refused| overloaded(&refused))?;
         displaced.into_iter().for_each(refuse);
@@ -100,7 +112,12 @@ impl Admission {
         };
         self.admit();
         let gone = || DatabaseError::Shape("nobody admits".to_owned());
-        told.await.map_err(|_| gone())?
+        loop {
+            match tokio::time::timeout(ANEW, &mut told).await {
+                Ok(told) => return told.map_err(|_| gone())?,
+                Err(_) => self.admit(),
+            }
+        }
     }
 
     /// Tells everybody whose turn it is.
@@ -120,6 +137,7 @@ impl Admission {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let done = with(&mut queue);
         self.crowded.store(queue.is_waited_for(), Ordering::Relaxed);
+        self.pressed.store(queue.is_pressed(), Ordering::Relaxed);
         done
     }
 }

@@ -200,6 +200,11 @@ impl<T> Queue<T> {
         self.waiting > 0
     }
 
+    /// Whether work had to wait lately that is not large.
+    pub fn is_pressed(&self) -> bool {
+        self.tiny.lately || self.quick.lately
+    }
+
     /// Begins work that need not wait, which counts as running until [`Queue::finish`].
     pub fn begin(&mut self, cost: Duration) -> Option<Level> {
         let level = Level::of(cost);
@@ -302,12 +307,14 @@ impl<T> Queue<T> {
             .binary_search_by_key(&ticket.number, |e| e.number)
             .ok()?;
         let entry = list.entries.remove(at)?;
-        let waited = now - entry.arrived;
-        let before = list.impatient.filter(|i| now < i.until);
-        list.impatient = Some(Impatience {
-            until: now + IMPATIENCE,
-            waited: before.map_or(waited, |i| i.waited.max(waited)),
-        });
+        // Whose time is over does not leave because others come first.
+        if now < entry.deadline {
+            let waited = now - entry.arrived;
+            let longer = |i: &Impatience| now < i.until && i.waited > waited;
+            let until = now + IMPATIENCE;
+            let before = list.impatient.filter(longer);
+            list.impatient = before.or(Some(Impatience { until, waited }));
+        }
         self.left(ticket.level, entry.cost);
         Some(entry.work)
     }
@@ -357,10 +364,10 @@ impl<T> Queue<T> {
     }
 
     /// How many may run that are not tiny. Beside tiny work that had to wait few are sent ahead: the others would stand before
-    /// all that is tiny and comes then.
+    /// all that is tiny and comes then. One of them at least may be medium, however long those that are large take.
     fn room_for_medium(&self) -> usize {
         match self.tiny.lately {
-            true => self.capacity.beside_tiny,
+            true => (self.capacity.beside_tiny).max(self.running_from(LARGE_LEVEL) + 1),
             false => self.capacity.all,
         }
     }
@@ -373,7 +380,7 @@ impl<T> Queue<T> {
         let most = if quick < self.capacity.hands && !self.quick.lately {
             self.capacity.large
         } else if self.stuck && !self.moves {
-            self.running_from(LARGE_LEVEL) + 1
+            (self.running_from(LARGE_LEVEL) + 1).max(self.capacity.beside_quick)
         } else {
             self.capacity.beside_quick
         };
@@ -387,7 +394,11 @@ impl<T> Queue<T> {
     /// How long work of a level that comes now would wait.
     fn expected_wait(&self, level: Level, now: Instant) -> Wait {
         let room = if level < LARGE_LEVEL {
-            self.capacity.all - self.running_from(LARGE_LEVEL).min(self.capacity.all)
+            let all = match level < MEDIUM_LEVEL {
+                true => self.capacity.all,
+                false => self.room_for_medium(),
+            };
+            all - self.running_from(LARGE_LEVEL).min(all)
         } else if level < HUGE_LEVEL {
             let large = self.room_for_large();
             large - self.running_from(HUGE_LEVEL).min(large)

@@ -160,11 +160,6 @@ impl PostgresPool {
             let may = |again: &Again| again.may_follow(before) && Instant::now() < deadline;
             let Some(again) = again.filter(may) else {
                 turn.tell();
-                let waits = again.is_some_and(Again::waits);
-                let loaded = match waits {
-                    true => cut_short(loaded, DatabaseError::TimedOut),
-                    false => loaded,
-                };
                 match loaded.iter().all(|level| level.failed.is_none()) {
                     true => {
                         learnt.cost.learn(turn.member.took());
@@ -172,11 +167,14 @@ impl PostgresPool {
                     }
                     false => learnt.trust.has_failed(),
                 }
-                return Ok(richer(best, loaded));
+                let loaded = richer(best, loaded);
+                return Ok(match again.is_some_and(Again::waits) {
+                    true => cut_short(loaded, DatabaseError::TimedOut),
+                    false => loaded,
+                });
             };
             tracing::debug!(?again, ?before, "a request begins again");
             best = Some(richer(best, loaded));
-            before.broken += usize::from(matches!(again, Again::Restart(_)));
             match again {
                 Again::CutOff => {
                     before.cut_off += 1;
@@ -190,6 +188,12 @@ impl PostgresPool {
                 Again::Restart(Restart::Stale) => since = Some(Instant::now()),
                 Again::Restart(_) => {}
             }
+            match again {
+                Again::Restart(Restart::Aborted) => before.aborted += 1,
+                Again::Restart(Restart::Stale) => before.stale += 1,
+                // By time, and by the request's own levels.
+                Again::Restart(_) | Again::Failure | Again::CutOff => {}
+            }
             if wish.company != Company::Slow && again != Again::CutOff {
                 wish.company = Company::Again;
             }
@@ -197,14 +201,15 @@ impl PostgresPool {
     }
 }
 
-/// Of two attempts the later one, unless others have broken it too and it has loaded less. One that they have not broken may
-/// have asked fewer levels, because there are fewer rows now.
+/// Of two attempts the later one, unless others have broken it too or its time was over, and it has loaded less. One that was
+/// not broken may have asked fewer levels, because there are fewer rows now.
 fn richer(before: Option<Vec<Loaded>>, after: Vec<Loaded>) -> Vec<Loaded> {
     let answered = |loaded: &[Loaded]| loaded.iter().filter(|level| level.ran.is_some()).count();
+    let broken = |error: &DatabaseError| error.is_of_others() || error.is_timeout();
     let mut failed = after.iter().filter_map(|level| level.failed.as_deref());
     match before {
         Some(before)
-            if failed.any(|f| f.error.is_of_others()) && answered(&before) > answered(&after) =>
+            if failed.any(|f| broken(&f.error)) && answered(&before) > answered(&after) =>
         {
             before
         }
@@ -244,7 +249,8 @@ async fn within<T>(
 /// Attempts at a request that came to nothing because of others.
 #[derive(Debug, Default, Clone, Copy)]
 struct Attempts {
-    broken: usize,
+    aborted: usize,
+    stale: usize,
     cut_off: usize,
 }
 
@@ -287,8 +293,8 @@ impl Again {
             Again::Failure => true,
             Again::CutOff => before.cut_off < 1,
             // Each cancellation that comes too late ends one attempt of somebody's, and where many clients leave there are many.
-            Again::Restart(Restart::Aborted) => before.broken < 50,
-            Again::Restart(_) => self.waits() || before.broken < 5,
+            Again::Restart(Restart::Aborted) => before.aborted < 50,
+            Again::Restart(_) => self.waits() || before.stale < 5,
         }
     }
 
@@ -514,13 +520,20 @@ mod tests {
         ] {
             for so_often in 0..100 {
                 let may = most.is_none_or(|most| so_often < most);
-                let (mut before, mut of_others) = (Attempts::default(), Attempts::default());
-                match again {
-                    Again::CutOff => (before.cut_off, of_others.broken) = (so_often, so_often),
-                    _ => (before.broken, of_others.cut_off) = (so_often, so_often),
-                }
+                let mut before = Attempts {
+                    aborted: so_often,
+                    stale: so_often,
+                    cut_off: so_often,
+                };
                 assert_eq!(again.may_follow(before), may, "{again:?} {so_often}");
-                assert!(again.may_follow(of_others), "{again:?} {so_often}");
+                match again {
+                    Again::Restart(Restart::Aborted) => before.aborted = 0,
+                    Again::Restart(Restart::Stale) => before.stale = 0,
+                    Again::CutOff => before.cut_off = 0,
+                    _ => {}
+                }
+                // Of another kind there may have been however many.
+                assert!(again.may_follow(before), "{again:?} {so_often}");
             }
         }
     }

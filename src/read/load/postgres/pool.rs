@@ -42,8 +42,10 @@ const DEEP: u32 = 16;
 /// Requests that load at a time, for each of the connections that carry what is quick: so many that turns are
 /// shared. More wait to be admitted.
 const SHARE: usize = 8;
-/// What a request is expected to take whose plan has never run.
-const NEW: Duration = Duration::from_millis(1);
+/// What a request is expected to take whose plan has never run: more than what is known to be cheap.
+const NEW: Duration = Duration::from_millis(2);
+/// The setting of how many processes a session's statements may have beside its own.
+const WORKERS: &str = "max_parallel_workers";
 /// Cancellations of one statement that the other side has taken and that have not led to an answer, before its connection
 /// is given up: for three seconds, as each is waited for.
 const VAIN: u32 = 20;
@@ -91,6 +93,8 @@ struct Place {
     transaction: bool,
     /// Whether what runs there takes long: until it has ended, nobody else's goes behind it.
     slow: bool,
+    /// Whether what runs there has one process of the database and no more.
+    single: bool,
 }
 
 /// How a request wants to be served.
@@ -307,8 +311,27 @@ impl PostgresPool {
         place.unsent = wishes.len();
         place.transaction = self.0.connector.is_pooled() || wishes.iter().any(|w| w.snapshot);
         place.slow = first.company == Company::Slow && self.0.slow_at_most() > 0;
-        if place.transaction {
-            place.session.tell(self.0.connector.begin());
+        // Workers beside a statement's own process end it sooner where there are processors to spare, and take them from
+        // what is quick where there are none.
+        let single = self.0.admission.is_pressed();
+        if self.0.connector.is_pooled() {
+            let begin = self.0.connector.begin();
+            match single {
+                true => place
+                    .session
+                    .tell(&format!("{begin}; SET LOCAL {WORKERS} = 0")),
+                false => place.session.tell(begin),
+            }
+        } else {
+            if single != std::mem::replace(&mut place.single, single) {
+                place.session.tell(&match single {
+                    true => format!("SET {WORKERS} = 0"),
+                    false => format!("RESET {WORKERS}"),
+                });
+            }
+            if place.transaction {
+                place.session.tell(self.0.connector.begin());
+            }
         }
         self.member(state, at, first)
     }
@@ -426,6 +449,7 @@ impl PostgresPool {
                         unsent: 0,
                         transaction: false,
                         slow: false,
+                        single: false,
                     });
                     state.refused = None;
                 }
