@@ -13,7 +13,7 @@ const BOUNDS: &str = "decimals have at most 131072 digits before the point and 1
 /// A number as the databases write it, without an exponent, of what a client wrote. PostgreSQL holds three that have no
 /// digits.
 pub fn written(text: &str) -> Result<String, NoValue> {
-    if matches!(text, "NaN" | "Infinity" | "-Infinity") {
+    if is_no_number(text) {
         return Ok(text.to_owned());
     }
     let number = Number::of(text).ok_or(NoValue::Malformed)?;
@@ -32,6 +32,11 @@ pub fn written(text: &str) -> Result<String, NoValue> {
         return Ok(text.trim_start_matches('+').to_owned());
     }
     Ok(number.plain(point))
+}
+
+/// Whether it is one of those three.
+pub fn is_no_number(text: &str) -> bool {
+    matches!(text, "NaN" | "Infinity" | "-Infinity")
 }
 
 /// Whether a number is whole and fits 64 bits, and which it is then.

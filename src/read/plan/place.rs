@@ -78,6 +78,13 @@ impl<'a> Arguments<'a> {
         })
     }
 
+    /// Whether it is null in a list that stands for one scalar, which has whatever items it likes: apollo-compiler takes the
+    /// scalar's own type, which may not be null, for theirs.
+    pub fn is_null_in_scalar(self, offset: usize) -> bool {
+        self.reach(offset)
+            .is_some_and(|reached| !reached.ty.is_list() && null_in_list(reached.value, offset))
+    }
+
     fn fields(self) -> impl Iterator<Item = &'a Node<Field>> {
         let operations = self.document.operations.iter();
         operations.flat_map(move |operation| operation.all_fields(self.document))
@@ -168,6 +175,16 @@ impl<'a> Arguments<'a> {
 
 fn spans(span: Option<SourceSpan>, offset: usize) -> bool {
     span.is_some_and(|span| (span.offset()..span.end_offset()).contains(&offset))
+}
+
+/// Whether the item of a list is null, or of a list in it, which begins at an offset.
+fn null_in_list(value: &Value, offset: usize) -> bool {
+    let Value::List(items) = value else {
+        return false;
+    };
+    let mut items = items.iter();
+    let found = items.find(|item| spans(item.location(), offset));
+    found.is_some_and(|item| item.is_null() || null_in_list(item, offset))
 }
 
 /// Where a value has a variable.

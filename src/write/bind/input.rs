@@ -326,7 +326,11 @@ impl<'a> Binder<'a> {
                     Kind::Array(of) => of,
                     kind => kind,
                 };
+                let is_on_sqlite = self.bounds.dialect == Dialect::Sqlite;
                 let held: Option<Cow<'static, str>> = match (kind, column.written.whole_digits) {
+                    (Kind::Decimal { .. }, _) if is_on_sqlite && decimal::is_no_number(text) => {
+                        Some(Cow::Borrowed("numbers that have digits"))
+                    }
                     (
                         Kind::Decimal {
                             scale: Some(scale), ..
@@ -338,9 +342,7 @@ impl<'a> Binder<'a> {
                     (Kind::Float { single: true }, _) => {
                         (!is_single(text)).then_some(Cow::Borrowed(SINGLES))
                     }
-                    _ if self.bounds.dialect == Dialect::Sqlite => {
-                        moment::beyond_texts(kind, text).map(Cow::Borrowed)
-                    }
+                    _ if is_on_sqlite => moment::beyond_texts(kind, text).map(Cow::Borrowed),
                     _ => None,
                 };
                 let held = held?;

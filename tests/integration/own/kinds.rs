@@ -149,6 +149,12 @@ fn graph() -> Graph {
         .field(seat::Entity, "itself", Needs::nothing(), |seat, _| {
             Ok(seat.key())
         })
+        .field(
+            seat::Entity,
+            "written",
+            Needs::nothing().argument::<Json>("value", "Whatever."),
+            |_, cx| Ok(cx.argument::<Json>("value")?.to_string()),
+        )
         .mutation_field(
             "relabel",
             Needs::root()
@@ -211,6 +217,16 @@ async fn columns_of_every_kind_are_given_as_they_are() {
             ],
             "{backend:?}"
         );
+        // A list is one value of JSON, and its items are whatever they like.
+        let value = "[1, null, { a: [null] }, [[null, 2]]]";
+        let written = format!("{{ seats(limit: 1) {{ written(value: {value}) }} }}");
+        let data = app.query(&written).await.data();
+        assert_eq!(
+            data["seats"][0]["written"],
+            "[1,null,{\"a\":[null]},[[null,2]]]"
+        );
+        let none = app.query("{ seats { written(value: null) } }").await;
+        assert_eq!(none.code(), "GRAPHQL_VALIDATION_FAILED");
         let relabel = "mutation { relabel(room: \"a:b%\", number: 2) { id label } }";
         let answer = app
             .ask(&Principal::Anonymous, relabel, &json!({}))

@@ -351,3 +351,33 @@ async fn both_databases_do_the_same() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// PostgreSQL holds numbers without digits. SQLite has none, and would keep a number that nobody has given.
+#[tokio::test]
+async fn a_number_without_digits_is_kept_or_refused() {
+    for backend in Backend::all() {
+        let (_database, app) = app(backend).await;
+        let anybody = somebody("anybody", 1);
+        let ask = async |price: &str| {
+            let input = format!(r#"select: "{price}", kind: BIG, price: "{price}""#);
+            let document =
+                format!("mutation {{ it: createThing(input: {{ {input} }}) {{ price }} }}");
+            app.ask(&anybody, &document, &json!({})).await
+        };
+        // Where digits are counted, nothing is infinite.
+        for price in ["NaN", "Infinity", "-Infinity"] {
+            let answer = ask(price).await;
+            match (backend, price) {
+                (Backend::Postgres, "NaN") => assert_eq!(answer.data()["it"]["price"], price),
+                _ => {
+                    let error = answer.json()["errors"][0].clone();
+                    let extensions = json!({ "code": "BAD_USER_INPUT", "field": "input.price" });
+                    assert_eq!(
+                        error["extensions"], extensions,
+                        "{backend:?} {price}: {error}"
+                    );
+                }
+            }
+        }
+    }
+}

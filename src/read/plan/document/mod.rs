@@ -54,9 +54,10 @@ impl Document {
         size::check_expanded(&ast, limits).map_err(refused)?;
         rules::check(&ast, limits.introspection)
             .map_err(|broken| vec![broken_rule(schema, &ast, broken)])?;
-        let validate = |ast: &ast::Document| {
-            let valid = ast.to_executable_validate(&schema.types);
-            valid.map_err(|e| broken_rules(schema, ast, &e, limits.introspection))
+        let validate = |ast: &ast::Document| match ast.to_executable_validate(&schema.types) {
+            Err(broken) if is_valid(schema, &broken) => Ok(Valid::assume_valid(broken.partial)),
+            Err(broken) => Err(broken_rules(schema, ast, &broken, limits.introspection)),
+            Ok(valid) => Ok(valid),
         };
         if let Some(without) = rules::without_null_defaults(&ast) {
             validate(&without)?;
@@ -159,6 +160,18 @@ impl Document {
             }
         }
     }
+}
+
+/// Whether all that apollo-compiler has found is none.
+fn is_valid(schema: &Schema, broken: &WithErrors<ExecutableDocument>) -> bool {
+    let arguments = Arguments {
+        schema,
+        document: &broken.partial,
+    };
+    broken.errors.iter().all(|diagnostic| {
+        let at = diagnostic.error.location();
+        at.is_some_and(|at| arguments.is_null_in_scalar(at.offset()))
+    })
 }
 
 /// The error of a document that breaks a rule which is ours to check.
