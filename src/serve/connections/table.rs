@@ -82,9 +82,13 @@ impl Table {
     /// more, comes last. How many.
     pub fn end_unread(&self, most: usize) -> u64 {
         let open = self.lock();
-        let stay = open.all.values().filter(|watched| !watched.is_to_end());
-        let stay = stay.map(|watched| (watched.unread(), watched));
-        let mut stay: Vec<_> = stay.filter(|(unread, _)| unread.bytes > 0).collect();
+        let has_some = |watched: &&Arc<Watched>| !watched.is_to_end() && watched.room.unsent() > 0;
+        let stay: Vec<_> = open.all.values().filter(has_some).collect();
+        // Those that were told to end are about to, and what each of the others takes is looked at only where it matters.
+        if stay.iter().map(|w| w.room.unsent()).sum::<usize>() <= most {
+            return 0;
+        }
+        let mut stay: Vec<_> = stay.into_iter().map(|w| (w.unread(), w)).collect();
         stay.sort_by_key(|(unread, _)| Reverse(*unread));
         let mut unsent: usize = stay.iter().map(|(unread, _)| unread.bytes).sum();
         let mut ended = 0;

@@ -8,8 +8,13 @@ use backref::serve::config::Cli;
 use clap::{Command, CommandFactory};
 use heck::ToUpperCamelCase;
 
-/// Variables that others read: SeaORM's drivers as libpq does, the log, the tests.
-const OF_OTHERS: [&str; 3] = ["PGPASSWORD", "RUST_LOG", "TEST_DATABASE_URL"];
+/// Variables that others read: SeaORM's drivers as libpq does, the log, the tests, the allocator.
+const OF_OTHERS: [&str; 4] = [
+    "PGPASSWORD",
+    "RUST_LOG",
+    "TEST_DATABASE_URL",
+    "MIMALLOC_ALLOW_THP",
+];
 
 /// Flags of cargo's.
 const OF_CARGO: [&str; 2] = ["--example", "--release"];

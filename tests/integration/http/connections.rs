@@ -482,13 +482,18 @@ async fn where_there_is_no_room_the_longest_idle_connection_makes_it() {
     listening.has_connections(3).await;
     // Until those are not fresh any more, whoever comes may be told to come again.
     let began = Instant::now();
+    let mut is_first = true;
     loop {
+        let asked = Instant::now();
         let mut fourth = listening.client().await;
         let answer = fourth.ask(HELLO).await;
         if answer.ends_with("hello") {
             break;
         }
         assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+        // The first to come is refused only when it has waited.
+        assert!(!is_first || asked.elapsed() >= Duration::from_millis(250));
+        is_first = false;
         assert!(began.elapsed() < PATIENCE, "nobody makes room");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -245,6 +245,12 @@ async fn a_slow_commit_is_waited_for() {
         let created = ask(&app, create, json!({ "name": name })).await;
         if created.code() != "TIMEOUT" {
             assert_eq!(created.data()["createTag"]["name"], name);
+            // Nor was any stored since whose time was over: they began before this one, which took two seconds.
+            let tags = "{ tags(where: { name: { startsWith: \"slow-\" } }) { name } }";
+            assert_eq!(
+                read(&patient, tags).await["tags"],
+                json!([{ "name": name }])
+            );
             return;
         }
         // On a busy machine its time is over before it is committed, and then it is not: nothing is learnt of that.

@@ -93,7 +93,13 @@ impl Admission {
     }
 
     fn begin(self: &Arc<Self>, cost: Duration) -> Option<Permit> {
-        let level = self.locked(|queue| queue.begin(cost))?;
+        let level = self.locked(|queue| {
+            // While nobody waits and nothing ends, nobody else looks.
+            if queue.is_pressed() {
+                queue.look(Instant::now());
+            }
+            queue.begin(cost)
+        })?;
         Some(Permit::new(self, level))
     }
 

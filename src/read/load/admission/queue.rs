@@ -262,14 +262,19 @@ impl<T> Queue<T> {
         Ok((Ticket { level, number }, displaced))
     }
 
+    /// Forgets what had to wait long ago.
+    pub fn look(&mut self, now: Instant) {
+        self.tiny.look(now);
+        self.quick.look(now);
+    }
+
     /// The work whose turn it is, if there is room for it.
     pub fn pop(&mut self, now: Instant) -> Option<Next<T>> {
         if std::mem::take(&mut self.moves) {
             self.moved = Some(now);
         }
         self.stuck = self.moved.is_some_and(|moved| now - moved >= STUCK);
-        self.tiny.look(now);
-        self.quick.look(now);
+        self.look(now);
         let due = (0..self.lists.len())
             .filter(|&i| self.has_room(Level(i)))
             .filter_map(|i| Some((self.lists[i].due()?, i)))

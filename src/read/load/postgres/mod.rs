@@ -167,6 +167,12 @@ impl PostgresPool {
                     }
                     false => learnt.trust.has_failed(),
                 }
+                let mut failed = loaded.iter().filter_map(|level| level.failed.as_deref());
+                // What others broke before that is not asked again: its time is over.
+                let best = match failed.any(|f| matches!(f.error, DatabaseError::TimedOut)) {
+                    true => best.map(|best| cut_short(best, DatabaseError::TimedOut)),
+                    false => best,
+                };
                 let loaded = richer(best, loaded);
                 return Ok(match again.is_some_and(Again::waits) {
                     true => cut_short(loaded, DatabaseError::TimedOut),
@@ -205,7 +211,8 @@ impl PostgresPool {
 /// not broken may have asked fewer levels, because there are fewer rows now.
 fn richer(before: Option<Vec<Loaded>>, after: Vec<Loaded>) -> Vec<Loaded> {
     let answered = |loaded: &[Loaded]| loaded.iter().filter(|level| level.ran.is_some()).count();
-    let broken = |error: &DatabaseError| error.is_of_others() || error.is_timeout();
+    let is_over = |error: &DatabaseError| matches!(error, DatabaseError::TimedOut);
+    let broken = |error: &DatabaseError| error.is_of_others() || is_over(error);
     let mut failed = after.iter().filter_map(|level| level.failed.as_deref());
     match before {
         Some(before)

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 
-use apollo_compiler::Name;
 use apollo_compiler::ast::{self, Definition, Selection};
+use apollo_compiler::{Name, Node};
 
 use crate::error::{Code, Error};
 
@@ -59,6 +59,13 @@ pub fn check_expanded(ast: &ast::Document, limits: &DocumentLimits) -> Result<()
             "ask for fewer of them in one request, or for a list",
         ),
         (
+            size.values,
+            // As many as a document without fragments may have.
+            limits.tokens as u64,
+            "values in arguments",
+            "give them as variables",
+        ),
+        (
             size.directives,
             limits.directives,
             "directives",
@@ -97,6 +104,8 @@ struct Size {
     fields: u64,
     aliases: u64,
     directives: u64,
+    /// Values in arguments: validation looks at each, wherever its fragment is spread.
+    values: u64,
     /// Fields and fragments on the longest way down.
     depth: usize,
 }
@@ -108,6 +117,7 @@ impl Size {
             fields: self.fields.saturating_add(other.fields),
             aliases: self.aliases.saturating_add(other.aliases),
             directives: self.directives.saturating_add(other.directives),
+            values: self.values.saturating_add(other.values),
             depth: self.depth.max(other.depth),
         }
     }
@@ -117,10 +127,25 @@ impl Size {
         Size {
             fields: self.fields.saturating_add(1),
             directives: self.directives.saturating_add(directives.len() as u64),
+            values: self
+                .values
+                .saturating_add(directives.iter().map(|d| values(&d.arguments)).sum()),
             depth: self.depth + 1,
             ..self
         }
     }
+}
+
+/// How many values there are in arguments, those within others included.
+fn values(arguments: &[Node<ast::Argument>]) -> u64 {
+    fn within(value: &ast::Value) -> u64 {
+        1 + match value {
+            ast::Value::List(items) => items.iter().map(|v| within(v)).sum(),
+            ast::Value::Object(fields) => fields.iter().map(|(_, v)| within(v)).sum(),
+            _ => 0,
+        }
+    }
+    arguments.iter().map(|a| within(&a.value)).sum()
 }
 
 struct Counter<'a> {
@@ -172,6 +197,7 @@ impl<'a> Counter<'a> {
                     let inner = self.set(inner, at + 1)?.within(&f.directives);
                     inner.and(Size {
                         aliases,
+                        values: values(&f.arguments),
                         ..Size::default()
                     })
                 }
@@ -197,8 +223,10 @@ impl<'a> Counter<'a> {
         // Meanwhile it counts nothing: a cycle ends here, and validation names it.
         self.known.insert(name, Size::default());
         let mut size = self.set(&fragment.selection_set, at)?;
-        let directives = fragment.directives.len() as u64;
-        size.directives = size.directives.saturating_add(directives);
+        let directives = &fragment.directives;
+        size.directives = size.directives.saturating_add(directives.len() as u64);
+        let within = directives.iter().map(|d| values(&d.arguments)).sum();
+        size.values = size.values.saturating_add(within);
         self.known.insert(name, size);
         Some(size)
     }
@@ -221,8 +249,15 @@ mod tests {
             aliases: 3,
             directives: 6,
             depth: 3,
+            values: 0,
         };
         assert_eq!(size(text), Some(expected));
+    }
+
+    #[test]
+    fn values_count_as_often_as_their_fragment_is_spread() {
+        let text = "query A { ...F } query B { ...F @d(x: 1) } fragment F on Q { a(b: [1, { c: 2 }], d: $e) @d(x: [3]) }";
+        assert_eq!(size(text).map(|s| s.values), Some(2 * (4 + 1 + 2) + 1));
     }
 
     #[test]
