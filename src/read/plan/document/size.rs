@@ -14,7 +14,7 @@ use crate::error::{Code, Error};
 /// How large a document may be, and what it may ask. All but the tokens are counted with its fragments written out.
 #[derive(Debug, Clone, Copy)]
 pub struct DocumentLimits {
-    /// Names, values, punctuation, commas and comments.
+    /// Names, values, punctuation, commas and comments. Of values in arguments there may be as many with fragments written out.
     pub tokens: usize,
     /// Fields and fragments: a bomb need not have a field.
     pub fields: u64,
