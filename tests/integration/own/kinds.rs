@@ -218,12 +218,12 @@ async fn columns_of_every_kind_are_given_as_they_are() {
             "{backend:?}"
         );
         // A list is one value of JSON, and its items are whatever they like.
-        let value = "[1, null, { a: [null] }, [[null, 2]]]";
+        let value = r#"[true, null, { a: [null] }, [[null, "two"]]]"#;
         let written = format!("{{ seats(limit: 1) {{ written(value: {value}) }} }}");
         let data = app.query(&written).await.data();
         assert_eq!(
             data["seats"][0]["written"],
-            "[1,null,{\"a\":[null]},[[null,2]]]"
+            r#"[true,null,{"a":[null]},[[null,"two"]]]"#
         );
         let none = app.query("{ seats { written(value: null) } }").await;
         assert_eq!(none.code(), "GRAPHQL_VALIDATION_FAILED");
