@@ -71,6 +71,15 @@ impl EnumOf {
 }
 
 impl Shape {
+    /// Whether it is JSON, or lists of it.
+    pub(crate) fn is_json(&self) -> bool {
+        match &self.of {
+            Of::Scalar(name) => *name == "JSON",
+            Of::List(item) => item.is_json(),
+            _ => false,
+        }
+    }
+
     /// A value of an argument, with the names of enums as what the database has for them.
     pub(crate) fn stored(&self, value: Json) -> Json {
         match (&self.of, value) {

@@ -393,23 +393,38 @@ pub fn require_visible(
 /// The value of an argument with its variables filled in; `None` where it comes to an absent variable,
 /// which is as if it had not been written.
 pub fn evaluate<'v>(value: &Value, variables: &'v JsonMap) -> Option<Cow<'v, JsonValue>> {
+    // As text, which keeps every digit.
+    filled_in(value, variables, |number| number.into())
+}
+
+/// The same of an argument that is JSON, whose numbers are numbers.
+pub fn evaluate_json<'v>(value: &Value, variables: &'v JsonMap) -> Option<Cow<'v, JsonValue>> {
+    let number = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| text.into());
+    filled_in(value, variables, number)
+}
+
+fn filled_in<'v>(
+    value: &Value,
+    variables: &'v JsonMap,
+    number: impl Fn(&str) -> JsonValue + Copy,
+) -> Option<Cow<'v, JsonValue>> {
     let literal: JsonValue = match value {
         // The whole of an argument is one most often, and can be long.
         Value::Variable(name) => return variables.get(name.as_str()).map(Cow::Borrowed),
         Value::String(s) => s.as_str().into(),
         Value::Enum(name) => name.as_str().into(),
-        // As text, which keeps every digit.
-        Value::Int(i) => i.as_str().into(),
-        Value::Float(f) => f.as_str().into(),
+        Value::Int(i) => number(i.as_str()),
+        Value::Float(f) => number(f.as_str()),
         Value::Boolean(b) => (*b).into(),
         Value::List(items) => items
             .iter()
-            .map(|v| evaluate(v, variables).map_or(JsonValue::Null, Cow::into_owned))
+            .map(|v| filled_in(v, variables, number).map_or(JsonValue::Null, Cow::into_owned))
             .collect(),
         Value::Null => JsonValue::Null,
         Value::Object(fields) => {
             let given = fields.iter().filter_map(|(name, v)| {
-                Some((name.as_str().into(), evaluate(v, variables)?.into_owned()))
+                let value = filled_in(v, variables, number)?;
+                Some((name.as_str().into(), value.into_owned()))
             });
             given.collect::<JsonMap>().into()
         }

@@ -218,12 +218,12 @@ async fn columns_of_every_kind_are_given_as_they_are() {
             "{backend:?}"
         );
         // A list is one value of JSON, and its items are whatever they like.
-        let value = r#"[true, null, { a: [null] }, [[null, "two"]]]"#;
+        let value = r#"[1, null, { a: [null], b: -2.5 }, [[null, "two"]]]"#;
         let written = format!("{{ seats(limit: 1) {{ written(value: {value}) }} }}");
         let data = app.query(&written).await.data();
         assert_eq!(
             data["seats"][0]["written"],
-            r#"[true,null,{"a":[null]},[[null,"two"]]]"#
+            r#"[1,null,{"a":[null],"b":-2.5},[[null,"two"]]]"#
         );
         let none = app.query("{ seats { written(value: null) } }").await;
         assert_eq!(none.code(), "GRAPHQL_VALIDATION_FAILED");

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use apollo_compiler::response::JsonMap;
 use sea_orm::prelude::Json;
 
-use super::argument;
 use crate::error::Error;
 use crate::graph::Catalog;
+use crate::read::plan::filter::{evaluate, evaluate_json};
 use crate::read::plan::{Document, Plan};
 
 /// The arguments of a field by their names; null where one was left out.
@@ -28,7 +28,10 @@ pub fn arguments(
             let values = field.arguments.iter().map(|declared| {
                 let mut given = call.arguments.iter();
                 let given = given.find(|(name, _)| *name == *declared.name);
-                let value = given.map(|(_, value)| argument(value, variables));
+                let value = given.and_then(|(_, value)| match declared.shape.is_json() {
+                    true => evaluate_json(value, variables),
+                    false => evaluate(value, variables),
+                });
                 let value = value.and_then(|value| serde_json::to_value(&*value).ok());
                 let value = declared.shape.stored(value.unwrap_or(Json::Null));
                 (declared.check)(&value).map_err(|why| {
